@@ -1,0 +1,258 @@
+"""The values that pass between a plugin and the runtime.
+
+Everything here is frozen, built from the standard library, and checked when it is made, so that a value which exists
+is a value which may be sent. Strings are text for people unless a name says otherwise; text that a plugin supplies is
+treated as hostile by whoever receives it.
+
+    CheckResult(check_id="sysctl-kptr", outcome=Outcome.FAIL, reason="it is 0", expected="1", actual="0")
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType, TracebackType
+from typing import Any, BinaryIO, Literal, Protocol, Self
+
+API_VERSION = "1.0"
+"""The plugin API this distribution implements; a manifest's `api` specifier must admit it."""
+
+MAX_TEXT = 4096
+"""Characters kept of a reason, an expected or an actual value; longer text belongs in evidence."""
+
+MAX_ID = 128
+"""Characters of a check, subject or evidence name."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+SubjectType = Literal["component", "inventory-item", "location", "party", "resource", "user"]
+"""OSCAL's subject types (assessment-results, `subject-reference/@type`)."""
+
+SUBJECT_TYPES: frozenset[str] = frozenset(("component", "inventory-item", "location", "party", "resource", "user"))
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Outcome(StrEnum):
+    """What a plugin may say of one check. None of them is a default and none of them is falsy."""
+
+    PASS = "pass"  # noqa: S105  a verdict, not a password
+    FAIL = "fail"
+    NOT_APPLICABLE = "not-applicable"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+NEEDS_REASON = frozenset((Outcome.SKIPPED, Outcome.ERROR, Outcome.NOT_APPLICABLE))
+"""Outcomes that say nothing unless they say why."""
+
+
+class HostError(Exception):
+    """The host could not do what was asked; the message says what and why."""
+
+
+class Denied(HostError):
+    """The plugin's manifest does not permit this; the message names the line that would."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """A piece of evidence that the host has taken; a result refers to it by name."""
+
+    name: str
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckResult:
+    """What one check found on one subject.
+
+    Raises:
+        ValueError: an id is empty or too long, a text is too long, or the outcome needs a reason and has none.
+        TypeError: the outcome is not an `Outcome`, or a text is not a string.
+    """
+
+    check_id: str
+    outcome: Outcome
+    reason: str = ""
+    expected: str | None = None
+    actual: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.outcome, Outcome):
+            raise TypeError(f"outcome of {self.check_id!r} must be an Outcome, got {self.outcome!r}")
+        _require_id("check_id", self.check_id)
+        for name in ("reason", "expected", "actual"):
+            _require_text(f"{name} of {self.check_id!r}", getattr(self, name))
+        if self.outcome in NEEDS_REASON and not self.reason.strip():
+            raise ValueError(f"{self.outcome.value} result of {self.check_id!r} needs a reason")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A thing that is assessed: a host, an account, a bucket.
+
+    `id` is stable between runs and unique within a runtime, for example `host:web-01`.
+    """
+
+    id: str
+    type: SubjectType
+    title: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    props: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_id("subject id", self.id)
+        _require_text(f"title of {self.id!r}", self.title)
+        if self.type not in SUBJECT_TYPES:
+            raise ValueError(f"subject {self.id!r} has type {self.type!r}, not one of {sorted(SUBJECT_TYPES)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandResult:
+    """How a granted command ended. `exit_code` is negative for a signal; output over the host's cap is cut."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileStatus:
+    """What `stat` says of one path, symbolic links not followed. `mode` includes the file type bits."""
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+
+
+class Host(Protocol):
+    """The only way in which a plugin affects or observes the world.
+
+    The parent checks each use against the manifest, does it, and records it as provenance. All methods may raise
+    `Denied` (the manifest does not allow it) and `HostError` (it was allowed and could not be done).
+    """
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0) -> CommandResult:
+        """Run one command whose argv matches a pattern in `permissions.commands`, without a shell, and wait."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a regular file below a path in `permissions.read` for reading.
+
+        Raises:
+            OSError: as `open` would, with `errno` set (`FileNotFoundError`, `PermissionError` ...).
+        """
+        ...
+
+    def stat(self, path: str) -> FileStatus:
+        """Status of a path below `permissions.read` or `permissions.stat`; needs no right to read the file.
+
+        Raises:
+            OSError: as `os.lstat` would, with `errno` set.
+        """
+        ...
+
+    def log(self, message: str, level: LogLevel = "info") -> None:
+        """Write one line to the operator's log."""
+        ...
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Say how far the current call has come."""
+        ...
+
+    def evidence(self, name: str, data: bytes, media_type: str = "text/plain") -> Evidence:
+        """Hand over evidence; put the returned value into `CheckResult.evidence`. Names are unique in a call."""
+        ...
+
+    def attribute(self, check_id: str) -> "Attribution":
+        """What is done inside this context is recorded as provenance of that check alone."""
+        ...
+
+
+class Attribution(Protocol):
+    """The context manager that `Host.attribute` returns."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+class NoHost:
+    """The host of an input outside a worker: every use fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise HostError(f"host.{name} was used outside a worker; only a plugin's process has a host")
+
+    def __repr__(self) -> str:
+        return "NO_HOST"
+
+
+NO_HOST: Any = NoHost()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionInput:
+    """One subject to assess, the check ids asked for, and the validated settings (all keys of the manifest)."""
+
+    subject: Subject
+    checks: tuple[str, ...]
+    settings: Mapping[str, Any] = _NOTHING
+    props: Mapping[str, str] = _NOTHING
+    host: Host = NO_HOST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionOutput:
+    """Exactly one result for each check asked for; a missing one becomes `error: not reported`."""
+
+    results: tuple[CheckResult, ...]
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(result, CheckResult) for result in self.results):
+            raise TypeError("ActionOutput.results must hold CheckResult values only")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateInput:
+    """Which subjects does this selector match? `runtime` and `labels` are those of the asking runtime."""
+
+    selector: Mapping[str, Any]
+    runtime: str
+    labels: Mapping[str, str] = _NOTHING
+    settings: Mapping[str, Any] = _NOTHING
+    host: Host = NO_HOST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateResult:
+    """The subjects found, each id once."""
+
+    subjects: tuple[Subject, ...]
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(subject, Subject) for subject in self.subjects):
+            raise TypeError("EvaluateResult.subjects must hold Subject values only")
+        ids = [subject.id for subject in self.subjects]
+        twice = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) != len(ids) else []
+        if twice:
+            raise ValueError(f"subject ids reported twice: {', '.join(twice)}")
+
+
+def _require_id(what: str, value: object) -> None:
+    if not isinstance(value, str) or not value or len(value) > MAX_ID or not value.isprintable():
+        raise ValueError(f"{what} must be 1 to {MAX_ID} printable characters, got {value!r}"[: MAX_ID * 2])
+
+
+def _require_text(what: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a string, got {type(value).__name__}")
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"{what} has {len(value)} characters, more than {MAX_TEXT}: hand it over as evidence")

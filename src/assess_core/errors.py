@@ -1,0 +1,61 @@
+"""What can go wrong while assessing, split by what the reader should do about it.
+
+Trust, transport and configuration errors of a registry come through `assess_registry.client` unchanged; here stand
+those of the runtime itself. Anything else that escapes is a bug of ours and stays loud.
+"""
+
+from enum import StrEnum
+
+
+class AssessError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class ConfigError(AssessError):
+    """A configuration file, flag or variable is wrong and has to be edited.
+
+    Attributes:
+        problems: every problem found, each naming its file and key path.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StoreError(AssessError):
+    """The state directory cannot be used: no room, no right, a newer layout. The message says which and what to do."""
+
+
+class FaultKind(StrEnum):
+    """How a plugin failed a call."""
+
+    RAISED = "raised"
+    TIMEOUT = "timeout"
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    PROTOCOL = "protocol"
+    START = "start"
+    REPLY = "reply"
+    STOPPED = "stopped"
+
+
+class PluginFault(AssessError):
+    """A plugin, not the runtime, failed.
+
+    Attributes:
+        plugin: entry point name, or the distribution while it is being started.
+        phase: `start`, `load`, `evaluate`, `execute` or `shutdown`.
+        kind: how it failed; `TIMEOUT` alone becomes the outcome `timeout`, all others become `error`.
+        log_tail: the last lines the process wrote to its standard output and error, cleaned for a terminal.
+    """
+
+    def __init__(self, message: str, *, plugin: str, phase: str, kind: FaultKind, log_tail: str = "") -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.phase = phase
+        self.kind = kind
+        self.log_tail = log_tail
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} failed in {self.phase} ({self.kind.value}): {super().__str__()}"

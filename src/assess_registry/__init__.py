@@ -1,0 +1,1 @@
+"""The supply chain: a wheel in, a signed index out, and safely back again."""

@@ -1,0 +1,117 @@
+"""What can go wrong with a registry, split by what the reader should do about it.
+
+`TransportError`: try again. `TrustError`: never try again, find out why. `ConfigError`: edit the thing it names.
+Anything else that escapes is a bug of ours and stays loud.
+"""
+
+from dataclasses import dataclass
+
+
+class RegistryError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class TransportError(RegistryError):
+    """A file or page could not be had; trying again may help.
+
+    Attributes:
+        url: what was asked for.
+    """
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class NotPublishedError(TransportError):
+    """The registry answered, and does not have it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Issue:
+    """One thing that is wrong with a wheel or a manifest.
+
+    Attributes:
+        id: stable, kebab-case, for policies and machines, for example `record-hash-mismatch`.
+        entry: the archive member, key path or file it was found at; empty when it is about the whole.
+        message: what is wrong, expected and got.
+        rule: where the rule comes from, for example `PEP 427` or `assess: one manifest a wheel`.
+    """
+
+    id: str
+    entry: str
+    message: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.entry + ': ' if self.entry else ''}{self.message} ({self.rule})"
+
+
+class TrustError(RegistryError):
+    """Something is not what was audited and signed. Nothing was unpacked; do not retry, find out why.
+
+    Attributes:
+        step: which verification step refused: `index`, `tags`, `hash`, `signature`, `lock`, `inspect` ...
+        thing: the file, project or key it refused.
+        expected, got: the two values that should have agreed, as text; empty when the step has no such pair.
+        next_step: what the reader can do now.
+        issues: all findings, when the step collects several.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: str,
+        thing: str,
+        expected: str = "",
+        got: str = "",
+        next_step: str = "",
+        issues: tuple[Issue, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.thing = thing
+        self.expected = expected
+        self.got = got
+        self.next_step = next_step
+        self.issues = issues
+
+    def __str__(self) -> str:
+        parts = [f"refused at step {self.step!r}: {self.thing}: {super().__str__()}"]
+        if self.expected or self.got:
+            parts.append(f"  expected: {self.expected}\n  got:      {self.got}")
+        parts += [f"  - {issue}" for issue in self.issues]
+        if self.next_step:
+            parts.append(f"  next: {self.next_step}")
+        return "\n".join(parts)
+
+
+class ConfigError(RegistryError):
+    """A file, flag or argument is wrong and has to be edited.
+
+    Attributes:
+        problems: every problem found, each naming its file and key path.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class WheelError(RegistryError):
+    """A wheel was inspected and is not acceptable.
+
+    Attributes:
+        filename: the wheel's name as given.
+        issues: everything that is wrong with it, at least one.
+    """
+
+    def __init__(self, filename: str, issues: tuple[Issue, ...]) -> None:
+        super().__init__(f"{filename}: {len(issues)} issue(s)\n" + "\n".join(f"  - {issue}" for issue in issues))
+        self.filename = filename
+        self.issues = issues
+
+
+class PublishError(RegistryError):
+    """A wheel cannot be published as asked; nothing in the index was changed."""
