@@ -1,0 +1,262 @@
+"""What an assessment found, in the parent's words, and what a run of assessments amounts to.
+
+Nothing that failed may ever look like a pass: outcomes are a closed union without a default, a result that says
+nothing must say why, and a run is complete only when every assessment in it reached at least one verdict.
+
+    run.exit_code("low")      # 0 nothing failing, 3 findings, 4 incomplete
+
+Identifiers are made from what they identify, so that recording the same thing twice is recording it once:
+`run_id` from (runtime, assessment, due time), `result_id` from (run, subject, check), `finding_id` from (subject,
+check). The last is the same in every run and shows drift.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from assess_plugin.models import Outcome, Subject
+
+SCHEMA = 1
+"""Version of the JSON documents made from these values."""
+
+Severity = Literal["info", "low", "medium", "high", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
+"""In rising order; the words of a manifest's `severity`, which `tests/unit/core/test_results.py` holds together."""
+
+NAMESPACE = UUID("6b1f5d0e-8f0a-5c39-9f7c-0f3b6b9a4d21")
+"""Namespace of every identifier made here (RFC 9562, version 5). Changing it disowns everything recorded so far."""
+
+EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE = 0, 3, 4
+
+
+class ResultOutcome(StrEnum):
+    """What is known of one check on one subject. `timeout` is the parent's word alone."""
+
+    PASS = "pass"  # noqa: S105  a verdict, not a password
+    FAIL = "fail"
+    NOT_APPLICABLE = "not-applicable"
+    SKIPPED = "skipped"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+
+
+VERDICTS = frozenset((ResultOutcome.PASS, ResultOutcome.FAIL))
+"""Outcomes that say something of the subject; all others say something of the attempt."""
+
+BROKEN = frozenset((ResultOutcome.ERROR, ResultOutcome.TIMEOUT))
+"""Outcomes that make a run incomplete wherever they appear."""
+
+_RANK: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+def from_plugin(outcome: Outcome) -> ResultOutcome:
+    """The parent's word for what a plugin said."""
+    return ResultOutcome(outcome.value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginRef:
+    """Which code assessed: one entry point of one wheel, by the digest of its bytes."""
+
+    distribution: str
+    version: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceRef:
+    """A piece of evidence by digest; the bytes are in the journal. `name` is the plugin's, `size` in bytes."""
+
+    name: str
+    sha256: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One check on one subject in one run.
+
+    Attributes:
+        provenance: what the parent did for the plugin to reach this, for example `{"open": "/etc/login.defs"}`.
+        isolation: `full` or `none`: what held the plugin while it ran.
+        user: whom it ran as, for example `uid:1000`.
+        waiver: always None until waivers exist.
+        registry: where the plugin came from, for example `development`.
+        stale: the registry's word on the plugin was older than it may be.
+
+    Raises:
+        TypeError: the outcome is not a `ResultOutcome`.
+        ValueError: the severity is unknown, the time has no zone, or an outcome that is not a verdict has no reason.
+    """
+
+    result_id: UUID
+    run_id: UUID
+    finding_id: UUID
+    runtime: str
+    assessment: str
+    plugin: PluginRef
+    check: str
+    title: str
+    severity: Severity
+    controls: tuple[str, ...]
+    remediation: str
+    subject: Subject
+    outcome: ResultOutcome
+    reason: str
+    expected: str | None
+    actual: str | None
+    started_at: datetime
+    duration_ms: int
+    isolation: str
+    user: str
+    provenance: tuple[Mapping[str, Any], ...] = ()
+    evidence: tuple[EvidenceRef, ...] = ()
+    waiver: None = None
+    registry: str
+    stale: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.outcome, ResultOutcome):
+            raise TypeError(f"outcome of {self.check!r} must be a ResultOutcome, got {self.outcome!r}")
+        if self.severity not in _RANK:
+            raise ValueError(
+                f"severity of {self.check!r} must be one of {', '.join(SEVERITIES)}, got {self.severity!r}"
+            )
+        if self.outcome not in VERDICTS and not self.reason.strip():
+            raise ValueError(f"{self.outcome.value} result of {self.check!r} needs a reason")
+        _require_zone(self.started_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AssessmentRun:
+    """One assessment, carried out once.
+
+    Attributes:
+        plugin: None when no plugin could be named, for example because none is installed.
+        subjects: how many the provider found.
+        problem: why it could not be assessed as a whole (the provider failed, the plugin did not start); None when
+            every subject was handed to the plugin.
+    """
+
+    run_id: UUID
+    assessment: str
+    plugin: PluginRef | None
+    provider: str
+    due_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    subjects: int
+    problem: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_zone(self.due_at, self.started_at, self.ended_at)
+        if self.problem is not None and not self.problem.strip():
+            raise ValueError(f"problem of assessment {self.assessment!r} is blank; None means that there was none")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """Everything that was assessed together, and what it amounts to."""
+
+    runtime: str
+    started_at: datetime
+    ended_at: datetime
+    assessments: tuple[AssessmentRun, ...]
+    results: tuple[Result, ...]
+    counts: Mapping[ResultOutcome, int] = field(init=False, compare=False)
+    """How many results have each outcome; every outcome is a key, also with 0."""
+
+    def __post_init__(self) -> None:
+        _require_zone(self.started_at, self.ended_at)
+        counts = dict.fromkeys(ResultOutcome, 0)
+        for result in self.results:
+            counts[result.outcome] += 1
+        object.__setattr__(self, "counts", counts)
+
+    def findings(self, fail_on: Severity | None) -> tuple[Result, ...]:
+        """The failed results at or above a severity; none when `fail_on` is None."""
+        if fail_on is None:
+            return ()
+        least = _RANK[fail_on]
+        return tuple(r for r in self.results if r.outcome is ResultOutcome.FAIL and _RANK[r.severity] >= least)
+
+    def shortcomings(self) -> tuple[str, ...]:
+        """Why the run is incomplete, one sentence each; empty when it is complete.
+
+        It is incomplete if any result is an error or a timeout, if any assessment has a problem or reached no pass
+        and no fail at all, or if there was no assessment.
+        """
+        if not self.assessments:
+            return ("nothing was assessed: there is no assessment",)
+        reached = {result.run_id for result in self.results if result.outcome in VERDICTS}
+        sentences = [sentence for run in self.assessments if (sentence := _shortcoming(run, reached))]
+        broken = [outcome for outcome in ResultOutcome if outcome in BROKEN and self.counts[outcome]]
+        return (*sentences, *(f"{self.counts[outcome]} result(s) ended as {outcome.value}" for outcome in broken))
+
+    def exit_code(self, fail_on: Severity | None) -> int:
+        """The exit code this run deserves: 4 incomplete (outranks all), 3 findings at or above `fail_on`, else 0.
+
+        `fail_on=None` switches off 3 and nothing else.
+        """
+        if self.shortcomings():
+            return EXIT_INCOMPLETE
+        return EXIT_FINDINGS if self.findings(fail_on) else EXIT_CLEAN
+
+
+def severity_rank(severity: Severity) -> int:
+    """0 for `info`, rising."""
+    return _RANK[severity]
+
+
+def run_id(runtime: str, assessment: str, due_at: datetime) -> UUID:
+    """The id of one assessment at one due time, in one runtime."""
+    return identify("run", runtime, assessment, timestamp(due_at, timespec="microseconds"))
+
+
+def result_id(run_id: UUID, subject: str, check: str) -> UUID:
+    """The id of one check on one subject in one run."""
+    return identify("result", str(run_id), subject, check)
+
+
+def finding_id(subject: str, check: str) -> UUID:
+    """The id of one check on one subject, the same in every run."""
+    return identify("finding", subject, check)
+
+
+def identify(kind: str, *parts: str) -> UUID:
+    """A name-based UUID of these parts in this order.
+
+    The parts are encoded as a JSON array in ASCII: joining them with any separator would give `("a:b", "c")` and
+    `("a", "b:c")` one id, and ASCII gives every string an encoding, lone surrogates included.
+    """
+    return uuid5(NAMESPACE, json.dumps([kind, *parts]))
+
+
+def timestamp(moment: datetime, *, timespec: Literal["milliseconds", "microseconds"] = "milliseconds") -> str:
+    """The moment in UTC as RFC 3339 writes it, for example `2026-11-21T05:10:00.123Z`.
+
+    Raises:
+        ValueError: it has no time zone.
+    """
+    _require_zone(moment)
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def _shortcoming(run: AssessmentRun, reached: set[UUID]) -> str | None:
+    if run.problem is not None:
+        return f"assessment {run.assessment!r} could not be done: {run.problem}"
+    if run.run_id not in reached:
+        return f"assessment {run.assessment!r} reached no pass and no fail on {run.subjects} subject(s)"
+    return None
+
+
+def _require_zone(*moments: datetime) -> None:
+    for moment in moments:
+        if moment.utcoffset() is None:
+            raise ValueError(f"{moment.isoformat()} has no time zone")
