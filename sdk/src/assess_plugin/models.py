@@ -10,7 +10,7 @@ treated as hostile by whoever receives it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
 API_VERSION = "1.0"
@@ -28,8 +28,6 @@ SubjectType = Literal["component", "inventory-item", "location", "party", "resou
 
 SUBJECT_TYPES: frozenset[str] = frozenset(("component", "inventory-item", "location", "party", "resource", "user"))
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -202,8 +200,8 @@ class ActionInput:
 
     subject: Subject
     checks: tuple[str, ...]
-    settings: Mapping[str, Any] = _NOTHING
-    props: Mapping[str, str] = _NOTHING
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    props: Mapping[str, str] = field(default_factory=dict)
     host: Host = NO_HOST
 
 
@@ -224,8 +222,8 @@ class EvaluateInput:
 
     selector: Mapping[str, Any]
     runtime: str
-    labels: Mapping[str, str] = _NOTHING
-    settings: Mapping[str, Any] = _NOTHING
+    labels: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     host: Host = NO_HOST
 
 

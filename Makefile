@@ -1,0 +1,111 @@
+# Two commands to begin with: `make run-local` assesses this machine, `make test` checks this checkout.
+# Needs git, make and Python >= 3.11 with venv. Everything else is installed into .venv by these rules.
+
+PYTHON ?= python3
+INDEX   = simple-index
+WORK    = .assess
+BIN     = .venv/bin
+
+# What pip is configured to do on this machine stays outside, unless ASSESS_PIP_CONFIG names a file to use.
+export PIP_CONFIG_FILE = $(or $(ASSESS_PIP_CONFIG),/dev/null)
+export PIP_FIND_LINKS =
+export PIP_EXTRA_INDEX_URL =
+export PIP_NO_INPUT = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_CACHE_DIR = $(if $(HOME),,1)
+export UV_NO_CONFIG = 1
+export PYTHONUNBUFFERED = 1
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+
+SDK_SOURCES    = $(shell find sdk/src sdk/pyproject.toml -type f -not -name '*.pyc')
+SAMPLE_SOURCES = $(shell find contrib/sample_plugin/src contrib/sample_plugin/pyproject.toml -type f -not -name '*.pyc')
+CLOSURE        = $(WORK)/closure
+SAMPLE_WHEEL   = $(WORK)/wheels/sample.stamp
+
+.PHONY: help run-local test acceptance bench fix constraints clean
+
+help:
+	@echo 'make run-local    build, publish, install and run the sample plugin: assess this machine'
+	@echo 'make test         lint, types, layers, docs, unit and integration tests (every Python at hand)'
+	@echo 'make acceptance   the commands as a user types them'
+	@echo 'make bench        figures of docs/benchmarks.md'
+	@echo 'make fix          let the tools repair what they can'
+	@echo 'make constraints  refresh the versions in ci/constraints.txt'
+	@echo 'make clean        remove what these rules made; keys in $(WORK)/keys stay'
+
+# ---- the environment ---------------------------------------------------------------------------------------------
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "assess needs Python >= 3.11; say which: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml sdk/pyproject.toml ci/constraints.txt | .venv/bin/python
+	@echo 'installing assess into .venv (once)' >&2
+	$(BIN)/python -m pip install -q -c ci/constraints.txt hatchling -e ./sdk -e .
+	@touch $@
+
+.venv/tox: .venv/installed
+	$(BIN)/python -m pip install -q -c ci/constraints.txt tox
+	@touch $@
+
+# ---- from source to signed result --------------------------------------------------------------------------------
+
+$(CLOSURE)/sdk.stamp: $(SDK_SOURCES) .venv/installed
+	@mkdir -p $(CLOSURE)
+	@rm -f $(CLOSURE)/assess_plugin-*.whl
+	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(CLOSURE) ./sdk
+	@touch $@
+
+$(CLOSURE)/pluggy.stamp: ci/constraints.txt .venv/installed
+	@mkdir -p $(CLOSURE)
+	@rm -f $(CLOSURE)/pluggy-*.whl
+	$(BIN)/python -m pip download -q --no-deps --only-binary :all: -c ci/constraints.txt -d $(CLOSURE) pluggy
+	@touch $@
+
+$(SAMPLE_WHEEL): $(SAMPLE_SOURCES) .venv/installed
+	@mkdir -p $(WORK)/wheels
+	@rm -f $(WORK)/wheels/assess_host_baseline-*.whl
+	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(WORK)/wheels contrib/sample_plugin
+	@touch $@
+
+$(WORK)/keys/local.key: | .venv/installed
+	$(BIN)/assess-registry keys new local --directory $(WORK)/keys
+
+$(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy.stamp $(WORK)/keys/local.key
+	$(BIN)/assess-registry publish $(WORK)/wheels/assess_host_baseline-*.whl --index $(INDEX) \
+	    --key $(WORK)/keys/local.key --closure $(CLOSURE) --replace-published-bytes
+	@touch $@
+
+assess.toml: | .venv/installed
+	$(BIN)/assess init --registry-url file:$(INDEX) --trusted-keys $(WORK)/keys --state-dir $(WORK)/state --development
+
+run-local: $(INDEX)/published.stamp assess.toml
+	@$(BIN)/assess run --fail-on none --report oscal=$(WORK)/results/assessment-results.json \
+	    --report json=$(WORK)/results/run.json --hints
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+test: .venv/tox
+	$(BIN)/tox run
+
+acceptance: .venv/tox
+	$(BIN)/tox run -q -e trestle
+	$(BIN)/tox run -e acceptance
+
+bench: .venv/tox
+	$(BIN)/tox run -e bench
+
+fix: .venv/tox
+	$(BIN)/tox run -e fix
+
+constraints: .venv/installed
+	$(BIN)/python -m pip install -q -c ci/constraints.txt uv
+	@{ sed -n '/^#/p' ci/constraints.txt; \
+	   printf '%s\n' "$(CURDIR)/sdk" "$(CURDIR)[dev,bench]" hatchling compliance-trestle | $(BIN)/uv pip compile -q --universal \
+	       --no-config --no-header --no-annotate --python-version 3.11 --no-emit-package assess-plugin \
+	       --no-emit-package assess-runtime - ; } > ci/constraints.new
+	mv ci/constraints.new ci/constraints.txt
+
+clean:
+	rm -rf .venv .tox $(WORK)/closure $(WORK)/wheels $(WORK)/state $(WORK)/results
+	find $(INDEX) -mindepth 1 -maxdepth 1 -not -name registry.toml -not -name README.md -exec rm -rf {} +

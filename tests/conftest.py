@@ -1,0 +1,77 @@
+"""Guards around every test: no home directory, no network beyond loopback, no changed environment, no child left."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OUTSIDE = {
+    "ASSESS_CONFIG",
+    "ASSESS_STATE_DIR",
+    "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME",
+    "PIP_FIND_LINKS",
+    "PIP_EXTRA_INDEX_URL",
+}
+"""What the person who runs the tests may have set, and no test may depend on."""
+
+_guarding = False
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse connections that leave this machine; the tests of this process need none."""
+    if not _guarding or event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+        raise RuntimeError(f"a test tried to connect to {address!r}; only loopback is allowed")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+sys.addaudithook(_audit)
+
+
+@pytest.fixture(autouse=True)
+def guards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every test runs between these. Set up before a test's own `monkeypatch`, and so checked after that is undone."""
+    global _guarding  # noqa: PLW0603  an audit hook cannot be removed, only switched off
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OUTSIDE & os.environ.keys():
+            patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("PIP_CONFIG_FILE", os.devnull)
+        patch.setenv("UV_NO_CONFIG", "1")
+        before, children = dict(os.environ), _children()
+        _guarding = True
+        yield
+        _guarding = False
+        left = {pid: name for pid, name in _children().items() if pid not in children}
+        changed = {name for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
+    assert not left, f"child processes left alive: {left}"
+    assert not changed - {"PYTEST_CURRENT_TEST"}, f"environment changed: {sorted(changed)}"
+
+
+def _children() -> dict[int, str]:
+    """Direct children of this process by pid, with their names; unreaped ones count."""
+    found: dict[int, str] = {}
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            pids = (task / "children").read_text().split()
+        except FileNotFoundError:
+            continue  # the thread ended while we looked
+        for pid in pids:
+            try:
+                found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
+            except FileNotFoundError:
+                continue  # the child ended while we looked
+    return found

@@ -1,0 +1,100 @@
+"""Rules of the house that no linter knows: one place for each risky library, lazy imports in cli/ only, no leftovers."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "sdk" / "src").rglob("*.py"))
+
+ONE_PLACE = {
+    "httpx": "src/assess_registry/client/transport",
+    "cryptography": "src/assess_registry/keys.py",
+    "sqlite3": "src/assess_core/journal.py",
+    "msgspec": "src/assess_core/host/",
+    "pydantic": "src/assess_core/config/",
+    "jsonschema_rs": "src/assess_registry/manifest",
+}
+"""Library -> the only place (file or start of it) where it may be imported."""
+
+FORBIDDEN = ("pickle", "shelve", "marshal", "dill", "cloudpickle")
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """(top-level module, line, inside a function) of every import statement."""
+    tree = ast.parse(path.read_text())
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0], node.lineno, id(node) in inner
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0], node.lineno, id(node) in inner
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("library", ONE_PLACE)
+def test_a_risky_library_is_imported_in_its_one_place(library: str) -> None:
+    users = {relative(path) for path in SOURCES for name, _, _ in imports(path) if name == library}
+    strays = {user for user in users if not user.startswith(ONE_PLACE[library])}
+    assert not strays
+    assert users, f"nothing imports {library} any more: drop it from this table and from the dependencies"
+
+
+def test_nothing_unpickles() -> None:
+    found = [f"{relative(path)}:{line}" for path in SOURCES for name, line, _ in imports(path) if name in FORBIDDEN]
+    assert not found
+
+
+def test_imports_in_functions_are_for_the_command_line_only() -> None:
+    found = [
+        f"{relative(path)}:{line}: {name}"
+        for path in SOURCES
+        for name, line, inner in imports(path)
+        if inner and "/cli/" not in relative(path)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("name", ["eval", "exec", "__import__"])
+def test_nothing_evaluates_text(name: str) -> None:
+    found = [
+        f"{relative(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+    assert not found
+
+
+def test_no_subprocess_call_uses_a_shell() -> None:
+    found = [
+        f"{relative(path)}:{node.value.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "shell"
+    ]
+    assert not found
+
+
+def test_the_version_needs_nothing_but_click() -> None:
+    code = (
+        "import sys; sys.argv = ['assess', '--version']\n"
+        "from assess_core.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert done.code == 0, done.code\n"
+        "print(sorted({'pydantic', 'httpx', 'rich', 'cryptography', 'msgspec', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
