@@ -1,0 +1,63 @@
+"""Options that several verbs share, and the values they make."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from assess_core.cli.app import OUTPUT
+from assess_core.config import Config, config_path, load
+from assess_core.runtime import Runtime, state_directory
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def common(command: Decorated) -> Decorated:
+    """Add --config, --state-dir and --quiet."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="Say nothing that is not data or an error."),
+        click.option(
+            "--state-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Where plugins, results and trust are kept. [env: ASSESS_STATE_DIR]",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            help="Configuration file; assess.toml here if not given. [env: ASSESS_CONFIG]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """Add --output with these formats, the first being the default; an error honours the choice too."""
+
+    def remember(ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+        ctx.meta[OUTPUT] = value
+        return value
+
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        is_eager=True,  # known before another option can fail, so that the failure is printed in this form
+        callback=remember,
+        help="Form of what is printed on stdout.",
+    )
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration: flag, then ASSESS_CONFIG, then assess.toml here."""
+    return load(config_path(path, os.environ))
+
+
+def open_runtime(config_file: Path | None, state_dir: Path | None) -> Runtime:
+    """A runtime on the configured state directory."""
+    config = load_config(config_file)
+    return Runtime(config, state=state_directory(state_dir, os.environ, config))

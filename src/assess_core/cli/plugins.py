@@ -1,0 +1,77 @@
+"""`assess plugins`: what is installed, and whether it still is what was audited."""
+
+import json
+from pathlib import Path
+
+import click
+
+from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.show import table
+from assess_core.store import InstalledPlugin, verify_environment
+from assess_core.text import plain
+
+
+@click.group(name="plugins")
+def command() -> None:
+    """What is installed, and whether it is what was audited."""
+
+
+@command.command(name="list")
+@output_option("table", "json")
+@common
+def list_(output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> None:  # noqa: ARG001, FBT001
+    """List the active plugins."""
+    with open_runtime(config, state_dir) as runtime:
+        active = runtime.store.active()
+    if output == "json":
+        click.echo(json.dumps({"schema": 1, "plugins": [_facts(plugin) for plugin in active]}, indent=2))
+        return
+    rows = [
+        (plugin.distribution, plugin.version, _entries(plugin), str(len(plugin.manifest.checks)), plugin.signer[:23])
+        for plugin in active
+    ]
+    click.echo(table(("distribution", "version", "plugins", "checks", "signed by"), rows), nl=False)
+
+
+@command.command()
+@click.argument("environment", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@output_option("table", "json")
+@common
+def verify(
+    environment: Path | None,
+    output: str,
+    config: Path | None,
+    state_dir: Path | None,
+    quiet: bool,  # noqa: ARG001, FBT001
+) -> int:
+    """Compare every file of ENVIRONMENT (all active ones if not given) with the audited wheels. Exits 5 on a difference.
+
+    ENVIRONMENT may have been made by pip from the index; its plugin has to be one that is active here.
+    """
+    with open_runtime(config, state_dir) as runtime:
+        store = runtime.store
+        chosen = [environment] if environment else [plugin.environment for plugin in store.active()]
+        reports = [verify_environment(one, store=store) for one in chosen]
+    if output == "json":
+        click.echo(json.dumps({"schema": 1, "environments": [report.as_dict() for report in reports]}, indent=2))
+    else:
+        for report in reports:
+            click.echo(plain(report.summary, keep_newlines=True))
+    return 0 if all(report.accepted for report in reports) else 5
+
+
+def _entries(plugin: InstalledPlugin) -> str:
+    return ", ".join(f"{entry.name} ({entry.kind})" for entry in plugin.entries)
+
+
+def _facts(plugin: InstalledPlugin) -> dict[str, object]:
+    return {
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "sha256": plugin.sha256,
+        "signer": plugin.signer,
+        "development": plugin.development,
+        "environment": str(plugin.environment),
+        "plugins": [{"name": entry.name, "kind": entry.kind} for entry in plugin.entries],
+        "checks": [spec.id for spec in plugin.manifest.checks],
+    }

@@ -1,0 +1,116 @@
+"""`assess run`: the whole pipeline once, and a report."""
+
+from pathlib import Path
+
+import click
+
+from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.show import Progress, colour_wanted, say, table
+from assess_core.errors import ConfigError
+from assess_core.formats import FORMATS, render
+from assess_core.pipeline import Action
+from assess_core.plan import Selection, Task
+from assess_core.results import Run
+from assess_core.runtime import Runtime
+from assess_core.text import plain
+from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write
+
+DEFAULT_FAIL_ON: Severity = "low"
+
+
+def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[Path, str]:
+    """`FORMAT=FILE` each."""
+    reports: dict[Path, str] = {}
+    for value in values:
+        form, _, name = value.partition("=")
+        if form not in FORMATS or not name:
+            raise click.BadParameter(f"{value!r} is not FORMAT=FILE with a format of {', '.join(FORMATS)}")
+        reports[Path(name)] = form
+    return reports
+
+
+@click.command(name="run")
+@click.option("--check", "checks", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
+@click.option("--subject", "subjects", multiple=True, metavar="ID", help="Only this subject; repeatable.")
+@click.option("--list-checks", is_flag=True, help="List the checks that would run, and stop.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*SEVERITIES, "none"]),
+    default=DEFAULT_FAIL_ON,
+    show_default=True,
+    help="Exit 3 when a check of at least this severity fails.",
+)
+@click.option(
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE", callback=_reports, help="Also write this; repeatable."
+)
+@click.option("--offline", is_flag=True, help="Use what is installed; do not ask the registry.")
+@output_option(*FORMATS)
+@common
+def command(  # noqa: PLR0917  one argument an option
+    checks: tuple[str, ...],
+    subjects: tuple[str, ...],
+    list_checks: bool,  # noqa: FBT001  click's form
+    fail_on: str,
+    reports: dict[Path, str],
+    offline: bool,  # noqa: FBT001
+    output: str,
+    config: Path | None,
+    state_dir: Path | None,
+    quiet: bool,  # noqa: FBT001
+) -> int:
+    """Bring plugins up to date, assess, commit the results, and print them."""
+    threshold = _severity(fail_on)
+    with open_runtime(config, state_dir) as runtime:
+        synced = runtime.sync(notify=say(quiet=quiet), offline=offline)
+        for line in synced:
+            _warn(line.action, line.distribution, line.reason)
+            if line.refusal is not None:
+                raise _refused(line.refusal)
+        tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects))
+        if list_checks:
+            click.echo(_list_checks([task for task in tasks if isinstance(task, Task)]), nl=False)
+            return 0
+        with Progress(quiet=quiet) as progress:
+            run = runtime.assess(tasks, synced=synced, notify=progress)
+    for path, form in reports.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, render(form, run, fail_on=threshold, colour=False).encode())
+    click.echo(render(output, run, fail_on=threshold, colour=colour_wanted()), nl=False)
+    if not quiet:
+        _say_what_was_done(runtime, run, reports, threshold)
+    return run.exit_code(threshold)
+
+
+def _severity(fail_on: str) -> Severity | None:
+    return next((severity for severity in SEVERITIES if severity == fail_on), None)
+
+
+def _warn(action: Action, distribution: str, reason: str) -> None:
+    if action is Action.STALE:
+        click.echo(f"assess: {distribution}: using what is installed; {plain(reason)}", err=True)
+    elif action is Action.FAILED:
+        click.echo(f"assess: {distribution}: {plain(reason)}", err=True)
+
+
+def _refused(refusal: TrustError) -> TrustError:
+    """The same refusal; `run` stops at it even if an older version is installed, and says how to go on without."""
+    if not refusal.next_step:
+        refusal.next_step = "find out why; `assess run --offline` assesses with what was verified before"
+    return refusal
+
+
+def _list_checks(tasks: list[Task]) -> str:
+    rows = [(task.assessment, spec.id, spec.severity, plain(spec.title)) for task in tasks for spec in task.checks]
+    if not rows:
+        raise ConfigError("no assessment can run; `assess sync` says why")
+    return table(("assessment", "check", "severity", "title"), rows)
+
+
+def _say_what_was_done(runtime: Runtime, run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:
+    for path, form in reports.items():
+        click.echo(f"wrote {form} to {path}", err=True)
+    if runtime.config.registry.development:
+        click.echo("development registry: its keys lie on this machine, and every result says so", err=True)
+    usual = run.exit_code(DEFAULT_FAIL_ON)
+    if usual != run.exit_code(threshold):
+        click.echo(f"there are findings; without --fail-on {threshold or 'none'} this exits {usual}", err=True)

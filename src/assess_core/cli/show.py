@@ -1,0 +1,58 @@
+"""How commands print: sentences on stderr while somebody watches, tables on stdout."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import click
+
+from assess_core.host import Event
+from assess_core.text import plain
+
+
+def say(*, quiet: bool) -> Callable[[str], None]:
+    """A function that tells the person at the terminal what is being done; silent where there is none."""
+    if quiet or not sys.stderr.isatty():
+        return lambda _sentence: None
+    return lambda sentence: click.echo(f"  {plain(sentence)} …", err=True)
+
+
+def colour_wanted() -> bool:
+    """Colour only on a terminal, and never where NO_COLOR is set (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under headings, in columns as wide as their content; empty when there are no rows."""
+    if not rows:
+        return ""
+    lines = [tuple(heading.upper() for heading in headings), *(tuple(row) for row in rows)]
+    used = [column for column in range(len(headings)) if any(line[column] for line in lines[1:])]
+    widths = {column: max(len(line[column]) for line in lines) for column in used}
+    return "".join("  ".join(line[column].ljust(widths[column]) for column in used).rstrip() + "\n" for line in lines)
+
+
+class Progress:
+    """One line on a terminal's stderr that says how far the run has come, and vanishes; nothing elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._shown = sys.stderr.isatty() and not quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._write("")
+
+    def __call__(self, assessment: str, event: Event) -> None:
+        """Show one event of one assessment."""
+        self._write(f"  {assessment}: {plain(event.summary)}"[:79])
+
+    def _write(self, line: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()

@@ -1,0 +1,51 @@
+"""`assess sync`: what was audited is what is installed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.show import say, table
+from assess_core.pipeline import Action, Synced
+from assess_core.text import plain
+
+HEADINGS = ("plugin", "action", "version", "was", "reason")
+
+
+@click.command(name="sync")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@output_option("table", "json")
+@common
+def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> int:  # noqa: FBT001  click's form
+    """Install exactly the plugins the configuration asks for, verified; switch off the others."""
+    with open_runtime(config, state_dir) as runtime:
+        lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
+    if output == "json":
+        document = {"schema": 1, "dry_run": dry_run, "plugins": [_line(line) for line in lines]}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        rows = [
+            (line.distribution, line.action.value, line.version, line.previous, plain(line.reason)) for line in lines
+        ]
+        click.echo(table(HEADINGS, rows), nl=False)
+    return exit_code(lines)
+
+
+def exit_code(lines: Sequence[Synced]) -> int:
+    """5 if anything was refused, else 1 if anything failed, else 0."""
+    actions = {line.action for line in lines}
+    if Action.REFUSED in actions:
+        return 5
+    return 1 if Action.FAILED in actions else 0
+
+
+def _line(line: Synced) -> dict[str, str]:
+    return {
+        "distribution": line.distribution,
+        "action": line.action.value,
+        "version": line.version,
+        "previous": line.previous,
+        "reason": line.reason,
+    }

@@ -1,0 +1,246 @@
+"""Tasks in, results out: a provider finds the subjects, a plugin assesses each, and every way to fail has a result.
+
+The rule of this file: a check that was asked for on a subject that was found gets exactly one result, whatever the
+plugin does. A provider that fails, or finds nothing, is a problem of its assessment, which makes the run incomplete.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from assess_core.errors import FaultKind, PluginFault
+from assess_core.host import CallReport, Event, Supervisor
+from assess_core.plan import Callee, Task, Unrunnable
+from assess_core.results import (
+    AssessmentRun,
+    EvidenceRef,
+    PluginRef,
+    Result,
+    ResultOutcome,
+    finding_id,
+    result_id,
+    run_id,
+)
+from assess_plugin.models import ActionInput, CheckResult, EvaluateInput, Subject
+from assess_registry.client import CheckSpec, ProjectName
+
+Clock = Callable[[], datetime]
+"""Aware, UTC."""
+
+Hosts = Mapping[ProjectName, Supervisor]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What every result of this runtime says about where it was made."""
+
+    runtime: str
+    labels: Mapping[str, str]
+    registry: str
+    stale: frozenset[ProjectName] = frozenset()
+    clock: Clock
+    notify: Callable[[str, Event], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Executed:
+    """One assessment, done: what the report stage commits. `evidence` is keyed by sha256: (media type, bytes)."""
+
+    run: AssessmentRun
+    results: tuple[Result, ...]
+    evidence: Mapping[str, tuple[str, bytes]]
+
+
+async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, due_at: datetime) -> Executed:
+    """The task has been executed; whatever its plugins did, the value says so."""
+    if isinstance(task, Unrunnable):
+        return _not_assessed(task, None, context, due_at, context.clock(), task.problem)
+    started_at = context.clock()
+    plugin = _plugin_ref(task.plugin)
+    try:
+        subjects = await _subjects(task, hosts, context)
+    except PluginFault as fault:
+        return _not_assessed(task, plugin, context, due_at, started_at, f"no subjects: {fault}")
+    if not subjects:
+        problem = f"provider {task.provider.name!r} found no subject for this selector"
+        return _not_assessed(task, plugin, context, due_at, started_at, problem)
+    this_run = run_id(context.runtime, task.assessment, due_at)
+    assessed = await asyncio.gather(
+        *(_assess(task, subject, hosts=hosts, context=context, run=this_run) for subject in subjects)
+    )
+    return Executed(
+        run=AssessmentRun(
+            run_id=this_run,
+            assessment=task.assessment,
+            plugin=plugin,
+            provider=task.provider.name,
+            due_at=due_at,
+            started_at=started_at,
+            ended_at=context.clock(),
+            subjects=len(subjects),
+            problem=None,
+        ),
+        results=tuple(result for results, _ in assessed for result in results),
+        evidence={digest: taken for _, evidence in assessed for digest, taken in evidence.items()},
+    )
+
+
+async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject, ...]:
+    report = await hosts[task.provider.installed.distribution].evaluate(
+        task.provider.name,
+        EvaluateInput(
+            selector=task.selector,
+            runtime=context.runtime,
+            labels=context.labels,
+            settings=task.provider.settings,
+        ),
+        timeout_s=task.timeout_s,
+    )
+    found = report.result.subjects
+    return tuple(subject for subject in found if not task.subjects or subject.id in task.subjects)
+
+
+async def _assess(
+    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str
+) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
+    started_at = context.clock()
+    wanted = tuple(spec.id for spec in task.checks)
+    host = hosts[task.plugin.installed.distribution]
+    try:
+        report = await host.execute(
+            task.plugin.name,
+            ActionInput(subject=subject, checks=wanted, settings=task.plugin.settings, props=subject.props),
+            timeout_s=task.timeout_s,
+            on_event=lambda event: context.notify(task.assessment, event),
+        )
+    except PluginFault as fault:
+        elapsed_ms = round((context.clock() - started_at).total_seconds() * 1000)
+        maker = _Maker(task, subject, context, run, started_at, elapsed_ms, "none", host.user)
+        return [maker.failed(spec, fault) for spec in task.checks], {}
+    maker = _Maker(task, subject, context, run, report.started_at, report.duration_ms, report.isolation, report.user)
+    by_id = {result.check_id: result for result in report.output.results}
+    evidence = {name: _digest(taken.data) for name, taken in report.evidence.items()}
+    return (
+        [maker.reported(spec, by_id[spec.id], report, evidence) for spec in task.checks],
+        {evidence[name]: (taken.media_type, taken.data) for name, taken in report.evidence.items()},
+    )
+
+
+class _Maker:
+    """Results of one call: what they share is said once."""
+
+    def __init__(
+        self,
+        task: Task,
+        subject: Subject,
+        context: Context,
+        run: str,
+        started_at: datetime,
+        duration_ms: int,
+        isolation: str,
+        user: str,
+    ) -> None:
+        self._task, self._subject, self._context, self._run = task, subject, context, run
+        self._started_at, self._duration_ms = started_at, duration_ms
+        self._isolation, self._user = isolation, user
+        self._plugin = _plugin_ref(task.plugin)
+
+    def reported(self, spec: CheckSpec, said: CheckResult, report: CallReport, digests: Mapping[str, str]) -> Result:
+        provenance = tuple(use.what for use in report.provenance if use.check in (None, spec.id))
+        taken = tuple(
+            EvidenceRef(
+                name=item.name,
+                sha256=digests[item.name],
+                media_type=report.evidence[item.name].media_type,
+                size=len(report.evidence[item.name].data),
+            )
+            for item in said.evidence
+        )
+        return self._make(
+            spec,
+            ResultOutcome.from_plugin(said.outcome),
+            said.reason,
+            expected=said.expected,
+            actual=said.actual,
+            provenance=provenance,
+            evidence=taken,
+        )
+
+    def failed(self, spec: CheckSpec, fault: PluginFault) -> Result:
+        outcome = ResultOutcome.TIMEOUT if fault.kind is FaultKind.TIMEOUT else ResultOutcome.ERROR
+        return self._make(spec, outcome, str(fault))
+
+    def _make(
+        self,
+        spec: CheckSpec,
+        outcome: ResultOutcome,
+        reason: str,
+        *,
+        expected: str | None = None,
+        actual: str | None = None,
+        provenance: tuple[Mapping[str, object], ...] = (),
+        evidence: tuple[EvidenceRef, ...] = (),
+    ) -> Result:
+        return Result(
+            result_id=result_id(self._run, self._subject.id, spec.id),
+            run_id=self._run,
+            finding_id=finding_id(self._subject.id, spec.id),
+            runtime=self._context.runtime,
+            assessment=self._task.assessment,
+            plugin=self._plugin,
+            check=spec.id,
+            title=spec.title,
+            severity=spec.severity,
+            controls=spec.controls,
+            remediation=spec.remediation,
+            subject=self._subject,
+            outcome=outcome,
+            reason=reason,
+            expected=expected,
+            actual=actual,
+            started_at=self._started_at,
+            duration_ms=self._duration_ms,
+            isolation=self._isolation,
+            user=self._user,
+            provenance=provenance,
+            evidence=evidence,
+            waiver=None,
+            registry=self._context.registry,
+            stale=self._task.plugin.installed.distribution in self._context.stale,
+        )
+
+
+def _not_assessed(
+    task: Task | Unrunnable,
+    plugin: PluginRef | None,
+    context: Context,
+    due_at: datetime,
+    started_at: datetime,
+    problem: str,
+) -> Executed:
+    provider = task.provider if isinstance(task, Unrunnable) else task.provider.name
+    run = AssessmentRun(
+        run_id=run_id(context.runtime, task.assessment, due_at),
+        assessment=task.assessment,
+        plugin=plugin,
+        provider=provider,
+        due_at=due_at,
+        started_at=started_at,
+        ended_at=context.clock(),
+        subjects=0,
+        problem=problem,
+    )
+    return Executed(run=run, results=(), evidence={})
+
+
+def _plugin_ref(callee: Callee) -> PluginRef:
+    installed = callee.installed
+    return PluginRef(
+        distribution=installed.distribution, version=installed.version, name=callee.name, sha256=installed.sha256
+    )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

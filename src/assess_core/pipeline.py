@@ -1,0 +1,188 @@
+"""All stages, in order: config -> resolve -> fetch -> verify -> install -> host -> execute -> report.
+
+`sync` is the first half (what was audited is what is installed), `assess` the second (what runs is what was installed).
+Each stage takes only the proof that the stage before succeeded, so neither half can skip one.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.requirements import Requirement
+
+from assess_core.config import PluginConfig
+from assess_core.errors import PluginFault
+from assess_core.execute import Context, Executed, execute
+from assess_core.host import HostConfig, Supervisor, health_check
+from assess_core.journal import Journal
+from assess_core.plan import Task, Unrunnable
+from assess_core.report import combine, commit
+from assess_core.results import Run
+from assess_core.store import InstalledPlugin, Interpreter, Store, install
+from assess_registry.client import (
+    ProjectName,
+    Registry,
+    Target,
+    TransportError,
+    TrustError,
+    fetch,
+    resolve,
+    verify,
+)
+
+Notify = Callable[[str], None]
+"""Takes one sentence for the person who waits."""
+
+
+class Action(StrEnum):
+    """What `sync` did, or would do, about one plugin."""
+
+    PRESENT = "present"
+    INSTALLED = "installed"
+    UPGRADED = "upgraded"
+    REMOVED = "removed"
+    STALE = "stale"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Synced:
+    """One line of a sync: which distribution, what was done, from which version to which, and why if it went wrong."""
+
+    distribution: ProjectName
+    action: Action
+    version: str = ""
+    previous: str = ""
+    reason: str = ""
+    refusal: TrustError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """Everything the first half of the pipeline works with."""
+
+    registry: Registry
+    target: Target
+    store: Store
+    interpreter: Interpreter
+    host: HostConfig
+    notify: Notify
+    dry_run: bool = False
+    offline: bool = False
+
+
+def sync(plugins: Sequence[PluginConfig], delivery: Delivery) -> tuple[Synced, ...]:
+    """Every plugin the configuration names is installed, verified, has answered, and is active; others are inactive.
+
+    A plugin that cannot be brought to that state keeps its previous version, and its line says why. Environments of
+    versions no longer wanted stay on disk.
+    """
+    wanted = {plugin.name for plugin in plugins}
+    lines = [_sync_one(plugin, delivery) for plugin in plugins]
+    for active in delivery.store.active():
+        if active.distribution not in wanted:
+            if not delivery.dry_run:
+                delivery.store.deactivate(active.distribution)
+            lines.append(Synced(distribution=active.distribution, action=Action.REMOVED, previous=active.version))
+    return tuple(lines)
+
+
+def _sync_one(plugin: PluginConfig, delivery: Delivery) -> Synced:
+    active = delivery.store.find(plugin.name)
+    previous = active.version if active else ""
+    try:
+        installed = _deliver(plugin, active, delivery)
+    except TransportError as error:
+        return _without_registry(plugin, active, str(error))
+    except TrustError as refusal:
+        return Synced(
+            distribution=plugin.name,
+            action=Action.REFUSED,
+            previous=previous,
+            reason=str(refusal),
+            refusal=refusal,
+        )
+    except PluginFault as fault:
+        return Synced(distribution=plugin.name, action=Action.FAILED, previous=previous, reason=str(fault))
+    if installed is None:
+        return _without_registry(plugin, active, "offline was asked for")
+    action = Action.INSTALLED if active is None else Action.UPGRADED
+    if active is not None and active.env_key == installed.env_key:
+        action = Action.PRESENT
+    return Synced(distribution=plugin.name, action=action, version=installed.version, previous=previous)
+
+
+def _deliver(plugin: PluginConfig, active: InstalledPlugin | None, delivery: Delivery) -> InstalledPlugin | None:
+    """Stages resolve to install, and activation; None where the registry was not to be asked."""
+    if delivery.offline:
+        return None
+    registry, target, store = delivery.registry, delivery.target, delivery.store
+    resolved = resolve(Requirement(f"{plugin.name}{plugin.version}"), registry=registry, target=target)
+    installed = store.installed(resolved.lock.sha256, resolved.sha256, delivery.interpreter)
+    if installed is not None and active is not None and active.env_key == installed.env_key:
+        return installed
+    if delivery.dry_run:
+        delivery.notify(f"would install {resolved.project} {resolved.version}")
+        return installed or active
+    if installed is None:
+        delivery.notify(f"fetching {resolved.project} {resolved.version}")
+        verified = verify(fetch(resolved, registry=registry), registry=registry, target=target)
+        delivery.notify(f"installing {resolved.project} {resolved.version}")
+        installed = install(
+            verified, store=store, interpreter=delivery.interpreter, development=registry.config.development
+        )
+    # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
+    asyncio.run(health_check(installed, delivery.host))
+    store.activate(installed)
+    return installed
+
+
+def _without_registry(plugin: PluginConfig, active: InstalledPlugin | None, reason: str) -> Synced:
+    """The registry's word is not to be had: what was verified before runs on, if it is what is asked for."""
+    requirement = Requirement(f"{plugin.name}{plugin.version}")
+    if active is not None and requirement.specifier.contains(active.version, prereleases=True):
+        return Synced(
+            distribution=plugin.name,
+            action=Action.STALE,
+            version=active.version,
+            previous=active.version,
+            reason=reason,
+        )
+    return Synced(distribution=plugin.name, action=Action.FAILED, reason=f"not installed: {reason}")
+
+
+async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journal: Journal, context: Context) -> Run:
+    """All tasks have been executed side by side, and each was committed to the journal as it ended.
+
+    Raises:
+        StoreError: the journal could not take a result. What was committed before stays.
+    """
+    started_at = context.clock()
+    async with AsyncExitStack() as stack:
+        hosts = {
+            installed.distribution: await stack.enter_async_context(Supervisor(installed, host))
+            for installed in _distributions(tasks)
+        }
+
+        async def one(task: Task | Unrunnable) -> Executed:
+            executed = await execute(task, hosts=hosts, context=context, due_at=started_at)
+            await asyncio.to_thread(commit, executed, journal=journal)
+            return executed
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(task)) for task in tasks]
+        executed = [task.result() for task in running]
+    return combine(context.runtime, executed, started_at=started_at, ended_at=context.clock())
+
+
+def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[InstalledPlugin, ...]:
+    found = {
+        callee.installed.distribution: callee.installed
+        for task in tasks
+        if isinstance(task, Task)
+        for callee in (task.provider, task.plugin)
+    }
+    return tuple(found.values())

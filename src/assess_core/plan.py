@@ -1,0 +1,165 @@
+"""What is to be assessed: configuration and installed plugins become tasks, or every reason why not.
+
+Nothing runs here. A plan either names entry points that exist, checks that exist and settings that their manifest
+accepts, or it is a `ConfigError` with all problems; an assessment whose plugin could not be installed is neither: it is
+`Unrunnable`, and shows in the run as a problem, because a plugin that failed must not silence its assessment.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from assess_core.config import AssessmentConfig, Config, match_checks, unknown_name
+from assess_core.errors import ConfigError
+from assess_core.store import InstalledPlugin
+from assess_registry.client import CheckSpec, PluginName, SettingsError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Callee:
+    """One entry point, and the settings it is called with (validated, defaults filled in)."""
+
+    installed: InstalledPlugin
+    name: PluginName
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One assessment, ready to be executed. `subjects` narrows what the provider finds; empty means all."""
+
+    assessment: str
+    plugin: Callee
+    provider: Callee
+    selector: Mapping[str, Any]
+    checks: tuple[CheckSpec, ...]
+    subjects: tuple[str, ...]
+    timeout_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unrunnable:
+    """One assessment that cannot be executed because a plugin it needs failed to install or start."""
+
+    assessment: str
+    provider: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """What a person asked for on the command line: globs over check ids, and subject ids; empty means all."""
+
+    checks: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+EVERYTHING = Selection()
+
+
+def plan(
+    config: Config,
+    installed: Sequence[InstalledPlugin],
+    *,
+    failed: Mapping[str, str],
+    selection: Selection = EVERYTHING,
+) -> tuple[Task | Unrunnable, ...]:
+    """Every enabled assessment, as a task or as the reason why it cannot be one.
+
+    Args:
+        config: the loaded configuration.
+        installed: the active plugins that the configuration asks for.
+        failed: distributions that could not be installed or started, with the reason.
+        selection: narrows checks and subjects; an assessment left without checks is left out.
+
+    Raises:
+        ConfigError: an unknown name, a check pattern that matches nothing, settings the manifest refuses; all at once.
+    """
+    callees, problems = _callees(config, installed)
+    planned: list[Task | Unrunnable] = []
+    matched = False
+    for index, assessment in enumerate(config.assessments):
+        if not assessment.enabled:
+            continue
+        where = f"{config.source}: assessments[{index}]"
+        try:
+            task = _task(assessment, callees, failed, selection, where)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if isinstance(task, Unrunnable) or task.checks:
+            planned.append(task)
+            matched = True
+    if not problems and selection.checks and not matched:
+        problems.append(f"--check {', '.join(selection.checks)}: no check of an enabled assessment matches")
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(planned)
+
+
+def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict[tuple[str, str], Callee], list[str]]:
+    """Entry points by kind and name, and what is wrong with the settings they were given."""
+    callees: dict[tuple[str, str], Callee] = {}
+    problems: list[str] = []
+    given = {plugin.name: (index, plugin.settings) for index, plugin in enumerate(config.plugins)}
+    for plugin in installed:
+        index, settings = given[plugin.distribution]
+        where = f"{config.source}: plugins[{index}]"
+        try:
+            values = plugin.manifest.setting_values(settings)
+        except SettingsError as error:
+            problems += [f"{where}.settings.{path}: {message}" for path, message in error.problems]
+            values = {}
+        for entry in plugin.entries:
+            other = callees.get((entry.kind, entry.name))
+            if other is not None:  # design: one plugin name in two distributions is a configuration error
+                problems.append(
+                    f"{where}: {entry.kind} {entry.name!r} is in both {other.installed.distribution} "
+                    f"and {plugin.distribution}; remove one of them"
+                )
+            callees[entry.kind, entry.name] = Callee(installed=plugin, name=entry.name, settings=values)
+    return callees, problems
+
+
+def _task(
+    assessment: AssessmentConfig,
+    callees: Mapping[tuple[str, str], Callee],
+    failed: Mapping[str, str],
+    selection: Selection,
+    where: str,
+) -> Task | Unrunnable:
+    plugin = callees.get(("plugin", assessment.plugin))
+    provider = callees.get(("provider", assessment.provider))
+    missing = [("plugin", assessment.plugin)] if plugin is None else []
+    missing += [("provider", assessment.provider)] if provider is None else []
+    if missing and failed:
+        # The name may well belong to a distribution that failed: that is the plugin's fault, not the configuration's.
+        names = " and ".join(f"{kind} {name!r}" for kind, name in missing)
+        reasons = "; ".join(f"{distribution}: {reason}" for distribution, reason in sorted(failed.items()))
+        return Unrunnable(
+            assessment=assessment.id,
+            provider=assessment.provider,
+            problem=f"{names} not available; {reasons}",
+        )
+    problems = [_unknown(kind, name, callees, f"{where}.{kind}") for kind, name in missing]
+    if problems or plugin is None or provider is None:
+        raise ConfigError(*problems)
+    specs = plugin.installed.manifest.checks_of(plugin.name)
+    wanted = match_checks(assessment.checks, [spec.id for spec in specs], where=f"{where}.checks")
+    if selection.checks:
+        wanted = match_checks(selection.checks, wanted, where="--check", required=False)
+    return Task(
+        assessment=assessment.id,
+        plugin=plugin,
+        provider=provider,
+        selector=assessment.selector,
+        checks=tuple(spec for spec in specs if spec.id in wanted),
+        subjects=selection.subjects,
+        timeout_s=assessment.timeout_s or plugin.installed.manifest.limits.timeout_s,
+    )
+
+
+def _unknown(
+    kind: Literal["plugin", "provider"] | str, name: str, callees: Mapping[tuple[str, str], Callee], where: str
+) -> str:
+    return unknown_name(kind, name, [known for group, known in callees if group == kind], where=where)

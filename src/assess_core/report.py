@@ -1,0 +1,28 @@
+"""Results become facts: committed to the journal first, only then counted or shown."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from assess_core.execute import Executed
+from assess_core.journal import Journal
+from assess_core.results import Run
+
+
+def commit(executed: Executed, *, journal: Journal) -> None:
+    """This assessment's results are on disk, each exactly once, with their evidence.
+
+    Raises:
+        StoreError: the journal could not take them (no room, no right); none of them is there then.
+    """
+    journal.record(executed.run, executed.results, executed.evidence)
+
+
+def combine(runtime: str, executed: Sequence[Executed], *, started_at: datetime, ended_at: datetime) -> Run:
+    """Several assessments of one occasion as one value: what formats render and the exit code is taken from."""
+    return Run(
+        runtime=runtime,
+        started_at=started_at,
+        ended_at=ended_at,
+        assessments=tuple(one.run for one in executed),
+        results=tuple(result for one in executed for result in one.results),
+    )

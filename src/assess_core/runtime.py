@@ -1,0 +1,144 @@
+"""One runtime on one state directory: the values that commands work with, made once from a configuration.
+
+with Runtime(load(path, os.environ)) as runtime:
+    synced = runtime.sync()
+    run = runtime.assess(runtime.plan(synced))
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from assess_core.config import Config
+from assess_core.errors import ConfigError
+from assess_core.execute import Context
+from assess_core.host import Event, HostConfig
+from assess_core.journal import Journal
+from assess_core.pipeline import Action, Delivery, Synced, assess, sync
+from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
+from assess_core.results import Run
+from assess_core.store import InstalledPlugin, Store, running_interpreter, worker_kit
+from assess_registry.client import Registry, RegistryConfig, Target
+
+
+def state_directory(flag: Path | None, environ: Mapping[str, str], config: Config | None) -> Path:
+    """Where state lives: flag, `ASSESS_STATE_DIR`, `runtime.state_dir`, else the XDG state home.
+
+    Raises:
+        ConfigError: none of them is set and this user has no home directory.
+    """
+    if flag is not None:
+        return flag.absolute()
+    if environ.get("ASSESS_STATE_DIR"):
+        return Path(environ["ASSESS_STATE_DIR"]).absolute()
+    if config is not None and config.runtime.state_dir is not None:
+        return config.runtime.state_dir
+    if environ.get("XDG_STATE_HOME", "").startswith("/"):
+        return Path(environ["XDG_STATE_HOME"], "assess")
+    try:
+        return Path("~/.local/state/assess").expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            "no state directory: this user has no home; give --state-dir or set ASSESS_STATE_DIR"
+        ) from error
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+class Runtime:
+    """A configuration at work on a state directory. A context manager: leaving it closes the journal."""
+
+    def __init__(self, config: Config, *, state: Path) -> None:
+        self.config = config
+        self.store = Store(state)
+        self._interpreter = running_interpreter()
+        self._state = state
+        self._journal: Journal | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened on first use."""
+        if self._journal is None:
+            self._journal = Journal.open(self._state / "journal.db")
+        return self._journal
+
+    def sync(
+        self, *, notify: "Notify" = lambda _: None, offline: bool = False, dry_run: bool = False
+    ) -> tuple[Synced, ...]:
+        """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
+        settings = self.config.registry
+        registry = Registry(
+            RegistryConfig(
+                url=settings.url,
+                trusted_keys=settings.trusted_keys,
+                development=settings.development,
+                timeout_s=settings.timeout_s,
+            )
+        )
+        delivery = Delivery(
+            registry=registry,
+            target=Target.running(),
+            store=self.store,
+            interpreter=self._interpreter,
+            host=self._host(),
+            notify=notify,
+            dry_run=dry_run,
+            offline=offline,
+        )
+        return sync(self.config.plugins, delivery)
+
+    def installed(self) -> tuple[InstalledPlugin, ...]:
+        """The active plugins that the configuration asks for, in its order."""
+        active = {plugin.distribution: plugin for plugin in self.store.active()}
+        return tuple(active[plugin.name] for plugin in self.config.plugins if plugin.name in active)
+
+    def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
+        """What to assess, given what could be installed (`plan.plan`)."""
+        active = {plugin.distribution for plugin in self.installed()}
+        failed = {
+            line.distribution: line.reason
+            for line in synced
+            if line.action in (Action.FAILED, Action.REFUSED) and line.distribution not in active
+        }
+        return plan(self.config, self.installed(), failed=failed, selection=selection)
+
+    def assess(
+        self,
+        tasks: Sequence[Task | Unrunnable],
+        *,
+        synced: Sequence[Synced] = (),
+        notify: "NotifyEvent" = lambda _assessment, _event: None,
+    ) -> Run:
+        """Execute the tasks, commit their results, and return them (`pipeline.assess`)."""
+        context = Context(
+            runtime=self.config.runtime.id,
+            labels=self.config.runtime.labels,
+            registry="development" if self.config.registry.development else "production",
+            stale=frozenset(line.distribution for line in synced if line.action is Action.STALE),
+            clock=utc_now,
+            notify=notify,
+        )
+        return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
+
+    def _host(self) -> HostConfig:
+        return HostConfig(
+            kit=worker_kit(self.store, self._interpreter),
+            scratch=self._state / "scratch",
+            runtime=self.config.runtime.id,
+        )
