@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID, uuid5
 
 from assess_plugin.models import Outcome, Subject
@@ -43,6 +43,11 @@ class ResultOutcome(StrEnum):
     ERROR = "error"
     TIMEOUT = "timeout"
 
+    @classmethod
+    def from_plugin(cls, outcome: Outcome) -> Self:
+        """The parent's word for what a plugin said."""
+        return cls(outcome.value)
+
 
 VERDICTS = frozenset((ResultOutcome.PASS, ResultOutcome.FAIL))
 """Outcomes that say something of the subject; all others say something of the attempt."""
@@ -51,11 +56,6 @@ BROKEN = frozenset((ResultOutcome.ERROR, ResultOutcome.TIMEOUT))
 """Outcomes that make a run incomplete wherever they appear."""
 
 _RANK: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
-
-
-def from_plugin(outcome: Outcome) -> ResultOutcome:
-    """The parent's word for what a plugin said."""
-    return ResultOutcome(outcome.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,9 +95,9 @@ class Result:
         ValueError: the severity is unknown, the time has no zone, or an outcome that is not a verdict has no reason.
     """
 
-    result_id: UUID
-    run_id: UUID
-    finding_id: UUID
+    result_id: str
+    run_id: str
+    finding_id: str
     runtime: str
     assessment: str
     plugin: PluginRef
@@ -144,7 +144,7 @@ class AssessmentRun:
             every subject was handed to the plugin.
     """
 
-    run_id: UUID
+    run_id: str
     assessment: str
     plugin: PluginRef | None
     provider: str
@@ -214,28 +214,28 @@ def severity_rank(severity: Severity) -> int:
     return _RANK[severity]
 
 
-def run_id(runtime: str, assessment: str, due_at: datetime) -> UUID:
+def run_id(runtime: str, assessment: str, due_at: datetime) -> str:
     """The id of one assessment at one due time, in one runtime."""
     return identify("run", runtime, assessment, timestamp(due_at, timespec="microseconds"))
 
 
-def result_id(run_id: UUID, subject: str, check: str) -> UUID:
+def result_id(run_id: str, subject: str, check: str) -> str:
     """The id of one check on one subject in one run."""
-    return identify("result", str(run_id), subject, check)
+    return identify("result", run_id, subject, check)
 
 
-def finding_id(subject: str, check: str) -> UUID:
+def finding_id(subject: str, check: str) -> str:
     """The id of one check on one subject, the same in every run."""
     return identify("finding", subject, check)
 
 
-def identify(kind: str, *parts: str) -> UUID:
+def identify(kind: str, *parts: str) -> str:
     """A name-based UUID of these parts in this order.
 
     The parts are encoded as a JSON array in ASCII: joining them with any separator would give `("a:b", "c")` and
     `("a", "b:c")` one id, and ASCII gives every string an encoding, lone surrogates included.
     """
-    return uuid5(NAMESPACE, json.dumps([kind, *parts]))
+    return str(uuid5(NAMESPACE, json.dumps([kind, *parts])))
 
 
 def timestamp(moment: datetime, *, timespec: Literal["milliseconds", "microseconds"] = "milliseconds") -> str:
@@ -248,7 +248,7 @@ def timestamp(moment: datetime, *, timespec: Literal["milliseconds", "microsecon
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _shortcoming(run: AssessmentRun, reached: set[UUID]) -> str | None:
+def _shortcoming(run: AssessmentRun, reached: set[str]) -> str | None:
     if run.problem is not None:
         return f"assessment {run.assessment!r} could not be done: {run.problem}"
     if run.run_id not in reached:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -54,7 +53,7 @@ def make_result(
     return Result(**(fields | changes))
 
 
-def run_of(assessment: str) -> UUID:
+def run_of(assessment: str) -> str:
     """The run id that `make_assessment` and `make_result` give to an assessment."""
     return run_id("web-01", assessment, NOON)
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,7 @@ FAIL_ON = st.sampled_from([None, *r.SEVERITIES])
 
 
 def test_every_word_of_a_plugin_has_the_same_word_here() -> None:
-    assert [r.from_plugin(outcome).value for outcome in Outcome] == [outcome.value for outcome in Outcome]
+    assert [ResultOutcome.from_plugin(outcome).value for outcome in Outcome] == [outcome.value for outcome in Outcome]
     assert {o.value for o in ResultOutcome} - {o.value for o in Outcome} == {"timeout"}
 
 
@@ -52,9 +51,9 @@ def test_unknown_severities_naive_times_and_blank_problems_are_refused() -> None
 
 def test_identifiers_are_stable() -> None:
     run = r.run_id("web-01", "host", datetime(2026, 11, 21, 5, 10, tzinfo=UTC))
-    assert str(run) == "2413d008-2974-5794-bce3-00b0920c037c"
-    assert str(r.result_id(run, "host:web-01", "sshd")) == "33c7e5cf-5234-5269-aca6-4dc2f7878e3d"
-    assert str(r.finding_id("host:web-01", "sshd")) == "99c1b5aa-993e-59c7-91d9-06765e1a1f1a"
+    assert run == "2413d008-2974-5794-bce3-00b0920c037c"
+    assert r.result_id(run, "host:web-01", "sshd") == "33c7e5cf-5234-5269-aca6-4dc2f7878e3d"
+    assert r.finding_id("host:web-01", "sshd") == "99c1b5aa-993e-59c7-91d9-06765e1a1f1a"
 
 
 def test_a_run_id_does_not_depend_on_the_zone_a_due_time_is_written_in() -> None:
@@ -148,7 +147,7 @@ def test_exit_codes_by_example() -> None:
     assert _code() == 4
     assert _code(idle) == 4
     assert _code(idle, make_result(check="check-b")) == 0
-    assert _code(replace(passed, run_id=uuid4())) == 4
+    assert _code(replace(passed, run_id="another")) == 4
 
 
 def test_every_shortcoming_is_said() -> None:
