@@ -1,0 +1,28 @@
+"""A plugin's `assess-plugin.toml`: the values in it, and the parser that refuses everything else."""
+
+from assess_registry.manifest.parse import ManifestError, parse_manifest
+from assess_registry.manifest.schema import SCHEMA_KEYWORDS
+from assess_registry.manifest.values import (
+    SEVERITIES,
+    CheckSpec,
+    Limits,
+    Manifest,
+    Permissions,
+    SettingsError,
+    SettingSpec,
+    Severity,
+)
+
+__all__ = [
+    "SCHEMA_KEYWORDS",
+    "SEVERITIES",
+    "CheckSpec",
+    "Limits",
+    "Manifest",
+    "ManifestError",
+    "Permissions",
+    "SettingSpec",
+    "SettingsError",
+    "Severity",
+    "parse_manifest",
+]

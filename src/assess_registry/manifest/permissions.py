@@ -1,0 +1,68 @@
+"""What a plugin asks for, each entry in one normal spelling, so that comparing texts is comparing rights.
+
+read_permissions(Reader({"read": ["/etc/ssh"]}, "permissions", issues)).read    ->    ("/etc/ssh",)
+"""
+
+import re
+from typing import Any
+
+from assess_registry.manifest.reader import Reader, show
+from assess_registry.manifest.values import ANY_ARGUMENT, Permissions, is_normal_path
+
+PERMISSION_KEYS = ("read", "stat", "commands", "network", "env")
+MAX_ENTRIES = 200
+MAX_ARGUMENTS = 64
+MAX_PATH = 1024
+
+_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_ENV_REFUSED = ("PYTHON", "LD_", "DYLD_", "ASSESS_")
+"""Prefixes of variables that would steer the interpreter, the loader or ourselves."""
+
+_LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
+_HOST_PORT = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\]):(?P<port>[1-9][0-9]{{0,4}})\Z")
+
+
+def read_permissions(reader: Reader) -> Permissions:
+    """The permissions in this table, each in its one normal spelling."""
+    reader.only(PERMISSION_KEYS)
+    return Permissions(
+        read=reader.items("read", _path, max_items=MAX_ENTRIES),
+        stat=reader.items("stat", _path, max_items=MAX_ENTRIES),
+        commands=reader.items("commands", _command, max_items=MAX_ENTRIES),
+        network=reader.items("network", _host_port, max_items=MAX_ENTRIES),
+        env=reader.items("env", _env, max_items=MAX_ENTRIES),
+    )
+
+
+def _path(value: Any) -> str:
+    if isinstance(value, str) and len(value) <= MAX_PATH and is_normal_path(value):
+        return value
+    raise ValueError(f"expected an absolute path without '.', '..', '//' or trailing '/', got {show(value)}")
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ARGUMENTS:
+        raise ValueError(f"expected an array of 1 to {MAX_ARGUMENTS} arguments, got {show(value)}")
+    for argument in value:
+        if not isinstance(argument, str) or len(argument) > MAX_PATH or "\0" in argument:
+            raise ValueError(f"expected arguments of at most {MAX_PATH} characters, got {show(argument)}")
+    program = value[0]
+    bare = "/" not in program and program not in ("", ".", "..") and program.isprintable() and program[0] != "-"
+    if ANY_ARGUMENT in program or not (bare or (is_normal_path(program) and program != "/")):
+        raise ValueError(f"expected a program by its bare name or absolute path, never '*', got {show(program)}")
+    return tuple(value)
+
+
+def _host_port(value: Any) -> str:
+    match = _HOST_PORT.match(value) if isinstance(value, str) and len(value) <= 260 else None
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"expected 'host:port', the host in lower case, got {show(value)}")
+    return str(value)
+
+
+def _env(value: Any) -> str:
+    if not isinstance(value, str) or not _ENV.match(value):
+        raise ValueError(f"expected the name of an environment variable, got {show(value)}")
+    if value.startswith(_ENV_REFUSED):
+        raise ValueError(f"{value} may not be asked for: it would steer the interpreter, the loader or the runtime")
+    return value
