@@ -56,16 +56,17 @@ class Executed:
 async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, due_at: datetime) -> Executed:
     """The task has been executed; whatever its plugins did, the value says so."""
     if isinstance(task, Unrunnable):
-        return _not_assessed(task, None, context, due_at, context.clock(), task.problem)
+        return _not_assessed(task, task.problem, context=context, due_at=due_at, started_at=context.clock())
     started_at = context.clock()
     plugin = _plugin_ref(task.plugin)
     try:
         subjects = await _subjects(task, hosts, context)
     except PluginFault as fault:
-        return _not_assessed(task, plugin, context, due_at, started_at, f"no subjects: {fault}")
+        problem = f"no subjects: {fault}"
+        return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     if not subjects:
         problem = f"provider {task.provider.name!r} found no subject for this selector"
-        return _not_assessed(task, plugin, context, due_at, started_at, problem)
+        return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     this_run = run_id(context.runtime, task.assessment, due_at)
     assessed = await asyncio.gather(
         *(_assess(task, subject, hosts=hosts, context=context, run=this_run) for subject in subjects)
@@ -117,35 +118,47 @@ async def _assess(
         )
     except PluginFault as fault:
         elapsed_ms = round((context.clock() - started_at).total_seconds() * 1000)
-        maker = _Maker(task, subject, context, run, started_at, elapsed_ms, "none", host.user)
-        return [maker.failed(spec, fault) for spec in task.checks], {}
-    maker = _Maker(task, subject, context, run, report.started_at, report.duration_ms, report.isolation, report.user)
+        call = _Call(
+            task=task,
+            subject=subject,
+            context=context,
+            run=run,
+            started_at=started_at,
+            duration_ms=elapsed_ms,
+            isolation=host.isolation,
+            user=host.user,
+        )
+        return [call.failed(spec, fault) for spec in task.checks], {}
+    call = _Call(
+        task=task,
+        subject=subject,
+        context=context,
+        run=run,
+        started_at=report.started_at,
+        duration_ms=report.duration_ms,
+        isolation=report.isolation,
+        user=report.user,
+    )
     by_id = {result.check_id: result for result in report.output.results}
     evidence = {name: _digest(taken.data) for name, taken in report.evidence.items()}
     return (
-        [maker.reported(spec, by_id[spec.id], report, evidence) for spec in task.checks],
+        [call.reported(spec, by_id[spec.id], report, evidence) for spec in task.checks],
         {evidence[name]: (taken.media_type, taken.data) for name, taken in report.evidence.items()},
     )
 
 
-class _Maker:
-    """Results of one call: what they share is said once."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Call:
+    """What all results of one call share."""
 
-    def __init__(
-        self,
-        task: Task,
-        subject: Subject,
-        context: Context,
-        run: str,
-        started_at: datetime,
-        duration_ms: int,
-        isolation: str,
-        user: str,
-    ) -> None:
-        self._task, self._subject, self._context, self._run = task, subject, context, run
-        self._started_at, self._duration_ms = started_at, duration_ms
-        self._isolation, self._user = isolation, user
-        self._plugin = _plugin_ref(task.plugin)
+    task: Task
+    subject: Subject
+    context: Context
+    run: str
+    started_at: datetime
+    duration_ms: int
+    isolation: str
+    user: str
 
     def reported(self, spec: CheckSpec, said: CheckResult, report: CallReport, digests: Mapping[str, str]) -> Result:
         provenance = tuple(use.what for use in report.provenance if use.check in (None, spec.id))
@@ -184,43 +197,39 @@ class _Maker:
         evidence: tuple[EvidenceRef, ...] = (),
     ) -> Result:
         return Result(
-            result_id=result_id(self._run, self._subject.id, spec.id),
-            run_id=self._run,
-            finding_id=finding_id(self._subject.id, spec.id),
-            runtime=self._context.runtime,
-            assessment=self._task.assessment,
-            plugin=self._plugin,
+            result_id=result_id(self.run, self.subject.id, spec.id),
+            run_id=self.run,
+            finding_id=finding_id(self.subject.id, spec.id),
+            runtime=self.context.runtime,
+            assessment=self.task.assessment,
+            plugin=_plugin_ref(self.task.plugin),
             check=spec.id,
             title=spec.title,
             severity=spec.severity,
             controls=spec.controls,
             remediation=spec.remediation,
-            subject=self._subject,
+            subject=self.subject,
             outcome=outcome,
             reason=reason,
             expected=expected,
             actual=actual,
-            started_at=self._started_at,
-            duration_ms=self._duration_ms,
-            isolation=self._isolation,
-            user=self._user,
+            started_at=self.started_at,
+            duration_ms=self.duration_ms,
+            isolation=self.isolation,
+            user=self.user,
             provenance=provenance,
             evidence=evidence,
             waiver=None,
-            registry=self._context.registry,
-            stale=self._task.plugin.installed.distribution in self._context.stale,
+            registry=self.context.registry,
+            stale=self.task.plugin.installed.distribution in self.context.stale,
         )
 
 
 def _not_assessed(
-    task: Task | Unrunnable,
-    plugin: PluginRef | None,
-    context: Context,
-    due_at: datetime,
-    started_at: datetime,
-    problem: str,
+    task: Task | Unrunnable, problem: str, *, context: Context, due_at: datetime, started_at: datetime
 ) -> Executed:
-    provider = task.provider if isinstance(task, Unrunnable) else task.provider.name
+    plugin = _plugin_ref(task.plugin) if isinstance(task, Task) else None
+    provider = task.provider.name if isinstance(task, Task) else task.provider
     run = AssessmentRun(
         run_id=run_id(context.runtime, task.assessment, due_at),
         assessment=task.assessment,

@@ -6,7 +6,7 @@ with Runtime(load(path, os.environ)) as runtime:
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +17,14 @@ from assess_core.errors import ConfigError
 from assess_core.execute import Context
 from assess_core.host import Event, HostConfig
 from assess_core.journal import Journal
-from assess_core.pipeline import Action, Delivery, Synced, assess, sync
+from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run
 from assess_core.store import InstalledPlugin, Store, running_interpreter, worker_kit
 from assess_registry.client import Registry, RegistryConfig, Target
+
+NotifyEvent = Callable[[str, Event], None]
+"""Takes the assessment's id and what its plugin said."""
 
 
 def state_directory(flag: Path | None, environ: Mapping[str, str], config: Config | None) -> Path:
@@ -79,7 +82,7 @@ class Runtime:
         return self._journal
 
     def sync(
-        self, *, notify: "Notify" = lambda _: None, offline: bool = False, dry_run: bool = False
+        self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
         settings = self.config.registry
@@ -123,7 +126,7 @@ class Runtime:
         tasks: Sequence[Task | Unrunnable],
         *,
         synced: Sequence[Synced] = (),
-        notify: "NotifyEvent" = lambda _assessment, _event: None,
+        notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
         """Execute the tasks, commit their results, and return them (`pipeline.assess`)."""
         context = Context(

@@ -1,4 +1,4 @@
-"""Rules of the house that no linter knows: one place for each risky library, lazy imports in cli/ only, no leftovers."""
+"""Rules of the house that no linter knows: one place for each risky library, lazy imports in cli/ only."""
 
 import ast
 import subprocess

@@ -1,6 +1,6 @@
 """The command itself: finds a verb's file when the verb is used, and turns errors into exit codes in one place.
 
-Verbs are imported lazily, because what most of them need takes longer to import than the shell takes to complete a word.
+Verbs are imported lazily: what most of them need takes longer to import than the shell takes to complete a word.
 
 Exit codes: 0 done; 1 operational error; 2 usage or configuration; 3 findings; 4 incomplete; 5 refused by trust policy;
 130 interrupted.
@@ -31,11 +31,11 @@ OUTPUT = "assess.output"
 class Verbs(click.Group):
     """A group whose commands are imported when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's form
         """All verbs, in the order of a working day."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb's command, or None for an unknown verb."""
         if cmd_name not in VERBS:
             return None
@@ -43,13 +43,13 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101  every module of VERBS defines one; tested
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the verbs without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
 
-def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's form
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         click.echo(f"assess {metadata.version('assess-runtime')}")
         ctx.exit()

@@ -16,7 +16,7 @@ from assess_registry.client import CheckSpec
 @click.argument("check")
 @output_option("table", "json")
 @common
-def command(check: str, output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> None:  # noqa: ARG001, FBT001
+def command(check: str, output: str, config: Path | None, state_dir: Path | None) -> None:
     """Say what CHECK of an installed plugin is about."""
     with open_runtime(config, state_dir) as runtime:
         installed = runtime.installed()

@@ -19,7 +19,7 @@ from assess_registry.client import atomic_write
     "--development", is_flag=True, help="The registry's keys lie on this very machine; every result will say so."
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("assess.toml"))
-def command(registry_url: str, trusted_keys: str, state_dir: str | None, development: bool, file: Path) -> None:  # noqa: FBT001  click's form
+def command(registry_url: str, trusted_keys: str, state_dir: str | None, development: bool, file: Path) -> None:
     """Write a commented assess.toml. An existing file is left as it is."""
     if file.exists():
         raise ConfigError(f"{file}: exists already; edit it, or give another name: assess init FILE")

@@ -15,9 +15,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def common(command: Decorated) -> Decorated:
-    """Add --config, --state-dir and --quiet."""
+    """Add --config and --state-dir."""
     for option in (
-        click.option("--quiet", "-q", is_flag=True, help="Say nothing that is not data or an error."),
         click.option(
             "--state-dir",
             type=click.Path(path_type=Path, file_okay=False),
@@ -31,6 +30,9 @@ def common(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return command
+
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing that is not data or an error.")
 
 
 def output_option(*formats: str) -> Callable[[Decorated], Decorated]:

@@ -19,7 +19,7 @@ def command() -> None:
 @command.command(name="list")
 @output_option("table", "json")
 @common
-def list_(output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> None:  # noqa: ARG001, FBT001
+def list_(output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the active plugins."""
     with open_runtime(config, state_dir) as runtime:
         active = runtime.store.active()
@@ -42,9 +42,8 @@ def verify(
     output: str,
     config: Path | None,
     state_dir: Path | None,
-    quiet: bool,  # noqa: ARG001, FBT001
 ) -> int:
-    """Compare every file of ENVIRONMENT (all active ones if not given) with the audited wheels. Exits 5 on a difference.
+    """Compare every file of ENVIRONMENT (default: all active ones) with the audited wheels; exit 5 on a difference.
 
     ENVIRONMENT may have been made by pip from the index; its plugin has to be one that is active here.
     """

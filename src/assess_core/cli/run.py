@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.options import common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import Progress, colour_wanted, say, table
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
@@ -45,18 +45,19 @@ def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str
 )
 @click.option("--offline", is_flag=True, help="Use what is installed; do not ask the registry.")
 @output_option(*FORMATS)
+@quiet_option
 @common
 def command(  # noqa: PLR0917  one argument an option
     checks: tuple[str, ...],
     subjects: tuple[str, ...],
-    list_checks: bool,  # noqa: FBT001  click's form
+    list_checks: bool,
     fail_on: str,
     reports: dict[Path, str],
-    offline: bool,  # noqa: FBT001
+    offline: bool,
     output: str,
     config: Path | None,
     state_dir: Path | None,
-    quiet: bool,  # noqa: FBT001
+    quiet: bool,
 ) -> int:
     """Bring plugins up to date, assess, commit the results, and print them."""
     threshold = _severity(fail_on)

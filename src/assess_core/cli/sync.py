@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.options import common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import say, table
 from assess_core.pipeline import Action, Synced
 from assess_core.text import plain
@@ -17,8 +17,9 @@ HEADINGS = ("plugin", "action", "version", "was", "reason")
 @click.command(name="sync")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @output_option("table", "json")
+@quiet_option
 @common
-def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> int:  # noqa: FBT001  click's form
+def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> int:
     """Install exactly the plugins the configuration asks for, verified; switch off the others."""
     with open_runtime(config, state_dir) as runtime:
         lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
