@@ -1,0 +1,247 @@
+"""The child's end of the pipe: frames, and the messages of docs/wire.md as plain dicts.
+
+Both ends import the constants here. The child uses the standard library's `json`, because everything it imports
+before the plugin is start-up time and memory of every worker. `_socket` is the C half of `socket`, at a tenth of the
+import cost.
+
+    channel = Channel(_socket.socket(fileno=3))
+    message = channel.receive()
+    channel.send({"type": "loaded", "entries": []})
+"""
+
+import json
+import sys
+from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assess_plugin.models import CheckResult, Evidence, Subject
+
+PROTOCOL = 1
+"""Version of docs/wire.md."""
+
+MAX_FRAME = 1 << 20
+"""Bytes of one message's body."""
+
+READ_SIZE = 64 * 1024
+"""Bytes read at once, into one buffer made once (a fresh 256 KiB buffer costs 20 us a read)."""
+
+EVIDENCE_CHUNK = 512 * 1024
+"""Bytes of evidence in one message; base64 makes them 683 KiB."""
+
+MAX_NOTICES = 2_000
+MAX_NOTICE_BYTES = 1 << 20
+MAX_REQUESTS = 20_000
+MAX_EVIDENCE_BYTES = 16 << 20
+MAX_EVIDENCE_NAMES = 200
+MAX_CALL_BYTES = 64 << 20
+MAX_COUNT = 1 << 53
+"""Largest number in `progress`: every codec agrees on integers up to here."""
+
+HEADER = 4
+
+Message = dict[str, Any]
+
+_FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "hello": {"protocol": int, "api": str, "nonce": str},
+    "load": {"entries": list},
+    "execute": {"call": int, "entry": str, "subject": dict, "checks": list, "settings": dict, "props": dict},
+    "evaluate": {"call": int, "entry": str, "selector": dict, "runtime": str, "labels": dict, "settings": dict},
+    "ran": {
+        "call": int,
+        "id": int,
+        "exit_code": int,
+        "stdout": str,
+        "stderr": str,
+        "truncated": bool,
+        "spilled": (int, type(None)),
+    },
+    "opened": {"call": int, "id": int},
+    "status": {"call": int, "id": int, "mode": int, "uid": int, "gid": int, "size": int},
+    "taken": {"call": int, "id": int},
+    "refused": {"call": int, "id": int, "kind": str, "errno": (int, type(None)), "message": str},
+    "shutdown": {},
+}
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class WireError(Exception):
+    """The other end broke docs/wire.md, or is gone."""
+
+
+class TooLargeError(ValueError):
+    """A message does not fit one frame."""
+
+
+def encode(message: Message) -> bytes:
+    """The message as one frame, header included.
+
+    Raises:
+        TooLargeError: its body is larger than `MAX_FRAME`.
+        ValueError: it holds NaN, an infinity, a cycle, or text with a lone surrogate.
+        TypeError: it holds something that JSON has no word for.
+    """
+    body = _encode_json(message).encode()  # not ensure_ascii: UTF-8 is where a lone surrogate shows itself
+    if len(body) > MAX_FRAME:
+        raise TooLargeError(f"a message of {len(body)} bytes is larger than the limit of {MAX_FRAME}")
+    return len(body).to_bytes(HEADER, "big", signed=True) + body
+
+
+def decode(body: bytes | bytearray | memoryview) -> Message:
+    """The parent's message in a frame's body, its fields present, no others, each of its type.
+
+    Raises:
+        WireError: it is none of the parent's messages.
+    """
+    try:
+        message: Message | Any = json.loads(bytes(body))
+    except ValueError as error:
+        raise WireError(f"not JSON: {error}") from error
+    kind = message.get("type") if isinstance(message, dict) else None
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+    if fields is None:
+        raise WireError(f"not a message of protocol {PROTOCOL}: {str(message)[:200]}")
+    if len(message) != len(fields) + 1:
+        raise WireError(f"{kind} has the fields {sorted(message)}, expected {sorted(fields)} and type")
+    for name, types in fields.items():
+        if not isinstance(message.get(name, ...), types):
+            raise WireError(f"{kind}.{name} is {message.get(name, 'missing')!r}"[:200])
+    return message
+
+
+def result_record(result: CheckResult) -> Message:
+    """A check's result as it is sent; texts are checked by `CheckResult` itself.
+
+    Raises:
+        TypeError: its evidence holds something other than what `host.evidence` returned.
+    """
+    evidence = result.evidence
+    if evidence and not all(type(item) is Evidence for item in evidence):
+        raise TypeError(f"evidence of {result.check_id!r} must be what host.evidence returned, got {evidence!r}"[:500])
+    return {
+        "check_id": result.check_id,
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "expected": result.expected,
+        "actual": result.actual,
+        "evidence": [{"name": item.name, "media_type": item.media_type} for item in evidence],
+    }
+
+
+def subject_record(subject: Subject) -> Message:
+    """A subject as it is sent.
+
+    Raises:
+        TypeError: a label or prop is not text.
+    """
+    return {
+        "id": subject.id,
+        "type": subject.type,
+        "title": subject.title,
+        "labels": text_map(f"labels of {subject.id!r}", subject.labels),
+        "props": text_map(f"props of {subject.id!r}", subject.props),
+    }
+
+
+def text_map(what: str, given: Mapping[Any, Any]) -> dict[str, str]:
+    """A plain dict of texts, from a mapping that should be one."""
+    for name, value in given.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{what} must map text to text, got {name!r}: {value!r}"[:500])
+    return dict(given)
+
+
+def parts(message: Message, field: str) -> Iterable[bytes]:
+    """The frames of a reply whose list `field` is divided over as many messages as it needs; `more` is set in each.
+
+    Raises:
+        TooLargeError: one item alone is larger than a frame.
+    """
+    pending = [message[field]]
+    while pending:
+        items = pending.pop()
+        try:
+            yield encode({**message, field: items, "more": bool(pending)})
+        except TooLargeError:
+            if len(items) < 2:
+                raise
+            half = len(items) // 2
+            pending += [items[half:], items[:half]]
+
+
+class Channel:
+    """The child's end: blocking, one reader, whole messages.
+
+    Not safe for two threads at once; whoever shares it holds a lock.
+    """
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+        self._buffer = bytearray(READ_SIZE)
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0
+        self._descriptors: list[int] = []
+
+    def send(self, *frames: bytes) -> None:
+        """Write frames that `encode` made, all in one call to the kernel.
+
+        Raises:
+            WireError: the parent is gone.
+        """
+        try:
+            self._sock.sendall(frames[0] if len(frames) == 1 else b"".join(frames))
+        except OSError as error:
+            raise WireError(f"the runtime is gone: {error}") from error
+
+    def receive(self) -> Message | None:
+        """The next message; None when the parent has closed its end.
+
+        Raises:
+            WireError: the parent sent something that is not a message, or was cut off inside one.
+        """
+        size = self._take(HEADER, at_end_ok=True)
+        if size is None:
+            return None
+        length = int.from_bytes(size, "big", signed=True)
+        if not 0 <= length <= MAX_FRAME:
+            raise WireError(f"a frame of {length} bytes; the limit is {MAX_FRAME}")
+        body = self._take(length, at_end_ok=False)
+        return decode(body if body is not None else b"")
+
+    def descriptor(self) -> int:
+        """The descriptor that came with the last message.
+
+        Raises:
+            WireError: none came.
+        """
+        if not self._descriptors:
+            raise WireError("a descriptor was announced and did not come")
+        return self._descriptors.pop(0)
+
+    def _take(self, size: int, *, at_end_ok: bool) -> bytes | None:
+        if self._end - self._start >= size:  # the common case: the whole message came in one read
+            self._start += size
+            return bytes(self._view[self._start - size : self._start])
+        taken = bytearray(self._view[self._start : self._end])
+        self._start = self._end = 0
+        while len(taken) < size:
+            got = self._fill()
+            if not got:
+                if at_end_ok and not taken:
+                    return None
+                raise WireError("the runtime closed the pipe in the middle of a message")
+            self._start = min(got, size - len(taken))
+            taken += self._view[: self._start]
+            self._end = got
+        return bytes(taken)
+
+    def _fill(self) -> int:
+        try:
+            count, ancillary, _, _ = self._sock.recvmsg_into([self._buffer], CMSG_SPACE(4))
+        except OSError as error:
+            raise WireError(f"the runtime is gone: {error}") from error
+        for level, kind, data in ancillary:
+            if level == SOL_SOCKET and kind == SCM_RIGHTS:
+                self._descriptors += [int.from_bytes(data[i : i + 4], sys.byteorder) for i in range(0, len(data), 4)]
+        return count

@@ -1,0 +1,18 @@
+"""Started by the runtime as `<env>/bin/python -I -S -B -X faulthandler bootstrap.py FD KIT ENVIRONMENT SITE`.
+
+Makes the interpreter what a plugin expects of a virtualenv, without `site` and so without any `.pth` file, and serves.
+The kit comes first: `assess_plugin` is the runtime's own copy, whatever the environment holds. `sys.prefix` is set
+before anything imports `sysconfig`, which would keep the base installation's.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    _, descriptor, kit, environment, site_packages = sys.argv
+    sys.argv = ["assess-worker"]
+    sys.path = [kit, *sys.path, site_packages]
+    sys.prefix = sys.exec_prefix = environment
+
+    from assess_plugin.worker.serve import main
+
+    sys.exit(main(int(descriptor)))

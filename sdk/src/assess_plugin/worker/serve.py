@@ -1,0 +1,125 @@
+"""The worker's life: handshake, load, one call after another, shutdown.
+
+Everything that a plugin raises is caught here, `SystemExit` and `KeyboardInterrupt` too (OpenBLAS out of memory raises
+the latter inside a hook): the call fails, the worker lives. `MemoryError` while answering ends the worker, loudly.
+"""
+
+import sys
+from _socket import socket
+from typing import Any
+
+from assess_plugin.models import API_VERSION, ActionInput, ActionOutput, EvaluateInput, EvaluateResult, Subject
+from assess_plugin.wire import (
+    PROTOCOL,
+    Channel,
+    Message,
+    WireError,
+    encode,
+    parts,
+    result_record,
+    subject_record,
+)
+from assess_plugin.worker.plugins import UnloadableError, describe, load
+from assess_plugin.worker.remote import RemoteHost
+
+
+def main(descriptor: int) -> int:
+    """Serve the runtime at the other end of an inherited socket until it has had enough; the process's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # whole lines as they come, so that the log's tail shows what a plugin said before it died
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    channel = Channel(socket(fileno=descriptor))
+    try:
+        hooks = _start(channel)
+        if hooks is None:
+            return 1
+        _serve(channel, hooks)
+    except WireError as error:
+        sys.stderr.write(f"assess worker: {error}\n")
+        return 1
+    for relay in hooks.values():
+        _shut_down(relay)
+    return 0
+
+
+def _start(channel: Channel) -> dict[str, Any] | None:
+    hello = _expect(channel, "hello")
+    if hello["protocol"] != PROTOCOL:
+        raise WireError(f"the runtime speaks protocol {hello['protocol']}, this worker {PROTOCOL}")
+    welcome = {
+        "type": "welcome",
+        "protocol": PROTOCOL,
+        "api": API_VERSION,
+        "nonce": hello["nonce"],
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+    }
+    channel.send(encode(welcome))
+    entries = _expect(channel, "load")["entries"]
+    try:
+        hooks = load(entries)
+    except UnloadableError as error:
+        channel.send(encode({"type": "unloadable", "entry": error.entry, "reason": str(error)}))
+        return None
+    channel.send(encode({"type": "loaded", "entries": list(hooks)}))
+    return hooks
+
+
+def _expect(channel: Channel, kind: str) -> Message:
+    message = channel.receive()
+    if message is None or message["type"] != kind:
+        raise WireError(f"expected {kind}, got {'the end' if message is None else message['type']}")
+    return message
+
+
+def _serve(channel: Channel, hooks: dict[str, Any]) -> None:
+    while (message := channel.receive()) is not None and message["type"] != "shutdown":
+        call, checks = message.get("call", 0), message.get("checks", ())
+        host = RemoteHost(channel, call, checks)
+        try:
+            frames = _execute(message, hooks, host) if message["type"] == "execute" else _evaluate(message, hooks, host)
+        except WireError:
+            raise
+        except BaseException as error:  # the boundary between a plugin and its worker
+            sys.__excepthook__(type(error), error, error.__traceback__)  # the whole traceback goes to the worker's log
+            frames = [encode({"type": "raised", "call": call, "reason": describe(error)})]
+        host.close()
+        channel.send(*frames)
+
+
+def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
+    given = ActionInput(
+        subject=Subject(**message["subject"]),
+        checks=tuple(message["checks"]),
+        settings=message["settings"],
+        props=message["props"],
+        host=host,
+    )
+    output = hooks[message["entry"]].assess_execute(input=given)
+    if not isinstance(output, ActionOutput):
+        raise TypeError(f"assess_execute must return an ActionOutput, got {output!r}"[:1000])
+    records = [result_record(result) for result in output.results]
+    return list(parts({"type": "executed", "call": message["call"], "more": False, "results": records}, "results"))
+
+
+def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
+    if message["type"] != "evaluate":
+        raise WireError(f"expected a call, got {message['type']}")
+    given = EvaluateInput(
+        selector=message["selector"],
+        runtime=message["runtime"],
+        labels=message["labels"],
+        settings=message["settings"],
+        host=host,
+    )
+    result = hooks[message["entry"]].assess_evaluate(input=given)
+    if not isinstance(result, EvaluateResult):
+        raise TypeError(f"assess_evaluate must return an EvaluateResult, got {result!r}"[:1000])
+    records = [subject_record(subject) for subject in result.subjects]
+    return list(parts({"type": "evaluated", "call": message["call"], "more": False, "subjects": records}, "subjects"))
+
+
+def _shut_down(relay: Any) -> None:
+    try:
+        relay.assess_shutdown()
+    except BaseException as error:  # the others are still to be told
+        sys.__excepthook__(type(error), error, error.__traceback__)
