@@ -5,6 +5,7 @@ understand differently is a way to show the auditor one thing and the installer 
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 MAX_DEPTH = 16
@@ -46,14 +47,16 @@ def _finite(text: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, dict | list)
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
+    # Level by level, for a recursive walk would itself be at the mercy of the depth.
+    level = _containers([value])
+    for _ in range(MAX_DEPTH):
+        level = _containers(
+            child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent)
+        )
         if not level:
             return
     raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]

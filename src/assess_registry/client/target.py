@@ -31,9 +31,8 @@ class Target:
     @property
     def python(self) -> Version:
         """The full version of the interpreter."""
-        # A build from a checkout says "3.14.0a1+"; PEP 440 wants something after the plus (PEP 508 says as much).
-        text = self.environment["python_full_version"]
-        return Version(text + "local" if text.endswith("+") else text)
+        # A build from a checkout says "3.14.0a1+", and PEP 440 wants something after the plus.
+        return Version(self.environment["python_full_version"].rstrip("+"))
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
         """How well a wheel with these tags fits: 0 is best; None when it cannot be installed at all."""
@@ -59,7 +58,7 @@ class Target:
             machine: `platform_machine`; the running machine's when not given.
             markers: further marker variables that differ from those of the running system.
         """
-        release = Version(version).release[:2]
+        release = Version(version.rstrip("+")).release[:2]
         short = ".".join(str(part) for part in release)
         nodot = "".join(str(part) for part in release)
         # The ABI is given, for packaging would otherwise ask how the *running* interpreter was built.

@@ -55,8 +55,11 @@ class HttpTransport:
                 return _body(response, url, max_bytes=max_bytes, deadline=deadline)
         except httpx.TimeoutException as error:
             raise overdue(url, deadline) from error
-        except httpx.HTTPError as error:
+        except httpx.ConnectError as error:
             raise TransportError(f"{url}: the registry cannot be reached ({error}); is it running?", url=url) from error
+        except httpx.HTTPError as error:
+            message = f"{url}: the answer was cut short or is not http ({error}); try again"
+            raise TransportError(message, url=url) from error
         finally:
             self._turn.release()
 

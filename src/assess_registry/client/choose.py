@@ -1,0 +1,141 @@
+"""The rules of choosing, without I/O: which version, whether it serves the target, whether page and lock agree."""
+
+from collections.abc import Iterable
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from assess_registry.client.page import PageWheel
+from assess_registry.client.target import Target
+from assess_registry.errors import NotPublishedError, TrustError
+from assess_registry.lock import LOCK_NAME, Lock, LockedWheel
+from assess_registry.names import ProjectName
+
+_SHOWN = 8
+"""Versions or tags a message lists before it says how many more there are."""
+
+
+def choose_version(requirement: Requirement, offered: tuple[PageWheel, ...], *, url: str) -> Version:
+    """The highest version that the requirement admits; pre-releases as PEP 440 says, yanked ones only when pinned.
+
+    Raises:
+        NotPublishedError: there is none; the message lists what there is. `url` is the page's.
+    """
+    pinned = _is_pin(requirement.specifier)
+    # A release is withdrawn as a whole: one yanked wheel of it is enough (PEP 592 speaks of files).
+    withdrawn = {wheel.version for wheel in offered if wheel.yanked}
+    available = {wheel.version for wheel in offered} - (set() if pinned else withdrawn)
+    matching = list(requirement.specifier.filter(available))
+    if matching:
+        return max(matching)
+    yanked = sorted(requirement.specifier.filter(withdrawn), reverse=True)
+    if yanked:
+        why = f"only yanked versions match ({_some(yanked)}); pin one with == to use it all the same"
+    elif available:
+        why = f"published are {_some(sorted(available, reverse=True))}"
+    else:
+        why = "no wheel of it is published"
+    raise NotPublishedError(f"no version satisfies {str(requirement)!r}: {why}", url=url)
+
+
+def check_target(project: ProjectName, version: Version, offered: tuple[PageWheel, ...], target: Target) -> None:
+    """`version` has a wheel for the target, going by what the page says.
+
+    Raises:
+        TrustError: step `tags` or `python`; the next step names versions that have.
+    """
+    wheels = tuple(wheel for wheel in offered if wheel.version == version)
+    installable = tuple(wheel for wheel in wheels if target.rank(wheel.tags) is not None)
+    if not installable:
+        raise TrustError(
+            "no wheel of this version is for this interpreter and platform",
+            step="tags",
+            thing=f"{project} {version}",
+            expected=_some(target.tags),
+            got=_some(sorted(str(tag) for wheel in wheels for tag in wheel.tags)),
+            next_step=_another_version(project, offered, target),
+        )
+    if not any(target.admits_python(wheel.requires_python) for wheel in installable):
+        raise TrustError(
+            "this version is not for this Python",
+            step="python",
+            thing=f"{project} {version}",
+            expected=_some(sorted({str(wheel.requires_python) for wheel in installable})),
+            got=str(target.python),
+            next_step=_another_version(project, offered, target),
+        )
+
+
+def check_page_against_lock(wheels: Iterable[PageWheel], lock: Lock, *, lock_url: str) -> None:
+    """Every wheel the page offers of this version is in its lock, with the same digest and size.
+
+    Raises:
+        TrustError: step `lock`; the first that is not.
+    """
+    # All of them, not only the one we want: a wheel that was slipped in beside the locked ones, with a build tag that
+    # makes other installers prefer it, is somebody's attempt, and this is where it is seen.
+    for wheel in wheels:
+        locked = lock.find(wheel.filename)
+        if locked is None:
+            got, expected = "a wheel that the lock does not hold", f"one of: {_some(w.filename for w in lock.wheels)}"
+        elif locked.sha256 != wheel.sha256:
+            got, expected = f"sha256 {wheel.sha256} on the page", f"sha256 {locked.sha256} in {lock_url}"
+        elif wheel.size not in (None, locked.size):
+            got, expected = f"{wheel.size} bytes on the page", f"{locked.size} bytes in {lock_url}"
+        else:
+            continue
+        raise TrustError(
+            "the index page offers what the publisher did not lock",
+            step="lock",
+            thing=wheel.filename,
+            expected=expected,
+            got=got,
+            next_step="do not use this registry until its maintainer has explained the difference",
+        )
+
+
+def select_own(
+    lock: Lock, *, project: ProjectName, version: str, target: Target
+) -> tuple[LockedWheel, tuple[LockedWheel, ...]]:
+    """The plugin's own wheel on `target`, and what else the lock selects for it.
+
+    Raises:
+        TrustError: step `lock`; the lock does not serve the target, or does not hold the plugin.
+    """
+    selected = lock.select(target)
+    own = next((wheel for wheel in selected if (wheel.project, wheel.version) == (project, version)), None)
+    if own is None:
+        raise TrustError(
+            "the lock does not hold the plugin it lies beside",
+            step="lock",
+            thing=LOCK_NAME,
+            expected=f"a wheel of {project} {version}",
+            got=_some(f"{wheel.project} {wheel.version}" for wheel in selected),
+            next_step="do not use this release; its publisher has to lock and sign it again",
+        )
+    return own, tuple(wheel for wheel in selected if wheel is not own)
+
+
+def _is_pin(specifiers: SpecifierSet) -> bool:
+    return any(
+        item.operator == "===" or (item.operator == "==" and not item.version.endswith(".*")) for item in specifiers
+    )
+
+
+def _another_version(project: ProjectName, offered: tuple[PageWheel, ...], target: Target) -> str:
+    fitting = {
+        wheel.version
+        for wheel in offered
+        if not wheel.yanked and target.rank(wheel.tags) is not None and target.admits_python(wheel.requires_python)
+    }
+    if not fitting:
+        return "no other version fits either: use another interpreter, or ask the publisher for a wheel for this one"
+    newest = max(fitting)
+    return f"ask for one that fits, for example {project}=={newest} (there are: {_some(sorted(fitting, reverse=True))})"
+
+
+def _some(items: Iterable[object]) -> str:
+    texts = [str(item) for item in items]
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return (", ".join(texts[:_SHOWN]) or "nothing") + more

@@ -1,0 +1,176 @@
+"""Which wheel is meant by `demo-plugin>=1.2`, for which we have the publisher's signed word and not only a page's.
+
+1. Read the project's page; it says what exists and has no authority.
+2. Choose the version: the highest the requirement admits (PEP 440), yanked ones only when pinned with `==` (PEP 592).
+3. Make sure that this version serves the interpreter: tags first, then Python.
+4. Read the lock that lies beside the wheels and its signature; from here on the lock decides.
+5. Every wheel the page offers of this version must be in the lock, with the same digest.
+6. The lock chooses the wheel and its closure for the target.
+
+Not found here: a page that is old but once true. That needs signed, expiring metadata, not a better reader.
+"""
+
+from dataclasses import dataclass, field
+
+from packaging.requirements import Requirement
+
+from assess_registry.client.choose import check_page_against_lock, check_target, choose_version, select_own
+from assess_registry.client.location import Location
+from assess_registry.client.page import MAX_PAGE_BYTES, PageWheel, page_location, parse_page
+from assess_registry.client.registry import Registry
+from assess_registry.client.target import Target
+from assess_registry.client.transport import Deadline
+from assess_registry.errors import ConfigError, NotPublishedError, TrustError
+from assess_registry.keys import KeyId
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
+from assess_registry.names import ProjectName, Sha256, normalize_project
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedWheel:
+    """A wheel and its closure, as the signed lock states them; no byte of the wheels has been read.
+
+    Attributes:
+        location, url: where the wheel lies.
+        lock: parsed from the bytes its signature covers.
+        lock_location: where it lies; the closure's places are relative to it.
+        signer: the trusted key that signed the lock.
+        closure: what the lock selects for the target besides the wheel itself.
+    """
+
+    project: ProjectName
+    version: str
+    filename: str
+    location: Location
+    url: str
+    sha256: Sha256
+    size: int
+    lock: Lock = field(repr=False)
+    lock_location: Location
+    lock_signature: bytes = field(repr=False)
+    signer: KeyId
+    closure: tuple[LockedWheel, ...]
+
+
+def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> ResolvedWheel:
+    """The one wheel that satisfies `requirement` on `target`.
+
+    The highest version that matches is the answer, or nothing is. An installer for applications would fall back to an
+    older version when the newest has no wheel for this platform; here that would mean that two hosts under one
+    configuration quietly run different checks, and that whoever can hide a wheel can choose the version. So it is
+    refused, step `tags` or `python`, naming the versions that would do: ask for one of those by number to get it.
+
+    Raises:
+        ConfigError: the requirement has a URL, extras or a marker.
+        NotPublishedError: no such project, or no version that matches.
+        TransportError: the registry could not be read in time.
+        TrustError: steps `index`, `tags`, `python`, `lock`, `signature`, `length`, `redirect`.
+    """
+    project = _project(requirement)
+    deadline = registry.deadline()
+    offered = _read_page(project, registry, deadline)  # 1
+    version = choose_version(requirement, offered, url=registry.base.url_of(page_location(project)))  # 2
+    wheels = tuple(wheel for wheel in offered if wheel.version == version)
+    check_target(project, version, offered, target)  # 3
+    lock_location = _beside(wheels[0].location, LOCK_NAME)
+    lock, signature, signer = _read_lock(lock_location, registry, deadline)  # 4
+    check_page_against_lock(wheels, lock, lock_url=registry.base.url_of(lock_location))  # 5
+    own, closure = select_own(lock, project=project, version=str(version), target=target)  # 6
+    location = locate_locked(own, lock_location, registry)
+    return ResolvedWheel(
+        project=project,
+        version=own.version,
+        filename=own.filename,
+        location=location,
+        url=registry.base.url_of(location),
+        sha256=own.sha256,
+        size=own.size,
+        lock=lock,
+        lock_location=lock_location,
+        lock_signature=signature,
+        signer=signer,
+        closure=closure,
+    )
+
+
+def locate_locked(wheel: LockedWheel, lock_location: Location, registry: Registry) -> Location:
+    """Where a locked wheel lies, seen from its lock.
+
+    Raises:
+        TrustError: step `lock`; that is outside of the registry.
+    """
+    try:
+        return registry.base.locate(lock_location, wheel.location)
+    except ValueError as error:
+        raise TrustError(
+            f"{wheel.filename}: {error}", step="lock", thing=registry.base.url_of(lock_location)
+        ) from error
+
+
+def _project(requirement: Requirement) -> ProjectName:
+    problems = []
+    if requirement.url:
+        problems.append(f"{requirement}: a URL is not accepted; plugins come from the configured registry alone")
+    if requirement.extras:
+        problems.append(f"{requirement}: extras are not accepted; a plugin's closure is locked without them")
+    if requirement.marker:
+        problems.append(f"{requirement}: a marker is not accepted; leave the plugin out where it shall not run")
+    if problems:
+        raise ConfigError(*problems)
+    try:
+        return normalize_project(requirement.name)
+    except ValueError as error:
+        raise ConfigError(f"{requirement}: {error}") from error
+
+
+def _read_page(project: ProjectName, registry: Registry, deadline: Deadline) -> tuple[PageWheel, ...]:
+    location = page_location(project)
+    try:
+        data = registry.read(location, max_bytes=MAX_PAGE_BYTES, deadline=deadline)
+    except NotPublishedError as error:
+        raise NotPublishedError(
+            f"{registry.base.url}: no project {project!r}; check its spelling, or publish it to this registry first",
+            url=error.url,
+        ) from error
+    return parse_page(data, project=project, base=registry.base)
+
+
+def _read_lock(location: Location, registry: Registry, deadline: Deadline) -> tuple[Lock, bytes, KeyId]:
+    url = registry.base.url_of(location)
+    try:
+        data = registry.read(location, max_bytes=MAX_LOCK_BYTES, deadline=deadline)
+    except NotPublishedError as error:
+        raise TrustError(
+            "there is no lock beside the wheel, so nobody has said what it runs with",
+            step="lock",
+            thing=url,
+            next_step="do not use this release; its publisher has to publish it with its lock",
+        ) from error
+    signature = read_signature(location, registry, deadline)
+    signer = verify_detached(data, signature, registry.trusted, thing=url)
+    return parse_lock(data), signature, signer
+
+
+def read_signature(location: Location, registry: Registry, deadline: Deadline) -> bytes:
+    """The content of the `.sig` file beside `location`; nothing about it is checked.
+
+    Raises:
+        TrustError: step `signature`; there is none, or it is too long to be one.
+    """
+    beside = Location(location + SIGNATURE_SUFFIX)
+    try:
+        return registry.read(beside, max_bytes=SIGNATURE_FILE_BYTES, deadline=deadline)
+    except NotPublishedError as error:
+        raise TrustError(
+            "it is not signed",
+            step="signature",
+            thing=registry.base.url_of(location),
+            expected=f"a signature in {registry.base.url_of(beside)}",
+            got="no such file",
+            next_step="do not use it; ask its publisher for a signed release",
+        ) from error
+
+
+def _beside(location: Location, name: str) -> Location:
+    return Location(f"{location.rpartition('/')[0]}/{name}")

@@ -1,0 +1,212 @@
+"""Bytes in, proof out: a `VerifiedWheel` is made here and nowhere else, and only of bytes that passed every step.
+
+What is believed is the trusted keys and nothing besides: not the page, not where the bytes came from, not even the
+`ResolvedWheel` they came with, for that may have been put together from a store somebody had a hand in. The first step
+that fails ends it, with its name in the error; nothing has been unpacked or written by then.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from packaging.version import Version
+
+from assess_registry.client.choose import select_own
+from assess_registry.client.fetch import FetchedWheel
+from assess_registry.client.registry import Registry
+from assess_registry.client.target import Target
+from assess_registry.errors import TrustError, WheelError
+from assess_registry.keys import KeyId
+from assess_registry.lock import Lock, LockedWheel, parse_lock
+from assess_registry.signatures import verify_detached
+from assess_registry.wheel import InspectedWheel, UnpackedFile, inspect, unpacked_files
+
+_ASK = "do not use it; get it from the registry again, and ask its maintainer if it is refused again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiedWheel:
+    """Proof that these bytes are what a trusted publisher signed, and that they fit the target.
+
+    Attributes:
+        inspected: what strict inspection found in `data`.
+        data: the verified bytes themselves; a path could be exchanged afterwards.
+        signer: the publisher's key; None for a dependency, which the signed lock of its plugin vouches for.
+        signature, lock_signature: contents of the `.sig` files; empty for a dependency.
+        lock: the signed closure; None for a dependency.
+        closure: the verified dependencies; empty for a dependency.
+    """
+
+    inspected: InspectedWheel
+    data: bytes = field(repr=False)
+    signer: KeyId | None
+    signature: bytes = field(repr=False)
+    lock: Lock | None = field(repr=False)
+    lock_signature: bytes = field(repr=False)
+    closure: tuple["VerifiedWheel", ...]
+
+    def files(self) -> Iterator[UnpackedFile]:
+        """Every file to install, each hashed once more as it is inflated."""
+        return unpacked_files(self.data, self.inspected)
+
+
+def verify(fetched: FetchedWheel, *, registry: Registry, target: Target) -> VerifiedWheel:
+    """What was fetched, proven.
+
+    1. Length and hash of the wheel are what was resolved.
+    2. A trusted publisher signed exactly these bytes.
+    3. The same bytes pass strict inspection as a plugin.
+    4. They are the project and version that was asked for.
+    5. Their tags and their Python requirement fit the target.
+    6. The lock is signed, by the same key, and selects this very wheel for the target.
+    7. Each wheel the lock selects besides is there: length, hash, inspection as a dependency, name, version, target.
+
+    Raises:
+        TrustError: the step that failed: `length`, `hash`, `signature`, `inspect`, `identity`, `tags`, `python`,
+            `lock`, `signer` or `closure`.
+    """
+    resolved = fetched.resolved
+    # 1
+    _check_bytes(fetched.data, size=resolved.size, sha256=resolved.sha256, thing=resolved.filename)
+    # 2
+    signer = verify_detached(fetched.data, fetched.signature, registry.trusted, thing=resolved.filename)
+    # 3
+    inspected = _inspect(fetched.data, resolved.filename, kind="plugin")
+    # 4
+    _check_identity(inspected, project=resolved.project, version=resolved.version)
+    # 5
+    _check_target(inspected, target)
+    # 6
+    lock, dependencies = _check_lock(fetched, inspected, signer=signer, registry=registry, target=target)
+    # 7
+    arrived = {wheel.filename: data for wheel, data in fetched.dependencies}
+    closure = tuple(_verify_dependency(wheel, arrived.get(wheel.filename), target) for wheel in dependencies)
+    return VerifiedWheel(
+        inspected=inspected,
+        data=fetched.data,
+        signer=signer,
+        signature=fetched.signature,
+        lock=lock,
+        lock_signature=resolved.lock_signature,
+        closure=closure,
+    )
+
+
+def _check_bytes(data: bytes, *, size: int, sha256: str, thing: str) -> None:
+    if len(data) != size:
+        raise TrustError(
+            "it is shorter than its lock says" if len(data) < size else "it is longer than its lock says",
+            step="length",
+            thing=thing,
+            expected=f"{size} bytes",
+            got=f"{len(data)} bytes",
+            next_step=_ASK,
+        )
+    got = hashlib.sha256(data).hexdigest()
+    if got != sha256:
+        raise TrustError(
+            "these are not the bytes its lock names",
+            step="hash",
+            thing=thing,
+            expected=f"sha256 {sha256}",
+            got=f"sha256 {got}",
+            next_step=_ASK,
+        )
+
+
+def _inspect(data: bytes, filename: str, *, kind: Literal["plugin", "dependency"]) -> InspectedWheel:
+    try:
+        return inspect(data, filename, kind=kind)
+    except WheelError as error:
+        raise TrustError(
+            f"it is not acceptable as a {kind}",
+            step="inspect",
+            thing=filename,
+            next_step="its publisher has to correct it and release another version",
+            issues=error.issues,
+        ) from error
+
+
+def _check_identity(inspected: InspectedWheel, *, project: str, version: str) -> None:
+    # Versions as values: a dependency's METADATA may spell 2024.07.04 what its filename spells 2024.7.4 (PEP 440).
+    if inspected.project != project or Version(inspected.version) != Version(version):
+        raise TrustError(
+            "it calls itself something else than what was asked for",
+            step="identity",
+            thing=inspected.filename,
+            expected=f"{project} {version}",
+            got=f"{inspected.project} {inspected.version}",
+            next_step=_ASK,
+        )
+
+
+def _check_target(inspected: InspectedWheel, target: Target) -> None:
+    if target.rank(inspected.tags) is None:
+        raise TrustError(
+            "it is not for this interpreter and platform",
+            step="tags",
+            thing=inspected.filename,
+            expected=f"{target.tags[0]} or another of {len(target.tags)} tags" if target.tags else "nothing",
+            got=", ".join(sorted(str(tag) for tag in inspected.tags)),
+            next_step="use an interpreter it was built for, or ask its publisher for a wheel for this one",
+        )
+    if not target.admits_python(inspected.requires_python):
+        raise TrustError(
+            "it is not for this Python",
+            step="python",
+            thing=inspected.filename,
+            expected=str(inspected.requires_python),
+            got=str(target.python),
+            next_step="use an interpreter it supports, or ask its publisher for a version for this one",
+        )
+
+
+def _check_lock(
+    fetched: FetchedWheel, inspected: InspectedWheel, *, signer: KeyId, registry: Registry, target: Target
+) -> tuple[Lock, tuple[LockedWheel, ...]]:
+    resolved = fetched.resolved
+    url = registry.base.url_of(resolved.lock_location)
+    lock_signer = verify_detached(resolved.lock.data, resolved.lock_signature, registry.trusted, thing=url)
+    # Two trusted publishers are still two: one must not be able to say what the other's plugin runs with.
+    if lock_signer != signer:
+        raise TrustError(
+            "the wheel and its lock were signed by different publishers",
+            step="signer",
+            thing=resolved.filename,
+            expected=f"both by {signer}",
+            got=f"the lock by {lock_signer}",
+            next_step=_ASK,
+        )
+    # Parsed again from the bytes that were signed: what came along as `resolved.lock` is only somebody's reading.
+    lock = parse_lock(resolved.lock.data)
+    own, closure = select_own(lock, project=resolved.project, version=resolved.version, target=target)
+    if (own.filename, own.sha256, own.size) != (inspected.filename, inspected.sha256, inspected.size):
+        raise TrustError(
+            "its lock selects another wheel for this target",
+            step="lock",
+            thing=url,
+            expected=f"{inspected.filename} sha256 {inspected.sha256}",
+            got=f"{own.filename} sha256 {own.sha256}",
+            next_step=_ASK,
+        )
+    return lock, closure
+
+
+def _verify_dependency(locked: LockedWheel, data: bytes | None, target: Target) -> VerifiedWheel:
+    if data is None:
+        raise TrustError(
+            "the lock names it and it is not there",
+            step="closure",
+            thing=locked.filename,
+            expected=f"{locked.size} bytes, sha256 {locked.sha256}",
+            got="nothing",
+            next_step=_ASK,
+        )
+    _check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
+    inspected = _inspect(data, locked.filename, kind="dependency")
+    _check_identity(inspected, project=locked.project, version=locked.version)
+    _check_target(inspected, target)
+    return VerifiedWheel(
+        inspected=inspected, data=data, signer=None, signature=b"", lock=None, lock_signature=b"", closure=()
+    )
