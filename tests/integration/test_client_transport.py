@@ -4,7 +4,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,10 @@ def test_bytes_that_were_packed_on_the_way_are_refused(http: HttpRegistry, over_
 
 
 def test_garbage_instead_of_http_is_a_transport_error(http: HttpRegistry, over_http: Transport) -> None:
-    http.answers[PLAIN] = lambda handler: handler.wfile.write(b"\x16\x03\x01 garbage\r\n\r\n") and None
+    def garbage(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"\x16\x03\x01 garbage\r\n\r\n")
+
+    http.answers[PLAIN] = garbage
     with pytest.raises(TransportError, match="not http"):
         read(over_http)
 
@@ -189,9 +193,9 @@ def test_drip_ends_at_the_deadline_of_the_whole(http: HttpRegistry, over_http: T
 
 
 def test_endless_interim_answers_end_at_the_deadline(http: HttpRegistry, over_http: Transport) -> None:
-    def interim(handler: object, write: Callable[[bytes], int] | None = None) -> None:
+    def interim(handler: BaseHTTPRequestHandler) -> None:
         while not http.stopping.wait(0.01):
-            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")  # type: ignore[attr-defined]
+            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
 
     http.answers[PLAIN] = interim
     with pytest.raises(TransportError, match="not complete within"):

@@ -35,7 +35,7 @@ class HttpTransport:
         self._base = base
         self._clamp = _Clamp()
         self._client = httpx.Client(
-            transport=_Pool(self._clamp),
+            transport=_Pool(self._clamp, tls=base.url.startswith("https:")),
             follow_redirects=False,
             timeout=None,  # noqa: S113  the clamp bounds every socket operation
             trust_env=False,
@@ -121,11 +121,11 @@ class _Clamp:
 class _Pool(httpx.HTTPTransport):
     """httpx's own transport over sockets that know the deadline (it offers no argument for the backend)."""
 
-    def __init__(self, clamp: _Clamp) -> None:
+    def __init__(self, clamp: _Clamp, *, tls: bool) -> None:
         # SSL_CERT_FILE and SSL_CERT_DIR are honoured by create_ssl_context, as sites with their own authority expect.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(), http1=True, http2=False, network_backend=_Backend(clamp)
-        )
+        # It reads a whole file of authorities, about 30 ms: not for a loopback registry.
+        context = httpx.create_ssl_context() if tls else None
+        self._pool = httpcore.ConnectionPool(ssl_context=context, http2=False, network_backend=_Backend(clamp))
 
 
 class _Backend(httpcore.NetworkBackend):
