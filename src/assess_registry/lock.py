@@ -94,6 +94,11 @@ class Lock:
         """Interpreters the closure was locked for; others are refused by `select`."""
         return self._pylock.requires_python
 
+    @property
+    def environments(self) -> tuple[Marker, ...]:
+        """Markers of which a target must satisfy one; none when it serves every platform."""
+        return tuple(self._pylock.environments or ())
+
     def find(self, filename: str) -> LockedWheel | None:
         """The locked wheel of this name."""
         return next((wheel for wheel in self.wheels if wheel.filename == filename), None)
@@ -173,8 +178,13 @@ def write_lock(
     if environments:
         lock["environments"] = [str(marker) for marker in environments]
     if requires_python:
-        lock["requires-python"] = _specifier_text(requires_python)
+        lock["requires-python"] = specifier_text(requires_python)
     return tomli_w.dumps(lock | {"created-by": CREATED_BY, "packages": list(packages.values())}).encode()
+
+
+def specifier_text(specifiers: SpecifierSet) -> str:
+    """A specifier set has no order of its own; sorted, the same set is always the same text."""
+    return ",".join(sorted(str(specifier) for specifier in specifiers))
 
 
 def _package_table(wheel: LockedWheel) -> dict[str, Any]:
@@ -182,13 +192,8 @@ def _package_table(wheel: LockedWheel) -> dict[str, Any]:
     if wheel.marker is not None:
         table["marker"] = str(wheel.marker)
     if wheel.requires_python:
-        table["requires-python"] = _specifier_text(wheel.requires_python)
+        table["requires-python"] = specifier_text(wheel.requires_python)
     return table | {"wheels": []}
-
-
-def _specifier_text(specifiers: SpecifierSet) -> str:
-    """A set has no order of its own: sorted, so that the same input gives the same bytes."""
-    return ",".join(sorted(str(specifier) for specifier in specifiers))
 
 
 def _parse_pylock(data: bytes) -> Pylock:

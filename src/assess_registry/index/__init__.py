@@ -1,0 +1,1 @@
+"""What pip sees: pages rendered from the published files, and the tree they are written to."""

@@ -1,0 +1,31 @@
+"""A new registry: its configuration and an index that is empty and valid."""
+
+from pathlib import Path
+
+from assess_registry.config import CONFIG_NAME, IndexConfig, load_config
+from assess_registry.files import file_lock
+from assess_registry.index.tree import Tree
+
+INDEX_LOCK_NAME = ".lock"
+LOCK_TIMEOUT_S = 60.0
+"""How long one maintainer waits for another; a publish takes well under a second."""
+
+
+def create_index(root: Path, config: IndexConfig) -> tuple[IndexConfig, tuple[str, ...]]:
+    """A registry is at `root`; what was there already is kept, its configuration above all.
+
+    Returns:
+        The configuration that holds, the old one if there was one, and the paths written, none if nothing was missing.
+
+    Raises:
+        ConfigError: there is a configuration already, and it is wrong.
+        LockTimeoutError: another process keeps changing it.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        tree = Tree(root)
+        # Looked for under the lock: of two that create at once, the second finds the first one's file and keeps it.
+        if not (root / CONFIG_NAME).exists():
+            tree.write(root / CONFIG_NAME, config.text().encode())
+        tree.write_root_pages()
+        return load_config(root), tuple(tree.written)
