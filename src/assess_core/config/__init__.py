@@ -1,0 +1,21 @@
+"""The configuration file: model, loading, and what else people type that must match something."""
+
+from assess_core.config.load import FILE_NAME, config_path, load, parse
+from assess_core.config.model import AssessmentConfig, Config, PluginConfig, RegistrySettings, RuntimeConfig
+from assess_core.config.template import template
+from assess_core.config.words import match_checks, unknown_name
+
+__all__ = [
+    "FILE_NAME",
+    "AssessmentConfig",
+    "Config",
+    "PluginConfig",
+    "RegistrySettings",
+    "RuntimeConfig",
+    "config_path",
+    "load",
+    "match_checks",
+    "parse",
+    "template",
+    "unknown_name",
+]

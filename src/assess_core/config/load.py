@@ -1,0 +1,106 @@
+"""A file becomes a `Config`, or a `ConfigError` with everything that is wrong with it.
+
+    config = load(config_path(None, os.environ))
+
+Nothing outside the file decides what is in it: no variable is substituted, no other file is included.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from assess_core.config.model import Config, Origin
+from assess_core.config.problems import invalid_values, named_twice, not_json
+from assess_core.errors import ConfigError
+from assess_core.text import plain
+from assess_registry.client import ConfigError as FileRefused
+from assess_registry.client import read_bounded
+
+FILE_NAME = "assess.toml"
+
+MAX_BYTES = 256 * 1024
+"""A hundred assessments take 20 KiB. The bound is what keeps a wrong path from being read to its end."""
+
+MAX_DOTS = 100
+"""In one line. tomllib keeps a tuple for each prefix of a dotted key, so that one key of 240 KB fills the memory."""
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+
+
+def config_path(flag: Path | None, environ: Mapping[str, str]) -> Path:
+    """Which file to load: the flag, else `ASSESS_CONFIG`, else `assess.toml` in the working directory."""
+    if flag is not None:
+        return flag
+    return Path(environ.get("ASSESS_CONFIG") or FILE_NAME)
+
+
+def load(path: Path) -> Config:
+    """The configuration in this file; relative paths in it are relative to the file's directory.
+
+    Raises:
+        ConfigError: every problem at once, each with the file, the key path (or line and column), what was expected,
+            what was got and the nearest valid word.
+    """
+    return parse(_read(path), path)
+
+
+def parse(data: bytes, path: Path) -> Config:
+    """The configuration that these bytes state; `path` is where they lie, for messages and relative paths.
+
+    Raises:
+        ConfigError: as for `load`.
+    """
+    document = _decode(data, path)
+    problems: list[str] = []
+    config: Config | None = None
+    try:
+        config = Config.model_validate(document, context=Origin(path))
+    except ValidationError as error:
+        problems += invalid_values(error)
+    problems += [*named_twice(document), *not_json(document)]
+    if problems or config is None:
+        raise ConfigError(*(f"{plain(path)}: {problem}" for problem in problems))
+    return config
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_bounded(path, MAX_BYTES)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{plain(path)}: there is no such file; run `assess init` to write one") from error
+    except FileRefused as error:
+        raise ConfigError(plain(error)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{plain(path)}: cannot be read: {reason}") from error
+
+
+def _decode(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        text = data.decode("utf-8-sig")  # an editor's byte order mark is no reason to stop
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{plain(path)}: line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        ) from error
+    for number, content in enumerate(text.split("\n"), start=1):
+        if content.count(".") > MAX_DOTS and not content.lstrip().startswith("#"):
+            raise ConfigError(f"{plain(path)}: line {number}: more than {MAX_DOTS} dots; break it into several lines")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError(f"{plain(path)}: not TOML: nested too deeply") from error
+    except ValueError as error:  # also what is not a TOMLDecodeError: an integer of 5000 digits
+        raise ConfigError(f"{plain(path)}: {_syntax(str(error))}") from error
+
+
+def _syntax(message: str) -> str:
+    position = _POSITION.search(message)
+    if position is None:
+        return f"not TOML: {plain(message)}"
+    where = f"line {position[1]}, column {position[2]}" if position[1] else "at the end"
+    return f"{where}: not TOML: {plain(message[: position.start()])}"

@@ -1,0 +1,211 @@
+"""Every key of `assess.toml`: its type, its default, what it means. The only file that knows pydantic's classes.
+
+A `Config` that exists is valid in itself: names are normal, numbers possible, relative paths made absolute. What needs
+the installed plugins (does this plugin exist, does a check match, are these settings accepted) is asked later, with
+`match_checks`, `unknown_name` and the manifests. Keys that do not work yet are unknown keys.
+
+docs/configuration.md says the same of every key, in the same words; `tests/unit/core/test_config_docs.py` sees to it.
+"""
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+
+from assess_core.config.values import (
+    absolute_path,
+    check_pattern,
+    host_name,
+    identifier,
+    label,
+    nothing_twice,
+    plugin_name,
+    project_name,
+    registry_url,
+    runtime_id,
+    seconds,
+    something,
+    version_specifier,
+)
+from assess_registry.client import PluginName, ProjectName
+
+
+class Origin(NamedTuple):
+    """Where a configuration was read: handed to validation as its context."""
+
+    file: Path
+
+    @property
+    def directory(self) -> Path:
+        """What relative paths in the file are relative to."""
+        return self.file.absolute().parent
+
+
+def _path(value: object, info: Any) -> object:
+    return absolute_path(value, _origin(info).directory) if isinstance(value, str) else value
+
+
+def _url(value: str, info: Any) -> str:
+    return registry_url(value, _origin(info).directory)
+
+
+def _origin(info: Any) -> Origin:
+    return info.context if isinstance(info.context, Origin) else Origin(Path("assess.toml"))
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Url = Annotated[str, AfterValidator(_url)]
+Seconds = Annotated[float, AfterValidator(seconds)]
+Labels = Mapping[Annotated[str, AfterValidator(label)], Annotated[str, AfterValidator(label)]]
+Patterns = Annotated[
+    tuple[Annotated[str, AfterValidator(check_pattern)], ...],
+    Field(strict=False),  # TOML has lists; everything inside stays strict
+    AfterValidator(something),
+    AfterValidator(nothing_twice),
+]
+
+
+class Table(BaseModel):
+    """What all tables share: unknown keys are errors, nothing is converted, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=False)
+
+
+class RuntimeConfig(Table):
+    """This runtime."""
+
+    id: Annotated[str, AfterValidator(runtime_id)] = Field(
+        default_factory=lambda: host_name(socket.gethostname()),
+        description="name of this runtime in every result; changing it starts a new history",
+        examples=["web-01"],
+    )
+    labels: Labels = Field(
+        default_factory=dict,
+        description="what providers may select by",
+        examples=[{"env": "prod", "role": "web"}],
+    )
+    state_dir: FilePath | None = Field(
+        default=None,
+        description="where plugins, results and trust are kept; --state-dir and ASSESS_STATE_DIR outrank it; "
+        "if none is set, `$XDG_STATE_HOME/assess` or `~/.local/state/assess`",
+        examples=[".assess/state"],
+    )
+
+
+class RegistrySettings(Table):
+    """Where plugins come from, and whose signatures count."""
+
+    url: Url = Field(
+        description="root of the registry: `https://HOST/PATH`, `http://` on loopback only, or `file:PATH`",
+        examples=["file:simple-index"],
+    )
+    trusted_keys: FilePath = Field(
+        description="directory of the publishers' public keys, `*.pub`; a plugin signed by none of them is refused",
+        examples=["keys"],
+    )
+    development: bool = Field(
+        default=False,
+        description="the registry's keys lie on this machine; every result then says `development`",
+        examples=[True],
+    )
+    timeout_s: Seconds = Field(
+        default=60.0,
+        description="seconds for one whole operation on the registry",
+        examples=[30],
+    )
+
+
+class PluginConfig(Table):
+    """One distribution that must be installed."""
+
+    name: Annotated[ProjectName, AfterValidator(project_name)] = Field(
+        description="the distribution, normalised as PEP 503 says",
+        examples=["assess-host-baseline"],
+    )
+    version: Annotated[str, AfterValidator(version_specifier)] = Field(
+        default="",
+        description="which versions may run (PEP 440 specifier); empty means any",
+        examples=["~=1.2"],
+    )
+    settings: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="the plugin's own settings, as its manifest declares them",
+        examples=[{"minimum_versions": {"openssl": "3.0.15"}}],
+    )
+
+
+class AssessmentConfig(Table):
+    """What is assessed: which plugin, on which subjects, with which checks."""
+
+    id: Annotated[str, AfterValidator(identifier)] = Field(
+        description="name of this assessment in every result; each once",
+        examples=["host"],
+    )
+    plugin: Annotated[PluginName, AfterValidator(plugin_name)] = Field(
+        description="the plugin that assesses: an entry point of a distribution in `[[plugins]]`",
+        examples=["host-baseline"],
+    )
+    provider: Annotated[PluginName, AfterValidator(plugin_name)] = Field(
+        description="the provider that finds the subjects: likewise an entry point",
+        examples=["local-host"],
+    )
+    selector: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="handed to the provider: which subjects; what it understands is the provider's to say",
+        examples=[{"labels": {"role": "web"}}],
+    )
+    checks: Patterns = Field(
+        default=("*",),
+        description="check ids, or patterns of them with `*` and `?`; each must match something",
+        examples=[["sysctl-*", "sshd-permit-root-login"]],
+    )
+    timeout_s: Seconds | None = Field(
+        default=None,
+        description="seconds for one call of the plugin or the provider; if unset, what the plugin's manifest says",
+        examples=[120],
+    )
+    enabled: bool = Field(
+        default=True,
+        description="whether it is carried out at all",
+        examples=[False],
+    )
+
+
+class Config(Table):
+    """A whole `assess.toml`."""
+
+    runtime: RuntimeConfig = Field(default_factory=RuntimeConfig, description="this runtime")
+    registry: RegistrySettings = Field(description="where plugins come from, and whose signatures count")
+    plugins: Annotated[tuple[PluginConfig, ...], Field(strict=False)] = Field(
+        default=(), description="the distributions that must be installed; no others run"
+    )
+    assessments: Annotated[tuple[AssessmentConfig, ...], Field(strict=False)] = Field(
+        default=(), description="what is assessed"
+    )
+
+    _source: Path = PrivateAttr(default=Path("assess.toml"))
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where this was read."""
+        if isinstance(context, Origin):
+            self._source = context.file
+
+    @property
+    def source(self) -> Path:
+        """The file this was read from, for messages that name a key in it."""
+        return self._source
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "": Config,
+    "runtime": RuntimeConfig,
+    "registry": RegistrySettings,
+    "plugins": PluginConfig,
+    "assessments": AssessmentConfig,
+}
+"""Every table by its name in the file; the empty name is the file itself."""
+
+REPEATED = frozenset(("plugins", "assessments"))
+"""Tables written with double brackets."""

@@ -1,0 +1,86 @@
+"""The configuration that `assess init` writes: for a person who has never seen one, and reads it from the top.
+
+Keys that have a default stand in a comment with it; taking away the `#` of any of them keeps the file valid.
+"""
+
+import tomli_w
+
+
+def template(
+    *,
+    url: str,
+    trusted_keys: str,
+    state_dir: str | None = None,
+    development: bool = False,
+    distribution: str = "assess-host-baseline",
+    plugin: str = "host-baseline",
+    provider: str = "local-host",
+    assessment: str = "host",
+) -> str:
+    """The text of an `assess.toml` with these values, which loads without a problem if the values are valid."""
+    return f"""\
+# What this machine assesses, with which plugins, from where.
+#
+#   assess run            bring plugins up to date, assess, print what was found
+#   assess sync           only install what is asked for here
+#
+# Relative paths are relative to this file. Unknown keys are errors. Every key: docs/configuration.md
+
+[runtime]
+# Name of this runtime in every result; the host name unless given. Changing it starts a new history.
+# id = "web-01"
+
+# What providers may select by.
+# labels = {{ env = "prod", role = "web" }}
+
+# Where plugins and results are kept; --state-dir and ASSESS_STATE_DIR outrank it.
+{_state_dir(state_dir)}
+
+[registry]
+# Where plugins are published: https://HOST/PATH, or file:PATH for one on this machine.
+{_line("url", url)}
+
+# Directory of public keys (*.pub). A plugin that none of them signed is refused.
+{_line("trusted_keys", trusted_keys)}
+
+# true while the registry's own keys lie on this machine: every result then says so.
+{_line("development", development)}
+
+# Seconds for one whole operation on the registry.
+# timeout_s = 60
+
+# One [[plugins]] for each distribution that must be installed. Nothing else runs.
+[[plugins]]
+{_line("name", distribution)}
+
+# Which versions may run, as pip writes it: "~=1.2", "==1.2.0", ">=1,<2". Without it: the newest.
+# version = ">=0"
+
+# The plugin's own settings, one key each; `assess plugins show` lists them.
+# settings = {{}}
+
+# One [[assessments]] for each thing to assess: this plugin, on the subjects that this provider finds.
+[[assessments]]
+{_line("id", assessment)}
+{_line("plugin", plugin)}
+{_line("provider", provider)}
+
+# Handed to the provider: which subjects.
+# selector = {{}}
+
+# Check ids, or patterns with * and ?. `assess run --list-checks` lists what there is.
+checks = ["*"]
+
+# Seconds for one call of the plugin. Without it: what the plugin's manifest says.
+# timeout_s = 60
+
+# enabled = true
+"""
+
+
+def _state_dir(value: str | None) -> str:
+    return '# state_dir = ".assess/state"' if value is None else _line("state_dir", value)
+
+
+def _line(key: str, value: str | bool) -> str:
+    return tomli_w.dumps({key: value}).rstrip("\n")

@@ -1,0 +1,157 @@
+"""Single values of a configuration file: each function returns the value, or says in one sentence what is wrong.
+
+Pure: nothing here reads a file, a clock or the environment, and nothing knows which key it serves.
+"""
+
+import re
+from collections.abc import Hashable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from assess_registry.client import (
+    PluginName,
+    ProjectName,
+    absolute_url,
+    normalize_project,
+    parse_id,
+    parse_plugin_name,
+    parse_project,
+)
+
+MAX_TIMEOUT_S = 86_400.0
+"""A day. A longer deadline is a typing error or is meant to be none, and there is no working without one."""
+
+MAX_LABEL = 200
+MAX_PATTERN = 100
+MAX_RUNTIME_ID = 100
+
+_RUNTIME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z", re.ASCII)
+_PATTERN = re.compile(r"[a-z0-9*?._-]+\Z", re.ASCII)
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+def runtime_id(text: str) -> str:
+    """The name of a runtime: letters, digits, `.`, `_`, `-`, as host names have."""
+    if len(text) > MAX_RUNTIME_ID or not _RUNTIME_ID.match(text):
+        raise ValueError(
+            f"expected 1 to {MAX_RUNTIME_ID} letters, digits, '.', '_' or '-', beginning with a letter or digit"
+        )
+    return text
+
+
+def host_name(name: str) -> str:
+    """A runtime id made of what the system calls this machine; never empty."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:MAX_RUNTIME_ID].lstrip("._-") or "localhost"
+
+
+def identifier(text: str) -> str:
+    """The id of an assessment."""
+    return parse_id(text)
+
+
+def plugin_name(text: str) -> PluginName:
+    """The name of a plugin or provider."""
+    return parse_plugin_name(text)
+
+
+def project_name(text: str) -> ProjectName:
+    """The name of a distribution, in its normal form; the refusal says what that would be."""
+    try:
+        return parse_project(text)
+    except ValueError as error:
+        try:
+            normal = normalize_project(text)
+        except ValueError:
+            raise error from None
+        raise ValueError(f"not normalised (PEP 503): write {normal!r}") from error
+
+
+def version_specifier(text: str) -> str:
+    """A set of versions (PEP 440); the empty set of conditions is every version."""
+    try:
+        return str(SpecifierSet(text))
+    except InvalidSpecifier as error:
+        raise ValueError(
+            "not a version specifier (PEP 440): write for example '~=1.2', '==1.2.0' or '>=1,<2'"
+        ) from error
+
+
+def check_pattern(text: str) -> str:
+    """A check id, or a pattern of them: `*` is any text, `?` any one character."""
+    if len(text) > MAX_PATTERN or not _PATTERN.match(text):
+        raise ValueError(f"expected a check id or a pattern with '*' and '?', of 1 to {MAX_PATTERN} characters")
+    return text
+
+
+def label(text: str) -> str:
+    """A key or a value of a label."""
+    if not text or len(text) > MAX_LABEL or not text.isprintable():
+        raise ValueError(f"expected 1 to {MAX_LABEL} printable characters")
+    return text
+
+
+def seconds(value: float) -> float:
+    """A deadline: more than nothing, at most a day, and a number."""
+    if not 0 < value <= MAX_TIMEOUT_S:  # false for NaN too
+        raise ValueError(f"expected more than 0 and at most {MAX_TIMEOUT_S:g} seconds")
+    return value
+
+
+def absolute_path(text: str, directory: Path) -> Path:
+    """The path, taken from `directory` if it is relative. `~` is not a directory here: no shell reads this file."""
+    if not text or not text.isprintable():
+        raise ValueError("expected a path, of printable characters")
+    if text.startswith("~"):
+        raise ValueError("'~' is not expanded: write the whole path, or one relative to this file")
+    return directory / text
+
+
+def registry_url(text: str, directory: Path) -> str:
+    """The root of a registry, absolute; a relative `file:` path is taken from `directory`.
+
+    The client refuses the same again when it connects; here it is said with all other problems of the file.
+    """
+    url = absolute_url(text, directory=directory)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018  it is checked when it is asked for
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}") from error
+    if parts.username is not None or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        raise ValueError("expected no user, password, query, fragment or blank")
+    if parts.scheme == "file":
+        if host not in ("", "localhost") or not parts.path.startswith("/"):
+            raise ValueError("a file URL names a directory of this machine: write file:PATH or file:///PATH")
+    elif parts.scheme not in ("https", "http") or not host:
+        raise ValueError("expected https://HOST/PATH, http:// on loopback, or file:PATH")
+    elif parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"plain http is for loopback only: write https://{parts.netloc}{parts.path}")
+    return url
+
+
+def something(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """At least one item."""
+    if not items:
+        raise ValueError("expected at least one; leave the key out for the default")
+    return items
+
+
+def nothing_twice(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Each item once."""
+    twice = sorted({repr(item) for item in items if items.count(item) > 1})
+    if twice:
+        raise ValueError(f"given twice: {', '.join(twice)}")
+    return items
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,277 @@
+"""A file becomes a configuration, or everything that is wrong with it."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assess_core import config as c
+from assess_core.config.values import host_name
+from assess_core.errors import ConfigError
+
+HERE = Path("/srv/assess/assess.toml")
+BASE = '[registry]\nurl = "file:simple-index"\ntrusted_keys = "keys"\n'
+PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
+ASSESSMENT = '[[assessments]]\nid = "host"\nplugin = "demo"\nprovider = "demo-subjects"\n'
+GOOD = BASE + PLUGIN + ASSESSMENT
+
+
+def problems(text: str | bytes) -> list[str]:
+    """What is wrong with this file, without its name; fails if nothing is."""
+    with pytest.raises(ConfigError) as caught:
+        c.parse(text if isinstance(text, bytes) else text.encode(), HERE)
+    assert all(problem.startswith(f"{HERE}: ") for problem in caught.value.problems)
+    return [problem.removeprefix(f"{HERE}: ") for problem in caught.value.problems]
+
+
+def parse(text: str) -> c.Config:
+    return c.parse(text.encode(), HERE)
+
+
+def test_defaults_and_relative_paths() -> None:
+    config = parse(GOOD + '[runtime]\nstate_dir = "state"\n')
+    assert config.registry.url == "file:///srv/assess/simple-index"
+    assert config.registry.trusted_keys == Path("/srv/assess/keys")
+    assert config.runtime.state_dir == Path("/srv/assess/state")
+    assert (config.registry.development, config.registry.timeout_s) == (False, 60)
+    assert config.runtime.id
+    assert (config.plugins[0].version, dict(config.plugins[0].settings)) == ("", {})
+    assessment = config.assessments[0]
+    assert (assessment.checks, assessment.timeout_s, assessment.enabled) == (("*",), None, True)
+    assert config.source == HERE
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse(GOOD).registry.url = "https://elsewhere.example"
+
+
+def test_everything_is_said_at_once() -> None:
+    text = """\
+        [runtime]
+        id = ""
+        labels = { env = 3, "a b" = "" }
+        [registry]
+        url = "ftp://example.org"
+        timeout_s = nan
+        [[plugins]]
+        name = "Demo_Plugin"
+        version = "~1.2"
+        [[assessments]]
+        id = "host"
+        plugim = "demo"
+        provider = "demo-subjects"
+        timeout_s = 0
+        schedule = "every 15m"
+    """
+    assert [line.split(": ")[0] for line in problems(text)] == [
+        "runtime.id",
+        "runtime.labels.env",
+        'runtime.labels."a b"',
+        "registry.url",
+        "registry.trusted_keys",
+        "registry.timeout_s",
+        "plugins[0].name",
+        "plugins[0].version",
+        "assessments[0].plugin",
+        "assessments[0].timeout_s",
+        "assessments[0].plugim",
+        "assessments[0].schedule",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + "plugim = 1", "assessments[0].plugim: unknown key; did you mean 'plugin'?"),
+        (GOOD + "[runtme]", "runtme: unknown key; did you mean 'runtime'?"),
+        (GOOD + "[[assesments]]", "assesments: unknown key; did you mean 'assessments'?"),
+        (GOOD + "zzz = 1", "assessments[0].zzz: unknown key; expected one of: checks, enabled, id, plugin, provider, "),
+        (GOOD + '"\\u001b[2J" = 1', 'assessments[0]."\\x1b[2J": unknown key'),
+        (GOOD + "enabled = 1", "assessments[0].enabled: expected true or false, got 1"),
+        (GOOD + 'enabled = "true"', "assessments[0].enabled: expected true or false, got 'true'"),
+        (GOOD + "timeout_s = true", "assessments[0].timeout_s: expected a number, got true"),
+        (GOOD + 'timeout_s = "60"', "assessments[0].timeout_s: expected a number, got '60'"),
+        (GOOD + "timeout_s = 0", "assessments[0].timeout_s: expected more than 0 and at most 86400 seconds, got 0"),
+        (GOOD + "timeout_s = -1", "expected more than 0 and at most 86400 seconds, got -1"),
+        (GOOD + "timeout_s = nan", "expected more than 0 and at most 86400 seconds, got nan"),
+        (GOOD + "timeout_s = inf", "expected more than 0 and at most 86400 seconds, got inf"),
+        (GOOD + "timeout_s = 1e300", "expected more than 0 and at most 86400 seconds, got 1e+300"),
+        (GOOD + "timeout_s = " + "9" * 400, "expected a number, got an integer of more than 64 bits"),
+        (GOOD + "timeout_s = " + "9" * 5000, "not TOML: Exceeds the limit"),
+        (GOOD + 'checks = "*"', "assessments[0].checks: expected an array, got '*'"),
+        (GOOD + "checks = []", "assessments[0].checks: expected at least one"),
+        (GOOD + "checks = [1]", "assessments[0].checks[0]: expected a string, got 1"),
+        (GOOD + 'checks = ["a b"]', "assessments[0].checks[0]: expected a check id or a pattern"),
+        (GOOD + 'checks = ["a", "a"]', "assessments[0].checks: given twice: 'a'"),
+        (GOOD + "selector = 2027-01-01", "assessments[0].selector: expected a table, got 2027-01-01"),
+        (GOOD + "selector = { a = [2027-01-01] }", "assessments[0].selector.a[0]: dates and times are not handed"),
+        (GOOD + "selector = { a = nan }", "assessments[0].selector.a: expected a finite number, got nan"),
+        (
+            GOOD + "selector = { a = 9223372036854775808 }",
+            "assessments[0].selector.a: expected an integer of at most 64",
+        ),
+        (GOOD + "selector.a = " + "[" * 20 + "]" * 20, "nested more than 16 levels deep"),
+        (GOOD + "[runtime]\nstate_dir = 3", "runtime.state_dir: expected a path, as a string, got 3"),
+        (GOOD + '[runtime]\nstate_dir = ""', "runtime.state_dir: expected a path"),
+        (GOOD + '[runtime]\nstate_dir = "~/state"', "runtime.state_dir: '~' is not expanded"),
+        (GOOD + '[runtime]\nid = "web 01"', "runtime.id: expected 1 to 100 letters, digits"),
+        (GOOD + '[runtime]\nid = "-"', "runtime.id: expected 1 to 100 letters, digits"),
+        (GOOD + ASSESSMENT, "assessments[1].id: assessment id 'host' is taken by assessments[0]"),
+        (GOOD + PLUGIN, "plugins[1].name: distribution 'demo-plugin' is taken by plugins[0]"),
+        (GOOD.replace("demo-plugin", "Demo.Plugin"), "plugins[0].name: not normalised (PEP 503): write 'demo-plugin'"),
+        (GOOD.replace("demo-plugin", "dem\u043e-plugin"), "plugins[0].name: 'dem\u043e-plugin' is not a normalised"),
+        (GOOD.replace('"demo"', '"Demo"'), "assessments[0].plugin: 'Demo' must be lower-case"),
+        (GOOD.replace('"host"', '""'), "assessments[0].id: '' must be lower-case"),
+        (BASE + '[[plugins]]\nname = "a"\nversion = "1.2"', "plugins[0].version: not a version specifier (PEP 440)"),
+        (BASE + "[[plugins]]\nname = 1", "plugins[0].name: expected a string, got 1"),
+        (BASE + '[plugins]\nname = "a"', "plugins: expected an array, got a table; write [[plugins]]"),
+        ("[[registry]]", "registry: expected a table, got an array; write [registry], once"),
+        ("", "registry: missing; expected where plugins come from"),
+        (
+            '[registry]\nurl = "file:x"',
+            "registry.trusted_keys: missing; expected directory of the publishers' public keys",
+        ),
+        (BASE + BASE, "line 4, column 10: not TOML: Cannot declare"),
+        (BASE + "a = ", "at the end: not TOML: Invalid value"),
+        (BASE + "x = \n", "line 4, column 5: not TOML: Invalid value"),
+        ("a = " + "[" * 100_000, "not TOML: nested too deeply"),
+        ("a." * 100_000 + "a = 1", "line 1: more than 100 dots"),
+    ],
+)
+def test_each_problem_names_its_key_and_what_would_be_right(text: str, said: str) -> None:
+    assert any(said in problem for problem in problems(text)), problems(text)
+    parse(GOOD)  # the control: the same file without the line in question
+
+
+@pytest.mark.parametrize(
+    ("url", "loaded"),
+    [
+        ("https://example.org/assess", "https://example.org/assess"),
+        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
+        ("http://[::1]/x", "http://[::1]/x"),
+        ("http://localhost/x", "http://localhost/x"),
+        ("file:a/b", "file:///srv/assess/a/b"),
+        ("file:///abs", "file:///abs"),
+        ("http://example.org/x", None),
+        ("ftp://example.org/x", None),
+        ("simple-index", None),
+        ("https://", None),
+        ("https://user:secret@example.org/", None),
+        ("https://example.org/?a=1", None),
+        ("https://example.org:99999/", None),
+        ("file://host/x", None),
+        ("", None),
+    ],
+)
+def test_registry_urls_are_https_or_local(url: str, loaded: str | None) -> None:
+    text = GOOD.replace("file:simple-index", url)
+    if loaded is None:
+        assert [line.split(": ")[0] for line in problems(text)] == ["registry.url"]
+        assert "secret" not in problems(text)[0]
+    else:
+        assert parse(text).registry.url == loaded
+
+
+def test_text_that_is_not_utf_8_is_placed() -> None:
+    assert problems(BASE.encode() + b'id = "\xe9"') == ["line 4: not UTF-8 (byte 0xe9); save the file as UTF-8"]
+    assert c.parse(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(), HERE) == parse(GOOD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=40) | st.text(st.sampled_from("[]{}=.\"'a1\n, #"), max_size=40).map(str.encode))
+def test_any_bytes_are_a_configuration_or_a_configuration_error(data: bytes) -> None:
+    config, said = None, list[str]()
+    try:
+        config = c.parse(GOOD.encode() + data, HERE)
+    except ConfigError as error:
+        said += error.problems
+    assert (config is None) == bool(said)
+    assert all(problem.isprintable() for problem in said)
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        c.load(path)
+    return str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_explained(tmp_path: Path) -> None:
+    assert "there is no such file; run `assess init`" in _refusal(tmp_path / "assess.toml")
+    assert "expected a regular file, got a directory" in _refusal(tmp_path)
+    assert "cannot be read" in _refusal(tmp_path / ("x" * 300))
+    assert "cannot be read" in _refusal(Path("a\0b"))
+    huge = tmp_path / "huge.toml"
+    huge.write_text("#" * 300_000)
+    assert "expected at most 262144 bytes, got 300000" in _refusal(huge)
+    os.mkfifo(tmp_path / "pipe")
+    assert "expected a regular file" in _refusal(tmp_path / "pipe")
+    good = tmp_path / "good.toml"
+    good.write_text(GOOD)
+    assert c.load(good).registry.trusted_keys == tmp_path / "keys"
+
+
+def test_the_file_is_chosen_by_flag_then_variable_then_place() -> None:
+    assert c.config_path(Path("flag.toml"), {"ASSESS_CONFIG": "env.toml"}) == Path("flag.toml")
+    assert c.config_path(None, {"ASSESS_CONFIG": "env.toml"}) == Path("env.toml")
+    assert c.config_path(None, {"ASSESS_CONFIG": ""}) == c.config_path(None, {}) == Path("assess.toml")
+
+
+@given(st.text(max_size=12))
+@settings(max_examples=50)
+def test_every_host_name_gives_a_valid_runtime_id(name: str) -> None:
+    assert parse(GOOD + f'[runtime]\nid = "{host_name(name)}"\n').runtime.id == host_name(name)
+
+
+TEMPLATES = [
+    c.template(url="file:simple-index", trusted_keys=".assess/keys", state_dir=".assess/state", development=True),
+    c.template(url="https://example.org/assess", trusted_keys='k"e\\ys é', assessment="web", plugin="p", provider="q"),
+]
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_the_template_loads_and_says_what_it_was_given(text: str) -> None:
+    config = parse(text)
+    assert (config.assessments[0].plugin, config.registry.development) in (("host-baseline", True), ("p", False))
+    assert config.registry.trusted_keys in (Path("/srv/assess/.assess/keys"), Path('/srv/assess/k"e\\ys é'))
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_every_commented_key_of_the_template_is_valid_too(text: str) -> None:
+    uncommented = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
+    assert uncommented != text
+    assert parse(uncommented).runtime.id == "web-01"
+    mentioned = set(re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE))
+    models = (c.RuntimeConfig, c.RegistrySettings, c.PluginConfig, c.AssessmentConfig)
+    assert mentioned == {key for model in models for key in model.model_fields}
+
+
+def test_checks_are_matched_in_the_order_of_the_manifest() -> None:
+    ids = ("sysctl-a", "sshd-b", "sysctl-c", "file-d")
+    assert c.match_checks(["file-d", "sysctl-?", "sysctl-*"], ids) == ("sysctl-a", "sysctl-c", "file-d")
+    assert c.match_checks(["*"], ids) == ids
+    assert c.match_checks(["nothing", "file-*"], ids, required=False) == ("file-d",)
+
+
+def test_every_pattern_that_matches_nothing_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        c.match_checks(["sshd-c", "*", "zzz-*"], ("sshd-b", "file-d"), where="assess.toml: assessments[0].checks")
+    assert caught.value.problems == (
+        "assess.toml: assessments[0].checks[0]: no check matches 'sshd-c'; did you mean 'sshd-b'?",
+        "assess.toml: assessments[0].checks[2]: no check matches 'zzz-*'; expected one of: file-d, sshd-b",
+    )
+
+
+def test_unknown_names_come_with_the_nearest_or_with_all() -> None:
+    where = "assess.toml: assessments[0].plugin"
+    assert (
+        c.unknown_name("plugin", "host-baselin", ["host-baseline", "other"], where=where)
+        == f"{where}: unknown plugin 'host-baselin'; did you mean 'host-baseline'?"
+    )
+    assert c.unknown_name("plugin", "x", [], where=where).endswith("unknown plugin 'x'; there are none")
+    many = c.unknown_name("plugin", "x\x1b", [f"name-{n}" for n in range(20)], where=where)
+    assert many.endswith("and 8 more")
+    assert "\x1b" not in many
