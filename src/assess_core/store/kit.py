@@ -1,0 +1,78 @@
+"""The runtime's own code for worker processes, in a directory that holds nothing else.
+
+A worker must run the runtime's isolation code, never a copy from a plugin's environment, and must not see the
+runtime's other packages. So `assess_plugin` (without `testing`) is copied beside the runtime's pluggy, which is called
+`_assess_pluggy` there and leaves the name `pluggy` to the plugin; both have bytecode for the plugin's interpreter.
+
+    worker_kit(store, interpreter) -> <state>/kits/<digest>-cpython-311/
+"""
+
+import hashlib
+import importlib.util
+from pathlib import Path, PurePosixPath
+
+from assess_core.errors import StoreError
+from assess_core.store.disk import READ_ONLY, regular_files, sync_directories, sync_files
+from assess_core.store.interpreter import compile_for
+from assess_core.store.layout import Layout
+from assess_core.store.store import Store
+from assess_core.store.values import Interpreter
+from assess_registry.client import read_bounded, sync_directory
+
+_PACKAGES = {"assess_plugin": "assess_plugin", "_assess_pluggy": "pluggy"}
+"""Name in the kit -> package of the runtime."""
+
+_LEFT_OUT = frozenset(("__pycache__", "testing"))
+_MAX_SOURCE_BYTES = 4 << 20
+
+
+def worker_kit(store: Store, interpreter: Interpreter) -> Path:
+    """The kit for workers of this interpreter is complete; returns its directory, for the front of their `sys.path`.
+
+    It is named for its content: a changed runtime gets a new one, and running workers keep theirs.
+
+    Raises:
+        StoreError: the state directory cannot be used.
+    """
+    layout, sources = store.layout, kit_sources()
+    kit = layout.path("kits") / f"{_digest(sources)}-{interpreter.cache_tag}"
+    if kit.is_dir():
+        return kit
+    with layout.locked():
+        if not kit.is_dir():  # built by another process while this one waited
+            with layout.staging() as staging:
+                _build(staging, sources, layout, interpreter)
+                staging.rename(kit)
+            sync_directory(kit.parent)
+    return kit
+
+
+def kit_sources() -> dict[str, bytes]:
+    """Path in the kit -> content, of every module a worker may take from the runtime."""
+    sources = {}
+    for name, package in _PACKAGES.items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise StoreError(f"package {package!r} is missing from the runtime; install it again")
+        top = Path(next(iter(spec.submodule_search_locations)))
+        for path in regular_files(top):
+            parts = PurePosixPath(path).parts
+            if path.endswith(".py") and _LEFT_OUT.isdisjoint(parts):
+                sources[f"{name}/{path}"] = read_bounded(top / path, _MAX_SOURCE_BYTES)
+    return sources
+
+
+def _digest(sources: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for path, data in sorted(sources.items()):
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:32]
+
+
+def _build(staging: Path, sources: dict[str, bytes], layout: Layout, interpreter: Interpreter) -> None:
+    for path, data in sources.items():
+        (staging / path).parent.mkdir(parents=True, exist_ok=True)
+        layout.write_file(staging / path, data, READ_ONLY)
+    compile_for(interpreter, staging)
+    sync_files(staging / path for path in regular_files(staging))
+    sync_directories(staging)

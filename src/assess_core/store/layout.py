@@ -1,0 +1,165 @@
+"""Where things lie in the state directory, and the one lock and the one staging area for building them.
+
+    <root>/layout.json               {"layout": 1}
+    <root>/store.lock                held while anything below is built or a pointer is changed
+    <root>/staging/<random>/         being built; what is left here belongs to a dead process
+    <root>/wheels/<sha256>/          original bytes, signature, and one unpacked copy for each interpreter tag
+    <root>/locks/<sha256>/           pylock.toml and pylock.toml.sig
+    <root>/envs/<env key>/           environments
+    <root>/installed/<env key>.json  what is in each environment; written last, so it means "complete"
+    <root>/active/<distribution>.json  which environment serves
+    <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes
+
+docs/state.md describes each for operators.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from assess_core.errors import StoreError
+from assess_core.store.disk import FileWriter, remove_tree, write_new_file
+from assess_registry.client import ProjectName, RegistryError, Sha256, atomic_write, file_lock, read_bounded
+
+LAYOUT = 1
+"""Version of this layout and of everything written in it; a part of every environment's key."""
+
+LOCK_TIMEOUT_S = 120.0
+"""For another process to finish building: unpacking and compiling 80 wheels takes some 30 s on a slow disk."""
+
+MAX_RECORD_BYTES = 4 << 20
+"""Of any JSON file of the store; a record holds a manifest of at most 256 KiB."""
+
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+_NO_RIGHT = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
+_DIRECTORIES = ("staging", "wheels", "locks", "envs", "installed", "active", "kits")
+
+
+class DamagedError(StoreError):
+    """Something in the state directory is gone or is not what was written there; installing again replaces it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Paths below one state directory. Making this value touches nothing; `prepare` does.
+
+    Attributes:
+        write_file: creates each file that is built; a parameter so that a full disk can be played.
+    """
+
+    root: Path
+    write_file: FileWriter = write_new_file
+
+    def path(self, kind: str) -> Path:
+        """The directory for one kind of thing: one of `staging wheels locks envs installed active kits`."""
+        return self.root / kind
+
+    def wheel(self, sha256: Sha256) -> Path:
+        """The directory of one wheel."""
+        return self.root / "wheels" / sha256
+
+    def lock_file(self, sha256: Sha256) -> Path:
+        """The stored lock with this digest."""
+        return self.root / "locks" / sha256 / "pylock.toml"
+
+    def environment(self, env_key: str) -> Path:
+        """The environment with this key."""
+        return self.root / "envs" / env_key
+
+    def record(self, env_key: str) -> Path:
+        """The record of the environment with this key."""
+        return self.root / "installed" / f"{env_key}.json"
+
+    def pointer(self, distribution: ProjectName) -> Path:
+        """The file that says which environment serves for this distribution."""
+        return self.root / "active" / f"{distribution}.json"
+
+    def prepare(self) -> None:
+        """The state directory exists, with this layout.
+
+        Raises:
+            StoreError: it was written by a newer release, or cannot be made.
+        """
+        with explained(self.root):
+            # 0700: the state directory will hold what is wrong with this machine.
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.check()
+            for name in _DIRECTORIES:
+                self.path(name).mkdir(exist_ok=True)
+            if not (self.root / "layout.json").exists():
+                atomic_write(self.root / "layout.json", json.dumps({"layout": LAYOUT}).encode() + b"\n")
+
+    def check(self) -> None:
+        """The state directory, if it exists, has a layout that this release can read.
+
+        Raises:
+            StoreError: it has another one.
+        """
+        path = self.root / "layout.json"
+        try:
+            found = json.loads(read_bounded(path, MAX_RECORD_BYTES))["layout"]
+        except FileNotFoundError:
+            return
+        except (RegistryError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f'{path}: expected {{"layout": {LAYOUT}}}; restore it from a backup') from error
+        if found != LAYOUT:
+            raise StoreError(
+                f"{self.root} has layout {found}, this release reads layout {LAYOUT}; "
+                "use the release that wrote it, or another --state-dir"
+            )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Inside, nobody else builds or changes a pointer in this state directory, and staging is empty.
+
+        Raises:
+            StoreError: the state directory cannot be used.
+            LockTimeoutError: somebody else kept it for two minutes.
+        """
+        self.prepare()
+        with explained(self.root), file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
+            # Staging is used under this lock only: whoever left something there is dead.
+            # So is `atomic_write` in these two directories.
+            for left in (*self.path("staging").iterdir(), *self._temporary("installed"), *self._temporary("active")):
+                remove_tree(left)
+            yield
+
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A path in staging that does not exist yet, and does not exist any more afterwards. Under `locked` only."""
+        path = self.path("staging") / secrets.token_hex(8)
+        try:
+            yield path
+        finally:
+            remove_tree(path)
+
+    def _temporary(self, kind: str) -> Iterator[Path]:
+        return self.path(kind).glob(".tmp-*")
+
+
+@contextlib.contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Turn the operating system's refusals inside into errors that say what to do.
+
+    Raises:
+        StoreError: no room, or no right.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreError(
+                f"no room left for {error.filename or root}: {error.strerror}; free some space, or choose another "
+                "--state-dir. Nothing half-written was kept"
+            ) from error
+        if error.errno in _NO_RIGHT:
+            raise StoreError(
+                f"{error.filename or root} may not be used by this user (uid {os.getuid()}): {error.strerror}; "
+                "give it to this user, or choose another --state-dir"
+            ) from error
+        raise

@@ -1,0 +1,193 @@
+"""The store as the rest of the runtime sees it: what is installed, what serves, and changing what serves.
+
+    store = Store(state_dir)
+    store.active()                                  every plugin that serves
+    store.activate(installed)                       atomically; the one before is remembered
+    store.rollback(ProjectName("demo-plugin"))      and may serve again
+
+Nothing here builds anything; `install` does. Reading takes no lock: a reader sees a pointer before or after a change.
+
+What is damaged or gone counts as not installed, with a warning in the log: then the next sync puts it right by itself,
+and until then everything that needs the plugin says that it is not installed.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from assess_core.errors import StoreError
+from assess_core.store.active import (
+    Pointer,
+    pointed_distributions,
+    read_pointer,
+    remove_pointer,
+    write_pointer,
+)
+from assess_core.store.disk import FileWriter, write_new_file
+from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
+from assess_core.store.originals import AlteredError, kept_wheel
+from assess_core.store.records import Record, decode_record
+from assess_core.store.values import InstalledPlugin, Interpreter
+from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256, read_bounded
+
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """The plugins in one state directory.
+
+    Args:
+        root: the state directory; made when something is first put into it.
+        write_file: creates each file that is built (a full disk can be played by a test).
+
+    Raises:
+        StoreError: a newer release wrote the state directory.
+    """
+
+    def __init__(self, root: Path, *, write_file: FileWriter = write_new_file) -> None:
+        # Absolute, because workers have another working directory; not resolved, so that messages say what was given.
+        self.layout = Layout(root=Path(os.path.abspath(root)), write_file=write_file)  # noqa: PTH100  resolve() would
+        self.layout.check()
+
+    @property
+    def root(self) -> Path:
+        """The state directory, absolute."""
+        return self.layout.root
+
+    def active(self) -> tuple[InstalledPlugin, ...]:
+        """Every plugin that serves, by distribution name.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        found = (self.find(distribution) for distribution in pointed_distributions(self.layout))
+        return tuple(plugin for plugin in found if plugin is not None)
+
+    def find(self, distribution: ProjectName) -> InstalledPlugin | None:
+        """The plugin that serves for this distribution; None when none does.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        try:
+            pointer = read_pointer(self.layout, distribution)
+            return None if pointer is None else self._required(distribution, pointer.env_key)
+        except DamagedError as error:
+            _log.warning("%s", error, extra={"action": "store-damaged", "distribution": distribution})
+            return None
+
+    def installed(self, lock_sha256: Sha256, sha256: Sha256, interpreter: Interpreter) -> InstalledPlugin | None:
+        """The plugin built from this lock and this wheel for this interpreter; None when it has to be installed."""
+        for record in self.records(mentioning=(sha256, lock_sha256)):
+            plugin = record.plugin
+            if (plugin.sha256, plugin.lock_sha256, record.interpreter) == (sha256, lock_sha256, interpreter):
+                return plugin
+        return None
+
+    def records(self, *, mentioning: tuple[Sha256, ...] = ()) -> tuple[Record, ...]:
+        """The readable records of all environments that are present, serving or not.
+
+        Args:
+            mentioning: only records in whose text all of these stand; spares parsing the manifests of all others.
+        """
+        with explained(self.root):
+            keys = sorted(path.stem for path in self.layout.path("installed").glob("*.json") if path.stem[0] != ".")
+        found = []
+        for key in keys:
+            try:
+                record = self.record(key, mentioning=mentioning)
+            except DamagedError as error:
+                _log.warning("%s", error, extra={"action": "store-damaged"})
+                continue
+            found += [record] if record is not None else []
+        return tuple(found)
+
+    def record(self, env_key: str, *, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
+        """What is known of this environment; None when it, its record or its interpreter is not there.
+
+        Raises:
+            DamagedError: the record is damaged.
+        """
+        path, environment = self.layout.record(env_key), self.layout.environment(env_key)
+        with explained(self.root):
+            try:
+                data = read_bounded(path, MAX_RECORD_BYTES)
+                if not all(digest.encode() in data for digest in mentioning):
+                    return None
+                record = decode_record(data, env_key=env_key, environment=environment)
+            except FileNotFoundError:
+                return None
+            except (RegistryError, ValueError, TypeError) as error:  # of a manifest, too
+                raise DamagedError(f"{path}: {error}; install the plugin again to replace it") from error
+        return record if record.plugin.python.exists() and record.plugin.site_packages.is_dir() else None
+
+    def kept(self, installed: InstalledPlugin) -> KeptWheel:
+        """What was kept of a plugin: given to `reopen` and `verify` it can be installed again without a network.
+
+        Raises:
+            DamagedError: its record or one of the originals is gone.
+        """
+        record = self.record(installed.env_key)
+        if record is None:
+            raise DamagedError(f"{installed.distribution}: the record of {installed.environment} is gone")
+        try:
+            return kept_wheel(record, self.layout)
+        except AlteredError as error:
+            raise DamagedError(f"{self.root / error.difference.path}: {error}; install the plugin again") from error
+
+    def activate(self, installed: InstalledPlugin) -> None:
+        """This plugin serves for its distribution from now on; the one before is remembered.
+
+        Raises:
+            StoreError: its environment is not there (`DamagedError`), or the state directory cannot be used.
+        """
+        with self.layout.locked():
+            self._required(installed.distribution, installed.env_key)
+            before = self._replaceable(installed.distribution)
+            after = before.moved_to(installed.env_key) if before else Pointer(env_key=installed.env_key)
+            if after != before:
+                write_pointer(self.layout, installed.distribution, after)
+
+    def rollback(self, distribution: ProjectName) -> InstalledPlugin:
+        """The plugin that served before serves again; returns it.
+
+        Raises:
+            StoreError: none served before, or its environment is gone.
+        """
+        with self.layout.locked():
+            before = read_pointer(self.layout, distribution)
+            if before is None or before.previous is None:
+                raise StoreError(f"{distribution}: no other version served before this one; install the one you want")
+            plugin = self._required(distribution, before.previous)
+            write_pointer(self.layout, distribution, before.moved_to(before.previous))
+        return plugin
+
+    def deactivate(self, distribution: ProjectName) -> None:
+        """Nothing serves for this distribution; its environments stay.
+
+        Raises:
+            StoreError: the state directory cannot be used.
+        """
+        with self.layout.locked():
+            remove_pointer(self.layout, distribution)
+
+    def _replaceable(self, distribution: ProjectName) -> Pointer | None:
+        try:
+            return read_pointer(self.layout, distribution)
+        except DamagedError as error:
+            _log.warning("%s: it is replaced", error, extra={"action": "store-damaged", "distribution": distribution})
+            return None
+
+    def _required(self, distribution: ProjectName, env_key: str) -> InstalledPlugin:
+        record = self.record(env_key)
+        if record is None:
+            raise DamagedError(
+                f"{distribution}: its environment {self.layout.environment(env_key)}, its record or its interpreter "
+                "is gone; install the plugin again"
+            )
+        if record.plugin.distribution != distribution:
+            raise DamagedError(
+                f"{self.layout.pointer(distribution)} names an environment of {record.plugin.distribution}; "
+                "remove this file and install the plugin again"
+            )
+        return record.plugin
