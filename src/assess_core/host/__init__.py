@@ -1,0 +1,27 @@
+"""The parent's side of a plugin's process: start it, call it, answer it, end it."""
+
+from assess_core.host.config import HostConfig
+from assess_core.host.health import health_check
+from assess_core.host.supervisor import Supervisor
+from assess_core.host.values import (
+    CallReport,
+    EvaluateReport,
+    EvidenceData,
+    LogLine,
+    OnEvent,
+    Progress,
+    Provenance,
+)
+
+__all__ = [
+    "CallReport",
+    "EvaluateReport",
+    "EvidenceData",
+    "HostConfig",
+    "LogLine",
+    "OnEvent",
+    "Progress",
+    "Provenance",
+    "Supervisor",
+    "health_check",
+]

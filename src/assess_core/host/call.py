@@ -1,0 +1,207 @@
+"""One call to a plugin: what it may still send, what it has sent, and what that comes to.
+
+Pure state: messages go in, answers and a report come out; the process, the socket and the clock belong to the worker.
+Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
+from assess_core.host.messages import Progress as ProgressMessage
+from assess_core.host.text import clean_line
+from assess_core.host.values import CallReport, EvaluateReport, EvidenceData, LogLine, OnEvent, Progress, Provenance
+from assess_plugin.models import ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
+from assess_plugin.wire import (
+    HEADER,
+    MAX_CALL_BYTES,
+    MAX_EVIDENCE_BYTES,
+    MAX_EVIDENCE_NAMES,
+    MAX_NOTICE_BYTES,
+    MAX_NOTICES,
+    MAX_REQUESTS,
+)
+
+NOT_REPORTED = "not reported"
+
+
+class ViolationError(Exception):
+    """The child broke docs/wire.md and is not to be listened to any more."""
+
+
+class ReplyError(Exception):
+    """The reply is complete and wrong."""
+
+
+class Call:
+    """A call that was sent and has not been replied to.
+
+    Args:
+        number: counts a worker's calls.
+        reply: the message that answers it.
+        checks: ids asked for, in order.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        reply: type[Executed] | type[Evaluated],
+        checks: tuple[str, ...] = (),
+        now: datetime,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        self.number = number
+        self._reply = reply
+        self.started_at = now
+        self._checks = tuple(dict.fromkeys(checks))
+        self._known = frozenset(checks)
+        self._on_event = on_event
+        self._bytes = 0
+        self._notices = 0
+        self._notice_bytes = 0
+        self._requests = 0
+        self._evidence: dict[str, bytearray] = {}
+        self._media_types: dict[str, str] = {}
+        self._unfinished: str | None = None
+        self._evidence_bytes = 0
+        self._provenance: dict[tuple[str | None, str], Provenance] = {}
+        self._results: list[CheckResult] = []
+        self._subjects: list[Subject] = []
+
+    def count(self, number: int, body_bytes: int) -> None:
+        """A message of this call came; raises `ViolationError` when it is of another call or one too many."""
+        if number != self.number:
+            raise ViolationError(f"sent a message of call {number} during call {self.number}")
+        self._bytes += HEADER + body_bytes
+        if self._bytes > MAX_CALL_BYTES:
+            raise ViolationError(f"sent more than {MAX_CALL_BYTES} bytes in one call")
+
+    def notice(self, message: Log | ProgressMessage, body_bytes: int) -> None:
+        """Pass a log line or progress on."""
+        self._notices += 1
+        self._notice_bytes += HEADER + body_bytes
+        if self._notices > MAX_NOTICES or self._notice_bytes > MAX_NOTICE_BYTES:
+            raise ViolationError(f"sent more than {MAX_NOTICES} log lines and progress messages in one call")
+        if self._on_event is None:
+            return
+        if isinstance(message, Log):
+            self._on_event(LogLine(level=message.level, message=clean_line(message.message)))
+        else:
+            self._on_event(Progress(done=message.done, total=message.total, note=clean_line(message.note)))
+
+    def request(self, message: Request) -> Refused | Taken | None:
+        """Admit a request; its answer when that needs nothing from outside, None when the broker is to answer."""
+        self._requests += 1
+        if message.id != self._requests:
+            raise ViolationError(f"sent request {message.id} where {self._requests} was due")
+        if message.check is not None and message.check not in self._known:
+            raise ViolationError(f"sent a request for check {message.check!r}, which was not asked for")
+        if self._requests > 2 * MAX_REQUESTS:
+            raise ViolationError(f"sent more than {2 * MAX_REQUESTS} requests in one call")
+        if self._requests > MAX_REQUESTS:
+            return _refused(message, f"this call has made its {MAX_REQUESTS} requests")
+        return self._take(message) if isinstance(message, Evidence) else None
+
+    def record(self, check: str | None, what: Mapping[str, Any]) -> None:
+        """Remember a use of the host; one that repeats another adds nothing."""
+        self._provenance.setdefault((check, repr(what)), Provenance(check=check, what=what))
+
+    def add(self, part: Executed | Evaluated) -> bool:
+        """Keep a part of the reply; whether it was the last."""
+        if type(part) is not self._reply:
+            raise ViolationError(f"replied {type(part).__name__.lower()} to a call that is not answered so")
+        if isinstance(part, Executed):
+            self._results += part.results
+        else:
+            self._subjects += part.subjects
+        return not part.more
+
+    def call_report(self, duration_ms: int, *, user: str) -> CallReport:
+        """The report of a complete `execute` reply.
+
+        Raises:
+            ReplyError: an id was not asked for or comes twice, or a result names evidence that was never handed over.
+        """
+        found: dict[str, CheckResult] = {}
+        for result in self._results:
+            if result.check_id not in self._known:
+                raise ReplyError(f"reported check {result.check_id!r}, which was not asked for")
+            if result.check_id in found:
+                raise ReplyError(f"reported check {result.check_id!r} twice")
+            self._require_evidence(result)
+            found[result.check_id] = result
+        results = tuple(found.get(check) or _not_reported(check) for check in self._checks)
+        return CallReport(output=ActionOutput(results=results), **self._record_fields(duration_ms, user))
+
+    def evaluate_report(self, duration_ms: int, *, user: str) -> EvaluateReport:
+        """The report of a complete `evaluate` reply.
+
+        Raises:
+            ReplyError: a subject comes twice.
+        """
+        try:
+            result = EvaluateResult(subjects=tuple(self._subjects))
+        except ValueError as error:
+            raise ReplyError(str(error)) from error
+        return EvaluateReport(result=result, **self._record_fields(duration_ms, user))
+
+    def _record_fields(self, duration_ms: int, user: str) -> dict[str, Any]:
+        evidence = {
+            name: EvidenceData(name=name, media_type=self._media_types[name], data=bytes(data))
+            for name, data in self._evidence.items()
+            if name != self._unfinished
+        }
+        return {
+            "provenance": tuple(self._provenance.values()),
+            "evidence": evidence,
+            "started_at": self.started_at,
+            "duration_ms": duration_ms,
+            "isolation": "none",
+            "user": user,
+        }
+
+    def _require_evidence(self, result: CheckResult) -> None:
+        for item in result.evidence:
+            if self._media_types.get(item.name) != item.media_type or item.name == self._unfinished:
+                raise ReplyError(
+                    f"result of {result.check_id!r} names evidence {item.name!r} ({item.media_type}), "
+                    f"which was not handed over in this call: use what host.evidence returned"
+                )
+
+    def _take(self, chunk: Evidence) -> Refused | Taken:
+        if not chunk.name.isprintable():
+            raise ViolationError(f"sent evidence with the name {chunk.name!r}")
+        if self._unfinished not in (None, chunk.name):
+            raise ViolationError(f"sent evidence {chunk.name!r} before the end of {self._unfinished!r}")
+        if self._unfinished is None:
+            if chunk.name in self._evidence:
+                return _refused(chunk, f"evidence {chunk.name!r} was handed over before in this call")
+            if len(self._evidence) >= MAX_EVIDENCE_NAMES:
+                return _refused(chunk, f"this call has handed over its {MAX_EVIDENCE_NAMES} pieces of evidence")
+            self._evidence[chunk.name], self._media_types[chunk.name] = bytearray(), chunk.media_type
+        if self._evidence_bytes + len(chunk.data) > MAX_EVIDENCE_BYTES:
+            self._evidence_bytes -= len(self._evidence.pop(chunk.name))
+            del self._media_types[chunk.name]
+            self._unfinished = None
+            return _refused(
+                chunk, f"evidence of one call may have {MAX_EVIDENCE_BYTES} bytes; {chunk.name!r} is beyond"
+            )
+        self._evidence[chunk.name] += chunk.data
+        self._evidence_bytes += len(chunk.data)
+        self._unfinished = chunk.name if chunk.more else None
+        return Taken(call=chunk.call, id=chunk.id)
+
+
+def utc_now() -> datetime:
+    """This moment, aware."""
+    return datetime.now(UTC)
+
+
+def _not_reported(check: str) -> CheckResult:
+    return CheckResult(check_id=check, outcome=Outcome.ERROR, reason=NOT_REPORTED)
+
+
+def _refused(request: Request, message: str) -> Refused:
+    return Refused(call=request.call, id=request.id, kind="failed", errno=None, message=message)

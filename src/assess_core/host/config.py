@@ -1,0 +1,23 @@
+"""How workers are started and how long anything may take. Names and meanings: docs/wire.md, "Deadlines"."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostConfig:
+    """Values that every worker of a runtime shares.
+
+    Attributes:
+        kit: directory that holds the runtime's `assess_plugin` and `_assess_pluggy` for the plugins' interpreter.
+        scratch_root: existing directory; each worker gets a private one below it, removed when the worker has ended.
+        start_timeout_s: from spawning to `loaded`, plugin imports included.
+        stop_timeout_s: from `shutdown` to the process's exit.
+        kill_after_s: from SIGTERM to SIGKILL.
+    """
+
+    kit: Path
+    scratch_root: Path
+    start_timeout_s: float = 15.0
+    stop_timeout_s: float = 5.0
+    kill_after_s: float = 1.0

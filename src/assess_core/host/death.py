@@ -1,0 +1,57 @@
+"""Why a worker ended, as the fault that its caller is told."""
+
+import signal
+from dataclasses import dataclass
+
+from assess_core.errors import FaultKind, PluginFault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """Who ended the worker: itself when `kind` is None, else we, for the reason that `message` gives."""
+
+    kind: FaultKind | None
+    message: str = ""
+
+
+GONE = Cause(kind=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Death:
+    """A worker has ended.
+
+    Attributes:
+        cause: what came first.
+        exit_code: negative for a signal, None when it could not be had.
+        by_itself: it had exited before we signalled it.
+        log_tail: last lines of its output.
+    """
+
+    cause: Cause
+    exit_code: int | None
+    by_itself: bool
+    log_tail: str
+
+    def fault(self, *, plugin: str, phase: str) -> PluginFault:
+        """What happened to a call, or a start, that was open then."""
+        kind, message = self._classify()
+        if phase in ("start", "load"):
+            kind = FaultKind.START
+        return PluginFault(message, plugin=plugin, phase=phase, kind=kind, log_tail=self.log_tail)
+
+    def _classify(self) -> tuple[FaultKind, str]:
+        if self.cause.kind is not None:
+            return self.cause.kind, self.cause.message
+        if not self.by_itself:
+            return FaultKind.PROTOCOL, "its process closed the pipe, lived on, and was killed"
+        if self.exit_code is not None and self.exit_code < 0:
+            return FaultKind.SIGNALLED, f"its process was killed by {_signal_name(-self.exit_code)}"
+        return FaultKind.EXITED, f"its process exited with code {self.exit_code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no name of their own
+        return f"signal {number}"

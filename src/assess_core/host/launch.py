@@ -1,0 +1,68 @@
+"""A worker's process with everything that connects us to it."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from assess_core.host.logtail import LogTail
+from assess_core.host.process import ChildProcess, spawn
+from assess_core.host.surroundings import worker_environment
+from assess_core.store import InstalledPlugin
+
+FLAGS = ("-I", "-S", "-B", "-X", "faulthandler")
+"""Isolated, without `site` and so without any `.pth` file, writing no bytecode; a crash leaves its stack in the log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launched:
+    """A started worker: its process, our end of its socket, its output."""
+
+    process: ChildProcess
+    socket: socket.socket
+    log: LogTail
+
+
+def launch(
+    installed: InstalledPlugin,
+    *,
+    kit: Path,
+    scratch: Path,
+    loop: asyncio.AbstractEventLoop,
+    on_exit: Callable[[], None],
+) -> Launched:
+    """The worker's process, which waits for hello.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    ours, theirs = socket.socketpair()
+    log, their_log = os.pipe2(os.O_CLOEXEC)
+    try:
+        process = spawn(
+            _argv(installed, kit, theirs.fileno()),
+            loop=loop,
+            cwd=scratch,
+            environment=worker_environment(scratch),
+            stdout=their_log,
+            stderr=their_log,
+            inherit=(theirs.fileno(),),
+            on_exit=on_exit,
+        )
+    except BaseException:
+        ours.close()
+        os.close(log)
+        raise
+    finally:
+        theirs.close()
+        os.close(their_log)
+    return Launched(process=process, socket=ours, log=LogTail(log, loop))
+
+
+def _argv(installed: InstalledPlugin, kit: Path, descriptor: int) -> list[str]:
+    # The full path of the environment's python as argv[0]: by any other CPython silently takes the base prefix.
+    bootstrap = kit / "assess_plugin" / "worker" / "bootstrap.py"
+    paths = (kit, installed.environment, installed.site_packages)
+    return [str(installed.python), *FLAGS, str(bootstrap), str(descriptor), *map(str, paths)]

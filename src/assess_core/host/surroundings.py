@@ -1,0 +1,61 @@
+"""What a worker finds around it: a private scratch directory and six environment variables."""
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def make_scratch(root: Path) -> Path:
+    """A new directory, for one worker and nobody else (mode 0700)."""
+    return Path(tempfile.mkdtemp(prefix="worker-", dir=root))
+
+
+def remove_scratch(scratch: Path) -> None:
+    """The directory is gone, also when the plugin made parts of it unwritable."""
+    shutil.rmtree(scratch, onerror=_make_removable)
+
+
+def worker_environment(scratch: Path) -> dict[str, str]:
+    """All of a worker's environment; nothing of the runtime's leaks but its user's name and time zone.
+
+    OpenBLAS otherwise starts a thread for each core and, out of memory, raises KeyboardInterrupt inside the hook.
+    """
+    environment = {
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "USER": _user_name(),
+        "LANG": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    zone = os.environ.get("TZ")
+    return environment | ({"TZ": zone} if zone else {})
+
+
+def worker_user() -> str:
+    """Whose rights workers have, as results say it."""
+    return f"uid:{os.geteuid()}"
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # containers run users that no passwd file knows
+        return str(os.geteuid())
+
+
+def _make_removable(function: Callable[..., Any], path: str, error: Any) -> None:
+    if isinstance(error[1], FileNotFoundError):
+        return
+    parent = Path(path).parent
+    parent.chmod(stat.S_IRWXU)
+    if not Path(path).is_symlink():
+        Path(path).chmod(stat.S_IRWXU)
+    if function in (os.rmdir, os.unlink):
+        function(path)
+    else:
+        shutil.rmtree(path)
