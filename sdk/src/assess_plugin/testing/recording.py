@@ -1,0 +1,145 @@
+"""What every host of this kit has in common: the manifest is enforced, and each use is written down.
+
+`uses` holds what was asked and permitted, with the check it was done for; `unused_permissions()` then names what a
+manifest asks for and the plugin never needs - a reviewer will ask why it is there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Literal, Self
+
+from assess_plugin.models import (
+    Attribution,
+    CommandResult,
+    Denied,
+    Evidence,
+    FileStatus,
+    HostError,
+    LogLevel,
+)
+from assess_plugin.testing.manifest import Permissions, PluginManifest
+
+UseKind = Literal["run", "open", "stat"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """One thing a plugin asked of its host.
+
+    Attributes:
+        what: the argv, or the path as the only element.
+        permitted_by: the manifest's entry that allows it: a pattern, or a path as the only element.
+        check: the check it was done for, if any.
+    """
+
+    kind: UseKind
+    what: tuple[str, ...]
+    permitted_by: tuple[str, ...]
+    check: str | None
+
+
+class RecordingHost:
+    """A `Host` that enforces and records, and leaves the doing to `_run`, `_open` and `_stat` of a subclass."""
+
+    def __init__(self, manifest: PluginManifest) -> None:
+        self.manifest = manifest
+        self.uses: list[Use] = []
+        self.logged: list[tuple[LogLevel, str]] = []
+        self.progressed: list[tuple[int, int, str]] = []
+        self.taken: dict[str, tuple[str, bytes]] = {}
+        """Evidence by name: media type and data."""
+        self.attributed_to: str | None = None
+        """The check that uses are recorded for at this moment."""
+
+    @property
+    def permissions(self) -> Permissions:
+        """What the plugin's manifest permits."""
+        return self.manifest.permissions
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0) -> CommandResult:
+        """Run a permitted command; see `assess_plugin.Host`."""
+        argv = tuple(argv)
+        self._permit("run", argv, self.permissions.command_for(argv), "commands")
+        return self._run(argv, timeout_s)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a permitted file; see `assess_plugin.Host`."""
+        self._permit("open", (path,), _one(self.permissions.read_for(path)), "read")
+        return self._open(path)
+
+    def stat(self, path: str) -> FileStatus:
+        """Status of a permitted path; see `assess_plugin.Host`."""
+        self._permit("stat", (path,), _one(self.permissions.stat_for(path)), "stat")
+        return self._stat(path)
+
+    def log(self, message: str, level: LogLevel = "info") -> None:
+        """Keep the line in `logged`."""
+        self.logged.append((level, message))
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Keep the report in `progressed`."""
+        self.progressed.append((done, total, note))
+
+    def evidence(self, name: str, data: bytes, media_type: str = "text/plain") -> Evidence:
+        """Keep the evidence in `taken`.
+
+        Raises:
+            HostError: evidence with this name was taken before.
+        """
+        if name in self.taken:
+            raise HostError(f"evidence {name!r} was handed over twice; names are unique in a call")
+        self.taken[name] = (media_type, bytes(data))
+        return Evidence(name=name, media_type=media_type)
+
+    def attribute(self, check_id: str) -> Attribution:
+        """Uses inside this context are recorded for that check."""
+        return _Attributed(self, check_id)
+
+    def uses_of(self, check_id: str) -> tuple[Use, ...]:
+        """What was asked for the sake of one check."""
+        return tuple(use for use in self.uses if use.check == check_id)
+
+    def unused_permissions(self) -> tuple[str, ...]:
+        """Entries of the manifest that nothing asked of this host needed, as `table: entry`."""
+        used = {(use.kind, use.permitted_by) for use in self.uses}
+        looked = {entry for kind, entry in used if kind != "run"}
+        opened = {entry for kind, entry in used if kind == "open"}
+        return (
+            *(f"read: {path}" for path in self.permissions.read if (path,) not in opened),
+            *(f"stat: {path}" for path in self.permissions.stat if (path,) not in looked),
+            *(f"commands: {list(argv)}" for argv in self.permissions.commands if ("run", argv) not in used),
+        )
+
+    def _permit(self, kind: UseKind, what: tuple[str, ...], entry: tuple[str, ...] | None, table: str) -> None:
+        if entry is None:
+            wanted = list(what) if kind == "run" else what[0]
+            raise Denied(f"{kind} {wanted!r} is not permitted: add it to `permissions.{table}` of assess-plugin.toml")
+        self.uses.append(Use(kind=kind, what=what, permitted_by=entry, check=self.attributed_to))
+
+    def _run(self, argv: tuple[str, ...], timeout_s: float) -> CommandResult:
+        raise NotImplementedError
+
+    def _open(self, path: str) -> BinaryIO:
+        raise NotImplementedError
+
+    def _stat(self, path: str) -> FileStatus:
+        raise NotImplementedError
+
+
+class _Attributed:
+    def __init__(self, host: RecordingHost, check_id: str) -> None:
+        self._host, self._check_id, self._before = host, check_id, host.attributed_to
+
+    def __enter__(self) -> Self:
+        self._host.attributed_to = self._check_id
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._host.attributed_to = self._before
+
+
+def _one(entry: str | None) -> tuple[str, ...] | None:
+    return None if entry is None else (entry,)
