@@ -33,7 +33,7 @@ CREATED_BY = "assess-registry"
 MAX_LOCK_BYTES = 1 << 20
 """About 3000 wheels; the largest closure we measured has 571 for all targets."""
 
-MAX_WHEEL_BYTES = 512 << 20
+MAX_LOCKED_BYTES = 512 << 20
 """Size a lock may announce; a client bounds its download by what is announced here."""
 
 _RULE = "PEP 751; assess: locks hold hashed wheels of this index only"
@@ -259,8 +259,8 @@ def _parse_wheel(project: ProjectName, version: str, package: Package, wheel: Pa
     expected = wheel_location(project, version, filename)
     if wheel.path != expected:
         raise ValueError(f"path must be {expected!r}, got {wheel.path!r}")
-    if wheel.size is None or not 0 < wheel.size <= MAX_WHEEL_BYTES:
-        raise ValueError(f"size must be 1 to {MAX_WHEEL_BYTES} bytes, got {wheel.size}")
+    if wheel.size is None or not 0 < wheel.size <= MAX_LOCKED_BYTES:
+        raise ValueError(f"size must be 1 to {MAX_LOCKED_BYTES} bytes, got {wheel.size}")
     if set(wheel.hashes) != {"sha256"}:
         raise ValueError(f"hashes must be sha256 alone, got {', '.join(sorted(wheel.hashes)) or 'none'}")
     return LockedWheel(

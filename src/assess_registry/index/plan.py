@@ -16,9 +16,10 @@ from packaging.version import Version
 from assess_registry.errors import PublishError, TrustError
 from assess_registry.files import read_bounded
 from assess_registry.index.tree import METADATA_SUFFIX, Tree, digest
-from assess_registry.lock import LOCK_NAME, MAX_WHEEL_BYTES, LockedWheel
+from assess_registry.lock import LOCK_NAME, LockedWheel
 from assess_registry.names import ProjectName
 from assess_registry.signatures import SIGNATURE_SUFFIX
+from assess_registry.wheel import MAX_WHEEL_BYTES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,252 @@
+"""One plugin wheel into an index, with its closure, its lock and its signatures, or nothing at all.
+
+The plan; each step is done before the next begins:
+
+1. lock the root; read the registry's configuration;
+2. inspect the wheel strictly; resolve its closure, or keep the one that is published;
+3. refuse whatever would change published bytes, name a version twice, or shadow a published wheel;
+4. take off the pages what is about to change under them (only when replacing in a development registry);
+5. write dependencies, then the plugin's `.metadata`, `.sig`, lock, and last its wheel;
+6. write the pages: dependencies', the plugin's, the root's.
+
+Killed at any point, what the pages name is complete, and the same command again finishes the work.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assess_registry.closure import locked, make_closure
+from assess_registry.config import load_config
+from assess_registry.errors import ConfigError, PublishError
+from assess_registry.files import file_lock, read_bounded
+from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.plan import (
+    PlannedFile,
+    changed,
+    plugin_wheels,
+    require_distinct,
+    require_immutable,
+    wheel_files,
+)
+from assess_registry.index.tree import WHEEL_SUFFIX, Tree, digest
+from assess_registry.keys import KeyId, PrivateKey
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
+from assess_registry.names import ProjectName, Sha256
+from assess_registry.signatures import SIGNATURE_SUFFIX, sign_detached
+from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishReport:
+    """What is published now, and what that changed.
+
+    Attributes:
+        closure: filenames of the locked dependencies.
+        written: files changed, relative to the root, in order; empty when all of it was published already.
+        replaced: published wheels whose bytes are others now.
+        stale: locks of other plugins, relative to the root, that name replaced bytes: those plugins are refused by
+            every client until they are published again.
+    """
+
+    project: ProjectName
+    version: str
+    filename: str
+    sha256: Sha256
+    signer: KeyId
+    lock_sha256: Sha256
+    closure: tuple[str, ...]
+    written: tuple[str, ...]
+    replaced: tuple[str, ...]
+    stale: tuple[str, ...]
+
+
+class WheelFolder(Mapping[str, bytes]):
+    """The wheels lying in a directory, by filename; the bytes of one are read when it is asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        try:
+            names = sorted(path.name for path in directory.iterdir() if path.suffix == WHEEL_SUFFIX)
+        except OSError as error:
+            raise ConfigError(f"{directory}: the closure's wheels cannot be read: {error.strerror}") from error
+        self._directory, self._names = directory, names
+
+    def __getitem__(self, filename: str) -> bytes:
+        if filename not in self._names:
+            raise KeyError(filename)
+        return read_bounded(self._directory / filename, MAX_WHEEL_BYTES)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def publish(
+    root: Path, wheel: Path, *, key: PrivateKey, closure: Path, replace_published: bool = False
+) -> PublishReport:
+    """The wheel and its closure are in the index, signed by `key`; publishing them again changes nothing.
+
+    Args:
+        root: the registry's root.
+        wheel: the plugin's wheel.
+        key: the publisher's.
+        closure: a directory with the wheels it depends on; looked at only when the lock is made.
+        replace_published: in a development registry, let new bytes take the place of published ones, and lock anew.
+
+    Raises:
+        WheelError: the wheel, or one of its closure, is not acceptable.
+        PublishError: its closure cannot be resolved, or its version clashes with a published one.
+        TrustError: step `publish`; other bytes are published under one of these names, or another key signed them.
+        ConfigError: a path is wrong, or replacing was asked for where it is not allowed.
+        LockTimeoutError: another process is publishing.
+    """
+    config = load_config(root)
+    if replace_published and not config.development:
+        raise ConfigError(f"{root}: published bytes are replaced in a development registry only; publish a new version")
+    try:
+        data = read_bounded(wheel, MAX_WHEEL_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{wheel}: cannot be read: {error.strerror}") from error
+    inspected = inspect(data, wheel.name, kind="plugin")  # 2
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):  # 1
+        tree = Tree(root)
+        old = None if replace_published else _published_lock(tree, inspected)
+        lock, dependencies = _resolve(tree, inspected, old, closure)
+        plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
+        require_distinct(tree, lock.wheels)  # 3
+        changes = changed(tree, plan)
+        if not replace_published:
+            require_immutable(tree, changes, relocked=old is not None and lock.data != old.data)
+        _take_off_pages(tree, changes)  # 4
+        for file in plan:  # 5
+            tree.write(tree.file(file.project, file.version, file.filename), file.data)
+        _write_pages(tree, inspected.project, lock)  # 6
+        return _report(tree, inspected, key, lock, changes)
+
+
+def _published_lock(tree: Tree, wheel: InspectedWheel) -> Lock | None:
+    """The lock of this version, if a wheel of it is published; one that no wheel belongs to is a leftover."""
+    path = tree.file(wheel.project, wheel.version, LOCK_NAME)
+    if not plugin_wheels(tree, wheel.project, wheel.version) or not path.is_file():
+        return None
+    return parse_lock(read_bounded(path, MAX_LOCK_BYTES))
+
+
+def _resolve(
+    tree: Tree, wheel: InspectedWheel, old: Lock | None, closure: Path
+) -> tuple[Lock, tuple[PlannedFile, ...]]:
+    """The closure's lock, and the dependencies' files. A version that is published keeps the closure it has."""
+    if old is not None:
+        return _extended(tree, wheel, old), ()
+    folder = WheelFolder(closure)
+    lock = make_closure(wheel, folder)
+    files = [file for each in lock.wheels if each.project != wheel.project for file in _dependency_files(each, folder)]
+    # When replacing: other wheels of this version stay published, and their version has one lock.
+    others = [_locked_published(tree, wheel, name) for name in _others(tree, wheel)]
+    return _with_wheels(lock, others), tuple(files)
+
+
+def _extended(tree: Tree, wheel: InspectedWheel, old: Lock) -> Lock:
+    """The published lock, with this wheel in it."""
+    for name in _others(tree, wheel)[:1]:
+        other = _inspected_published(tree, wheel, name)
+        if set(other.requires_dist) != set(wheel.requires_dist) or other.requires_python != wheel.requires_python:
+            raise PublishError(f"{wheel.filename}: requires other things than {name}; wheels of a version share a lock")
+    published = tree.wheels(wheel.project, wheel.version)
+    kept = [each for each in old.wheels if each.project != wheel.project or each.filename in published]
+    if wheel.filename in [each.filename for each in kept]:
+        return _only(old, kept)
+    return _with_wheels(_only(old, kept), [locked(wheel)])
+
+
+def _only(lock: Lock, wheels: Sequence[LockedWheel]) -> Lock:
+    """The same lock, without entries for wheels that a killed publish never wrote."""
+    if len(wheels) == len(lock.wheels):
+        return lock
+    return parse_lock(write_lock(wheels, requires_python=lock.requires_python, environments=lock.environments))
+
+
+def _with_wheels(lock: Lock, more: Sequence[LockedWheel]) -> Lock:
+    return _only(lock, [*lock.wheels, *more])
+
+
+def _others(tree: Tree, wheel: InspectedWheel) -> tuple[str, ...]:
+    published = plugin_wheels(tree, wheel.project, wheel.version)
+    return tuple(name for name in published if name != wheel.filename)
+
+
+def _locked_published(tree: Tree, wheel: InspectedWheel, filename: str) -> LockedWheel:
+    return locked(_inspected_published(tree, wheel, filename))
+
+
+def _inspected_published(tree: Tree, wheel: InspectedWheel, filename: str) -> InspectedWheel:
+    data = read_bounded(tree.file(wheel.project, wheel.version, filename), MAX_WHEEL_BYTES)
+    return inspect(data, filename, kind="plugin")
+
+
+def _dependency_files(entry: LockedWheel, folder: WheelFolder) -> tuple[PlannedFile, ...]:
+    data = folder[entry.filename]
+    inspected = inspect(data, entry.filename, kind="dependency")
+    if inspected.sha256 != entry.sha256:
+        raise PublishError(f"{entry.filename}: changed in the folder while it was being published; run it again")
+    return wheel_files(entry.project, entry.version, entry.filename, metadata=inspected.metadata, data=data)
+
+
+def _plugin_files(wheel: InspectedWheel, data: bytes, lock: Lock, key: PrivateKey) -> tuple[PlannedFile, ...]:
+    def planned(filename: str, content: bytes, *, belongs_to: str) -> PlannedFile:
+        return PlannedFile(
+            project=wheel.project, version=wheel.version, filename=filename, wheel=belongs_to, data=content
+        )
+
+    metadata, itself = wheel_files(wheel.project, wheel.version, wheel.filename, metadata=wheel.metadata, data=data)
+    return (
+        metadata,
+        planned(wheel.filename + SIGNATURE_SUFFIX, sign_detached(data, key), belongs_to=wheel.filename),
+        planned(LOCK_NAME, lock.data, belongs_to=""),
+        planned(LOCK_NAME + SIGNATURE_SUFFIX, sign_detached(lock.data, key), belongs_to=""),
+        itself,
+    )
+
+
+def _take_off_pages(tree: Tree, changes: Sequence[PlannedFile]) -> None:
+    """No page names a wheel of a version whose files are about to change."""
+    versions = {(file.project, file.version) for file in changes}
+    for project in sorted({project for project, _ in versions}):
+        names = {name for other, version in versions if other == project for name in tree.wheels(project, version)}
+        tree.write_project_pages(project, without=names)
+
+
+def _write_pages(tree: Tree, plugin: ProjectName, lock: Lock) -> None:
+    for project in sorted({each.project for each in lock.wheels} - {plugin}):
+        tree.write_project_pages(project)
+    tree.write_project_pages(plugin)
+    tree.write_root_pages()
+
+
+def _report(
+    tree: Tree, wheel: InspectedWheel, key: PrivateKey, lock: Lock, changes: Sequence[PlannedFile]
+) -> PublishReport:
+    replaced = tuple(file.filename for file in changes if file.is_wheel)
+    return PublishReport(
+        project=wheel.project,
+        version=wheel.version,
+        filename=wheel.filename,
+        sha256=wheel.sha256,
+        signer=key.public.id,
+        lock_sha256=lock.sha256,
+        closure=tuple(each.filename for each in lock.wheels if each.project != wheel.project),
+        written=tuple(tree.written),
+        replaced=replaced,
+        stale=tuple(_stale(tree, replaced)) if replaced else (),
+    )
+
+
+def _stale(tree: Tree, replaced: Sequence[str]) -> Iterator[str]:
+    """Locks that name a replaced wheel with the digest it had."""
+    for path in tree.locks():
+        entries = parse_lock(read_bounded(path, MAX_LOCK_BYTES)).wheels
+        named = [each for each in entries if each.filename in replaced]
+        if any(digest(tree.file(each.project, each.version, each.filename))[0] != each.sha256 for each in named):
+            yield path.relative_to(tree.root).as_posix()
