@@ -14,6 +14,9 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 from typing import Any
 
+PREFIX = "/registry"
+"""Where the registry begins on its host, so that there is something outside of it."""
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 """What a path does instead of giving its file."""
 
@@ -24,8 +27,8 @@ class HttpRegistry:
 
     Attributes:
         url: its base.
-        answers: path -> misbehaviour; may be changed while it runs.
-        requests: paths asked for, in order.
+        answers: path below the base, with a leading slash -> misbehaviour; may be changed while it runs.
+        requests: paths asked for, in order, as in `answers`.
         stopping: set when the server goes down; an answer that never ends waits on it.
     """
 
@@ -42,8 +45,13 @@ def serve(root: Path) -> Iterator[HttpRegistry]:
 
     class Handler(SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two writes: the second would wait 40 ms for an answer
 
         def do_GET(self) -> None:
+            if not self.path.startswith(PREFIX + "/"):
+                self.send_error(404)
+                return
+            self.path = self.path.removeprefix(PREFIX)
             registry.requests.append(self.path)
             answer = registry.answers.get(self.path)
             if answer is None:
@@ -60,7 +68,7 @@ def serve(root: Path) -> Iterator[HttpRegistry]:
             """A client that refuses an answer hangs up in the middle of it; that is what is tested."""
 
     with Server(("127.0.0.1", 0), partial(Handler, directory=str(root))) as server:
-        registry.url = f"http://127.0.0.1:{server.server_address[1]}/"
+        registry.url = f"http://127.0.0.1:{server.server_address[1]}{PREFIX}/"
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01), daemon=True)
         thread.start()
         try:

@@ -1,1 +1,116 @@
-"""The reading side of a registry: config -> resolve -> fetch -> verify."""
+"""The reading side of a registry, and all of the registry that the runtime may see.
+
+    with Registry(RegistryConfig(url="file:///srv/simple-index", trusted_keys=Path("keys"))) as registry:
+        target = Target.running()
+        resolved = resolve(Requirement("demo-plugin~=1.2"), registry=registry, target=target)
+        verified = verify(fetch(resolved, registry=registry), registry=registry, target=target)
+
+Every refusal is a `TrustError` that names its step. Nothing here writes a file, and importing it contacts nobody.
+"""
+
+from assess_registry.client.fetch import FetchedWheel, fetch
+from assess_registry.client.kept import KeptWheel, reopen
+from assess_registry.client.location import absolute_url, parse_base
+from assess_registry.client.registry import Registry, RegistryConfig
+from assess_registry.client.resolve import ResolvedWheel, resolve
+from assess_registry.client.target import Target
+from assess_registry.client.verify import VerifiedWheel, verify
+from assess_registry.errors import (
+    ConfigError,
+    Issue,
+    NotPublishedError,
+    PublishError,
+    RegistryError,
+    TransportError,
+    TrustError,
+    WheelError,
+)
+from assess_registry.files import LockTimeoutError, atomic_write, file_lock, read_bounded, sync_directory
+from assess_registry.keys import KeyId
+from assess_registry.lock import Lock, LockedWheel, parse_lock
+from assess_registry.manifest import (
+    SEVERITIES,
+    CheckSpec,
+    Limits,
+    Manifest,
+    ManifestError,
+    Permissions,
+    SettingsError,
+    SettingSpec,
+    Severity,
+    parse_manifest,
+)
+from assess_registry.names import (
+    PLUGIN_GROUP,
+    PROVIDER_GROUP,
+    PluginName,
+    ProjectName,
+    Sha256,
+    normalize_project,
+    parse_id,
+    parse_plugin_name,
+    parse_project,
+    parse_sha256,
+    parse_version,
+)
+from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
+
+__all__ = [
+    "PLUGIN_GROUP",
+    "PROVIDER_GROUP",
+    "SEVERITIES",
+    "CheckSpec",
+    "ConfigError",
+    "EntryPoint",
+    "FetchedWheel",
+    "InspectedWheel",
+    "Issue",
+    "KeptWheel",
+    "KeyId",
+    "Limits",
+    "Lock",
+    "LockTimeoutError",
+    "LockedWheel",
+    "Manifest",
+    "ManifestError",
+    "NotPublishedError",
+    "Permissions",
+    "PluginName",
+    "ProjectName",
+    "PublishError",
+    "Registry",
+    "RegistryConfig",
+    "RegistryError",
+    "ResolvedWheel",
+    "SettingSpec",
+    "SettingsError",
+    "Severity",
+    "Sha256",
+    "Target",
+    "TransportError",
+    "TrustError",
+    "UnpackedFile",
+    "VerifiedWheel",
+    "WheelEntry",
+    "WheelError",
+    "absolute_url",
+    "atomic_write",
+    "fetch",
+    "file_lock",
+    "inspect",
+    "normalize_project",
+    "parse_base",
+    "parse_id",
+    "parse_lock",
+    "parse_manifest",
+    "parse_plugin_name",
+    "parse_project",
+    "parse_sha256",
+    "parse_version",
+    "read_bounded",
+    "reopen",
+    "resolve",
+    "sync_directory",
+    "unpacked_files",
+    "verify",
+]
