@@ -78,14 +78,13 @@ def site_paths(paths: Sequence[str], left_out: Sequence[str]) -> Mapping[str, st
 def check_top_level(layout: Layout, entry_points: Sequence[EntryPoint], imports: frozenset[str]) -> Iterator[Issue]:
     """A plugin's files all stand below the packages of its entry points, or those its METADATA declares (PEP 794)."""
     declared = imports | {entry.module.partition(".")[0] for entry in entry_points}
+    undeclared: dict[str, str] = {}
     for path, target in layout.site.items():
-        top = top_level(target)
-        if top not in declared and not target.startswith(f"{layout.dist_info}/"):
-            yield _issue(
-                "undeclared-top-level",
-                path,
-                f"{top!r:.80} is neither the package of an entry point nor an Import-Name of METADATA",
-            )
+        if top_level(target) not in declared and not target.startswith(f"{layout.dist_info}/"):
+            undeclared.setdefault(top_level(target), path)
+    for top, path in undeclared.items():
+        message = f"{top!r:.80} is neither the package of an entry point nor an Import-Name of METADATA"
+        yield _issue("undeclared-top-level", path, message)
     modules = set(layout.site.values())
     for entry in entry_points:
         if not _has_module(entry.module, modules):
