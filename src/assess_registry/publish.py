@@ -113,12 +113,15 @@ def publish(
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):  # 1
         tree = Tree(root)
         old = None if replace_published else _published_lock(tree, inspected)
-        lock, dependencies = _resolve(tree, inspected, old, closure)
+        lock, dependencies = _resolve(tree, inspected, old, closure, key)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
         require_distinct(tree, lock.wheels)  # 3
         changes = changed(tree, plan)
         if not replace_published:
-            require_immutable(tree, changes, relocked=old is not None and lock.data != old.data)
+            joins = old is not None and inspected.filename not in plugin_wheels(
+                tree, inspected.project, inspected.version
+            )
+            require_immutable(tree, changes, lock_may_grow=joins)
         _take_off_pages(tree, changes)  # 4
         for file in plan:  # 5
             tree.write(tree.file(file.project, file.version, file.filename), file.data)
@@ -135,23 +138,24 @@ def _published_lock(tree: Tree, wheel: InspectedWheel) -> Lock | None:
 
 
 def _resolve(
-    tree: Tree, wheel: InspectedWheel, old: Lock | None, closure: Path
+    tree: Tree, wheel: InspectedWheel, old: Lock | None, closure: Path, key: PrivateKey
 ) -> tuple[Lock, tuple[PlannedFile, ...]]:
     """The closure's lock, and the dependencies' files. A version that is published keeps the closure it has."""
     if old is not None:
-        return _extended(tree, wheel, old), ()
+        return _extended(tree, wheel, old, key), ()
     folder = WheelFolder(closure)
     lock = make_closure(wheel, folder)
     files = [file for each in lock.wheels if each.project != wheel.project for file in _dependency_files(each, folder)]
     # When replacing: other wheels of this version stay published, and their version has one lock.
-    others = [_locked_published(tree, wheel, name) for name in _others(tree, wheel)]
+    others = [locked(_published(tree, wheel, name)[0]) for name in _others(tree, wheel)]
     return _with_wheels(lock, others), tuple(files)
 
 
-def _extended(tree: Tree, wheel: InspectedWheel, old: Lock) -> Lock:
+def _extended(tree: Tree, wheel: InspectedWheel, old: Lock, key: PrivateKey) -> Lock:
     """The published lock, with this wheel in it."""
-    for name in _others(tree, wheel)[:1]:
-        other = _inspected_published(tree, wheel, name)
+    for name in _others(tree, wheel):
+        other, data = _published(tree, wheel, name)
+        require_immutable(tree, changed(tree, [_signature(other, data, key)]))  # one version, one publisher
         if set(other.requires_dist) != set(wheel.requires_dist) or other.requires_python != wheel.requires_python:
             raise PublishError(f"{wheel.filename}: requires other things than {name}; wheels of a version share a lock")
     published = tree.wheels(wheel.project, wheel.version)
@@ -177,13 +181,9 @@ def _others(tree: Tree, wheel: InspectedWheel) -> tuple[str, ...]:
     return tuple(name for name in published if name != wheel.filename)
 
 
-def _locked_published(tree: Tree, wheel: InspectedWheel, filename: str) -> LockedWheel:
-    return locked(_inspected_published(tree, wheel, filename))
-
-
-def _inspected_published(tree: Tree, wheel: InspectedWheel, filename: str) -> InspectedWheel:
+def _published(tree: Tree, wheel: InspectedWheel, filename: str) -> tuple[InspectedWheel, bytes]:
     data = read_bounded(tree.file(wheel.project, wheel.version, filename), MAX_WHEEL_BYTES)
-    return inspect(data, filename, kind="plugin")
+    return inspect(data, filename, kind="plugin"), data
 
 
 def _dependency_files(entry: LockedWheel, folder: WheelFolder) -> tuple[PlannedFile, ...]:
@@ -195,19 +195,23 @@ def _dependency_files(entry: LockedWheel, folder: WheelFolder) -> tuple[PlannedF
 
 
 def _plugin_files(wheel: InspectedWheel, data: bytes, lock: Lock, key: PrivateKey) -> tuple[PlannedFile, ...]:
-    def planned(filename: str, content: bytes, *, belongs_to: str) -> PlannedFile:
-        return PlannedFile(
-            project=wheel.project, version=wheel.version, filename=filename, wheel=belongs_to, data=content
-        )
-
     metadata, itself = wheel_files(wheel.project, wheel.version, wheel.filename, metadata=wheel.metadata, data=data)
     return (
         metadata,
-        planned(wheel.filename + SIGNATURE_SUFFIX, sign_detached(data, key), belongs_to=wheel.filename),
-        planned(LOCK_NAME, lock.data, belongs_to=""),
-        planned(LOCK_NAME + SIGNATURE_SUFFIX, sign_detached(lock.data, key), belongs_to=""),
+        _signature(wheel, data, key),
+        _beside(wheel, LOCK_NAME, lock.data),
+        _beside(wheel, LOCK_NAME + SIGNATURE_SUFFIX, sign_detached(lock.data, key)),
         itself,
     )
+
+
+def _signature(wheel: InspectedWheel, data: bytes, key: PrivateKey) -> PlannedFile:
+    filename = wheel.filename + SIGNATURE_SUFFIX
+    return _beside(wheel, filename, sign_detached(data, key), belongs_to=wheel.filename)
+
+
+def _beside(wheel: InspectedWheel, filename: str, data: bytes, *, belongs_to: str = "") -> PlannedFile:
+    return PlannedFile(project=wheel.project, version=wheel.version, filename=filename, wheel=belongs_to, data=data)
 
 
 def _take_off_pages(tree: Tree, changes: Sequence[PlannedFile]) -> None:

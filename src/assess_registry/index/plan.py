@@ -68,14 +68,15 @@ def changed(tree: Tree, plan: Iterable[PlannedFile]) -> tuple[PlannedFile, ...]:
     return tuple(file for file in plan if _is_published(tree, file) and _differs(tree, file))
 
 
-def require_immutable(tree: Tree, changes: Iterable[PlannedFile], *, relocked: bool) -> None:
-    """Nothing published changes; `relocked` allows a version's lock to grow by another wheel of the version.
+def require_immutable(tree: Tree, changes: Iterable[PlannedFile], *, lock_may_grow: bool = False) -> None:
+    """Nothing published changes; `lock_may_grow` excepts a version's lock, which another wheel of the version joins.
 
     Raises:
         TrustError: step `publish`; it would. Names the first file and both digests.
     """
-    for file in changes:
-        if relocked and not file.wheel:
+    # The wheel first: when its bytes differ its signature does too, and is not what the reader should hear of.
+    for file in sorted(changes, key=lambda file: not file.is_wheel):
+        if lock_may_grow and not file.wheel:
             continue
         if file.filename.endswith(SIGNATURE_SUFFIX):
             message = "it is published under a signature by another key"
