@@ -84,6 +84,15 @@ def test_pre_release_arrives_only_when_it_is_asked_for(place: Place) -> None:
     assert place.chain("demo-plugin>=2.0.0rc1").inspected.version == "2.0.0rc1"
 
 
+def test_release_with_a_wheel_for_each_platform_serves_each_with_its_own(place: Place) -> None:
+    for machine in ("x86_64", "aarch64"):
+        builder = WheelBuilder(version="1.1.0", tag=f"py3-none-linux_{machine}", purelib=False)
+        place.tree.publish(builder.filename, builder.build())
+    for machine in ("x86_64", "aarch64"):
+        target = Target.cpython("3.11.2", platforms=(f"linux_{machine}",), machine=machine)
+        assert place.chain(target=target).inspected.filename == f"demo_plugin-1.1.0-py3-none-linux_{machine}.whl"
+
+
 def test_second_trusted_publisher_may_publish(place: Place) -> None:
     place.tree.publish(*demo_plugin_wheel("1.1.0"), key=SECOND)
     assert place.chain().signer == SECOND.public.id

@@ -6,6 +6,7 @@ with serve(root) as http:
 """
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -39,8 +40,8 @@ class HttpRegistry:
 
 
 @contextlib.contextmanager
-def serve(root: Path) -> Iterator[HttpRegistry]:
-    """Inside, `root` is served under `url`."""
+def serve(root: Path, *, tls: ssl.SSLContext | None = None) -> Iterator[HttpRegistry]:
+    """Inside, `root` is served under `url`; over https when a context with a certificate is given."""
     registry = HttpRegistry(url="")
 
     class Handler(SimpleHTTPRequestHandler):
@@ -68,7 +69,9 @@ def serve(root: Path) -> Iterator[HttpRegistry]:
             """A client that refuses an answer hangs up in the middle of it; that is what is tested."""
 
     with Server(("127.0.0.1", 0), partial(Handler, directory=str(root))) as server:
-        registry.url = f"http://127.0.0.1:{server.server_address[1]}{PREFIX}/"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        registry.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}{PREFIX}/"
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01), daemon=True)
         thread.start()
         try:
