@@ -6,12 +6,16 @@ was asked for as though it were all of it.
 
 import errno
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from assess_host_baseline.formats.text import Malformed, shown
 from assess_plugin import CommandResult, Host, HostError
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Of any one file read here: /etc/passwd of a host with 50,000 accounts has 3 MiB."""
+
+PIECE_BYTES = 64 * 1024
+"""Read at once. 4 MiB are refused by the kernel as too many for one of its parameters."""
 
 
 def read_text(host: Host, path: str) -> str:
@@ -22,7 +26,7 @@ def read_text(host: Host, path: str) -> str:
         Malformed: it is larger than `MAX_FILE_BYTES` or holds a NUL byte.
     """
     with host.open(path) as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+        data = _read(file, MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise Malformed(f"{path} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB")
     if b"\0" in data:
@@ -82,6 +86,14 @@ def first_line(text: bytes) -> str:
     """The first line of an error output, or a word that there was none."""
     lines = text.decode("utf-8", "backslashreplace").strip().splitlines()
     return shown(lines[0]) if lines else "no message"
+
+
+def _read(file: BinaryIO, most: int) -> bytes:
+    """Up to so many bytes, in pieces: a file of /proc/sys answers one large read with ENOMEM (Linux, proc_sysctl.c)."""
+    data = b""
+    while len(data) < most and (piece := file.read(min(PIECE_BYTES, most - len(data)))):
+        data += piece
+    return data
 
 
 def _stdout(result: CommandResult) -> str:
