@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.host import CallReport, Event, Supervisor
+from assess_core.host import ISOLATION, CallReport, LogLine, Progress, Supervisor, worker_user
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.results import (
     AssessmentRun,
@@ -28,6 +28,8 @@ from assess_registry.client import CheckSpec, ProjectName
 
 Clock = Callable[[], datetime]
 """Aware, UTC."""
+
+Event = Progress | LogLine
 
 Hosts = Mapping[ProjectName, Supervisor]
 
@@ -125,8 +127,8 @@ async def _assess(
             run=run,
             started_at=started_at,
             duration_ms=elapsed_ms,
-            isolation=host.isolation,
-            user=host.user,
+            isolation=ISOLATION,
+            user=worker_user(),
         )
         return [call.failed(spec, fault) for spec in task.checks], {}
     call = _Call(

@@ -162,10 +162,10 @@ async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journa
     """
     started_at = context.clock()
     async with AsyncExitStack() as stack:
-        hosts = {
-            installed.distribution: await stack.enter_async_context(Supervisor(installed, host))
-            for installed in _distributions(tasks)
-        }
+        hosts: dict[ProjectName, Supervisor] = {}
+        for installed in _distributions(tasks):
+            hosts[installed.distribution] = supervisor = Supervisor(installed, host)
+            stack.push_async_callback(supervisor.stop)
 
         async def one(task: Task | Unrunnable) -> Executed:
             executed = await execute(task, hosts=hosts, context=context, due_at=started_at)

@@ -14,8 +14,8 @@ from typing import Self
 
 from assess_core.config import Config
 from assess_core.errors import ConfigError
-from assess_core.execute import Context
-from assess_core.host import Event, HostConfig
+from assess_core.execute import Context, Event
+from assess_core.host import HostConfig
 from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
@@ -114,7 +114,7 @@ class Runtime:
     def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
         """What to assess, given what could be installed (`plan.plan`)."""
         active = {plugin.distribution for plugin in self.installed()}
-        failed = {
+        failed: dict[str, str] = {
             line.distribution: line.reason
             for line in synced
             if line.action in (Action.FAILED, Action.REFUSED) and line.distribution not in active
@@ -140,8 +140,6 @@ class Runtime:
         return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
 
     def _host(self) -> HostConfig:
-        return HostConfig(
-            kit=worker_kit(self.store, self._interpreter),
-            scratch=self._state / "scratch",
-            runtime=self.config.runtime.id,
-        )
+        scratch = self._state / "scratch"
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return HostConfig(kit=worker_kit(self.store, self._interpreter), scratch_root=scratch)

@@ -8,7 +8,7 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.show import table
 from assess_core.store import InstalledPlugin, verify_environment
-from assess_core.text import plain
+from assess_core.text import plain, plain_lines
 
 
 @click.group(name="plugins")
@@ -55,7 +55,7 @@ def verify(
         click.echo(json.dumps({"schema": 1, "environments": [report.as_dict() for report in reports]}, indent=2))
     else:
         for report in reports:
-            click.echo(plain(report.summary, keep_newlines=True))
+            click.echo(plain_lines(report.summary))
     return 0 if all(report.accepted for report in reports) else 5
 
 

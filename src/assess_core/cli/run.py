@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
-from assess_core.cli.show import Progress, colour_wanted, say, table
+from assess_core.cli.show import ProgressLine, colour_wanted, say, table
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.pipeline import Action
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0917  one argument an option
         if list_checks:
             click.echo(_list_checks([task for task in tasks if isinstance(task, Task)]), nl=False)
             return 0
-        with Progress(quiet=quiet) as progress:
+        with ProgressLine(quiet=quiet) as progress:
             run = runtime.assess(tasks, synced=synced, notify=progress)
     for path, form in reports.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ from typing import Self
 
 import click
 
-from assess_core.host import Event
+from assess_core.execute import Event
+from assess_core.host import Progress
 from assess_core.text import plain
 
 
@@ -34,7 +35,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("  ".join(line[column].ljust(widths[column]) for column in used).rstrip() + "\n" for line in lines)
 
 
-class Progress:
+class ProgressLine:
     """One line on a terminal's stderr that says how far the run has come, and vanishes; nothing elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -50,7 +51,11 @@ class Progress:
 
     def __call__(self, assessment: str, event: Event) -> None:
         """Show one event of one assessment."""
-        self._write(f"  {assessment}: {plain(event.summary)}"[:79])
+        if isinstance(event, Progress):
+            self._write(f"  {assessment}: {event.done}/{event.total} {plain(event.note)}"[:79])
+        elif event.level in ("warning", "error"):
+            self._write("")
+            click.echo(f"{assessment}: {event.level}: {plain(event.message)}", err=True)
 
     def _write(self, line: str) -> None:
         if self._shown:
