@@ -8,6 +8,7 @@ complete by themselves.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -124,12 +125,12 @@ def _build(
 
 
 def _existing(record: Record, store: Store) -> InstalledPlugin | None:
-    """The environment, if it is complete and was accepted under the same signature and registry."""
+    """The environment, if it is complete and its record says the same as this one but for the time."""
     existing = _recorded(record, store)
     if existing is None:
         return None
-    said = (existing.plugin.signer, existing.plugin.development)
-    return existing.plugin if said == (record.plugin.signer, record.plugin.development) else None
+    same = replace(existing, plugin=replace(existing.plugin, installed_at=record.plugin.installed_at)) == record
+    return existing.plugin if same else None
 
 
 def _recorded(record: Record, store: Store) -> Record | None:

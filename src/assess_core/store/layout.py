@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.errors import StoreError
-from assess_core.store.disk import FileWriter, remove_tree, write_new_file
-from assess_registry.client import ProjectName, RegistryError, Sha256, atomic_write, file_lock, read_bounded
+from assess_core.store.disk import FileWriter, remove_tree, sync_file, write_new_file
+from assess_registry.client import ProjectName, RegistryError, Sha256, file_lock, read_bounded, sync_directory
 
 LAYOUT = 1
 """Version of this layout and of everything written in it; a part of every environment's key."""
@@ -46,7 +46,7 @@ class DamagedError(StoreError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """Paths below one state directory. Making this value touches nothing; `prepare` does.
+    """Paths below one state directory. Making this value touches nothing; `locked` does.
 
     Attributes:
         write_file: creates each file that is built; a parameter so that a full disk can be played.
@@ -79,21 +79,6 @@ class Layout:
         """The file that says which environment serves for this distribution."""
         return self.root / "active" / f"{distribution}.json"
 
-    def prepare(self) -> None:
-        """The state directory exists, with this layout.
-
-        Raises:
-            StoreError: it was written by a newer release, or cannot be made.
-        """
-        with explained(self.root):
-            # 0700: the state directory will hold what is wrong with this machine.
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.check()
-            for name in _DIRECTORIES:
-                self.path(name).mkdir(exist_ok=True)
-            if not (self.root / "layout.json").exists():
-                atomic_write(self.root / "layout.json", json.dumps({"layout": LAYOUT}).encode() + b"\n")
-
     def check(self) -> None:
         """The state directory, if it exists, has a layout that this release can read.
 
@@ -117,17 +102,23 @@ class Layout:
     def locked(self) -> Iterator[None]:
         """Inside, nobody else builds or changes a pointer in this state directory, and staging is empty.
 
+        The state directory is made if it is not there.
+
         Raises:
-            StoreError: the state directory cannot be used.
+            StoreError: it cannot be used, or a newer release wrote it.
             LockTimeoutError: somebody else kept it for two minutes.
         """
-        self.prepare()
-        with explained(self.root), file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
-            # Staging is used under this lock only: whoever left something there is dead.
-            # So is `atomic_write` in these two directories.
-            for left in (*self.path("staging").iterdir(), *self._temporary("installed"), *self._temporary("active")):
-                remove_tree(left)
-            yield
+        with explained(self.root):
+            # 0700: the state directory will hold what is wrong with this machine.
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.check()
+            with file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
+                self.check()  # another release may have made it while this one waited
+                for name in _DIRECTORIES:
+                    self.path(name).mkdir(exist_ok=True)
+                self._sweep()
+                self._mark()
+                yield
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
@@ -138,8 +129,21 @@ class Layout:
         finally:
             remove_tree(path)
 
-    def _temporary(self, kind: str) -> Iterator[Path]:
-        return self.path(kind).glob(".tmp-*")
+    def _sweep(self) -> None:
+        # Staging is used under the lock only, and so is `atomic_write` in these two directories: whoever left something
+        # there is dead.
+        for kind, pattern in (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*")):
+            for left in self.path(kind).glob(pattern):
+                remove_tree(left)
+
+    def _mark(self) -> None:
+        path = self.root / "layout.json"
+        if not path.exists():
+            with self.staging() as staging:
+                self.write_file(staging, json.dumps({"layout": LAYOUT}).encode() + b"\n", 0o644)
+                sync_file(staging)
+                staging.rename(path)
+            sync_directory(self.root)
 
 
 @contextlib.contextmanager

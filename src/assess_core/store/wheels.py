@@ -170,10 +170,10 @@ def _fill(staging: Path, wheel: VerifiedWheel, layout: Layout, interpreter: Inte
         _stored(relative, (top / relative).read_bytes(), executable=False, generated=True)
         for relative in compile_for(interpreter, top)
     ]
-    for file in files:
-        os.utime(top / file.path, (UNPACKED_AT_S, UNPACKED_AT_S))
+    for stored in files:
+        os.utime(top / stored.path, (UNPACKED_AT_S, UNPACKED_AT_S))
     layout.write_file(staging / "files.json", encode_files(files), READ_ONLY)
-    sync_files([*(top / file.path for file in files), staging / "files.json"])
+    sync_files([*(top / stored.path for stored in files), staging / "files.json"])
     sync_directories(staging)
 
 
