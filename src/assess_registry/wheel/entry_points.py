@@ -52,12 +52,13 @@ def _read(data: bytes, path: str, found: list[EntryPoint]) -> Iterator[Issue]:
         line = raw.rstrip(" ")
         if not line or line.startswith("#"):
             continue
-        if len(line) <= _MAX_LINE and (match := _GROUP.match(line)):
+        plain = len(line) <= _MAX_LINE and line.isprintable()
+        if plain and (match := _GROUP.match(line)):
             group = match[1]
             if group in groups:
                 yield _issue("entry-point-twice", path, f"line {number}: group {group!r} stands here twice")
             groups.add(group)
-        elif len(line) <= _MAX_LINE and group and (match := _LINE.match(line)):
+        elif plain and group and (match := _LINE.match(line)):
             if (group, match[1]) in names:
                 yield _issue("entry-point-twice", path, f"line {number}: {match[1]!r} stands in {group!r} twice")
             names.add((group, match[1]))
