@@ -72,7 +72,7 @@ def pip(python: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[s
 
 
 def uv(python: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    program = require_program(str(Path(sys.executable).with_name("uv")))
+    program = require_program("uv")
     return run([program, "pip", "install", "--no-config", "--python", str(python), *arguments])
 
 

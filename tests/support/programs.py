@@ -6,7 +6,9 @@ CI cannot grow green by losing a tool.
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,11 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "TMPDIR")
 
 
 def require_program(name: str) -> str:
-    """The absolute path of a program, or a skip (a failure, under `ASSESS_TEST_REQUIRE=all`) that names it."""
-    found = shutil.which(name)
+    """The absolute path of a program, or a skip (a failure, under `ASSESS_TEST_REQUIRE=all`) that names it.
+
+    Programs that the test environment itself installs, such as uv, are found beside its interpreter.
+    """
+    found = shutil.which(name, path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
     if found is None:
         refuse_or_skip(name)
     assert found is not None
