@@ -48,8 +48,9 @@ class EnvironmentReport:
     @property
     def summary(self) -> str:
         """A few lines for people; texts in it come from the environment and are not cleaned for a terminal."""
-        verdict = "is what was audited" if self.accepted else "is NOT what was audited"
-        lines = [f"{self.environment} {verdict}: {self.files} files of {len(self.verified)} distributions compared"]
+        lines = [
+            f"{self.environment} {self._verdict}: {self.files} files of {len(self.verified)} distributions compared"
+        ]
         lines += [f"  verified: {', '.join(self.verified) or 'nothing'}"]
         if self.seeded:
             lines.append(f"  not compared, put there by venv: {', '.join(self.seeded)}")
@@ -58,8 +59,15 @@ class EnvironmentReport:
             counts = Counter(each.kind for each in self.differences[SHOWN:])
             lines.append("  and " + ", ".join(f"{count} more {kind}" for kind, count in sorted(counts.items())))
         if not self.accepted:
-            lines.append("  next: do not use it; remove it and install the plugin again")
+            lines.append("  next: do not use it before each line above is explained; a removed one is installed anew")
         return "\n".join(lines)
+
+    @property
+    def _verdict(self) -> str:
+        if self.accepted:
+            return "is what was audited"
+        known = any(each.kind != "unknown" for each in self.differences)
+        return "is NOT what was audited" if known else "could not be shown to be what was audited"
 
     def as_dict(self) -> Mapping[str, Any]:
         """The whole report for machines."""

@@ -166,4 +166,9 @@ def test_a_report_that_compared_nothing_accepts_nothing() -> None:
     assert not refused.accepted
     assert "evil.pth" in refused.summary
     assert "10 more extra" in refused.summary
+    assert "is NOT what was audited" in refused.summary
+    unknown = Difference(kind="unknown", path="x.pyc", message="bytecode of another Python")
+    shown = report(verified=("demo-plugin 1.0.0",), files=3, differences=(unknown,))
+    assert not shown.accepted
+    assert "could not be shown to be what was audited" in shown.summary
     assert len(refused.as_dict()["differences"]) == 50

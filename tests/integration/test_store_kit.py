@@ -1,0 +1,132 @@
+"""The worker's kit holds the runtime's own code and nothing else; interpreters are known by who they are."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pluggy
+import pytest
+
+import assess_plugin
+from assess_core.errors import StoreError
+from assess_core.store import Interpreter, Store, describe_interpreter, running_interpreter, worker_kit
+from assess_core.store.kit import kit_sources
+from tests.support.installing import kill_at, run_in_child, tree_of
+
+PROBE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+import assess_plugin, assess_plugin.hookspecs
+names = [name for name in set(sys.modules) - before if "pluggy" in name or "assess" in name]
+print(json.dumps({name: sys.modules[name].__spec__.cached for name in names}))
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state")
+
+
+def probe(kit: Path, executable: Path) -> dict[str, str]:
+    """What an isolated interpreter loads from the kit, and from which bytecode."""
+    command = [str(executable), "-I", "-S", "-B", "-c", PROBE, str(kit)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    loaded: dict[str, str] = json.loads(done.stdout)
+    return loaded
+
+
+def test_an_isolated_interpreter_runs_from_the_kit_alone(store: Store) -> None:
+    kit = worker_kit(store, running_interpreter())
+    loaded = probe(kit, running_interpreter().path)
+    assert {"assess_plugin", "_assess_pluggy"} <= loaded.keys()
+    assert "pluggy" not in loaded
+    for cached in loaded.values():
+        assert Path(cached).is_relative_to(kit)
+        assert Path(cached).read_bytes()[4:8] == b"\1\0\0\0", "unchecked hash, PEP 552"
+
+
+def test_the_kit_is_the_runtimes_own_code_without_the_testing_kit(store: Store) -> None:
+    kit = worker_kit(store, running_interpreter())
+    for name, package in (("assess_plugin", assess_plugin), ("_assess_pluggy", pluggy)):
+        source = Path(str(package.__file__)).parent
+        assert (kit / name / "__init__.py").read_bytes() == (source / "__init__.py").read_bytes()
+    assert sorted(path.name for path in kit.iterdir()) == ["_assess_pluggy", "assess_plugin"]
+    assert not [path for path in kit_sources() if "testing" in Path(path).parts or not path.endswith(".py")]
+    assert all(path.stat().st_mode & 0o777 == 0o444 for path in kit.rglob("*") if path.is_file())
+
+
+def test_a_kit_is_built_once_and_named_for_its_content(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = worker_kit(store, running_interpreter())
+    before = tree_of(store.root)
+    assert worker_kit(store, running_interpreter()) == first
+    assert tree_of(store.root) == before
+    changed = kit_sources() | {"assess_plugin/more.py": b"x = 1\n"}
+    monkeypatch.setattr("assess_core.store.kit.kit_sources", lambda: changed)
+    second = worker_kit(store, running_interpreter())
+    assert second != first
+    assert (second / "assess_plugin/more.py").is_file()
+    assert first.is_dir()
+
+
+def test_a_kill_while_building_leaves_no_half_kit(store: Store) -> None:
+    def work() -> None:
+        kill_at(1, "os.rename")  # of the finished staging directory: everything before it was done
+        worker_kit(store, running_interpreter())
+
+    worker_kit(Store(store.root), running_interpreter()).rename(store.root / "kits/away")
+    assert run_in_child(work) == -9
+    assert [path.name for path in (store.root / "kits").iterdir()] == ["away"]
+    assert len(list((store.root / "staging").iterdir())) == 1
+    assert probe(worker_kit(store, running_interpreter()), running_interpreter().path)
+    assert list((store.root / "staging").iterdir()) == []
+
+
+def test_a_kit_for_another_interpreter_is_compiled_by_it(store: Store) -> None:
+    # By the path of this environment it counts as another one, whatever is installed on this machine.
+    other = replace(running_interpreter(), path=Path(sys.executable), cache_tag="other-1")
+    kit = worker_kit(store, other)
+    assert kit.name.endswith("-other-1")
+    assert probe(kit, Path(sys.executable))["assess_plugin"].endswith(f"{sys.implementation.cache_tag}.pyc")
+
+
+# Interpreters
+
+
+def test_the_running_interpreter_is_the_base_one() -> None:
+    found = running_interpreter()
+    assert found.path == Path(os.path.realpath(sys._base_executable))  # type: ignore[attr-defined]
+    assert found.cache_tag == sys.implementation.cache_tag
+    assert found.site_packages == f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+
+
+def test_an_environments_python_and_a_shim_are_traced_to_their_base(tmp_path: Path) -> None:
+    shim = tmp_path / "python"
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    assert describe_interpreter(Path(sys.executable)) == running_interpreter()
+    assert describe_interpreter(shim) == running_interpreter()
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\necho '[]'\n", "#!/bin/sh\necho nonsense\n", None])
+def test_what_is_no_python_is_refused_by_name(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "python"
+    if text is not None:
+        path.write_text(text)
+        path.chmod(0o755)
+    with pytest.raises(StoreError, match=str(path)):
+        describe_interpreter(path)
+
+
+def test_an_interpreter_that_cannot_compile_is_named(store: Store, tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    interpreter: Interpreter = replace(running_interpreter(), path=broken)
+    with pytest.raises(StoreError, match="could not compile"):
+        worker_kit(store, interpreter)
+    assert list((store.root / "kits").iterdir()) == []
+    assert list((store.root / "staging").iterdir()) == []
