@@ -110,9 +110,7 @@ def plant_good_host(host: PlantedHost) -> None:
 
 def list_ssh(host: PlantedHost) -> None:
     """Let `find` say what is planted below /etc/ssh now."""
-    root = host.root / "etc/ssh"
-    found = sorted(f"/{path.relative_to(host.root)}" for path in (root, *root.rglob("*")))
-    host.commands[files.LIST_SSH] = names(*found)
+    host.commands[files.LIST_SSH] = names(*host.below("/etc/ssh"))
 
 
 def names(*entries: str) -> str:

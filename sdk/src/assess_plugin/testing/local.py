@@ -45,6 +45,7 @@ class LocalHost(RecordingHost):
         )
 
     def _open(self, path: str) -> BinaryIO:
+        self.permit_target("open", path, os.path.realpath(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not block the open
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -52,5 +53,7 @@ class LocalHost(RecordingHost):
         return os.fdopen(descriptor, "rb")
 
     def _stat(self, path: str) -> FileStatus:
+        folder, name = os.path.split(path)
+        self.permit_target("stat", path, os.path.join(os.path.realpath(folder), name))  # noqa: PTH118  keeps a link
         found = os.lstat(path)
         return FileStatus(mode=found.st_mode, uid=found.st_uid, gid=found.st_gid, size=found.st_size)

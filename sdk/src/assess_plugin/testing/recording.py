@@ -117,6 +117,17 @@ class RecordingHost:
             raise Denied(f"{kind} {wanted!r} is not permitted: add it to `permissions.{table}` of assess-plugin.toml")
         self.uses.append(Use(kind=kind, what=what, permitted_by=entry, check=self.attributed_to))
 
+    def permit_target(self, kind: Literal["open", "stat"], path: str, target: str) -> None:
+        """Refuse a path that leads out of what is permitted: links count by where they lead, as in the runtime.
+
+        Raises:
+            Denied: the target is not permitted itself.
+        """
+        permits = self.permissions.read_for if kind == "open" else self.permissions.stat_for
+        if permits(target) is None:
+            table = "read" if kind == "open" else "stat"
+            raise Denied(f"{path!r} leads to {target!r}: add it to `permissions.{table}` of assess-plugin.toml")
+
     def _run(self, argv: tuple[str, ...], timeout_s: float) -> CommandResult:
         raise NotImplementedError
 
