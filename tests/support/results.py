@@ -22,6 +22,7 @@ from assess_plugin.models import SUBJECT_TYPES, Subject
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 PLUGIN = PluginRef(distribution="demo-plugin", version="1.0.0", name="demo", sha256="a" * 64)
+DIGEST = "b" * 64
 SUBJECT = Subject(id="host:web-01", type="inventory-item", title="web-01")
 
 
@@ -51,6 +52,11 @@ def make_result(
     }
     fields |= {"run_id": run, "assessment": assessment, "check": check, "subject": subject}
     return Result(**(fields | changes))
+
+
+def with_evidence(*digests: str) -> tuple[EvidenceRef, ...]:
+    """References to pieces of evidence with these digests."""
+    return tuple(EvidenceRef(name=f"file-{d[:4]}", sha256=d, media_type="text/plain", size=3) for d in digests)
 
 
 def run_of(assessment: str) -> str:

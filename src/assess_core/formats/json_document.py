@@ -1,0 +1,112 @@
+"""One JSON document a run; docs/results.md describes each field.
+
+The document is ASCII: no escape sequence and no bidirectional control reaches a terminal it is printed on, and no
+locale can break it. What JSON or its readers cannot hold is replaced, so that there is always one valid document:
+lone surrogates by U+FFFD, numbers that are not finite or exceed 64 bits by text.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from assess_core.results import SCHEMA, AssessmentRun, PluginRef, Result, Run, Severity, timestamp
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INT64 = range(-(2**63), 2**63)
+
+
+def render(run: Run, *, fail_on: Severity | None) -> str:
+    """The run as `{"schema": 1, "run": {...}, "results": [...]}`."""
+    return json.dumps(valid(document(run, fail_on=fail_on)), indent=2, allow_nan=False) + "\n"
+
+
+def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
+    """What `render` writes, keys in this order, texts as they are."""
+    return {
+        "schema": SCHEMA,
+        "run": {
+            "runtime": run.runtime,
+            "started_at": timestamp(run.started_at),
+            "ended_at": timestamp(run.ended_at),
+            "assessments": [_assessment(assessment) for assessment in run.assessments],
+            "counts": {outcome.value: count for outcome, count in run.counts.items()},
+            "exit": run.exit_code(fail_on),
+        },
+        "results": [result_document(result) for result in run.results],
+    }
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """One result, complete in itself."""
+    return {
+        "schema": SCHEMA,
+        "result_id": result.result_id,
+        "run_id": result.run_id,
+        "finding_id": result.finding_id,
+        "runtime": result.runtime,
+        "assessment": result.assessment,
+        "plugin": _plugin(result.plugin),
+        "check": result.check,
+        "severity": result.severity,
+        "controls": list(result.controls),
+        "subject": {"id": result.subject.id, "type": result.subject.type, "title": result.subject.title},
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "expected": result.expected,
+        "actual": result.actual,
+        "started_at": timestamp(result.started_at),
+        "duration_ms": result.duration_ms,
+        "isolation": result.isolation,
+        "user": result.user,
+        "provenance": [dict(use) for use in result.provenance],
+        "evidence": [
+            {"name": item.name, "sha256": item.sha256, "media_type": item.media_type} for item in result.evidence
+        ],
+        "waiver": result.waiver,
+        "registry": result.registry,
+        "stale": result.stale,
+    }
+
+
+def valid(value: Any) -> Any:
+    """The value, with everything replaced that not every JSON reader takes."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value)
+        case bool() | None:
+            return value
+        case int():
+            return value if value in _INT64 else hex(value)  # hex: decimal digits of a huge integer are refused
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {str(valid(str(key))): valid(item) for key, item in value.items()}
+        case list() | tuple():
+            return [valid(item) for item in value]
+        case _:
+            return valid(str(value))
+
+
+def _assessment(run: AssessmentRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "assessment": run.assessment,
+        "plugin": _plugin(run.plugin) if run.plugin else None,
+        "provider": run.provider,
+        "due_at": timestamp(run.due_at),
+        "started_at": timestamp(run.started_at),
+        "ended_at": timestamp(run.ended_at),
+        "subjects": run.subjects,
+        "problem": run.problem,
+    }
+
+
+def _plugin(plugin: PluginRef) -> dict[str, str]:
+    return {
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "name": plugin.name,
+        "sha256": plugin.sha256,
+    }

@@ -1,0 +1,222 @@
+"""One run in every form: valid, harmless, and never better than it was."""
+
+import json
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assess_core.formats import FORMATS, json_document, render, table
+from assess_core.formats.layout import columns, wrap
+from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity
+from assess_plugin.models import Subject
+from tests.support.results import (
+    hostile_run,
+    make_assessment,
+    make_result,
+    make_run,
+    outcomes,
+    results_of,
+    runs,
+)
+
+ODD_TEXT = st.text(st.characters(codec=None) | st.sampled_from("\x1b\x9b\u202e\ud800\r\n\t<[|`"), max_size=12)
+FAIL_ON = st.sampled_from([None, *SEVERITIES])
+ANSI = re.compile(r"\x1b\[[0-9]+m")
+
+
+def every_outcome() -> Run:
+    results = tuple(
+        make_result(check=f"check-{outcome.value}", outcome=outcome, reason=f"reason of {outcome.value}", actual="0")
+        for outcome in ResultOutcome
+    )
+    return make_run(results=results)
+
+
+@st.composite
+def odd_runs(draw: st.DrawFn) -> Run:
+    """A run in which every text that comes from outside is odd."""
+    result = replace(
+        draw(results_of("one", "check-a")),
+        title=draw(ODD_TEXT),
+        reason=draw(ODD_TEXT) + "x",
+        actual=draw(st.none() | ODD_TEXT),
+        remediation=draw(ODD_TEXT),
+        controls=tuple(draw(st.lists(ODD_TEXT, max_size=2))),
+        subject=Subject(id="host:a", type=draw(st.sampled_from(["component", "user"])), title=draw(ODD_TEXT)),
+        provenance=({draw(ODD_TEXT): draw(st.floats() | ODD_TEXT | st.integers())},),
+    )
+    problem = draw(st.none() | ODD_TEXT.map(lambda text: text + "x"))
+    return make_run(results=(result,), assessments=(make_assessment(assessment="one", problem=problem),))
+
+
+@settings(max_examples=20, deadline=None)
+@given(runs() | odd_runs(), FAIL_ON)
+def test_every_form_renders_every_run_as_printable_lines(run: Run, fail_on: Severity | None) -> None:
+    for form in FORMATS:
+        text = render(form, run, fail_on=fail_on)
+        assert text == render(form, run, fail_on=fail_on)
+        assert text.endswith("\n")
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert text.encode()
+
+
+def test_forms_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(ValueError, match="'yaml' is not one of table, json, oscal"):
+        render("yaml", make_run(), fail_on=None)
+
+
+# ---- json
+
+
+@settings(max_examples=20, deadline=None)
+@given(runs() | odd_runs(), FAIL_ON)
+def test_json_is_one_valid_document_with_the_runs_own_words(run: Run, fail_on: Severity | None) -> None:
+    text = json_document.render(run, fail_on=fail_on)
+    assert text.isascii()
+    document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert document["run"]["exit"] == run.exit_code(fail_on)
+    assert document["run"]["counts"] == {outcome.value: run.counts[outcome] for outcome in ResultOutcome}
+    assert [entry["outcome"] for entry in document["results"]] == [result.outcome for result in run.results]
+    assert json.dumps(document).encode()  # no lone surrogate is left
+
+
+def test_json_keeps_what_json_can_hold_and_says_what_it_cannot() -> None:
+    odd: dict[str, Any] = {
+        "a": float("nan"),
+        "b": 10**5000,
+        "c": ["\ud800x", (1, None, True)],
+        "d": 2**62,
+        "e": "é\x1b",
+    }
+    document = json.loads(json_document.render(make_run(results=(make_result(provenance=(odd,)),)), fail_on=None))
+    assert document["results"][0]["provenance"] == [
+        {"a": "nan", "b": hex(10**5000), "c": ["\ufffdx", [1, None, True]], "d": 2**62, "e": "é\x1b"}
+    ]
+
+
+# ---- table
+
+
+def _table(run: Run, fail_on: Severity | None = "low", **options: Any) -> list[str]:
+    return table.render(run, fail_on=fail_on, **options).splitlines()
+
+
+def test_the_worst_comes_first() -> None:
+    lines = _table(every_outcome())
+    assert lines[0] == "host:web-01"
+    shown = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert shown == ["error", "timeout", "fail", "skipped", "not-applicable", "pass"]
+    ranked = [make_result(check=s, severity=s, outcome=ResultOutcome.FAIL) for s in SEVERITIES]
+    assert [line.split()[1] for line in _table(make_run(results=tuple(ranked))) if line.startswith("  fail")] == [
+        *reversed(SEVERITIES)
+    ]
+
+
+def test_subjects_are_grouped_and_the_worst_of_them_comes_first() -> None:
+    good, bad = (Subject(id=f"host:{name}", type="inventory-item", title=f"the {name} one") for name in ("a", "b"))
+    results = (
+        make_result(subject=good),
+        make_result(subject=bad, outcome=ResultOutcome.FAIL),
+        make_result(subject=good, check="x"),
+    )
+    headings = [line for line in _table(make_run(results=results)) if line.startswith("host:")]
+    assert headings == ["host:b (the b one)", "host:a (the a one)"]
+
+
+def test_a_failed_check_says_everything_a_person_needs() -> None:
+    failed = make_result(outcome=ResultOutcome.FAIL, reason="fs.protected_symlinks is 0", actual="0")
+    assert _table(make_run(results=(failed,))) == [
+        "host:web-01",
+        "  fail            medium    check-a",
+        "                            Title of check-a",
+        "                            fs.protected_symlinks is 0",
+        "                            expected 1, got 0",
+        "                            fix: set it",
+        "",
+        "1 result on 1 subject:",
+        "0 pass, 1 fail, 0 not-applicable, 0 skipped, 0 error, 0 timeout",
+        "exit 3: 1 finding of severity low or above",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("results", "fail_on", "last"),
+    [
+        ((make_result(),), "low", "exit 0: complete, and nothing failed"),
+        (
+            (make_result(outcome=ResultOutcome.FAIL),),
+            "high",
+            "exit 0: complete; 1 check failed, none of severity high or above",
+        ),
+        (
+            (make_result(outcome=ResultOutcome.FAIL),),
+            None,
+            "exit 0: complete; 1 check failed, which --fail-on none does not count",
+        ),
+        ((make_result(outcome=ResultOutcome.FAIL),), "medium", "exit 3: 1 finding of severity medium or above"),
+        ((), "low", "exit 4: incomplete, so what passed is not the whole answer"),
+    ],
+)
+def test_the_last_line_explains_the_exit_code(results: tuple[Result, ...], fail_on: Severity | None, last: str) -> None:
+    assert _table(make_run(results=results), fail_on)[-1] == last
+
+
+def test_every_shortcoming_is_shown() -> None:
+    run = make_run(assessments=(make_assessment(problem="provider raised KeyError: 'x'"),))
+    assert "incomplete: assessment 'host' could not be done: provider raised KeyError:" in _table(run)[-5:][1]
+
+
+def test_hostile_text_is_shown_and_fits() -> None:
+    for width in (60, 80, 120):
+        lines = _table(hostile_run(), width=width)
+        assert all(columns(line) <= width and line.isprintable() for line in lines)
+    assert any(r"\x1b]0;owned\x07" in line for line in lines)
+    wide = make_result(
+        check="c" * 100, reason="検査" * 100, title="一" * 300, outcome=ResultOutcome.FAIL, actual="x" * 4000
+    )
+    lines = _table(make_run(results=(wide,)))
+    assert max(columns(line) for line in lines) <= 80
+    assert len(lines) < 60
+
+
+def test_colour_only_when_asked_for_and_only_beside_the_same_words() -> None:
+    plain_text, coloured = (table.render(every_outcome(), fail_on="low", colour=colour) for colour in (False, True))
+    assert not ANSI.search(plain_text)
+    assert ANSI.search(coloured)
+    assert ANSI.sub("", coloured).replace(" \n", "\n") == plain_text
+    assert set(ANSI.findall(table.render(hostile_run(), fail_on="low", colour=True))) <= {
+        f"\x1b[{code}m" for code in (0, 1, 2, 31, 32, 33, 35)
+    }
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=40), st.integers(4, 20))
+def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert all(columns(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@settings(max_examples=20, deadline=None)
+@given(runs(), outcomes(set(ResultOutcome) - {ResultOutcome.PASS}))
+def test_no_form_shows_a_pass_that_was_none(run: Run, outcome: ResultOutcome) -> None:
+    run = replace(run, results=tuple(replace(x, outcome=outcome, reason="why") for x in run.results))
+    assert not any(line.startswith("  pass") for line in _table(run))
+    oscal = json.loads(render("oscal", run, fail_on=None))["assessment-results"]["results"][0]
+    assert all(finding["target"]["status"]["state"] == "not-satisfied" for finding in oscal.get("findings", ()))
+
+
+def test_six_thousand_results_take_no_time_worth_noticing() -> None:
+    subjects = [Subject(id=f"host:{n}", type="inventory-item", title=f"host {n}") for n in range(20)]
+    results = tuple(
+        make_result(subject=s, check=f"check-{n}", outcome=ResultOutcome.FAIL) for s in subjects for n in range(60)
+    )
+    started = time.process_time()
+    lines = _table(make_run(results=results))
+    assert len(lines) > 1200
+    assert time.process_time() - started < 2
