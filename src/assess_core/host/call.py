@@ -25,6 +25,9 @@ from assess_plugin.wire import (
 
 NOT_REPORTED = "not reported"
 
+MAX_SUBJECTS = 10_000
+"""Of one `evaluate` call."""
+
 
 class ViolationError(Exception):
     """The child broke docs/wire.md and is not to be listened to any more."""
@@ -113,9 +116,10 @@ class Call:
         if type(part) is not self._reply:
             raise ViolationError(f"replied {type(part).__name__.lower()} to a call that is not answered so")
         if isinstance(part, Executed):
-            self._results += part.results
+            # One too many is kept, which is surely unknown or a repetition; a flood of them is only counted.
+            self._results += part.results[: len(self._checks) + 1 - len(self._results)]
         else:
-            self._subjects += part.subjects
+            self._subjects += part.subjects[: MAX_SUBJECTS + 1 - len(self._subjects)]
         return not part.more
 
     def call_report(self, duration_ms: int, *, user: str) -> CallReport:
@@ -139,8 +143,10 @@ class Call:
         """The report of a complete `evaluate` reply.
 
         Raises:
-            ReplyError: a subject comes twice.
+            ReplyError: a subject comes twice, or there are more than `MAX_SUBJECTS`.
         """
+        if len(self._subjects) > MAX_SUBJECTS:
+            raise ReplyError(f"found more than {MAX_SUBJECTS} subjects; divide them by selector")
         try:
             result = EvaluateResult(subjects=tuple(self._subjects))
         except ValueError as error:

@@ -37,6 +37,7 @@ class Supervisor:
             self._slots.put_nowait(slot)
         self._calls: set[asyncio.Task[object]] = set()
         self._stopping = False
+        self._stopped = False
 
     @property
     def installed(self) -> InstalledPlugin:
@@ -92,26 +93,29 @@ class Supervisor:
         self._stopping = True
         if self._calls and drain_s > 0:
             await asyncio.wait(self._calls, timeout=drain_s)
+        self._stopped = True
         await self._end_workers()
         if self._calls:
             await asyncio.wait(self._calls)
 
     async def _submit(self, name: str, phase: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
-        self._require_running(name, phase)
+        if self._stopping:
+            raise self._stop_fault(name, phase)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  a coroutine runs in a task
         slot = await self._slots.get()
         self._calls.add(task)
         try:
-            self._require_running(name, phase)
-            worker = await self._ready(slot)
-            self._require_running(name, phase)
-            return await call(worker)
+            if self._stopping:
+                raise self._stop_fault(name, phase)
+            return await call(await self._ready(slot))
         finally:
             self._calls.discard(task)
             self._slots.put_nowait(slot)
 
     async def _ready(self, slot: "_Slot") -> Worker:
+        if self._stopped:
+            raise self._stop_fault(self._installed.distribution, "start")
         if slot.worker is None or not slot.worker.usable:
             slot.worker = Worker(self._installed, self._config)  # in its slot before it is ready, so that stop sees it
             await slot.worker.load()
@@ -129,10 +133,9 @@ class Supervisor:
                 f"it has {', '.join(names) or 'none'}"
             )
 
-    def _require_running(self, name: str, phase: str) -> None:
-        if self._stopping:
-            message = f"{self._installed.distribution} is being stopped"
-            raise PluginFault(message, plugin=name, phase=phase, kind=FaultKind.STOPPED)
+    def _stop_fault(self, name: str, phase: str) -> PluginFault:
+        message = f"{self._installed.distribution} is being stopped"
+        return PluginFault(message, plugin=name, phase=phase, kind=FaultKind.STOPPED)
 
 
 class _Slot:

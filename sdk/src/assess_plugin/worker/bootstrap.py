@@ -5,9 +5,11 @@ The kit comes first: `assess_plugin` is the runtime's own copy, whatever the env
 before anything imports `sysconfig`, which would keep the base installation's.
 """
 
+import gc
 import sys
 
 if __name__ == "__main__":
+    gc.disable()  # until the plugin is loaded: a tenth of the start is collections that find nothing
     _, descriptor, kit, environment, site_packages = sys.argv
     sys.argv = ["assess-worker"]
     sys.path = [kit, *sys.path, site_packages]

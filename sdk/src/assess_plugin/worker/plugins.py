@@ -7,7 +7,6 @@ another, an entry point without the hook it is there for.
 
 import sys
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from assess_plugin import hookspecs
@@ -15,6 +14,8 @@ from assess_plugin.hookspecs import PROJECT, PluginManager
 from assess_plugin.worker.remote import clip
 
 KNOWN_HOOKS = ("assess_evaluate", "assess_execute", "assess_shutdown")
+_OURS = frozenset(("assess_plugin", "_assess_pluggy"))
+
 REQUIRED_HOOK = {"plugin": "assess_execute", "provider": "assess_evaluate"}
 
 
@@ -53,6 +54,14 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{clip(text)[:3000]}{place}"
 
 
+def log_traceback(error: BaseException) -> None:
+    """Write the traceback to the worker's log, from the plugin's first frame on: ours would only push it out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        trace = trace.tb_next
+    sys.__excepthook__(type(error), error.with_traceback(trace or error.__traceback__), None)
+
+
 def _load(*, name: str, kind: str, module: str, attr: str) -> Any:
     try:
         plugin = _find(module, attr)
@@ -70,7 +79,7 @@ def _load(*, name: str, kind: str, module: str, attr: str) -> Any:
     except UnloadableError:
         raise
     except BaseException as error:
-        sys.__excepthook__(type(error), error, error.__traceback__)  # the whole traceback goes to the worker's log
+        log_traceback(error)
         raise UnloadableError(name, describe(error)) from error
     return manager.hook
 
@@ -90,9 +99,7 @@ def _refuse_unknown(name: str, manager: Any, plugin: Any) -> None:
             continue
         hook = options.get("specname") or found
         if hook not in KNOWN_HOOKS:
-            near = get_close_matches(hook, KNOWN_HOOKS, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(KNOWN_HOOKS)}"
-            raise UnloadableError(name, f"{hook} is not a hook{hint}")
+            raise UnloadableError(name, f"{hook} is not a hook; there are {', '.join(KNOWN_HOOKS)}")
         if options["hookwrapper"] or options["wrapper"]:
             raise UnloadableError(name, f"{hook} is a hook wrapper; nothing may stand between a plugin and its caller")
 

@@ -7,8 +7,7 @@ import io
 import os
 import time
 from _thread import _local, allocate_lock
-from base64 import b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -53,7 +52,7 @@ class RemoteHost:
             raise TypeError(f"argv must be a sequence of strings, got {argv!r}"[:500])
         with self._lock:
             answer = self._ask("ran", {"type": "run", "argv": list(argv), "timeout_s": float(timeout_s)})
-            stdout = b64decode(answer["stdout"])
+            stdout = a2b_base64(answer["stdout"])
             if answer["spilled"] is not None:
                 with open(self._channel.descriptor(), "rb") as spilled:  # noqa: PTH123  a descriptor, not a path
                     stdout = spilled.read(answer["spilled"])
@@ -61,7 +60,7 @@ class RemoteHost:
             argv=tuple(argv),
             exit_code=answer["exit_code"],
             stdout=stdout,
-            stderr=b64decode(answer["stderr"]),
+            stderr=a2b_base64(answer["stderr"]),
             truncated=answer["truncated"],
         )
 

@@ -4,6 +4,7 @@ Everything that a plugin raises is caught here, `SystemExit` and `KeyboardInterr
 the latter inside a hook): the call fails, the worker lives. `MemoryError` while answering ends the worker, loudly.
 """
 
+import gc
 import sys
 from _socket import socket
 from typing import Any
@@ -19,7 +20,7 @@ from assess_plugin.wire import (
     result_record,
     subject_record,
 )
-from assess_plugin.worker.plugins import UnloadableError, describe, load
+from assess_plugin.worker.plugins import UnloadableError, describe, load, log_traceback
 from assess_plugin.worker.remote import RemoteHost
 
 
@@ -37,8 +38,7 @@ def main(descriptor: int) -> int:
     except WireError as error:
         sys.stderr.write(f"assess worker: {error}\n")
         return 1
-    for relay in hooks.values():
-        _shut_down(relay)
+    _shut_down(hooks)
     return 0
 
 
@@ -60,6 +60,7 @@ def _start(channel: Channel) -> dict[str, Any] | None:
     except UnloadableError as error:
         channel.send(encode({"type": "unloadable", "entry": error.entry, "reason": str(error)}))
         return None
+    gc.enable()  # bootstrap switched it off
     channel.send(encode({"type": "loaded", "entries": list(hooks)}))
     return hooks
 
@@ -80,7 +81,7 @@ def _serve(channel: Channel, hooks: dict[str, Any]) -> None:
         except WireError:
             raise
         except BaseException as error:  # the boundary between a plugin and its worker
-            sys.__excepthook__(type(error), error, error.__traceback__)  # the whole traceback goes to the worker's log
+            log_traceback(error)
             frames = [encode({"type": "raised", "call": call, "reason": describe(error)})]
         host.close()
         channel.send(*frames)
@@ -118,8 +119,14 @@ def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list
     return list(parts({"type": "evaluated", "call": message["call"], "more": False, "subjects": records}, "subjects"))
 
 
-def _shut_down(relay: Any) -> None:
-    try:
-        relay.assess_shutdown()
-    except BaseException as error:  # the others are still to be told
-        sys.__excepthook__(type(error), error, error.__traceback__)
+def _shut_down(hooks: dict[str, Any]) -> None:
+    told: list[Any] = []  # one object may stand behind several entry points
+    for relay in hooks.values():
+        functions = [found.function for found in relay.assess_shutdown.get_hookimpls()]
+        if not functions or functions[0] in told:
+            continue
+        told += functions
+        try:
+            relay.assess_shutdown()
+        except BaseException as error:  # the others are still to be told
+            log_traceback(error)
