@@ -49,7 +49,11 @@ def sysctl(name: str, value: object) -> Callable[[PlantedHost], object]:
 
 
 def absent(*paths: str) -> Callable[[PlantedHost], object]:
-    return lambda host: [host.remove(path) for path in paths]
+    def make(host: PlantedHost) -> None:
+        for path in paths:
+            host.remove(path)
+
+    return make
 
 
 def own(path: str, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> Callable[..., object]:
@@ -310,6 +314,8 @@ NOT_PASSED = (
            "package-security-updates"),
     change("lists are a month old", says(packages.LIST_LISTS, names(f"{NOW_S - 30 * 86400} {SECURITY_LIST}")), SKIPPED,
            "package-security-updates"),
+    change("lists are from the future", says(packages.LIST_LISTS, names(f"{NOW_S + 9 * 86400} {SECURITY_LIST}")),
+           SKIPPED, "package-security-updates"),
     change("apt says something else", says(packages.UPGRADABLE, "Listing...\n\x1b[31mopenssl\n"), ERROR,
            "package-security-updates"),
     change("apt fails", says(packages.UPGRADABLE, CommandResult(argv=("apt",), exit_code=100, stdout=b"", stderr=b"E")),

@@ -108,9 +108,16 @@ def test_packages_and_upgrades() -> None:
     ok, half, removed = parse_packages("ii \ta\t1\niU \tb\t1\nrc \tc\t1\n")
     assert [p.whole for p in (ok, half, removed)] == [True, False, True]
     assert [p.installed for p in (ok, half, removed)] == [True, True, False]
-    (one, two) = parse_upgrades("Auflistung…\nzsh/x-security,x,now 1:2-3 amd64 [von: 1]\nbash/x 2 all\n")
+    (one, two) = parse_upgrades("Listing...\nzsh/x-security,x,now 1:2-3 amd64 [von: 1]\nbash/x 2 all\n")
     assert (one.version, one.is_security, two.is_security) == ("1:2-3", True, False)
-    for text in ("bash/x 1 amd64\n", "Listing...\nbash/x 1\n", "Listing...\nN: more\n"):
+    for text in (
+        "",
+        "Listing...",
+        "Auflistung…\n",
+        "bash/x 1 amd64\n",
+        "Listing...\nbash/x 1\n",
+        "Listing...\nN: more\n",
+    ):
         with pytest.raises(Malformed):
             parse_upgrades(text)
 

@@ -121,4 +121,6 @@ def _doubt_about_lists(host: Host, max_age_days: float) -> str:
     age_days = (int(now) - max(times.values())) / DAY_S
     if not math.isfinite(age_days) or age_days > max_age_days:
         return f"the lists of security updates are {age_days:.0f} days old, more than {max_age_days:g}"
+    if age_days < -1:
+        return f"the lists of security updates are {-age_days:.0f} days ahead of this host's clock"
     return ""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from assess_host_baseline.formats.text import Malformed, shown
 
+HEADING = "Listing..."
+"""In the language that the host gives commands, which is English (LANG=C.UTF-8)."""
+
 QUERY_FORMAT = "${db:Status-Abbrev}\\t${Package}\\t${Version}\\n"
 
 _UPGRADE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)/(?P<suites>\S+) (?P<version>\S+) \S+( \[.*\])?\Z", re.ASCII)
@@ -64,13 +67,15 @@ def parse_packages(text: str) -> tuple[Package, ...]:
 
 
 def parse_upgrades(text: str) -> tuple[Upgrade, ...]:
-    """The upgrades that `apt list --upgradable` printed below its heading, which is in the user's language.
+    """The upgrades that `apt list --upgradable` printed below its heading.
+
+    The heading must be there: no output at all is not the same as no upgrades.
 
     Raises:
-        Malformed: a line is not one.
+        Malformed: it is not, or a line is not an upgrade.
     """
-    heading, _, body = text.partition("\n")
-    if "/" in heading:
+    heading, newline, body = text.partition("\n")
+    if not (newline and heading.startswith(HEADING)):
         raise Malformed(f"apt began with {shown(heading)!r} instead of its heading")
     upgrades = []
     for line in body.split("\n"):
