@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assess_core import results as r
 from assess_core.results import Result, ResultOutcome, Run
 from assess_plugin.models import Outcome
+from assess_registry import client
 from tests.support.results import NOON, make_assessment, make_result, make_run, outcomes, runs
 
 FAIL_ON = st.sampled_from([None, *r.SEVERITIES])
@@ -18,6 +19,10 @@ FAIL_ON = st.sampled_from([None, *r.SEVERITIES])
 def test_every_word_of_a_plugin_has_the_same_word_here() -> None:
     assert [ResultOutcome.from_plugin(outcome).value for outcome in Outcome] == [outcome.value for outcome in Outcome]
     assert {o.value for o in ResultOutcome} - {o.value for o in Outcome} == {"timeout"}
+
+
+def test_severities_are_those_of_a_manifest() -> None:
+    assert r.SEVERITIES == client.SEVERITIES
 
 
 def test_no_outcome_is_falsy_or_equal_to_pass() -> None:
