@@ -12,13 +12,14 @@ The plan; each step is done before the next begins:
 Killed at any point, what the pages name is complete, and the same command again finishes the work.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assess_registry.closure import locked, make_closure
 from assess_registry.config import load_config
-from assess_registry.errors import ConfigError, PublishError
+from assess_registry.errors import ConfigError, PublishError, TrustError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.plan import (
@@ -33,7 +34,7 @@ from assess_registry.index.tree import WHEEL_SUFFIX, Tree, digest
 from assess_registry.keys import KeyId, PrivateKey
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
-from assess_registry.signatures import SIGNATURE_SUFFIX, sign_detached
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 
 
@@ -112,16 +113,14 @@ def publish(
     inspected = inspect(data, wheel.name, kind="plugin")  # 2
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):  # 1
         tree = Tree(root)
-        old = None if replace_published else _published_lock(tree, inspected)
+        old = None if replace_published else _published_lock(tree, inspected, key)
         lock, dependencies = _resolve(tree, inspected, old, closure, key)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
         require_distinct(tree, lock.wheels)  # 3
         changes = changed(tree, plan)
         if not replace_published:
-            joins = old is not None and inspected.filename not in plugin_wheels(
-                tree, inspected.project, inspected.version
-            )
-            require_immutable(tree, changes, lock_may_grow=joins)
+            known = plugin_wheels(tree, inspected.project, inspected.version)
+            require_immutable(tree, changes, lock_may_grow=old is not None and inspected.filename not in known)
         _take_off_pages(tree, changes)  # 4
         for file in plan:  # 5
             tree.write(tree.file(file.project, file.version, file.filename), file.data)
@@ -129,45 +128,70 @@ def publish(
         return _report(tree, inspected, key, lock, changes)
 
 
-def _published_lock(tree: Tree, wheel: InspectedWheel) -> Lock | None:
-    """The lock of this version, if a wheel of it is published; one that no wheel belongs to is a leftover."""
+def _published_lock(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> Lock | None:
+    """The lock of this version as `key` signed it; None when there is none.
+
+    Whoever can write to the tree must not get a lock signed by leaving it there: what this key did not sign is not
+    built upon. It is then resolved anew, and refused if it comes out differently.
+    """
     path = tree.file(wheel.project, wheel.version, LOCK_NAME)
-    if not plugin_wheels(tree, wheel.project, wheel.version) or not path.is_file():
+    signature = path.with_name(LOCK_NAME + SIGNATURE_SUFFIX)
+    if not (plugin_wheels(tree, wheel.project, wheel.version) and path.is_file() and signature.is_file()):
         return None
-    return parse_lock(read_bounded(path, MAX_LOCK_BYTES))
+    lock = parse_lock(read_bounded(path, MAX_LOCK_BYTES))
+    # Killed between a lock that grew and its signature, the old signature fits what the lock was before.
+    published = tree.wheels(wheel.project, wheel.version)
+    before = [each for each in lock.wheels if each.project != wheel.project or each.filename in published]
+    for candidate in (lock, _only(lock, before)) if before else (lock,):
+        if sign_detached(candidate.data, key) == read_bounded(signature, SIGNATURE_FILE_BYTES):
+            return candidate
+    return None
 
 
 def _resolve(
     tree: Tree, wheel: InspectedWheel, old: Lock | None, closure: Path, key: PrivateKey
 ) -> tuple[Lock, tuple[PlannedFile, ...]]:
     """The closure's lock, and the dependencies' files. A version that is published keeps the closure it has."""
+    others = _others(tree, wheel, key)
     if old is not None:
-        return _extended(tree, wheel, old, key), ()
+        lock = _extended(wheel, old, others)
+        return lock, _dependency_files(lock, wheel.project, lambda each: _in_tree(tree, each))
     folder = WheelFolder(closure)
-    lock = make_closure(wheel, folder)
-    files = [file for each in lock.wheels if each.project != wheel.project for file in _dependency_files(each, folder)]
-    # When replacing: other wheels of this version stay published, and their version has one lock.
-    others = [locked(_published(tree, wheel, name)[0]) for name in _others(tree, wheel)]
-    return _with_wheels(lock, others), tuple(files)
+    # Other wheels of this version stay published, and a version has one lock.
+    lock = _with_wheels(make_closure(wheel, folder), [locked(other) for other in others])
+    return lock, _dependency_files(lock, wheel.project, lambda each: folder[each.filename])
 
 
-def _extended(tree: Tree, wheel: InspectedWheel, old: Lock, key: PrivateKey) -> Lock:
-    """The published lock, with this wheel in it."""
-    for name in _others(tree, wheel):
-        other, data = _published(tree, wheel, name)
-        require_immutable(tree, changed(tree, [_signature(other, data, key)]))  # one version, one publisher
+def _others(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> tuple[InspectedWheel, ...]:
+    """The version's other wheels, which are this publisher's and require the same.
+
+    Raises:
+        TrustError: another key signed one, or its bytes are not what was signed.
+        PublishError: one requires other things; wheels of a version share a lock.
+    """
+    others = []
+    for name in plugin_wheels(tree, wheel.project, wheel.version):
+        if name == wheel.filename:
+            continue
+        data = read_bounded(tree.file(wheel.project, wheel.version, name), MAX_WHEEL_BYTES)
+        other = inspect(data, name, kind="plugin")
+        require_immutable(tree, changed(tree, [_signature(other, data, key)]))
         if set(other.requires_dist) != set(wheel.requires_dist) or other.requires_python != wheel.requires_python:
             raise PublishError(f"{wheel.filename}: requires other things than {name}; wheels of a version share a lock")
-    published = tree.wheels(wheel.project, wheel.version)
-    kept = [each for each in old.wheels if each.project != wheel.project or each.filename in published]
-    if wheel.filename in [each.filename for each in kept]:
-        return _only(old, kept)
-    return _with_wheels(_only(old, kept), [locked(wheel)])
+        others.append(other)
+    return tuple(others)
+
+
+def _extended(wheel: InspectedWheel, old: Lock, others: Sequence[InspectedWheel]) -> Lock:
+    """The published lock, with this wheel in it and without such as a killed publish never wrote."""
+    own = [locked(each) for each in (wheel, *others)]
+    kept = [each for each in old.wheels if each.project != wheel.project or each in own]
+    return _with_wheels(_only(old, kept), [each for each in own if each not in kept])
 
 
 def _only(lock: Lock, wheels: Sequence[LockedWheel]) -> Lock:
-    """The same lock, without entries for wheels that a killed publish never wrote."""
-    if len(wheels) == len(lock.wheels):
+    """A lock of these wheels for the interpreters and platforms of `lock`."""
+    if len(wheels) == len(lock.wheels):  # all callers take from it or add to it
         return lock
     return parse_lock(write_lock(wheels, requires_python=lock.requires_python, environments=lock.environments))
 
@@ -176,22 +200,30 @@ def _with_wheels(lock: Lock, more: Sequence[LockedWheel]) -> Lock:
     return _only(lock, [*lock.wheels, *more])
 
 
-def _others(tree: Tree, wheel: InspectedWheel) -> tuple[str, ...]:
-    published = plugin_wheels(tree, wheel.project, wheel.version)
-    return tuple(name for name in published if name != wheel.filename)
+def _in_tree(tree: Tree, wheel: LockedWheel) -> bytes:
+    return read_bounded(tree.file(wheel.project, wheel.version, wheel.filename), MAX_WHEEL_BYTES)
 
 
-def _published(tree: Tree, wheel: InspectedWheel, filename: str) -> tuple[InspectedWheel, bytes]:
-    data = read_bounded(tree.file(wheel.project, wheel.version, filename), MAX_WHEEL_BYTES)
-    return inspect(data, filename, kind="plugin"), data
-
-
-def _dependency_files(entry: LockedWheel, folder: WheelFolder) -> tuple[PlannedFile, ...]:
-    data = folder[entry.filename]
-    inspected = inspect(data, entry.filename, kind="dependency")
-    if inspected.sha256 != entry.sha256:
-        raise PublishError(f"{entry.filename}: changed in the folder while it was being published; run it again")
-    return wheel_files(entry.project, entry.version, entry.filename, metadata=inspected.metadata, data=data)
+def _dependency_files(lock: Lock, plugin: ProjectName, read: Callable[[LockedWheel], bytes]) -> tuple[PlannedFile, ...]:
+    files: list[PlannedFile] = []
+    for entry in lock.wheels:
+        if entry.project == plugin:
+            continue
+        data = read(entry)
+        # Compared before anything else: what was locked is what gets published, whatever happened in between.
+        got = Sha256(hashlib.sha256(data).hexdigest())
+        if got != entry.sha256:
+            raise TrustError(
+                "it is not the wheel that was locked",
+                step="publish",
+                thing=entry.filename,
+                expected=f"sha256:{entry.sha256}",
+                got=f"sha256:{got}",
+                next_step="find out who changed it, and put the locked wheel back",
+            )
+        metadata = inspect(data, entry.filename, kind="dependency").metadata
+        files += wheel_files(entry.project, entry.version, entry.filename, metadata=metadata, data=data)
+    return tuple(files)
 
 
 def _plugin_files(wheel: InspectedWheel, data: bytes, lock: Lock, key: PrivateKey) -> tuple[PlannedFile, ...]:

@@ -223,6 +223,68 @@ def test_a_published_file_that_was_changed_by_hand_is_noticed(bench: Bench) -> N
         bench.publish()
 
 
+def planted_lock(bench: Bench) -> Path:
+    """A lock that somebody with a hand in the tree has put there: it names other bytes of the dependency."""
+    evil = LIB.but(files={"somelib/__init__.py": "import os\n"}).build()
+    home, lib = bench.root / "files/demo-plugin/1.0.0", bench.root / "files/somelib/1.0.0" / LIB.filename
+    lock = (home / "pylock.toml").read_text()
+    old = lib.read_bytes()
+    lock = lock.replace(hashlib.sha256(old).hexdigest(), hashlib.sha256(evil).hexdigest())
+    lock = lock.replace(f"size = {len(old)}", f"size = {len(evil)}")
+    lib.write_bytes(evil)
+    (home / "pylock.toml").write_text(lock)
+    return home / "pylock.toml"
+
+
+@pytest.mark.parametrize("signature", ["kept", "deleted"])
+@pytest.mark.parametrize("tag", ["py311-none-any", "py312-none-any"], ids=["same wheel", "second platform"])
+def test_a_lock_planted_in_the_tree_is_not_signed(bench: Bench, tag: str, signature: str) -> None:
+    bench.publish(PLUGIN.but(tag="py311-none-any"))
+    lock = planted_lock(bench)
+    beside = lock.with_name("pylock.toml.sig")
+    if signature == "deleted":
+        beside.unlink()
+    before = contents(bench.root)
+    with pytest.raises(TrustError) as refused:
+        bench.publish(PLUGIN.but(tag=tag))
+    assert refused.value.step == "publish"
+    assert contents(bench.root) == before
+
+
+@pytest.mark.parametrize("what", ["wheel", "metadata"])
+def test_a_dependency_changed_in_the_tree_is_noticed(bench: Bench, what: str) -> None:
+    bench.publish()
+    path = bench.root / "files/somelib/1.0.0" / (LIB.filename + (".metadata" if what == "metadata" else ""))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"x")
+    before = contents(bench.root)
+    with pytest.raises(TrustError) as refused:
+        bench.publish()
+    assert LIB.filename in refused.value.thing
+    assert contents(bench.root) == before
+    path.write_bytes(whole)
+    assert bench.publish().written == ()
+
+
+def test_a_wheel_changed_in_the_tree_does_not_join_a_signed_lock(bench: Bench) -> None:
+    first = PLUGIN.but(tag="py311-none-any")
+    bench.publish(first)
+    evil = first.but(metadata_lines=("Author: x",)).build()
+    (bench.root / "files/demo-plugin/1.0.0" / first.filename).write_bytes(evil)
+    with pytest.raises(TrustError) as refused:
+        bench.publish(PLUGIN.but(tag="py312-none-any"))
+    assert refused.value.step == "publish"
+
+
+def test_a_lost_lock_is_made_again_from_the_same_closure(bench: Bench) -> None:
+    bench.publish()
+    before = contents(bench.root)
+    for name in ("pylock.toml", "pylock.toml.sig"):
+        (bench.root / "files/demo-plugin/1.0.0" / name).unlink()
+    bench.publish()
+    assert contents(bench.root) == before
+
+
 def test_a_second_platform_joins_the_version_and_its_lock(bench: Bench) -> None:
     bench.publish(PLUGIN.but(tag="py311-none-any"))
     bench.add(WheelBuilder.dependency("somelib", "2.0.0"))  # newer, but the version's closure is decided
