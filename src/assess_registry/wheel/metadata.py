@@ -26,6 +26,8 @@ MAX_WHEEL_FILE_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 1024 * 1024
 _MAX_DIFFERENT_HEADERS = 64
 _MAX_TAGS = 500
+_MAX_EXPRESSION = 4096
+_MAX_PARENTHESES = 32
 _ONCE = ("name", "version", "requires-python")
 _WHEEL_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ?([!-~][ -~]*)\Z")
 
@@ -46,6 +48,7 @@ def read_metadata(data: bytes, path: str, name: WheelName, *, kind: Kind, issues
     """The requirements in `data`; a plugin's METADATA must be valid in every field, a dependency's in those used."""
     try:
         raw, unparsed = parse_email(_head(data))
+        _check_nesting(raw)
     except ValueError as error:
         issues.append(_issue("metadata", path, str(error)))
         return _NOTHING
@@ -115,6 +118,20 @@ def _head(data: bytes) -> bytes:
     if len({line.partition(b":")[0].lower() for line in lines}) > _MAX_DIFFERENT_HEADERS:
         raise ValueError(f"expected at most {_MAX_DIFFERENT_HEADERS} different headers")
     return head + b"\n\n"
+
+
+def _check_nesting(raw: RawMetadata) -> None:
+    """Refuse what would exhaust the stack of the recursive parsers for markers and licences.
+
+    Raises:
+        ValueError: an expression is longer, or nests deeper, than any that a person wrote.
+    """
+    for text in [*raw.get("requires_dist", []), raw.get("license_expression", "")]:
+        if len(text) > _MAX_EXPRESSION or text.count("(") > _MAX_PARENTHESES:
+            raise ValueError(
+                f"expected requirements and licences of at most {_MAX_EXPRESSION} characters and "
+                f"{_MAX_PARENTHESES} parentheses, got {text[:80]!r}"
+            )
 
 
 def _agreement(raw: RawMetadata, name: WheelName, kind: Kind) -> list[str]:

@@ -36,6 +36,7 @@ def check_names(names: Iterable[str]) -> Iterator[Issue]:
     """What is wrong with each name, and with all of them together; a trailing slash marks a directory."""
     spelt: dict[str, str] = {}
     files: dict[str, str] = {}
+    directories: dict[str, str] = {}
     seen: set[str] = set()
     for name in names:
         path = name.removesuffix("/")
@@ -48,11 +49,14 @@ def check_names(names: Iterable[str]) -> Iterator[Issue]:
         seen.add(name)
         folded = fold(path)
         yield from _spelling(path, folded, spelt)
-        if not name.endswith("/"):
+        if name.endswith("/"):
+            directories[folded] = name
+        else:
             files[folded] = name
-    for folded, path in spelt.items():
-        if (parent := folded.rpartition("/")[0]) in files:
-            yield _issue("name-file-as-directory", files[parent], f"it is a file, and a directory with {path!r} in it")
+            directories.setdefault(folded.rpartition("/")[0], name)
+    for folded, name in directories.items():
+        if file := next((files[parent] for parent in _with_parents(folded) if parent in files), None):
+            yield _issue("name-file-as-directory", file, f"it is a file, and a directory in {name!r}")
 
 
 def name_problems(path: str) -> Iterator[str]:
@@ -100,6 +104,12 @@ def _part_problem(part: str) -> str:
     if part.partition(".")[0].rstrip(" ").casefold() in _DEVICES:
         return "a part is the name of a device"
     return ""
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _spelling(path: str, folded: str, spelt: dict[str, str]) -> Iterator[Issue]:

@@ -5,6 +5,7 @@ No common installer checks this. Here a row that does not fit is a refusal, neve
 
 import base64
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -56,11 +57,10 @@ def check_record(data: bytes, path: str, entries: Iterable[WheelEntry], *, kind:
 def _read_rows(data: bytes, path: str, rows: dict[str, _Row]) -> Iterator[Issue]:
     if len(data) > MAX_RECORD_BYTES:
         raise ValueError(f"it has more than {MAX_RECORD_BYTES} bytes")
-    lines = data.decode("utf-8").splitlines(keepends=True) if b'"' in data else data.decode("utf-8").split("\n")
-    for number, fields in enumerate(csv.reader(lines, strict=True), 1):
+    rows_read = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+    for number, fields in enumerate(rows_read, 1):
         if not fields:
-            if number <= len(lines) - 1:
-                yield _issue("record-syntax", path, f"line {number} is empty")
+            yield _issue("record-syntax", path, f"line {number} is empty")
         elif len(fields) != 3:
             yield _issue("record-syntax", path, f"line {number}: expected 3 fields, got {len(fields)}")
         elif fields[0] in rows:

@@ -68,6 +68,51 @@ def test_any_bytes_are_refused_with_a_wheel_error(data: bytes) -> None:
         inspect(data, PLUGIN.filename, kind="plugin")
 
 
+FIELDS = [
+    "Metadata-Version",
+    "Name",
+    "Version",
+    "Requires-Python",
+    "Requires-Dist",
+    "Import-Name",
+    "License-File",
+    "License-Expression",
+    "Dynamic",
+    "Wheel-Version",
+    "Root-Is-Purelib",
+    "Tag",
+    "Build",
+    "Keywords",
+    "Project-URL",
+    "Classifier",
+    "Content-Type",
+    "Provides-Extra",
+]
+words = st.sampled_from(
+    ["1.0.0", "demo-plugin", "(", ")", ";", "=?utf-8?b?a?=", "[x]", ">=3", "@", "\n ", "\xfc", ":", " ", "py3-none-any"]
+)
+lines = st.tuples(st.sampled_from(FIELDS), st.lists(words, max_size=4)).map(
+    lambda line: f"{line[0]}: {''.join(line[1])}"
+)
+texts = st.binary(max_size=40) | st.lists(lines | st.text(max_size=10), max_size=6).map(
+    lambda each: "\n".join(each).encode()
+)
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(["metadata", "wheel", "record", "entry_points", "manifest"]), texts)
+def test_whatever_its_texts_say_a_wheel_is_accepted_or_refused_with_a_wheel_error(which: str, text: bytes) -> None:
+    builder = PLUGIN.but(
+        **{which: text if which not in ("entry_points", "manifest") else text.decode("utf-8", "ignore")}
+    )
+    for kind in ("plugin", "dependency"):
+        try:
+            inspected = inspect(builder.build(), builder.filename, kind=kind)
+        except WheelError:
+            continue
+        assert inspected.project == "demo-plugin"
+
+
 def test_an_accepted_wheel_says_what_zipfile_says() -> None:
     inspected = accepted(PLUGIN)
     with zipfile.ZipFile(io.BytesIO(DATA)) as archive:

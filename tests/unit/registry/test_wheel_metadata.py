@@ -45,6 +45,9 @@ BAD_METADATA: dict[str, str | bytes] = {
     "no UTF-8 in the description": HEAD.encode() + b"\n\xff\n",
     "NUL": HEAD + "Summary: a\0b\n",
     "too many fields": HEAD + "".join(f"X{number}: 1\n" for number in range(100)),
+    "a marker that nests too deep": HEAD + "Requires-Dist: a; " + "(" * 2000 + "\n",
+    "a long marker": HEAD + "Requires-Dist: a; " + " and ".join(["os_name == 'x'"] * 500) + "\n",
+    "a licence that nests too deep": HEAD + "License-Expression: " + "(" * 2000 + "MIT" + ")" * 2000 + "\n",
     "too much": HEAD + "\n" + "x" * (5 << 20),
     "nothing": "",
 }

@@ -95,6 +95,12 @@ def test_two_names_for_one_file_are_refused(one: str, other: str, expected: str,
     assert expected in ids(refused(tampered, "plugin" if kind == "plugin" else "dependency"))
 
 
+def test_a_directory_entry_with_the_name_of_a_file_is_refused() -> None:
+    directory = Member("somelib/__init__.py/", mode=0o040755)
+    assert ids(refused(LIBRARY.but(extra=(directory,)), "dependency")) == ["name-file-as-directory"]
+    assert accepted(LIBRARY.but(extra=(Member("somelib/", mode=0o040755),)), "dependency").entries
+
+
 def test_all_bad_names_are_listed_at_once() -> None:
     found = refused(PLUGIN.but(extra=(Member("../a"), Member("/b"), Member("c:"))))
     assert [issue.entry for issue in found] == ["../a", "/b", "c:"]
