@@ -81,7 +81,13 @@ assess.toml: | .venv/installed
 
 run-local: $(INDEX)/published.stamp assess.toml
 	@$(BIN)/assess run --fail-on none --report oscal=$(WORK)/results/assessment-results.json \
-	    --report json=$(WORK)/results/run.json --hints
+	    --report json=$(WORK)/results/run.json
+	@printf '%s\n' '' 'Next:' \
+	    '  $(BIN)/assess run                  the same again; exits 3 while there are findings' \
+	    '  $(BIN)/assess run --list-checks    what was looked at' \
+	    '  $(BIN)/assess explain CHECK        what a check is about, and what to do' \
+	    '  $(BIN)/assess results list         earlier runs' \
+	    '  assess.toml                           what is assessed, with what; edit it' >&2
 
 # ---- checks --------------------------------------------------------------------------------------------------------
 

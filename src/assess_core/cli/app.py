@@ -81,8 +81,14 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        return import_module("assess_core.cli.failure").report(error, output=meta.get(OUTPUT))
+        return _report(error, meta.get(OUTPUT))
     return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception, output: object) -> int:
+    from assess_core.cli.failure import report  # lazily: it knows the errors of every layer
+
+    return report(error, output=output)
 
 
 def main() -> NoReturn:

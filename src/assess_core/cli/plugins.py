@@ -8,7 +8,7 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.show import table
 from assess_core.store import InstalledPlugin, verify_environment
-from assess_core.text import plain, plain_lines
+from assess_core.text import plain_lines
 
 
 @click.group(name="plugins")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.cli.show import colour_wanted, table
+from assess_core.cli.show import colour_wanted, table, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.results import AssessmentRun, ResultOutcome, Run, timestamp
@@ -53,7 +53,7 @@ def show(run_id: str, output: str, config: Path | None, state_dir: Path | None) 
             assessments=tuple(found),
             results=runtime.journal.results(found[0].run_id),
         )
-    click.echo(render(output, run, fail_on="low", colour=colour_wanted()), nl=False)
+    click.echo(render(output, run, fail_on="low", colour=colour_wanted(), width=width_wanted()), nl=False)
 
 
 def _counts(runtime: Runtime, run: AssessmentRun) -> dict[str, int]:

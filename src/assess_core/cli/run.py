@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
-from assess_core.cli.show import ProgressLine, colour_wanted, say, table
+from assess_core.cli.show import ProgressLine, colour_wanted, say, table, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.pipeline import Action
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0917  one argument an option
     for path, form in reports.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, render(form, run, fail_on=threshold, colour=False).encode())
-    click.echo(render(output, run, fail_on=threshold, colour=colour_wanted()), nl=False)
+    click.echo(render(output, run, fail_on=threshold, colour=colour_wanted(), width=width_wanted()), nl=False)
     if not quiet:
         _say_what_was_done(runtime, run, reports, threshold)
     return run.exit_code(threshold)

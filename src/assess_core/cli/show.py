@@ -1,6 +1,7 @@
 """How commands print: sentences on stderr while somebody watches, tables on stdout."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -23,6 +24,11 @@ def say(*, quiet: bool) -> Callable[[str], None]:
 def colour_wanted() -> bool:
     """Colour only on a terminal, and never where NO_COLOR is set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def width_wanted() -> int:
+    """Columns of the terminal that stdout is; 80 where it is none, so that files look the same everywhere."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,6 +3,7 @@
 from assess_core.host.config import HostConfig
 from assess_core.host.health import health_check
 from assess_core.host.supervisor import Supervisor
+from assess_core.host.surroundings import ISOLATION, worker_user
 from assess_core.host.values import (
     CallReport,
     EvaluateReport,
@@ -14,6 +15,7 @@ from assess_core.host.values import (
 )
 
 __all__ = [
+    "ISOLATION",
     "CallReport",
     "EvaluateReport",
     "EvidenceData",
@@ -24,4 +26,5 @@ __all__ = [
     "Provenance",
     "Supervisor",
     "health_check",
+    "worker_user",
 ]

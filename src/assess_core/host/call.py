@@ -10,6 +10,7 @@ from typing import Any
 
 from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
+from assess_core.host.surroundings import ISOLATION
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, EvidenceData, LogLine, OnEvent, Progress, Provenance
 from assess_plugin.models import ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
@@ -164,7 +165,7 @@ class Call:
             "evidence": evidence,
             "started_at": self.started_at,
             "duration_ms": duration_ms,
-            "isolation": "none",
+            "isolation": ISOLATION,
             "user": user,
         }
 

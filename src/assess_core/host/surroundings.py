@@ -36,6 +36,10 @@ def worker_environment(scratch: Path) -> dict[str, str]:
     return environment | ({"TZ": zone} if zone else {})
 
 
+ISOLATION = "none"
+"""What holds a worker back besides its own process and the broker; every result says it."""
+
+
 def worker_user() -> str:
     """Whose rights workers have, as results say it."""
     return f"uid:{os.geteuid()}"
