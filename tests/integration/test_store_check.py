@@ -395,6 +395,21 @@ def test_pip_reads_our_environment(scene: Scene) -> None:
     assert listed["demo-plugin"] == "1.0.0"
 
 
+def test_what_uv_installs_into_a_fresh_environment_is_accepted(scene: Scene, tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    venv.EnvBuilder(symlinks=True).create(environment)
+    url = f"{scene.demo.tree.root.as_uri()}/simple"
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment)]
+    subprocess.run(
+        [*command, "--index-url", url, "demo-plugin==1.0.0"],
+        check=True,
+        timeout=100,
+        env=dict(installer_environment(HOME=str(tmp_path))),
+    )
+    report = verify_environment(environment, store=Store(scene.root))
+    assert report.accepted, report.summary
+
+
 def test_a_fresh_environment_with_its_own_pip_is_accepted(scene: Scene, tmp_path: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None:
         refuse_or_skip("ensurepip")

@@ -67,6 +67,7 @@ MAX_BYTECODE_BYTES = 64 << 20
 
 _BYTECODE = re.compile(r"(?P<stem>.+?)\.(?P<tag>[a-z]+-?\d+)(\.opt-(?P<level>[12]))?\.pyc\Z", re.ASCII)
 _CHUNK_BYTES = 1 << 20
+_NOTES_OF_UV = ("uv_cache.json", "uv_build.json")  # in a dist-info; read by uv alone
 
 
 @dataclass(slots=True)
@@ -250,7 +251,7 @@ def _compare_wheel(check: _Check, data: bytes, inspected: InspectedWheel) -> Non
             check.differs(kind, path, message)
         for bytecode in check.bytecode.get(path, ()) if name.endswith(".py") else ():
             _compare_bytecode(check, bytecode, file.data)
-    for name in WRITTEN_BY_INSTALLERS:
+    for name in (*WRITTEN_BY_INSTALLERS, *(() if check.ours else _NOTES_OF_UV)):
         path = f"{check.site}/{info}/{name}"
         if path in check.paths and stat.S_ISREG(os.lstat(check.root / path).st_mode):
             check.known.add(path)

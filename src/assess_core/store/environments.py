@@ -9,10 +9,11 @@ import csv
 import hashlib
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from assess_core.errors import StoreError
 from assess_core.store.disk import FileWriter, link_or_copy, sync_directories, sync_files
@@ -77,14 +78,14 @@ def _plan(wheels: Sequence[UnpackedWheel]) -> dict[str, _Link]:
     problems = []
     for wheel in wheels:
         for file in wheel.files:
-            path = PurePosixPath(file.path)
-            if path.name in WRITTEN_BY_INSTALLERS and path.parent.suffix == ".dist-info":
+            parent, _, name = file.path.rpartition("/")
+            if name in WRITTEN_BY_INSTALLERS and parent.endswith(".dist-info"):
                 continue
             other = links.setdefault(file.path, _Link(file=file, wheel=wheel))
             # Bytecode of equal sources may differ in its bytes, and follows its source in any case.
             if other.file.sha256 != file.sha256 and not file.generated:
                 problems.append(f"{file.path} of {wheel.project} differs from that of {other.wheel.project}")
-    directories = {str(parent) for path in links for parent in PurePosixPath(path).parents}
+    directories = _parents(links)
     problems += [
         f"{path} is a file in one wheel and a directory in another" for path in sorted(links.keys() & directories)
     ]
@@ -133,9 +134,21 @@ def _record_hash(digest: bytes) -> str:
 def _make_directories(top: Path, paths: Iterable[str], interpreter: Interpreter) -> None:
     (top / interpreter.site_packages).mkdir(parents=True)
     (top / "bin").mkdir()
-    parents = {parent for path in paths for parent in PurePosixPath(path).parents}
-    for parent in sorted(parents):  # a directory sorts in front of what it contains
-        (top / interpreter.site_packages / parent).mkdir(exist_ok=True)
+    site = str(top / interpreter.site_packages)
+    for directory in sorted(_parents(paths)):  # sorted: a directory comes before what it contains
+        os.mkdir(f"{site}/{directory}")  # noqa: PTH102  with strings, for each directory of each package
+
+
+def _parents(paths: Iterable[str]) -> set[str]:
+    """Every directory that these relative paths lie in."""
+    # Strings: `PurePath.parents` took half of the time of building an environment.
+    found: set[str] = set()
+    for path in paths:
+        directory = path.rpartition("/")[0]
+        while directory and directory not in found:
+            found.add(directory)
+            directory = directory.rpartition("/")[0]
+    return found
 
 
 def _link_python(top: Path, interpreter: Interpreter) -> None:
