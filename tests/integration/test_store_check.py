@@ -157,6 +157,16 @@ def spoil_with_a_link_for_a_file(case: Case) -> None:
     path.symlink_to(case.environment.parent / "outside.py")
 
 
+def spoil_with_a_fifo(case: Case) -> None:
+    path = case.site / "tool-1.0.0.dist-info/METADATA"
+    path.unlink()
+    os.mkfifo(path)
+
+
+def spoil_with_a_linked_distribution(case: Case) -> None:
+    (case.site / "evil-1.dist-info").symlink_to(case.site / "tool-1.0.0.dist-info", target_is_directory=True)
+
+
 def spoil_mode(case: Case) -> None:
     (case.site / "tool/__init__.py").chmod(0o4755)
 
@@ -223,6 +233,8 @@ SPOILT: Mapping[str, tuple[Callable[[Case], None], str, str]] = {
     ),
     "a link to a directory": (spoil_with_a_directory_link, "extra", "SITE/elsewhere"),
     "a link for a file": (spoil_with_a_link_for_a_file, "altered", "SITE/tool/__init__.py"),
+    "a FIFO for METADATA": (spoil_with_a_fifo, "altered", "SITE/tool-1.0.0.dist-info/METADATA"),
+    "a link to a distribution": (spoil_with_a_linked_distribution, "extra", "SITE/evil-1.dist-info"),
     "a mode": (spoil_mode, "altered", "SITE/tool/__init__.py"),
     "pyvenv.cfg": (spoil_config, "altered", "pyvenv.cfg"),
     "bin/python": (spoil_python, "altered", "bin/python"),

@@ -278,6 +278,14 @@ def test_a_state_directory_may_be_moved(store: Store, small: VerifiedWheel, tmp_
     assert verify_environment(plugin.environment, store=moved).accepted
 
 
+def test_looking_makes_no_state_directory(store: Store, small: VerifiedWheel) -> None:
+    assert store.active() == ()
+    assert store.records() == ()
+    assert store.find(small.inspected.project) is None
+    assert store.installed(small.inspected.sha256, small.inspected.sha256, running_interpreter()) is None
+    assert not store.root.exists()
+
+
 def test_the_state_directory_is_private(store: Store, small: VerifiedWheel) -> None:
     install_here(small, store)
     assert stat.S_IMODE(store.root.stat().st_mode) == 0o700

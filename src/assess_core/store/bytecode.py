@@ -64,6 +64,7 @@ def _compile(top: Path, source: Path) -> list[str]:
             cfile=str(target),
             dfile=relative,
             doraise=True,
+            optimize=0,  # as the name of the file says, also when the runtime itself runs under -O
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
     except (

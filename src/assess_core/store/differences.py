@@ -54,7 +54,7 @@ class EnvironmentReport:
         lines += [f"  verified: {', '.join(self.verified) or 'nothing'}"]
         if self.seeded:
             lines.append(f"  not compared, put there by venv: {', '.join(self.seeded)}")
-        lines += [f"  {each.kind}: {each.path}: {each.message}" for each in self.differences[:SHOWN]]
+        lines += [f"  {each.kind}: {_one_line(each.path)}: {each.message}" for each in self.differences[:SHOWN]]
         if len(self.differences) > SHOWN:
             counts = Counter(each.kind for each in self.differences[SHOWN:])
             lines.append("  and " + ", ".join(f"{count} more {kind}" for kind, count in sorted(counts.items())))
@@ -81,3 +81,8 @@ class EnvironmentReport:
                 {"kind": each.kind, "path": each.path, "message": each.message} for each in self.differences
             ],
         }
+
+
+def _one_line(path: str) -> str:
+    """A file's name may hold line ends, and bytes that are no text."""
+    return path if path.isprintable() else repr(path)

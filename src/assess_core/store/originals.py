@@ -12,7 +12,7 @@ from pathlib import Path
 from assess_core.store.differences import Difference
 from assess_core.store.layout import Layout
 from assess_core.store.records import Record, StoredWheel
-from assess_registry.client import InspectedWheel, KeptWheel, RegistryError, inspect, read_bounded
+from assess_registry.client import InspectedWheel, KeptWheel, RegistryError, WheelError, inspect, read_bounded
 
 MAX_WHEEL_BYTES = 512 << 20
 """As a lock may announce at most; our own disk, so only a bound."""
@@ -69,7 +69,7 @@ def read_original(
     """The original wheel's bytes, which are those the lock names, and what is in them.
 
     Raises:
-        AlteredError: it is gone, not in the lock, or not what the lock names.
+        AlteredError: it is gone, not in the lock, not what the lock names, or no longer acceptable.
     """
     path = _original(wheel, layout)
     if locked.get(wheel.filename) != wheel.sha256:
@@ -77,7 +77,10 @@ def read_original(
     data = _read(path, MAX_WHEEL_BYTES, layout)
     if (got := hashlib.sha256(data).hexdigest()) != wheel.sha256:
         raise _altered(path, f"expected sha256 {wheel.sha256}, got {got}", layout)
-    return data, inspect(data, wheel.filename, kind="plugin" if is_plugin else "dependency")
+    try:
+        return data, inspect(data, wheel.filename, kind="plugin" if is_plugin else "dependency")
+    except WheelError as error:  # it passed when it was installed: this release has stricter rules
+        raise _altered(path, f"is not acceptable to this release: {error}", layout) from error
 
 
 def _original(wheel: StoredWheel, layout: Layout) -> Path:

@@ -116,7 +116,8 @@ def extras_of(inspected: InspectedWheel, site_packages: str) -> tuple[Extra, ...
     )
     digests = {entry.path: str(entry.sha256) for entry in inspected.entries}
     left_out = (_left_out(path, digests.get(path), site_packages) for path in inspected.left_out)
-    return (*scripts, *(extra for extra in left_out if extra is not None))
+    # A wheel that calls a script so must not be able to replace the environment's own: Python looks there first.
+    return tuple(extra for extra in (*scripts, *left_out) if extra is not None and extra.path != "bin/pyvenv.cfg")
 
 
 def seed_scripts(paths: Iterable[str]) -> tuple[str, ...]:

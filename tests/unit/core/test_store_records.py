@@ -167,6 +167,9 @@ def test_a_report_that_compared_nothing_accepts_nothing() -> None:
     assert "evil.pth" in refused.summary
     assert "10 more extra" in refused.summary
     assert "is NOT what was audited" in refused.summary
+    forged = Difference(kind="extra", path="x\n  verified: all \udcff", message="is in no audited wheel")
+    shown = report(verified=("demo-plugin 1.0.0",), files=3, differences=(forged,))
+    assert len(shown.summary.encode().splitlines()) == 4
     unknown = Difference(kind="unknown", path="x.pyc", message="bytecode of another Python")
     shown = report(verified=("demo-plugin 1.0.0",), files=3, differences=(unknown,))
     assert not shown.accepted

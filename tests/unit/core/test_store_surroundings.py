@@ -1,11 +1,14 @@
 """What may stand around the packages of an environment."""
 
+import hashlib
 import sys
 from pathlib import Path
 
 import pytest
 
-from assess_core.store.surroundings import check_config, check_interpreter_links, is_seed, is_surrounding
+from assess_core.store.surroundings import check_config, check_interpreter_links, extras_of, is_seed, is_surrounding
+from assess_registry.client import inspect
+from tests.support.wheels import WheelBuilder
 
 HOME = Path(sys.executable).resolve()
 
@@ -76,3 +79,23 @@ def test_a_seed_owns_its_directories_and_nothing_else() -> None:
     assert is_seed("pkg_resources/__init__.py", {"setuptools"})
     for path in ("evil.pth", "pipx/evil.py", "pip.py", "pip-evil/x.py", "setuptools/x.py", "sitecustomize.py"):
         assert not is_seed(path, {"pip"}), path
+
+
+def test_what_pip_adds_for_a_wheel_follows_from_the_wheel() -> None:
+    wheel = WheelBuilder.dependency(
+        "tool",
+        files={
+            "tool/__init__.py": "",
+            "tool.pth": "# text\n",
+            "tool-1.0.0.data/scripts/script": "#!python\n",
+            "tool-1.0.0.data/scripts/pyvenv.cfg": "home = /tmp\n",
+            "tool-1.0.0.data/data/share/data.txt": "data\n",
+        },
+        entry_points={"console_scripts": {"run-tool": "tool:main"}, "other": {"no-script": "tool:main"}},
+    )
+    extras = {
+        each.path: each.sha256 for each in extras_of(inspect(wheel.build(), wheel.filename, kind="dependency"), "S")
+    }
+    assert extras.keys() == {"bin/run-tool", "bin/script", "S/tool.pth", "share/data.txt"}
+    assert extras["bin/script"] is None
+    assert extras["S/tool.pth"] == hashlib.sha256(b"# text\n").hexdigest()
