@@ -1,42 +1,49 @@
-"""Text that strangers wrote, made harmless for a terminal.
+"""Text that strangers wrote, made harmless for whoever shows it.
 
-A wheel's summary, a check's title or a file name may hold escape sequences that recolour, overwrite or forge what a
-person reads. `plain` is applied wherever such text is printed; HTML is escaped where it is written.
+A wheel's summary, a check's title or a result's reason may hold escape sequences that recolour, overwrite or forge what
+a person reads, bidirectional controls that reorder it, and surrogates that no encoder takes. `plain` is applied
+wherever such text meets a terminal or a line of its own; HTML, JSON and OSCAL have rules of their own on top.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-MAX_PLAIN = 500
-"""Characters of one printed text; more is not read by anybody and may be meant to hide what follows."""
-
-_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Unicode categories that move the cursor, reorder the line or show nothing: controls, formats (bidi), surrogates,
-private use, unassigned, line and paragraph separators."""
+MAX_CELL = 500
+"""Characters of one cell of a table; more is not read by anybody and may be meant to hide what follows."""
 
 
-def plain(text: object, *, max_chars: int = MAX_PLAIN) -> str:
-    """`str(text)` on one line; every control, escape, bidi and invisible character is shown by its code."""
-    cut = str(text)[: max_chars + 1]
-    if len(cut) > max_chars:
-        cut = cut[: max_chars - 1] + "…"
-    return "".join(_visible(character) for character in cut)
+def plain(text: object, *, max_chars: int | None = None) -> str:
+    """`str(text)` on one line: any run of white space is one blank, every character that shows nothing is its code.
+
+    What `str.isprintable` refuses is exactly what moves a cursor, reorders a line or hides: the categories Cc, Cf, Cs,
+    Co, Cn, Zl and Zp, and every space but the plain one. Longer text than `max_chars` is cut, visibly.
+    """
+    return _shown(_cut(" ".join(str(text).split()), max_chars))
 
 
 def plain_lines(text: object, *, max_chars: int = 20_000) -> str:
-    """`plain`, but keeping line breaks: for our own messages of several lines that quote strangers."""
-    return "\n".join(plain(line, max_chars=max_chars) for line in str(text)[:max_chars].split("\n"))
+    """The same for text of several lines, which keep their breaks and blanks; blank lines at both ends are dropped."""
+    return "\n".join(_shown(line.rstrip()) for line in _cut(str(text), max_chars).strip("\n").splitlines())
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows under headings in aligned columns, each cell `plain`, without trailing blanks."""
-    cells = [tuple(headings), *(tuple(plain(cell) for cell in row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    """Rows under headings in aligned columns, each cell `plain`, without trailing blanks and empty columns.
+
+    Empty text when there are no rows; else every line ends with a break.
+    """
+    cells = [tuple(plain(cell, max_chars=MAX_CELL) for cell in row) for row in rows]
+    used = [column for column in range(len(headings)) if any(row[column] for row in cells)]
+    lines = [tuple(headings), *cells] if cells else []
+    widths = {column: max(len(line[column]) for line in lines) for column in used}
+    return "".join("  ".join(line[column].ljust(widths[column]) for column in used).rstrip() + "\n" for line in lines)
+
+
+def _cut(text: str, max_chars: int | None) -> str:
+    return text if max_chars is None or len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def _shown(line: str) -> str:
+    return line if line.isprintable() else "".join(_visible(character) for character in line)
 
 
 def _visible(character: str) -> str:
-    if unicodedata.category(character) not in _UNSAFE:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -15,9 +15,8 @@ import pytest
 
 from assess_registry.cli import list as list_command
 from assess_registry.cli import main
-from assess_registry.cli.app import COMMANDS, cli
+from assess_registry.cli.app import VERBS, cli
 from assess_registry.keys import parse_public_key
-from assess_registry.text import plain
 from tests.support.wheels import WheelBuilder, demo_manifest
 
 PROGRAM = Path(sys.executable).with_name("assess-registry")
@@ -190,7 +189,7 @@ def test_text_from_a_wheel_cannot_drive_the_terminal(run: Run, tmp_path: Path) -
     ):
         shown = done.stdout + done.stderr
         assert shown
-        assert all(line == plain(line, max_chars=100_000) for line in shown.split("\n"))
+        assert all(line.isprintable() for line in shown.split("\n"))
 
 
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
@@ -198,10 +197,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown command": (("publsh",), 2, "usage"),
     "an unknown option": (("list", "--colour"), 2, "usage"),
     "a missing argument": (("inspect",), 2, "usage"),
-    "no registry": (("list", "--index", "nowhere"), 2, "config"),
-    "no such wheel": (("inspect", "absent-1.0-py3-none-any.whl"), 2, "config"),
-    "no such key": (("publish", "x.whl", "--key", "absent", "--closure", "."), 2, "config"),
-    "no keys": (("keys", "list", "--directory", "absent"), 2, "config"),
+    "no registry": (("list", "--index", "nowhere"), 2, "configuration"),
+    "no such wheel": (("inspect", "absent-1.0-py3-none-any.whl"), 2, "configuration"),
+    "no such key": (("publish", "x.whl", "--key", "absent", "--closure", "."), 2, "configuration"),
+    "no keys": (("keys", "list", "--directory", "absent"), 2, "configuration"),
 }
 
 
@@ -285,7 +284,7 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None
 
 def test_every_command_is_real_and_described() -> None:
     context = click.Context(cli)
-    for name, help_line in COMMANDS.items():
+    for name, help_line in VERBS.items():
         command = cli.get_command(context, name)
         assert command is not None
         assert command.name == name

@@ -1,6 +1,5 @@
 """`assess explain CHECK`: what a check looks at, why, and what to do about it."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,8 +7,8 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.config import unknown_name
 from assess_core.errors import ConfigError
-from assess_core.text import plain
-from assess_registry.client import CheckSpec
+from assess_registry.client import CheckSpec, plain
+from assess_registry.console import print_json
 
 
 @click.command(name="explain")
@@ -28,7 +27,7 @@ def command(check: str, output: str, config: Path | None, state_dir: Path | None
     plugin, spec = found[check]
     facts = {**_facts(spec), "distribution": plugin.distribution, "version": plugin.version}
     if output == "json":
-        click.echo(json.dumps({"schema": 1, "check": facts}, indent=2))
+        print_json({"check": facts})
         return
     for name, value in facts.items():
         text = ", ".join(value) if isinstance(value, list) else value

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-from assess_core.cli.app import OUTPUT
 from assess_core.config import Config, config_path, load
 from assess_core.runtime import Runtime, state_directory
 
@@ -36,20 +35,13 @@ quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say nothing tha
 
 
 def output_option(*formats: str) -> Callable[[Decorated], Decorated]:
-    """Add --output with these formats, the first being the default; an error honours the choice too."""
-
-    def remember(ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-        ctx.meta[OUTPUT] = value
-        return value
-
+    """Add --output with these formats, the first being the default; an error honours the choice, too."""
     return click.option(
         "--output",
         "-o",
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
-        is_eager=True,  # known before another option can fail, so that the failure is printed in this form
-        callback=remember,
         help="Form of what is printed on stdout.",
     )
 

@@ -1,14 +1,13 @@
 """`assess plugins`: what is installed, and whether it still is what was audited."""
 
-import json
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.cli.show import table
 from assess_core.store import InstalledPlugin, verify_environment
-from assess_core.text import plain_lines
+from assess_registry.client import plain_lines, table
+from assess_registry.console import print_json
 
 
 @click.group(name="plugins")
@@ -24,13 +23,13 @@ def list_(output: str, config: Path | None, state_dir: Path | None) -> None:
     with open_runtime(config, state_dir) as runtime:
         active = runtime.store.active()
     if output == "json":
-        click.echo(json.dumps({"schema": 1, "plugins": [_facts(plugin) for plugin in active]}, indent=2))
+        print_json({"plugins": [_facts(plugin) for plugin in active]})
         return
     rows = [
         (plugin.distribution, plugin.version, _entries(plugin), str(len(plugin.manifest.checks)), plugin.signer[:23])
         for plugin in active
     ]
-    click.echo(table(("distribution", "version", "plugins", "checks", "signed by"), rows), nl=False)
+    click.echo(table(("DISTRIBUTION", "VERSION", "PLUGINS", "CHECKS", "SIGNED BY"), rows), nl=False)
 
 
 @command.command()
@@ -52,7 +51,7 @@ def verify(
         chosen = [environment] if environment else [plugin.environment for plugin in store.active()]
         reports = [verify_environment(one, store=store) for one in chosen]
     if output == "json":
-        click.echo(json.dumps({"schema": 1, "environments": [report.as_dict() for report in reports]}, indent=2))
+        print_json({"environments": [report.as_dict() for report in reports]})
     else:
         for report in reports:
             click.echo(plain_lines(report.summary))

@@ -1,18 +1,18 @@
 """`assess results`: what earlier runs found, from the journal."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.cli.show import colour_wanted, table, width_wanted
+from assess_core.cli.show import colour_wanted, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.results import AssessmentRun, ResultOutcome, Run, timestamp
 from assess_core.runtime import Runtime
-from assess_core.text import plain
+from assess_registry.client import plain, table
+from assess_registry.console import print_json
 
 
 @click.group(name="results")
@@ -30,10 +30,10 @@ def list_(limit: int, output: str, config: Path | None, state_dir: Path | None) 
         runs = [(run, _counts(runtime, run)) for run in runtime.journal.runs(limit)]
     if output == "json":
         documents = [_document(run, counts) for run, counts in runs]
-        click.echo(json.dumps({"schema": 1, "runs": documents}, indent=2))
+        print_json({"runs": documents})
         return
     rows = [_row(run, counts) for run, counts in runs]
-    click.echo(table(("run", "started", "assessment", "found", "problem"), rows), nl=False)
+    click.echo(table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "PROBLEM"), rows), nl=False)
 
 
 @command.command()
@@ -74,4 +74,4 @@ def _document(run: AssessmentRun, counts: dict[str, int]) -> dict[str, object]:
 
 def _row(run: AssessmentRun, counts: dict[str, int]) -> Sequence[str]:
     found = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    return run.run_id, timestamp(run.started_at), run.assessment, found, plain(run.problem or "")
+    return run.run_id, timestamp(run.started_at), run.assessment, found, run.problem or ""

@@ -5,15 +5,14 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
-from assess_core.cli.show import ProgressLine, colour_wanted, say, table, width_wanted
+from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.pipeline import Action
 from assess_core.plan import Selection, Task
 from assess_core.results import Run
 from assess_core.runtime import Runtime
-from assess_core.text import plain
-from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write
+from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, plain, table
 
 DEFAULT_FAIL_ON: Severity = "low"
 
@@ -101,10 +100,10 @@ def _refused(refusal: TrustError) -> TrustError:
 
 
 def _list_checks(tasks: list[Task]) -> str:
-    rows = [(task.assessment, spec.id, spec.severity, plain(spec.title)) for task in tasks for spec in task.checks]
+    rows = [(task.assessment, spec.id, spec.severity, spec.title) for task in tasks for spec in task.checks]
     if not rows:
         raise ConfigError("no assessment can run; `assess sync` says why")
-    return table(("assessment", "check", "severity", "title"), rows)
+    return table(("ASSESSMENT", "CHECK", "SEVERITY", "TITLE"), rows)
 
 
 def _say_what_was_done(runtime: Runtime, run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,7 @@ import click
 
 from assess_core.execute import Event
 from assess_core.host import Progress
-from assess_core.text import plain
+from assess_registry.client import plain
 
 
 def say(*, quiet: bool) -> Callable[[str], None]:
@@ -29,16 +29,6 @@ def colour_wanted() -> bool:
 def width_wanted() -> int:
     """Columns of the terminal that stdout is; 80 where it is none, so that files look the same everywhere."""
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under headings, in columns as wide as their content; empty when there are no rows."""
-    if not rows:
-        return ""
-    lines = [tuple(heading.upper() for heading in headings), *(tuple(row) for row in rows)]
-    used = [column for column in range(len(headings)) if any(line[column] for line in lines[1:])]
-    widths = {column: max(len(line[column]) for line in lines) for column in used}
-    return "".join("  ".join(line[column].ljust(widths[column]) for column in used).rstrip() + "\n" for line in lines)
 
 
 class ProgressLine:

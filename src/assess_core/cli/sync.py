@@ -1,17 +1,17 @@
 """`assess sync`: what was audited is what is installed."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
-from assess_core.cli.show import say, table
+from assess_core.cli.show import say
 from assess_core.pipeline import Action, Synced
-from assess_core.text import plain
+from assess_registry.client import table
+from assess_registry.console import print_json
 
-HEADINGS = ("plugin", "action", "version", "was", "reason")
+HEADINGS = ("PLUGIN", "ACTION", "VERSION", "WAS", "REASON")
 
 
 @click.command(name="sync")
@@ -24,12 +24,10 @@ def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | N
     with open_runtime(config, state_dir) as runtime:
         lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
     if output == "json":
-        document = {"schema": 1, "dry_run": dry_run, "plugins": [_line(line) for line in lines]}
-        click.echo(json.dumps(document, indent=2))
+        document = {"dry_run": dry_run, "plugins": [_line(line) for line in lines]}
+        print_json(document)
     else:
-        rows = [
-            (line.distribution, line.action.value, line.version, line.previous, plain(line.reason)) for line in lines
-        ]
+        rows = [(line.distribution, line.action.value, line.version, line.previous, line.reason) for line in lines]
         click.echo(table(HEADINGS, rows), nl=False)
     return exit_code(lines)
 

@@ -16,9 +16,8 @@ from pydantic import ValidationError
 from assess_core.config.model import Config, Origin
 from assess_core.config.problems import invalid_values, named_twice, not_json
 from assess_core.errors import ConfigError
-from assess_core.text import plain
 from assess_registry.client import ConfigError as FileRefused
-from assess_registry.client import read_bounded
+from assess_registry.client import plain, read_bounded
 
 FILE_NAME = "assess.toml"
 

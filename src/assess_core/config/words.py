@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from assess_core.errors import ConfigError
-from assess_core.text import plain
+from assess_registry.client import plain
 
 MAX_LISTED = 12
 """Names listed when none is near; more would hide the sentence they belong to."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from assess_core.formats.layout import cut, pad, wrap
 from assess_core.formats.order import worst_first
 from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
-from assess_core.text import plain
+from assess_registry.client import plain
 
 Paint = Callable[[str, str], str]
 """Text and SGR code to what is printed."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from assess_registry.cli.options import output_option, print_json
+from assess_registry.cli.options import output_option
+from assess_registry.console import print_json
 from assess_registry.errors import ConfigError, WheelError
 from assess_registry.files import read_bounded
 from assess_registry.lock import specifier_text

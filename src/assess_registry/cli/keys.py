@@ -9,9 +9,9 @@ from assess_registry.cli.options import (
     keys_directory_option,
     output_option,
     passphrase_option,
-    print_json,
     read_passphrase,
 )
+from assess_registry.console import print_json
 from assess_registry.errors import ConfigError
 from assess_registry.keys import KEY_SUFFIX, PUBLIC_SUFFIX, generate_key, load_public_key, write_key_pair
 from assess_registry.text import plain, table
@@ -51,4 +51,4 @@ def list_keys(directory: Path | None, output: str) -> None:
         print_json({"directory": str(where), "keys": keys})
         return
     rows = [(key["name"], key["id"], "yes" if key["private"] else "no") for key in keys]
-    click.echo(table(("NAME", "ID", "PRIVATE KEY HERE"), rows))
+    click.echo(table(("NAME", "ID", "PRIVATE KEY HERE"), rows), nl=False)

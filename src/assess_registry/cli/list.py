@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import index_option, output_option, print_json
+from assess_registry.cli.options import index_option, output_option
 from assess_registry.config import load_config
+from assess_registry.console import print_json
 from assess_registry.index.plan import plugin_wheels
 from assess_registry.index.tree import Tree
 from assess_registry.text import plain, table
@@ -34,6 +35,8 @@ def command(root: Path, output: str) -> None:
         print_json({"registry": {"name": config.name, "development": config.development}, "wheels": wheels})
         return
     columns = ("project", "version", "kind", "filename", "size", "sha256")
-    click.echo(table([name.upper() for name in columns], [[wheel[name] for name in columns] for wheel in wheels]))
+    click.echo(
+        table([name.upper() for name in columns], [[wheel[name] for name in columns] for wheel in wheels]), nl=False
+    )
     if not wheels:
         click.echo(f"{plain(root)}: nothing is published yet", err=True)

@@ -1,9 +1,7 @@
 """Options that several commands share."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -68,8 +66,3 @@ def read_passphrase(path: Path | None) -> bytes | None:
     if not line:
         raise ConfigError(f"{path}: the first line is empty and would protect nothing")
     return line
-
-
-def print_json(document: dict[str, Any]) -> None:
-    """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor."""
-    click.echo(json.dumps({"schema": 1} | document, indent=2, ensure_ascii=True, allow_nan=False))

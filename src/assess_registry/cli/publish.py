@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import index_option, output_option, passphrase_option, print_json, read_passphrase
+from assess_registry.cli.options import index_option, output_option, passphrase_option, read_passphrase
+from assess_registry.console import print_json
 from assess_registry.keys import load_private_key
 from assess_registry.publish import PublishReport, publish
 from assess_registry.text import plain, table

@@ -53,6 +53,7 @@ from assess_registry.names import (
     parse_sha256,
     parse_version,
 )
+from assess_registry.text import plain, plain_lines, table
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
 __all__ = [
@@ -107,10 +108,13 @@ __all__ = [
     "parse_project",
     "parse_sha256",
     "parse_version",
+    "plain",
+    "plain_lines",
     "read_bounded",
     "reopen",
     "resolve",
     "sync_directory",
+    "table",
     "unpacked_files",
     "verify",
 ]

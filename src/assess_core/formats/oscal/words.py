@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from assess_core.text import plain, plain_lines
+from assess_registry.client import plain, plain_lines
 
 NAMESPACE = "urn:assess-runtime:oscal"
 """`ns` of every property of ours, so that its name cannot be taken for one of OSCAL's."""

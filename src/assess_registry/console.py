@@ -1,0 +1,147 @@
+"""What both commands, `assess` and `assess-registry`, have in common: lazy verbs, and one end for every error.
+
+Verbs are imported when they are used: what most of them need takes longer to import than a shell takes to complete a
+word. What was asked for goes to stdout, everything else to stderr; with `--output json` (or any other form for
+programs) an error, too, is one document on stdout.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import click
+
+from assess_registry.text import plain_lines
+
+EXIT_DONE, EXIT_OPERATIONAL, EXIT_USAGE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 5, 130
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """An error as people and programs read it, and the exit code it ends in."""
+
+    kind: str
+    message: str
+    exit_code: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules: each defines `command`, and is imported when that is run.
+
+    Args:
+        package: the package the modules lie in.
+        verbs: module name -> one-line help, in the order in which help lists them. Literal, so that help and
+            completion import nothing.
+    """
+
+    def __init__(self, *args: Any, package: str = "", verbs: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self.verbs = dict(verbs or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's form
+        """All verbs."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb's command, imported now; None for an unknown verb."""
+        if cmd_name not in self.verbs:
+            return None
+        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.verbs.items()))
+
+
+def version_option(program: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--version`, which imports the distribution's metadata only when it is asked for."""
+
+    def show(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if not value or ctx.resilient_parsing:
+            return
+        version = importlib.import_module("importlib.metadata").version("assess-runtime")
+        click.echo(f"{program} {version}")
+        ctx.exit()
+
+    return click.option(
+        "--version", is_flag=True, expose_value=False, is_eager=True, callback=show, help="Show the version."
+    )
+
+
+def run(group: click.Group, program: str, argv: Sequence[str], explain: Callable[[Exception], Failure | None]) -> int:
+    """Run one command line; returns the process's exit code.
+
+    Args:
+        group: the command.
+        program: its name, which begins every message.
+        argv: the arguments after the name.
+        explain: turns an error into a failure; None for a bug of ours, which then stays loud.
+    """
+    try:
+        code = group.main(list(argv), prog_name=program, standalone_mode=False)
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, while it still has an exit code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _report(program, argv, Failure(kind="interrupted", message="interrupted", exit_code=EXIT_INTERRUPTED))
+    except click.ClickException as error:
+        return _report(program, argv, Failure(kind="usage", message=_with_usage(error), exit_code=EXIT_USAGE))
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. Nothing may be flushed into the closed pipe while Python shuts down.
+        _discard_stdout()
+        return EXIT_OPERATIONAL
+    except Exception as error:
+        failure = explain(error)
+        if failure is None:
+            raise
+        return _report(program, argv, failure)
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor."""
+    click.echo(json.dumps({"schema": 1, **document}, indent=2, ensure_ascii=True, allow_nan=False))
+
+
+def _report(program: str, argv: Sequence[str], failure: Failure) -> int:
+    click.echo(f"{program}: {plain_lines(failure.message)}", err=True)
+    if not _for_programs(argv):
+        return failure.exit_code
+    error = {"kind": failure.kind, "message": failure.message, "exit": failure.exit_code, **failure.details}
+    try:
+        print_json({"error": error})
+        sys.stdout.flush()
+    except OSError:
+        _discard_stdout()  # stdout is what failed; stderr has the message already
+    return failure.exit_code
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _with_usage(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return error.format_message()
+    return f"{error.format_message()}\n{context.get_usage()}\nTry '{context.command_path} --help'."
+
+
+def _for_programs(argv: Sequence[str]) -> bool:
+    """Whether the command line asks for a form for programs, also when it is too wrong for click to have parsed it."""
+    value = ""
+    for word, following in pairwise([*argv, ""]):
+        if word in ("--output", "-o"):
+            value = following
+        elif word.startswith("--output="):
+            value = word.partition("=")[2]
+        elif word.startswith("-o"):
+            value = word[2:]
+    return value not in ("", "table")
