@@ -1,0 +1,1 @@
+"""Programs that a benchmark starts: the measured plugin, and the peers' other ends."""
