@@ -135,7 +135,8 @@ class Call:
                 raise ReplyError(f"reported check {result.check_id!r}, which was not asked for")
             if result.check_id in found:
                 raise ReplyError(f"reported check {result.check_id!r} twice")
-            self._require_evidence(result)
+            if result.evidence:
+                self._require_evidence(result)
             found[result.check_id] = result
         results = tuple(found.get(check) or _not_reported(check) for check in self._checks)
         return CallReport(output=ActionOutput(results=results), **self._record_fields(duration_ms, user))

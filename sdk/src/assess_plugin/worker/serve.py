@@ -16,9 +16,9 @@ from assess_plugin.wire import (
     Message,
     WireError,
     encode,
-    parts,
-    result_record,
-    subject_record,
+    reply_frames,
+    result_json,
+    subject_json,
 )
 from assess_plugin.worker.plugins import UnloadableError, describe, load, log_traceback
 from assess_plugin.worker.remote import RemoteHost
@@ -98,8 +98,7 @@ def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[
     output = hooks[message["entry"]].assess_execute(input=given)
     if not isinstance(output, ActionOutput):
         raise TypeError(f"assess_execute must return an ActionOutput, got {output!r}"[:1000])
-    records = [result_record(result) for result in output.results]
-    return list(parts({"type": "executed", "call": message["call"], "more": False, "results": records}, "results"))
+    return reply_frames("executed", message["call"], "results", [result_json(result) for result in output.results])
 
 
 def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
@@ -115,8 +114,7 @@ def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list
     result = hooks[message["entry"]].assess_evaluate(input=given)
     if not isinstance(result, EvaluateResult):
         raise TypeError(f"assess_evaluate must return an EvaluateResult, got {result!r}"[:1000])
-    records = [subject_record(subject) for subject in result.subjects]
-    return list(parts({"type": "evaluated", "call": message["call"], "more": False, "subjects": records}, "subjects"))
+    return reply_frames("evaluated", message["call"], "subjects", [subject_json(found) for found in result.subjects])
 
 
 def _shut_down(hooks: dict[str, Any]) -> None:
