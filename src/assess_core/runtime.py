@@ -20,7 +20,14 @@ from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run
-from assess_core.store import InstalledPlugin, Store, running_interpreter, worker_kit
+from assess_core.store import (
+    EnvironmentReport,
+    InstalledPlugin,
+    Store,
+    running_interpreter,
+    verify_environment,
+    worker_kit,
+)
 from assess_registry.client import Registry, RegistryConfig, Target
 
 NotifyEvent = Callable[[str, Event], None]
@@ -85,17 +92,8 @@ class Runtime:
         self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
-        settings = self.config.registry
-        registry = Registry(
-            RegistryConfig(
-                url=settings.url,
-                trusted_keys=settings.trusted_keys,
-                development=settings.development,
-                timeout_s=settings.timeout_s,
-            )
-        )
         delivery = Delivery(
-            registry=registry,
+            registry=self._registry(),
             target=Target.running(),
             store=self.store,
             interpreter=self._interpreter,
@@ -105,6 +103,11 @@ class Runtime:
             offline=offline,
         )
         return sync(self.config.plugins, delivery)
+
+    def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
+        """This environment, or every active one, held against the audited wheels and their signatures."""
+        chosen = [environment] if environment else [plugin.environment for plugin in self.store.active()]
+        return tuple(verify_environment(one, store=self.store, registry=self._registry()) for one in chosen)
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
         """The active plugins that the configuration asks for, in its order."""
@@ -138,6 +141,17 @@ class Runtime:
             notify=notify,
         )
         return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
+
+    def _registry(self) -> Registry:
+        settings = self.config.registry
+        return Registry(
+            RegistryConfig(
+                url=settings.url,
+                trusted_keys=settings.trusted_keys,
+                development=settings.development,
+                timeout_s=settings.timeout_s,
+            )
+        )
 
     def _host(self) -> HostConfig:
         scratch = self._state / "scratch"

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.store import InstalledPlugin, verify_environment
+from assess_core.errors import ConfigError
+from assess_core.store import InstalledPlugin
 from assess_registry.client import plain_lines, table
 from assess_registry.console import print_json
 
@@ -47,9 +48,9 @@ def verify(
     ENVIRONMENT may have been made by pip from the index; its plugin has to be one that is active here.
     """
     with open_runtime(config, state_dir) as runtime:
-        store = runtime.store
-        chosen = [environment] if environment else [plugin.environment for plugin in store.active()]
-        reports = [verify_environment(one, store=store) for one in chosen]
+        reports = runtime.verify(environment)
+    if not reports:
+        raise ConfigError("no plugin is active; run `assess sync` first")
     if output == "json":
         print_json({"environments": [report.as_dict() for report in reports]})
     else:
