@@ -299,7 +299,7 @@ def test_what_a_plugin_forked_is_gone_when_its_worker_is(tmp_path: Path, check: 
 
 
 def test_a_thread_may_use_the_host_but_not_after_the_call(tmp_path: Path) -> None:
-    report, fault, _ = misbehave(tmp_path, "threads", "exits")
+    report, fault, _ = misbehave(tmp_path, "threads", "exits-after-threads")
     assert isinstance(report, CallReport)
     assert len(report.provenance) == 1
     assert isinstance(fault, PluginFault)

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import select
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -201,6 +203,24 @@ def test_a_command_that_ignores_term_is_killed() -> None:
     argv = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
     with pytest.raises(Overdue):
         asyncio.run(run_command("/bin/sh", argv, timeout_s=0.1))
+
+
+PARENT = """
+import asyncio, sys
+from assess_core.host.commands import run_command
+asyncio.run(run_command("/bin/sh", ["sh", "-c", f"echo $$ > {sys.argv[1]}; exec sleep 600"], timeout_s=600))
+"""
+
+
+def test_no_command_is_left_when_the_runtime_is_killed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path / "pid"])
+    descriptor = os.pidfd_open(int((tmp_path / "pid").read_text()))
+    assert not select.select([descriptor], [], [], 0)[0]
+    parent.kill()
+    parent.wait()
+    assert select.select([descriptor], [], [], 5)[0], "still alive 5 s after its parent's death"
+    os.close(descriptor)
 
 
 # --- log, progress, evidence

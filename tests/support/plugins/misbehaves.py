@@ -176,5 +176,12 @@ def threads(input: ActionInput) -> ActionOutput:
                 return
             time.sleep(0)
 
-    threading.Thread(target=later).start()
+    threading.Thread(target=later, name="later").start()
     return _passed(input)
+
+
+def exits_after_threads(input: ActionInput) -> ActionOutput:
+    for thread in threading.enumerate():
+        if thread.name == "later":
+            thread.join()
+    return exits(input)
