@@ -1,0 +1,9 @@
+"""What an audit looks at, one module each, in the order in which reports list them.
+
+Each has `NAME` and `examine(subject, context) -> Examination`; none imports another.
+"""
+
+from assess_registry.audit.context import Check
+
+CHECKS: tuple[Check, ...] = ()
+"""Literal, so that a check cannot be lost without a line of this file being lost."""

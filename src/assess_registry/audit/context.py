@@ -1,0 +1,63 @@
+"""What checks are given besides the wheel: advisories, what the policy says about their subject, and a way to run tools.
+
+A check takes from here whatever is not in the wheel, so that it is a function of its arguments: no clock, no
+configuration file, no environment. Its own failure to look at something is an `incomplete` of its examination.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
+from assess_registry.audit.values import Examination, Subject
+from assess_registry.names import ProjectName
+
+
+class RunTool(Protocol):
+    """`tools.run_tool`, or a double of it."""
+
+    def __call__(self, argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        """Run the program to its end."""
+        ...
+
+
+class Check(Protocol):
+    """A module of `audit.checks`."""
+
+    NAME: str
+    """Kebab-case; what policies and reports call it."""
+
+    examine: Callable[[Subject, "Context"], Examination]
+    """Look at the wheel. Whatever it raises makes the check `incomplete`, and is a finding `check-crashed`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What is the same for all wheels of one audit, or follows from the policy for this one.
+
+    Attributes:
+        advisories: the database of known vulnerabilities; None when there is none.
+        advisories_problem: why there is none, one sentence; empty when there is one.
+        advisories_max_age_days: older ones make the check incomplete.
+        licences: SPDX identifiers that are fine; empty when the policy allows every licence.
+        native_allowed: whether the policy lets this wheel's publisher ship native code.
+        max_wheel_bytes: size of a wheel that needs no second look.
+        publishers: name and project patterns (`acme-*`) of every publisher; empty when none are configured.
+        published: projects that are published already.
+        reserved: names nobody may take or come close to.
+        reserved_prefixes: beginnings of names, for those publishers only whose patterns have them.
+        run_tool: for every external program.
+    """
+
+    advisories: Any | None = None
+    advisories_problem: str = ""
+    advisories_max_age_days: int = 30
+    licences: tuple[str, ...] = ()
+    native_allowed: bool = False
+    max_wheel_bytes: int = 20 << 20
+    publishers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    published: frozenset[ProjectName] = frozenset()
+    reserved: tuple[str, ...] = ()
+    reserved_prefixes: tuple[str, ...] = ()
+    run_tool: RunTool = run_tool
