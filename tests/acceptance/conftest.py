@@ -1,10 +1,17 @@
-"""One checkout in which `make run-local` has run, shared by the tests that look at what it left."""
+"""What acceptance tests share: one checkout in which `make run-local` has run, and one OSCAL validator."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.checkout import Checkout, checkout
+from tests.support.programs import refuse_or_skip
+
+Validate = Callable[[str, str], tuple[int, str]]
+"""A name and an OSCAL document to trestle's exit code and what it said."""
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +23,35 @@ def ran() -> Iterator[Checkout]:
         yield fresh
 
 
+@pytest.fixture(scope="session")
+def validate(tmp_path_factory: pytest.TempPathFactory) -> Validate:
+    """`trestle validate`, in a workspace of its own; the program is named by `ASSESS_TRESTLE`."""
+    trestle = os.environ.get("ASSESS_TRESTLE", "")
+    if not os.access(trestle, os.X_OK):
+        refuse_or_skip("compliance-trestle, named by ASSESS_TRESTLE,")
+    workspace = tmp_path_factory.mktemp("trestle")
+    subprocess.run([trestle, "init", "--local"], cwd=workspace, check=True, capture_output=True, timeout=120)
+
+    def validated(name: str, text: str) -> tuple[int, str]:
+        folder = workspace / "assessment-results" / name
+        folder.mkdir(parents=True)
+        Path(folder, "assessment-results.json").write_text(text)
+        done = subprocess.run(
+            [trestle, "validate", "-t", "assessment-results", "-n", name],
+            cwd=workspace,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return validated
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """These tests build, install and serve; they get the time for it."""
     for item in items:
-        if "acceptance" in item.nodeid:
+        if "acceptance" in item.path.parts:
+            item.add_marker(pytest.mark.acceptance)
             item.add_marker(pytest.mark.timeout(600))

@@ -1,54 +1,19 @@
 """Our OSCAL documents, judged by somebody else's program: compliance-trestle, named by `ASSESS_TRESTLE`."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assess_core.formats import render
 from assess_core.results import ResultOutcome, Run
+from tests.acceptance.conftest import Validate
+from tests.support.checkout import Checkout
 from tests.support.results import hostile_run, make_assessment, make_result, make_run
-
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 VALID, INVALID = 0, 4
 """Exit codes of `trestle validate`."""
-
-
-@pytest.fixture(scope="module")
-def trestle() -> str:
-    program = os.environ.get("ASSESS_TRESTLE")
-    if program:
-        return program
-    if os.environ.get("ASSESS_TEST_REQUIRE") == "all":
-        pytest.fail("ASSESS_TRESTLE does not name a trestle (compliance-trestle), and nothing may be skipped")
-    pytest.skip("ASSESS_TRESTLE does not name a trestle (compliance-trestle)")
-
-
-@pytest.fixture(scope="module")
-def validate(trestle: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], tuple[int, str]]:
-    workspace = tmp_path_factory.mktemp("trestle")
-    subprocess.run([trestle, "init", "--local"], cwd=workspace, check=True, capture_output=True, timeout=120)
-
-    def validated(name: str, text: str) -> tuple[int, str]:
-        folder = workspace / "assessment-results" / name
-        folder.mkdir(parents=True)
-        Path(folder, "assessment-results.json").write_text(text)
-        done = subprocess.run(
-            [trestle, "validate", "-t", "assessment-results", "-n", name],
-            cwd=workspace,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return validated
 
 
 RUNS = {
@@ -65,7 +30,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_document_is_accepted(name: str, validate: Callable[[str, str], tuple[int, str]]) -> None:
+def test_every_document_is_accepted(name: str, validate: Validate) -> None:
     code, said = validate(name, render("oscal", RUNS[name], fail_on="low"))
     assert (code, "VALID: Model" in said) == (VALID, True), said
 
@@ -89,10 +54,19 @@ def _double_uuid(document: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [_state_error, _empty_array, _double_uuid])
-def test_a_broken_copy_is_refused(
-    change: Callable[[Any], None], validate: Callable[[str, str], tuple[int, str]]
-) -> None:
+def test_a_broken_copy_is_refused(change: Callable[[Any], None], validate: Validate) -> None:
     code, said = validate(f"broken{change.__name__}", _broken(change, make_run()))
     assert code == INVALID, said
     code, said = validate(f"whole{change.__name__}", _broken(lambda _: None, make_run()))
     assert code == VALID, said
+
+
+def test_what_make_run_local_wrote_is_accepted_and_a_broken_copy_is_refused(ran: Checkout, validate: Validate) -> None:
+    text = (ran.path / ".assess/results/assessment-results.json").read_text()
+    code, said = validate("real", text)
+    assert (code, "VALID: Model" in said) == (VALID, True), said
+    document = json.loads(text)
+    assert len(document["assessment-results"]["results"][0]["observations"]) >= 24
+    _state_error(document["assessment-results"])
+    code, said = validate("real-broken", json.dumps(document))
+    assert code == INVALID, said

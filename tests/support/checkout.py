@@ -2,10 +2,11 @@
 
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ ROOT = Path(__file__).parents[2]
 BARE_PATH = "/usr/local/bin:/usr/bin:/bin"
 ORDINARY_USER = "nobody"
 
+_PASSED_ON = ("ASSESS_PIP_CONFIG", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "NO_PROXY")
+"""How this machine reaches the Python index, where it needs to be told. Nothing of it concerns assess itself."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkout:
@@ -24,29 +28,46 @@ class Checkout:
     path: Path
     user: str | None
 
-    def run(
-        self,
-        *argv: str,
-        timeout_s: float = 300,
-        prefix: Sequence[str] = (),
-        environment: dict[str, str] | None = None,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command here, with nothing in its environment but a bare PATH and an empty home."""
+    @property
+    def bin(self) -> Path:
+        """Where the commands are, once installed."""
+        return self.path / ".venv/bin"
+
+    def command(
+        self, *argv: str | Path, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The command line that runs `argv` with nothing in its environment but a bare PATH and an empty home."""
         home = self.path.parent / "home"
-        command = ["env", "-i", f"PATH={BARE_PATH}", f"HOME={home}"]
-        command += [f"{name}={value}" for name, value in (environment or {}).items()]
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        wanted = {"PATH": BARE_PATH, "HOME": str(home), **passed_on, **(environment or {})}
+        become: list[str] = []
         if self.user is not None:
             account = pwd.getpwnam(self.user)
-            prefix = [
-                *prefix, "setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--",
-            ]  # fmt: skip
+            become = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
+        assignments = [f"{name}={value}" for name, value in wanted.items()]
+        return [*prefix, *become, "env", "-i", *assignments, *map(str, argv)]
+
+    def run(
+        self,
+        *argv: str | Path,
+        timeout_s: float = 300,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command here (see `command`); what it prints has to be UTF-8."""
         return subprocess.run(
-            [*prefix, *command, *argv], cwd=self.path, capture_output=True, text=True, timeout=timeout_s, check=False
+            self.command(*argv, prefix=prefix, environment=environment),
+            cwd=self.path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout_s,
+            check=False,
         )
 
     def shell(self, line: str, *, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run one line as somebody types it, with this checkout's commands on the path."""
-        return self.run("bash", "-c", f'PATH="{self.path}/.venv/bin:$PATH"; {line}', timeout_s=timeout_s)
+        return self.run("bash", "-c", f"PATH={shlex.quote(str(self.bin))}:$PATH; {line}", timeout_s=timeout_s)
 
 
 def require_root(why: str) -> None:
@@ -62,11 +83,7 @@ def checkout(*, user: str | None = None) -> Iterator[Checkout]:
     try:
         path = base / "assess"
         (base / "home").mkdir()
-        listed = subprocess.run(
-            ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, check=True,
-        ).stdout.split(b"\0")  # fmt: skip
-        for name in filter(None, listed):
+        for name in filter(None, _listed()):
             source = ROOT / os.fsdecode(name)
             if not source.exists():
                 continue  # deleted, not yet committed
@@ -81,3 +98,8 @@ def checkout(*, user: str | None = None) -> Iterator[Checkout]:
         yield Checkout(path=path, user=user)
     finally:
         shutil.rmtree(base)
+
+
+def _listed() -> list[bytes]:
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
