@@ -1,10 +1,10 @@
-"""What checks are given besides the wheel: advisories, what the policy says about their subject, and a way to run tools.
+"""What checks are given besides the wheel: advisories, what the policy says of their subject, a way to run tools.
 
 A check takes from here whatever is not in the wheel, so that it is a function of its arguments: no clock, no
 configuration file, no environment. Its own failure to look at something is an `incomplete` of its examination.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,8 +28,9 @@ class Check(Protocol):
     NAME: str
     """Kebab-case; what policies and reports call it."""
 
-    examine: Callable[[Subject, "Context"], Examination]
-    """Look at the wheel. Whatever it raises makes the check `incomplete`, and is a finding `check-crashed`."""
+    def examine(self, subject: Subject, context: "Context") -> Examination:
+        """Look at the wheel. Whatever it raises makes the check `incomplete`, and is a finding `check-crashed`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -104,10 +104,10 @@ def run_tool(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None
 
 def tool_name(argv: Sequence[str]) -> str:
     """What to call it in a sentence: the module after `-m`, else the program's own name."""
-    words = [*argv]
-    if "-m" in words[:-1]:
-        return words[words.index("-m") + 1]
-    return PurePath(words[0]).name
+    program = PurePath(argv[0]).name
+    if program.startswith("python") and "-m" in argv[:-1]:
+        return argv[argv.index("-m") + 1]
+    return program
 
 
 def _environment(home: str) -> Mapping[str, str]:
@@ -128,7 +128,8 @@ def _limit(pid: int, limits: ToolLimits) -> None:
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, kind, (bound, bound))
+            # One second of processor time between the limits: SIGXCPU tells what happened, SIGKILL would not.
+            resource.prlimit(pid, kind, (bound - (kind == resource.RLIMIT_CPU), bound))
 
 
 @dataclass(slots=True)
@@ -150,7 +151,7 @@ class _Stream:
 
 
 def _watch(process: subprocess.Popen[bytes], name: str, limits: ToolLimits) -> ToolRun:
-    """1. Read both pipes until they close, the process ends, or a limit is passed. 2. Kill the session; read the rest."""
+    """1. Read until both pipes close, the process ends, or a limit is passed. 2. Kill the session; read the rest."""
     assert process.stdout is not None  # noqa: S101  asked for above
     assert process.stderr is not None  # noqa: S101
     stdout = _Stream(process.stdout, limits.stdout_bytes, bytearray())

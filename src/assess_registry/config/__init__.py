@@ -1,0 +1,25 @@
+"""`registry.toml`: what a registry is called, who may publish in it, and what it would publish (docs/policy.md)."""
+
+from assess_registry.config.load import (
+    CONFIG_NAME,
+    MAX_CONFIG_BYTES,
+    load_config,
+    load_policy_file,
+    parse_config,
+    parse_policy_file,
+)
+from assess_registry.config.values import POLICY_DEFAULT, Acceptance, IndexConfig, Policy, Publisher
+
+__all__ = [
+    "CONFIG_NAME",
+    "MAX_CONFIG_BYTES",
+    "POLICY_DEFAULT",
+    "Acceptance",
+    "IndexConfig",
+    "Policy",
+    "Publisher",
+    "load_config",
+    "load_policy_file",
+    "parse_config",
+    "parse_policy_file",
+]

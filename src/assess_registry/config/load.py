@@ -1,0 +1,125 @@
+"""`registry.toml`, the one file of a registry's root that a person writes, read whole or refused with every reason.
+
+    [registry]
+    name = "local"
+    development = true       # bytes of a published version may be replaced, on request; results say `development`
+
+Every mistake in it is reported at once, with its key path and the nearest valid word.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from assess_registry.config.policy import read_policy, read_publishers
+from assess_registry.config.values import IndexConfig, Policy, Publisher
+from assess_registry.errors import ConfigError, Issue
+from assess_registry.files import read_bounded
+from assess_registry.manifest.reader import Reader
+from assess_registry.names import parse_id
+
+CONFIG_NAME = "registry.toml"
+MAX_CONFIG_BYTES = 256 << 10
+
+TABLES = ("registry", "publishers", "policy")
+REGISTRY_KEYS = ("name", "development")
+
+
+def load_config(root: Path) -> IndexConfig:
+    """The configuration of the registry at `root`.
+
+    Raises:
+        ConfigError: there is none, it cannot be read, or something in it is wrong.
+    """
+    path = root / CONFIG_NAME
+    try:
+        data = read_bounded(path, MAX_CONFIG_BYTES)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no registry here; make one with: assess-registry init {root}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_config(data, source=str(path))
+
+
+def parse_config(data: bytes, *, source: str) -> IndexConfig:
+    """The values in a `registry.toml`; `source` names it in messages.
+
+    Raises:
+        ConfigError: every problem in it, each with its key path.
+    """
+    issues: list[Issue] = []
+    document = _document(data, source, issues)
+    table = document.table.get("registry")
+    name, development = "", False
+    if not isinstance(table, dict):
+        document.refuse("wrong-type", "registry", f"expected a table, got {_shown(table)}")
+    else:
+        registry = document.table_of("registry")
+        registry.only(REGISTRY_KEYS)
+        name = _name(registry)
+        development = registry.boolean("development", default=False)
+    publishers = read_publishers(document)
+    policy = read_policy(document, {each.name for each in publishers})
+    _refuse(issues, source)
+    return IndexConfig(name=name, development=development, publishers=publishers, policy=policy)
+
+
+def load_policy_file(path: Path) -> tuple[Policy, tuple[Publisher, ...] | None]:
+    """As `parse_policy_file`, of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is wrong.
+    """
+    try:
+        data = read_bounded(path, MAX_CONFIG_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{path}: the policy cannot be read: {error.strerror}") from error
+    return parse_policy_file(data, source=str(path))
+
+
+def parse_policy_file(data: bytes, *, source: str) -> tuple[Policy, tuple[Publisher, ...] | None]:
+    """The policy in a `registry.toml`, or in a file that has only `[policy]`; with the publishers in it, None if none.
+
+    Raises:
+        ConfigError: every problem in it, or that it has no `[policy]`: the default is never meant by another file.
+    """
+    issues: list[Issue] = []
+    document = _document(data, source, issues)
+    publishers = read_publishers(document) if "publishers" in document.table else None
+    policy = read_policy(document, None if publishers is None else {each.name for each in publishers})
+    if "policy" not in document.table:
+        document.refuse("missing-key", "policy", "expected a table [policy], got nothing")
+    _refuse(issues, source)
+    return policy, publishers
+
+
+def _document(data: bytes, source: str, issues: list[Issue]) -> Reader:
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{source}: not TOML: {error}") from error
+    document = Reader(table, "", issues)
+    document.only(TABLES)
+    return document
+
+
+def _refuse(issues: Iterable[Issue], source: str) -> None:
+    problems = tuple(f"{source}: {issue.entry}: {issue.message}" for issue in issues)
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _name(registry: Reader) -> str:
+    value: Any = registry.table.get("name")
+    try:
+        if not isinstance(value, str):
+            raise ValueError(f"expected a name in quotes, got {_shown(value)}")
+        return parse_id(value)
+    except ValueError as error:
+        registry.refuse("bad-value", "name", str(error))
+        return ""
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else f"{value!r}"[:80]
