@@ -66,16 +66,31 @@ class Member:
     executable: bool
 
 
-def read_members(data: bytes, *, kind: Kind, issues: list[Issue]) -> tuple[Member, ...]:
-    """The members of the archive in file order; what is wrong with the framing is added to `issues`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Archive:
+    """What a walk through the file found.
+
+    Attributes:
+        members: in file order; empty when the walk did not come to its end.
+        headers: of each member reached, the directory's header and the local one.
+        issues: why it did not come to its end, and what it stumbled over.
+    """
+
+    members: tuple[Member, ...]
+    headers: tuple[tuple[Header, Header], ...]
+    issues: tuple[Issue, ...]
+
+
+def read_archive(data: bytes, *, kind: Kind) -> Archive:
+    """The members of the archive in file order; their headers and sizes are still to be checked.
 
     1. The end record is the last thing in the file and describes a directory that ends where it begins.
     2. The directory holds as many headers as it says, and nothing else.
     3. Each member begins where the one before it ended; the last ends where the directory begins.
-    4. Each member's headers agree and ask for nothing unusual.
-    5. Together they unpack to a bearable size.
     """
     members: list[Member] = []
+    headers: list[tuple[Header, Header]] = []
+    issues: list[Issue] = []
     position = 0
     try:
         directory, count = _read_end(data)  # 1
@@ -83,17 +98,35 @@ def read_members(data: bytes, *, kind: Kind, issues: list[Issue]) -> tuple[Membe
             if header.offset != position:  # 3
                 _fail("framing-gap", header.shown, f"expected its header at byte {position}, got {header.offset}")
             local, start = _read_local(data, header, directory)
-            issues += check_headers(header, local, kind=kind)  # 4
+            headers.append((header, local))
             members.append(_member(header, start, issues))
             position = _next(data, header, start + header.compressed, kind, issues)
     except FramingError as error:
-        issues.append(error.issue)
-        return ()
+        return Archive(members=(), headers=tuple(headers), issues=(*issues, error.issue))
     if position != directory:
         gap = directory - position
         issues.append(framing_issue("framing-gap", "", f"{gap} bytes stand between the last member and the directory"))
-    issues += _size_problems(members, len(data))  # 5
-    return tuple(members)
+    return Archive(members=tuple(members), headers=tuple(headers), issues=tuple(issues))
+
+
+def check_sizes(members: Sequence[Member], packed: int) -> Iterator[Issue]:
+    """Whether an archive of so many bytes unpacks to a bearable size; nothing is inflated to find out."""
+    total = sum(member.size for member in members)
+    if total > MAX_UNPACKED_BYTES:
+        yield framing_issue("bomb", "", f"expected at most {MAX_UNPACKED_BYTES} bytes unpacked, got {total}")
+    elif total > max(packed * MAX_RATIO, _RATIO_FREE_BYTES):
+        message = f"expected at most {MAX_RATIO} times its size unpacked, got {total} bytes from {packed}"
+        yield framing_issue("bomb", "", message)
+
+
+def read_members(data: bytes, *, kind: Kind, issues: list[Issue]) -> tuple[Member, ...]:
+    """The members of an archive whose headers agree and whose size is bearable; else why not is added to `issues`."""
+    archive = read_archive(data, kind=kind)
+    issues += archive.issues
+    for header, local in archive.headers:
+        issues += check_headers(header, local, kind=kind)
+    issues += check_sizes(archive.members, len(data))
+    return archive.members
 
 
 def inflate(data: bytes, member: Member) -> bytes:
@@ -240,12 +273,3 @@ def _next(data: bytes, header: Header, end: int, kind: Kind, issues: list[Issue]
         )
         return end
     return following
-
-
-def _size_problems(members: Sequence[Member], packed: int) -> Iterator[Issue]:
-    total = sum(member.size for member in members)
-    if total > MAX_UNPACKED_BYTES:
-        yield framing_issue("bomb", "", f"expected at most {MAX_UNPACKED_BYTES} bytes unpacked, got {total}")
-    elif total > max(packed * MAX_RATIO, _RATIO_FREE_BYTES):
-        message = f"expected at most {MAX_RATIO} times its size unpacked, got {total} bytes from {packed}"
-        yield framing_issue("bomb", "", message)

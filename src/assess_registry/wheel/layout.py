@@ -54,19 +54,44 @@ class Layout:
         return f"{self.dist_info}/{name}"
 
 
-def read_layout(paths: Sequence[str], name: WheelName, *, kind: Kind, issues: list[Issue]) -> Layout | None:
-    """Where each file goes; None when there is not exactly one dist-info directory that fits the filename."""
-    dist_info = _find_dist_info(paths, name, kind, issues)
-    if dist_info is None:
-        return None
-    missing = [path for each in REQUIRED if (path := f"{dist_info}/{each}") not in paths]
-    issues += [_issue("missing-file", path, "every wheel has this file") for path in missing]
+def find_dist_info(paths: Sequence[str], issues: list[Issue]) -> str | None:
+    """The one dist-info directory; of several the first, and none when there is none: both are issues."""
+    tops = {path.partition("/")[0] for path in paths if "/" in path}
+    found = sorted(top for top in tops if top.lower().endswith(".dist-info"))
+    if len(found) != 1:
+        listed = ", ".join(map(printable, found[:5])) or "none"
+        issues.append(_issue("dist-info", "", f"expected exactly one dist-info directory, got {listed}"))
+    return found[0] if found else None
+
+
+def read_layout(paths: Sequence[str], dist_info: str) -> Layout:
+    """Where each file goes, or that it is left out; whether it may is still to be checked."""
     left_out = tuple(path for path in paths if _is_left_out(_target(path, dist_info), dist_info))
-    layout = Layout(dist_info=dist_info, site=_place(paths, dist_info, left_out), left_out=left_out)
+    return Layout(dist_info=dist_info, site=_place(paths, dist_info, left_out), left_out=left_out)
+
+
+def check_dist_info(layout: Layout, paths: Sequence[str], name: WheelName, *, kind: Kind) -> Iterator[Issue]:
+    """The dist-info directory is the filename's, and holds what every wheel has."""
+    if not _fits(layout.dist_info, name, kind):
+        yield _issue("dist-info", layout.dist_info, f"expected {name.stem}.dist-info, as the filename says")
+    for path in map(layout.in_dist_info, REQUIRED):
+        if path not in paths:
+            yield _issue("missing-file", path, "every wheel has this file")
+
+
+def check_places(layout: Layout, name: WheelName, *, kind: Kind) -> Iterator[Issue]:
+    """No file stands where an interpreter, an installer or the runtime would take it for something else."""
     if kind == "plugin":
-        issues += [_issue("not-in-a-plugin", path, _NEVER_UNPACKED) for path in left_out]
-    issues += _check_site(layout, name, kind)
-    return layout
+        yield from (_issue("not-in-a-plugin", path, _NEVER_UNPACKED) for path in layout.left_out)
+    moved = {path: target for path, target in layout.site.items() if path != target}
+    if moved:
+        # The archive's names were distinct; where files of `.data` come to lie beside the others they need not be.
+        yield from check_names([*layout.site.values(), layout.in_dist_info("RECORD")])
+    for path, target in moved.items():
+        if target.partition("/")[0].lower().endswith(".dist-info"):
+            yield _issue("dist-info", path, "data may not be put into a dist-info directory")
+    for path, target in layout.site.items():
+        yield from _check_file(path, target, layout, name, kind)
 
 
 def site_paths(paths: Sequence[str], left_out: Sequence[str]) -> Mapping[str, str]:
@@ -112,19 +137,6 @@ def top_level(target: str) -> str:
     return first if slash else first.partition(".")[0]
 
 
-def _find_dist_info(paths: Sequence[str], name: WheelName, kind: Kind, issues: list[Issue]) -> str | None:
-    tops = {path.partition("/")[0] for path in paths if "/" in path}
-    found = sorted(top for top in tops if top.lower().endswith(".dist-info"))
-    if len(found) != 1:
-        listed = ", ".join(map(printable, found[:5])) or "none"
-        issues.append(_issue("dist-info", "", f"expected exactly one dist-info directory, got {listed}"))
-        return None
-    (directory,) = found
-    if not _fits(directory, name, kind):
-        issues.append(_issue("dist-info", directory, f"expected {name.stem}.dist-info, as the filename says"))
-    return directory
-
-
 def _place(paths: Sequence[str], dist_info: str, left_out: Sequence[str]) -> Mapping[str, str]:
     skipped = {f"{dist_info}/RECORD", *left_out}
     return {path: _target(path, dist_info) for path in paths if path not in skipped}
@@ -157,18 +169,6 @@ def _is_left_out(target: str, dist_info: str) -> bool:
     if "/" not in target and lower.endswith(_STARTUP_SUFFIXES):
         return True
     return any(lower == f"{dist_info}/{each}".lower() for each in INSTALLERS_OWN)
-
-
-def _check_site(layout: Layout, name: WheelName, kind: Kind) -> Iterator[Issue]:
-    moved = {path: target for path, target in layout.site.items() if path != target}
-    if moved:
-        # The archive's names were distinct; where files of `.data` come to lie beside the others they need not be.
-        yield from check_names([*layout.site.values(), layout.in_dist_info("RECORD")])
-    for path, target in moved.items():
-        if target.partition("/")[0].lower().endswith(".dist-info"):
-            yield _issue("dist-info", path, "data may not be put into a dist-info directory")
-    for path, target in layout.site.items():
-        yield from _check_file(path, target, layout, name, kind)
 
 
 def _check_file(path: str, target: str, layout: Layout, name: WheelName, kind: Kind) -> Iterator[Issue]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 
 from assess_registry.errors import Issue, WheelError
-from assess_registry.wheel.framing import FramingError, inflate, read_members
+from assess_registry.wheel.framing import FramingError, inflate, read_archive
 from assess_registry.wheel.layout import site_paths
 from assess_registry.wheel.values import InspectedWheel, UnpackedFile
 
@@ -23,10 +23,10 @@ def unpacked_files(data: bytes, inspected: InspectedWheel) -> Iterator[UnpackedF
     """
     if hashlib.sha256(data).hexdigest() != inspected.sha256:
         raise _changed(inspected, "", "these are not the bytes that were inspected")
-    issues: list[Issue] = []
-    members = {member.name: member for member in read_members(data, kind="dependency", issues=issues)}
-    if issues:
-        raise WheelError(inspected.filename, tuple(issues))
+    archive = read_archive(data, kind="dependency")  # as a dependency's: a plugin's kind was judged by inspection
+    if archive.issues:
+        raise WheelError(inspected.filename, archive.issues)
+    members = {member.name: member for member in archive.members}
     targets = site_paths([entry.path for entry in inspected.entries], inspected.left_out)
     for entry in inspected.entries:
         target = targets.get(entry.path)
