@@ -119,7 +119,7 @@ def closure_of(plugin: WheelBuilder, wheels: Path) -> Sequence[str]:
 
 def run(effort: Effort) -> Report:
     """All ways alternately; the slow ones for a few plugins only, and multiplied."""
-    count, few = effort.of(COUNT, 3), effort.of(3, 1)
+    count, few = effort.of(COUNT, 3), effort.of(2, 1)
     built = plugins(count)
     with place(built, dependencies()) as here:
         others = _others(here, built)
@@ -127,7 +127,7 @@ def run(effort: Effort) -> Report:
         _uv(others, count)
         others.pipx(0)
         taken: dict[str, list[float]] = {name: [] for name in ("whole", "install", "healthy", "uv", "pip", "pipx")}
-        for _ in range(effort.of(5, 1)):
+        for _ in range(effort.of(3, 1)):
             for name, work, times in (
                 ("whole", lambda: _sync(here, built, healthy=False), 1.0),
                 ("uv", lambda: _uv(others, count), 1.0),

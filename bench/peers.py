@@ -10,8 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bench.place import PROGRAMS
-from bench.programs.bench_plugin import ACTUAL, EXPECTED, REASON
+from bench.place import PROGRAMS, ROOT
 
 grpc: Any = import_module("grpc")  # has no types
 
@@ -62,8 +61,8 @@ class GrpcPeer:
 def grpc_peer(directory: Path, name: str) -> Iterator[GrpcPeer]:
     """One that serves."""
     address = f"unix:{directory / name}.sock"
-    argv = [sys.executable, str(PROGRAMS / "grpc_server.py"), address, REASON, EXPECTED, ACTUAL]
-    with process(argv) as server:
+    argv = [sys.executable, "-m", "bench.programs.grpc_server", address]
+    with process(argv, cwd=ROOT) as server:
         assert server.stdout is not None
         if server.stdout.readline() != b"ready\n":
             raise RuntimeError("the gRPC server did not start")

@@ -20,7 +20,8 @@ from assess_core.store import InstalledPlugin, Store, install, running_interpret
 from assess_registry.client import Registry, Target, VerifiedWheel, fetch, resolve, verify
 from bench.programs.bench_plugin import CHECKS, FINDINGS
 
-PROGRAMS = Path(__file__).parent / "programs"
+ROOT = Path(__file__).parents[1]
+PROGRAMS = ROOT / "bench" / "programs"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

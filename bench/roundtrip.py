@@ -25,7 +25,7 @@ TITLE = "Round trip of a call"
 NOTES = """
 {request} bytes in, {reply} bytes out. Of assess: `Supervisor.execute`, from values to checked values, through asyncio,
 msgspec, the pipe, the worker's json, pluggy and the plugin. Of gRPC: a blocking unary call on a unix socket, json on
-both ends, to a handler in another Python process that only builds the same document.
+both ends, to a handler in another Python process with the same plugin; nothing is checked there.
 
 Calls a second: {in_flight} in flight, to {processes} processes on either side, or to {in_flight} workers.
 """

@@ -1,6 +1,6 @@
-"""A gRPC server on a unix socket that answers as the measured plugin does: JSON in, JSON out, one unary method.
+"""A gRPC server on a unix socket with the measured plugin behind it: JSON in, JSON out, one unary method.
 
-    grpc_server.py unix:/path/to/socket
+    python -m bench.programs.grpc_server unix:/path/to/socket
 
 Says `ready` when it serves, and ends with its stdin. Generic handlers with bytes: no protobuf code is in the way.
 """
@@ -11,17 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
-grpc: Any = import_module("grpc")  # has no types
+from bench.programs.bench_plugin import finding
 
-REASON, EXPECTED, ACTUAL = sys.argv[2:5]
+grpc: Any = import_module("grpc")  # has no types
 
 
 def answer(request: bytes, _context: object) -> bytes:
     """One finding for each check asked for."""
     asked = json.loads(request)
     results = [
-        {"check_id": c, "outcome": "fail", "reason": REASON, "expected": EXPECTED, "actual": ACTUAL, "evidence": []}
-        for c in asked["checks"]
+        {
+            "check_id": found.check_id,
+            "outcome": found.outcome.value,
+            "reason": found.reason,
+            "expected": found.expected,
+            "actual": found.actual,
+            "evidence": [],
+        }
+        for found in map(finding, asked["checks"])
     ]
     reply = {"type": "executed", "call": asked["call"], "more": False, "results": results}
     return json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
