@@ -159,7 +159,7 @@ def test_a_plugin_that_cannot_be_loaded_leaves_the_others_their_run(site: Site, 
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x1b[1;31m\u202egnp\u2066x\r\nexit 0: complete\x00\x9b31m\u2028\u200b"
-TALKS = f'''
+TALKS = f"""
 import sys
 from assess_plugin import *
 
@@ -183,15 +183,15 @@ class Provider:
         return EvaluateResult(subjects=(Subject(id="host:a", type="inventory-item", title="a" + HOSTILE),))
 
 plugin, provider = Plugin(), Provider()
-'''
+"""
 _OURS = re.compile(r"\x1b\[\d+m|\r\x1b\[K|\r(?=\n)")
 """What we write to a terminal ourselves: colours, the progress line, and the line ends of a terminal."""
 
 
 def test_hostile_text_reaches_neither_pipe_nor_terminal_as_it_is(ran: Checkout, tmp_path: Path) -> None:
     site = make_site(ran, tmp_path / "site")
-    files = {"demo_plugin/__init__.py": TALKS}
-    site.publish(WheelBuilder(files=files, manifest=demo_manifest(("failing", "raising")))
+    manifest = demo_manifest(("failing", "raising"))
+    site.publish(WheelBuilder(files={"demo_plugin/__init__.py": TALKS}, manifest=manifest))
     site.configure(
         assessments=[DEMO | {"checks": ["failing"]}, DEMO | {"id": "raising", "checks": ["raising"]}],
     )
