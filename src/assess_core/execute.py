@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import ISOLATION, CallReport, LogLine, Progress, Supervisor, worker_user
@@ -109,28 +110,31 @@ async def _assess(
     task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str
 ) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
     started_at = context.clock()
-    wanted = tuple(spec.id for spec in task.checks)
     host = hosts[task.plugin.installed.distribution]
     try:
         report = await host.execute(
             task.plugin.name,
-            ActionInput(subject=subject, checks=wanted, settings=task.plugin.settings, props=subject.props),
+            ActionInput(
+                subject=subject,
+                checks=tuple(spec.id for spec in task.checks),
+                settings=task.plugin.settings,
+                props=subject.props,
+            ),
             timeout_s=task.timeout_s,
             on_event=lambda event: context.notify(task.assessment, event),
         )
     except PluginFault as fault:
-        elapsed_ms = round((context.clock() - started_at).total_seconds() * 1000)
-        call = _Call(
+        failed = _Call(
             task=task,
             subject=subject,
             context=context,
             run=run,
             started_at=started_at,
-            duration_ms=elapsed_ms,
+            duration_ms=round((context.clock() - started_at).total_seconds() * 1000),
             isolation=ISOLATION,
             user=worker_user(),
         )
-        return [call.failed(spec, fault) for spec in task.checks], {}
+        return [failed.failed(spec, fault) for spec in task.checks], {}
     call = _Call(
         task=task,
         subject=subject,
@@ -141,12 +145,29 @@ async def _assess(
         isolation=report.isolation,
         user=report.user,
     )
-    by_id = {result.check_id: result for result in report.output.results}
-    evidence = {name: _digest(taken.data) for name, taken in report.evidence.items()}
-    return (
-        [call.reported(spec, by_id[spec.id], report, evidence) for spec in task.checks],
-        {evidence[name]: (taken.media_type, taken.data) for name, taken in report.evidence.items()},
-    )
+    return _reported(call, report)
+
+
+def _reported(call: "_Call", report: CallReport) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
+    """The results of a call that was answered, and its evidence by digest."""
+    said = {result.check_id: result for result in report.output.results}
+    evidence = {
+        name: EvidenceRef(name=name, sha256=_digest(taken.data), media_type=taken.media_type, size=len(taken.data))
+        for name, taken in report.evidence.items()
+    }
+    used: dict[str | None, list[Mapping[str, Any]]] = {}
+    for use in report.provenance:
+        used.setdefault(use.check, []).append(use.what)
+    results = [
+        call.reported(
+            spec,
+            said[spec.id],
+            provenance=(*used.get(None, ()), *used.get(spec.id, ())),
+            evidence=tuple(evidence[item.name] for item in said[spec.id].evidence),
+        )
+        for spec in call.task.checks
+    ]
+    return results, {evidence[name].sha256: (taken.media_type, taken.data) for name, taken in report.evidence.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,17 +183,14 @@ class _Call:
     isolation: str
     user: str
 
-    def reported(self, spec: CheckSpec, said: CheckResult, report: CallReport, digests: Mapping[str, str]) -> Result:
-        provenance = tuple(use.what for use in report.provenance if use.check in (None, spec.id))
-        taken = tuple(
-            EvidenceRef(
-                name=item.name,
-                sha256=digests[item.name],
-                media_type=report.evidence[item.name].media_type,
-                size=len(report.evidence[item.name].data),
-            )
-            for item in said.evidence
-        )
+    def reported(
+        self,
+        spec: CheckSpec,
+        said: CheckResult,
+        *,
+        provenance: tuple[Mapping[str, Any], ...],
+        evidence: tuple[EvidenceRef, ...],
+    ) -> Result:
         return self._make(
             spec,
             ResultOutcome.from_plugin(said.outcome),
@@ -180,7 +198,7 @@ class _Call:
             expected=said.expected,
             actual=said.actual,
             provenance=provenance,
-            evidence=taken,
+            evidence=evidence,
         )
 
     def failed(self, spec: CheckSpec, fault: PluginFault) -> Result:
@@ -195,7 +213,7 @@ class _Call:
         *,
         expected: str | None = None,
         actual: str | None = None,
-        provenance: tuple[Mapping[str, object], ...] = (),
+        provenance: tuple[Mapping[str, Any], ...] = (),
         evidence: tuple[EvidenceRef, ...] = (),
     ) -> Result:
         return Result(
