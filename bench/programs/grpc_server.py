@@ -19,7 +19,7 @@ grpc: Any = import_module("grpc")  # has no types
 def answer(request: bytes, _context: object) -> bytes:
     """One finding for each check asked for."""
     asked = json.loads(request)
-    results = [
+    results: list[dict[str, Any]] = [
         {
             "check_id": found.check_id,
             "outcome": found.outcome.value,
