@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -153,8 +152,8 @@ def _wheel_agreement(fields: dict[str, list[str]], name: WheelName) -> list[str]
     texts = fields.get("tag", [])
     if len(texts) > _MAX_TAGS or not all(text.count("-") == 2 and "." not in text for text in texts):
         problems.append("expected single tags, one in a line")
-    elif {tag for text in texts for tag in parse_tag(text)} != name.tags:
-        expected = ", ".join(sorted(map(str, name.tags)))
+    elif {text.lower() for text in texts} != (tags := {str(tag) for tag in name.tags}):
+        expected = ", ".join(sorted(tags))
         problems.append(f"expected the tags of the filename, {expected}, got {', '.join(texts) or 'none'}"[:400])
     build = f"{name.build[0]}{name.build[1]}" if name.build else None
     if fields.get("build", []) != ([build] if build else []):

@@ -84,6 +84,8 @@ BAD_WHEEL: dict[str, str | bytes] = {
     "one tag more": WHEEL + "Tag: py2-none-any\n",
     "a compressed tag": WHEEL.replace("py3-none-any", "py2.py3-none-any"),
     "a tag that is none": WHEEL.replace("py3-none-any", "py3"),
+    "a tag of nothing": WHEEL.replace("py3-none-any", "--"),
+    "a tag that no interpreter has": WHEEL.replace("py3-none-any", "!- -/"),
     "a build tag": WHEEL + "Build: 1\n",
     "garbage": b"\x00\xff",
     "nothing": "",
