@@ -7,8 +7,9 @@ configuration file, no environment. Its own failure to look at something is an `
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from assess_registry.audit.advisories import AdvisoryDatabase
 from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Examination, Subject
 from assess_registry.names import ProjectName
@@ -51,7 +52,7 @@ class Context:
         run_tool: for every external program.
     """
 
-    advisories: Any | None = None
+    advisories: AdvisoryDatabase | None = None
     advisories_problem: str = ""
     advisories_max_age_days: int = 30
     licences: tuple[str, ...] = ()

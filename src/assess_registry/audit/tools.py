@@ -69,13 +69,20 @@ class ToolRun:
     problem: str = ""
 
 
-def run_tool(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+def run_tool(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    limits: ToolLimits | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ToolRun:
     """Run it to its end or ours; nothing that it started is left when this returns or raises.
 
     Args:
         argv: the program and its arguments; never a shell.
         cwd: where it runs.
         limits: what it may take.
+        environment: variables besides PATH, HOME and LANG, which are ours; of our own environment it gets nothing.
     """
     limits = limits or ToolLimits()
     name = tool_name(argv)
@@ -84,7 +91,7 @@ def run_tool(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None
             process = subprocess.Popen(
                 list(argv),
                 cwd=cwd,
-                env=_environment(home),
+                env={**(environment or {}), "PATH": os.defpath, "HOME": home, "LANG": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -108,10 +115,6 @@ def tool_name(argv: Sequence[str]) -> str:
     if program.startswith("python") and "-m" in argv[:-1]:
         return argv[argv.index("-m") + 1]
     return program
-
-
-def _environment(home: str) -> Mapping[str, str]:
-    return {"PATH": os.defpath, "HOME": home, "LANG": "C.UTF-8"}
 
 
 def _limit(pid: int, limits: ToolLimits) -> None:

@@ -1,0 +1,295 @@
+"""A wheel's bytes in, a report out. The wheel is read, unpacked and looked at; nothing of it is imported or run.
+
+1. Inspect it strictly. What is refused here is rejected, and no other check is run on it: its content is not known.
+2. Choose its dependencies from the wheels at hand, and inspect them as such.
+3. Unpack a private copy for external tools, the very files that would stand in an environment.
+4. Every check in turn. One that crashes has not looked: it is incomplete, and never a pass.
+5. Let the policy judge.
+
+Steps 1 to 4 are `examine`, step 5 is `conclude`: one examination can be judged by several policies.
+
+    report = audit(data, "demo_plugin-1.0.0-py3-none-any.whl", closure=None, terms=Terms(as_of=date(2026, 11, 21)))
+"""
+
+import contextlib
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from assess_registry.audit.advisories import AdvisoryDatabase
+from assess_registry.audit.checks import CHECKS
+from assess_registry.audit.context import Check, Context
+from assess_registry.audit.policy import STRUCTURE, judge, policy_sha256
+from assess_registry.audit.values import Examination, Finding, Report, Subject
+from assess_registry.closure import make_closure
+from assess_registry.config import Policy, Publisher
+from assess_registry.config.policy import ANY_LICENCE
+from assess_registry.errors import Issue, PublishError, WheelError
+from assess_registry.names import ProjectName, Sha256
+from assess_registry.wheel import InspectedWheel, UnpackedFile, inspect, unpacked_files
+
+CLOSURE = "closure"
+"""Name of the dependencies' inspection among the checks."""
+
+SDK = "assess-plugin"
+"""The one dependency whose wheel need not be given: it is the runtime's own part, and the runtime brings its copy."""
+
+_ONLY_AN_EXTRA = re.compile(r'extra == "[^"]*"\Z')
+_MAX_MESSAGE = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """All that a verdict depends on, besides the wheel, its dependencies and the tools.
+
+    Attributes:
+        policy, publishers: of the registry.
+        published: projects that are published in it already.
+        advisories: None when there are none; then `advisories_problem` says why.
+        as_of: the day for ages and expiries (UTC).
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    publishers: tuple[Publisher, ...] = ()
+    published: frozenset[ProjectName] = frozenset()
+    advisories: AdvisoryDatabase | None = None
+    advisories_problem: str = "no advisories were given"
+    as_of: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examined:
+    """A wheel that every check has looked at, and nobody has judged.
+
+    Attributes:
+        context: what the checks were given; None when strict inspection refused the wheel and none was run.
+    """
+
+    filename: str
+    project: str
+    version: str
+    sha256: Sha256
+    size: int
+    examinations: tuple[Examination, ...]
+    context: Context | None
+
+
+def audit(
+    data: bytes,
+    filename: str,
+    *,
+    closure: Mapping[str, bytes] | None,
+    terms: Terms,
+    scratch: Path | None = None,
+) -> Report:
+    """The verdict on a plugin's wheel; whatever the wheel holds, this returns.
+
+    Args:
+        data: the wheel.
+        filename: its name.
+        closure: filename -> bytes of wheels to choose its dependencies from; None when there are none at hand.
+        terms: what to judge it by.
+        scratch: where the private copy is made for the time of the audit; the system's place for such when None.
+    """
+    return conclude(examine(data, filename, closure=closure, terms=terms, scratch=scratch), terms)
+
+
+def examine(
+    data: bytes,
+    filename: str,
+    *,
+    closure: Mapping[str, bytes] | None,
+    terms: Terms,
+    scratch: Path | None = None,
+    checks: tuple[Check, ...] = CHECKS,
+) -> Examined:
+    """Every check has looked at the wheel, or says why it did not. Arguments as for `audit`."""
+    try:
+        wheel = inspect(data, filename, kind="plugin")  # 1
+    except WheelError as error:
+        return _refused(data, filename, error, checks)
+    dependencies, about_closure = _inspect_closure(wheel, closure)  # 2
+    context = context_of(wheel, terms)
+    examinations = [Examination(check=STRUCTURE, facts={"files": len(wheel.entries)}), about_closure]
+    files = tuple(sorted(unpacked_files(data, wheel), key=lambda file: file.path))
+    with _unpacked(files, scratch) as root:  # 3
+        subject = Subject(wheel=wheel, data=data, files=files, unpacked=root, closure=dependencies, as_of=terms.as_of)
+        examinations += [_examination(check, subject, context) for check in checks]  # 4
+    return Examined(
+        filename=filename,
+        project=wheel.project,
+        version=wheel.version,
+        sha256=wheel.sha256,
+        size=wheel.size,
+        examinations=tuple(examinations),
+        context=context,
+    )
+
+
+def conclude(examined: Examined, terms: Terms) -> Report:
+    """The report on an examined wheel. `terms` must give the checks the context that they were given."""
+    judgement = judge(  # 5
+        examined.examinations, policy=terms.policy, project=examined.project, as_of=terms.as_of
+    )
+    return Report(
+        filename=examined.filename,
+        project=examined.project,
+        version=examined.version,
+        sha256=examined.sha256,
+        size=examined.size,
+        as_of=terms.as_of,
+        verdict=judgement.verdict,
+        reasons=judgement.reasons,
+        judged=judgement.judged,
+        examinations=examined.examinations,
+        policy_sha256=policy_sha256(terms.policy, terms.publishers),
+        advisories=terms.advisories.describe() if terms.advisories else f"none: {terms.advisories_problem}",
+    )
+
+
+def context_of(wheel: InspectedWheel, terms: Terms) -> Context:
+    """What the checks of this wheel are given under these terms."""
+    policy = terms.policy
+    owners = [each.name for each in terms.publishers if each.admits(wheel.project)]
+    return Context(
+        advisories=terms.advisories,
+        advisories_problem="" if terms.advisories else terms.advisories_problem,
+        advisories_max_age_days=policy.advisories_max_age_days,
+        licences=() if ANY_LICENCE in policy.licences else tuple(sorted(policy.licences)),
+        native_allowed=bool(owners) and all(name in policy.native_publishers for name in owners),
+        max_wheel_bytes=int(policy.max_wheel_mib * (1 << 20)),
+        publishers=tuple((each.name, each.projects) for each in terms.publishers),
+        published=terms.published,
+        reserved=policy.reserved,
+        reserved_prefixes=policy.reserved_prefixes,
+    )
+
+
+def check_names() -> tuple[str, ...]:
+    """What an acceptance may name as its `check`."""
+    return (STRUCTURE, CLOSURE, *(check.NAME for check in CHECKS))
+
+
+def _refused(data: bytes, filename: str, error: WheelError, checks: Iterable[Check]) -> Examined:
+    project, version = _named(filename)
+    findings = tuple(_structural(issue, issue.entry) for issue in error.issues)
+    why = "it was not run, because strict inspection refused the wheel"
+    others = [CLOSURE, *(check.NAME for check in checks)]
+    return Examined(
+        filename=filename,
+        project=project,
+        version=version,
+        sha256=Sha256(hashlib.sha256(data).hexdigest()),
+        size=len(data),
+        examinations=(
+            Examination(check=STRUCTURE, findings=findings),
+            *(Examination(check=name, incomplete=(why,)) for name in others),
+        ),
+        context=None,
+    )
+
+
+def _named(filename: str) -> tuple[str, str]:
+    """Project and version as the name has them, for reports on wheels that may be neither."""
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        return "", ""
+    return name, str(version)
+
+
+def _structural(issue: Issue, entry: str) -> Finding:
+    return Finding(
+        id=issue.id,
+        severity="critical",
+        entry=entry,
+        message=issue.message,
+        rule=issue.rule,
+    )
+
+
+def _inspect_closure(
+    wheel: InspectedWheel, candidates: Mapping[str, bytes] | None
+) -> tuple[tuple[InspectedWheel, ...], Examination]:
+    """The dependencies, and what there is to say about them; what is missing or refused makes it incomplete."""
+    if candidates is None:
+        needed = sorted({requirement.name for requirement in wheel.requires_dist if _is_needed(requirement)})
+        missing = (f"the wheels of its dependencies were not given: {', '.join(needed)}",) if needed else ()
+        return (), Examination(check=CLOSURE, incomplete=missing)
+    try:
+        lock = make_closure(wheel, candidates)
+        names = [each.filename for each in lock.wheels if each.project != wheel.project]
+        dependencies = tuple(inspect(candidates[name], name, kind="dependency") for name in sorted(names))
+    except PublishError as error:
+        return (), Examination(check=CLOSURE, incomplete=(_one_line(str(error)),))
+    except WheelError as error:
+        findings = tuple(
+            _structural(issue, f"{error.filename}: {issue.entry}" if issue.entry else error.filename)
+            for issue in error.issues
+        )
+        incomplete = (f"a dependency was refused by inspection: {error.filename}",)
+        return (), Examination(check=CLOSURE, findings=findings, incomplete=incomplete)
+    facts = {"wheels": [{"filename": each.filename, "sha256": each.sha256} for each in dependencies]}
+    return dependencies, Examination(check=CLOSURE, facts=facts)
+
+
+def _is_needed(requirement: Requirement) -> bool:
+    only_an_extra = requirement.marker is not None and _ONLY_AN_EXTRA.match(str(requirement.marker))
+    return not only_an_extra and canonicalize_name(requirement.name) != SDK
+
+
+@contextlib.contextmanager
+def _unpacked(files: Iterable[UnpackedFile], scratch: Path | None) -> Iterator[Path]:
+    """Inside, a directory that only we may enter holds exactly these files, and nobody may write to them."""
+    with tempfile.TemporaryDirectory(prefix="assess-audit-", dir=scratch) as private:  # 0700, says mkdtemp
+        root = Path(private, "wheel")
+        root.mkdir()
+        directories = {root}
+        try:
+            for file in files:
+                path = root / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                directories |= {parent for parent in path.parents if root in parent.parents}
+                with path.open("xb") as out:
+                    out.write(file.data)
+                path.chmod(0o400)  # never executable: no tool has to run anything of a wheel to look at it
+            for directory in directories:
+                directory.chmod(0o500)
+            yield root
+        finally:
+            for directory in sorted(directories):
+                directory.chmod(0o700)
+
+
+def _examination(check: Check, subject: Subject, context: Context) -> Examination:
+    try:
+        examination = check.examine(subject, context)
+    except Exception as error:
+        _log.warning("check %s crashed", check.NAME, exc_info=True, extra={"action": "check-crashed"})
+        # Where the private copy lies differs from audit to audit, and reports must not.
+        message = _one_line(f"{type(error).__name__}: {error}".replace(str(subject.unpacked), "."))
+        finding = Finding(
+            id="check-crashed",
+            severity="medium",
+            entry="",
+            message=f"the check {check.NAME} crashed: {message}",
+            advice="report this; a wheel that makes an audit crash deserves a careful look",
+            rule="docs/policy.md: a check that did not look at everything",
+        )
+        return Examination(check=check.NAME, findings=(finding,), incomplete=("it crashed",))
+    findings = sorted(examination.findings, key=lambda each: (each.entry, each.line or 0, each.id, each.message))
+    return replace(examination, check=check.NAME, findings=tuple(findings))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_MAX_MESSAGE]
