@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.sites import Site, make_site, one_document
 from tests.support.checkout import Checkout, require_root
 from tests.support.programs import require_program
-from tests.support.wheels import WheelBuilder
+from tests.support.wheels import DEMO_CHECKS, WheelBuilder
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +183,14 @@ def test_a_damaged_journal_is_no_success(site: Site) -> None:
     succeeds(site)
     (site.state / "journal.db").write_bytes(b"this was a database" * 100)
     failed(site, code=1, kind="operational")
+
+
+def test_checks_are_listed_as_a_document_too(published: Site) -> None:
+    listed = published.assess("run", "--list-checks", "--output", "json")
+    assert listed.returncode == 0
+    checks = one_document(listed.stdout)["checks"]
+    assert [(check["assessment"], check["id"]) for check in checks] == [("demo", check) for check in DEMO_CHECKS]
+    failed(published, "--list-checks", "--check", "no-such-check", code=2, kind="configuration")
+    as_table = published.assess("run", "--list-checks")
+    assert all(check in as_table.stdout for check in DEMO_CHECKS)
+    assert published.assess("run", "--list-checks", "--output", "oscal").returncode == 2

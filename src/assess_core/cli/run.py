@@ -13,6 +13,7 @@ from assess_core.plan import Selection, Task
 from assess_core.results import Run
 from assess_core.runtime import Runtime
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, plain, table
+from assess_registry.console import print_json
 
 DEFAULT_FAIL_ON: Severity = "low"
 
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0917  one argument an option
                 raise _refused(line.refusal)
         tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects))
         if list_checks:
-            click.echo(_list_checks([task for task in tasks if isinstance(task, Task)]), nl=False)
+            _list_checks([task for task in tasks if isinstance(task, Task)], output)
             return 0
         with ProgressLine(quiet=quiet) as progress:
             run = runtime.assess(tasks, synced=synced, notify=progress)
@@ -99,11 +100,22 @@ def _refused(refusal: TrustError) -> TrustError:
     return refusal
 
 
-def _list_checks(tasks: list[Task]) -> str:
-    rows = [(task.assessment, spec.id, spec.severity, spec.title) for task in tasks for spec in task.checks]
-    if not rows:
+def _list_checks(tasks: list[Task], output: str) -> None:
+    checks = [
+        {"assessment": task.assessment, "id": spec.id, "severity": spec.severity, "title": spec.title}
+        for task in tasks
+        for spec in task.checks
+    ]
+    if not checks:
         raise ConfigError("no assessment can run; `assess sync` says why")
-    return table(("ASSESSMENT", "CHECK", "SEVERITY", "TITLE"), rows)
+    if output == "json":
+        print_json({"checks": checks})
+    elif output == "table":
+        click.echo(
+            table(("ASSESSMENT", "CHECK", "SEVERITY", "TITLE"), [tuple(row.values()) for row in checks]), nl=False
+        )
+    else:
+        raise click.UsageError(f"--list-checks has no results to print as {output}: choose table or json")
 
 
 def _say_what_was_done(runtime: Runtime, run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:
