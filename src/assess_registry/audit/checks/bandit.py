@@ -1,0 +1,131 @@
+"""Code that is dangerous as written: bandit over every Python file, deaf to whatever the wheel says to it.
+
+What a wheel could use to silence it, and what is done about each:
+
+- `# nosec` comments: `--ignore-nosec`;
+- a `.bandit` file, which bandit searches for below its targets: `--ini` with an empty file, and targets are files;
+- `pyproject.toml`, `setup.cfg`, YAML: read for `-c` alone, which is not given: built-in defaults, all tests on;
+- names: the default exclusions match any part of a path (`demo/.tox/…`, but `demo/CVSparser.py`, too): `-x ''`;
+- modules called like bandit's own: `-I` keeps the wheel off the import path;
+- files it cannot parse: bandit lists them and ends well; here each one is an `incomplete`. Files that it says nothing
+  about, neither metrics nor an error, are, too.
+
+Severity is bandit's own; where its confidence is low, one step less: HIGH `high` (`medium`), MEDIUM and UNDEFINED
+`medium` (`low`), LOW `low` (`info`). Ids are `bandit-` and the test's id: `bandit-b602`.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from assess_registry.audit.batches import UnreliableError, examine_batches
+from assess_registry.audit.context import Context
+from assess_registry.audit.findings import in_order
+from assess_registry.audit.tools import ToolRun
+from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.manifest import Severity
+from assess_registry.wheel import UnpackedFile
+
+NAME = "bandit"
+
+_ARGV = ("-m", "bandit", "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini", "/dev/null", "-x", "")
+# -q also keeps the progress bar out of the JSON, which bandit draws on standard output for more than 50 files.
+
+_SEVERITIES: Mapping[str, tuple[Severity, Severity]] = {
+    "HIGH": ("high", "medium"),
+    "MEDIUM": ("medium", "low"),
+    "UNDEFINED": ("medium", "low"),
+    "LOW": ("low", "info"),
+}
+"""bandit's word -> ours, and ours when it is not confident."""
+
+_QUOTES_SECRETS = ("B105", "B106", "B107")
+"""Tests whose text contains the password they found: a report is shown to more people than a wheel's code."""
+
+_MAX_MESSAGE = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answer:
+    findings: tuple[Finding, ...]
+    skipped: tuple[str, ...]
+    lines: int
+
+
+def examine(subject: Subject, context: Context) -> Examination:
+    """Every finding of bandit in the wheel's Python files, and every file it did not get through."""
+    files = [file for file in subject.files if _is_python(file)]
+
+    def run(batch: Sequence[UnpackedFile]) -> ToolRun:
+        targets = [f"./{file.path}" for file in batch]
+        return context.run_tool([sys.executable, "-I", *_ARGV, *targets], cwd=subject.unpacked)
+
+    examined = examine_batches(files, run, _parse)
+    skipped = sorted(reason for answer in examined.answers for reason in answer.skipped)
+    return Examination(
+        check=NAME,
+        findings=in_order(finding for answer in examined.answers for finding in answer.findings),
+        incomplete=(*examined.incomplete, *skipped),
+        facts={"files": len(files), "lines": sum(answer.lines for answer in examined.answers)},
+        tool=_tool(),
+    )
+
+
+def _is_python(file: UnpackedFile) -> bool:
+    first_line = file.data[:200].partition(b"\n")[0]
+    return file.path.endswith((".py", ".pyw")) or (first_line.startswith(b"#!") and b"python" in first_line)
+
+
+def _tool() -> str:
+    try:
+        return f"bandit {version('bandit')}"
+    except PackageNotFoundError:
+        return ""
+
+
+def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> _Answer:
+    if ran.exit_code not in (0, 1):
+        raise UnreliableError(f"bandit: ended with exit code {ran.exit_code}")
+    try:
+        document = json.loads(ran.stdout)
+        errors = {_path(error["filename"]): str(error["reason"]) for error in document["errors"]}
+        counted = {_path(name): metrics for name, metrics in document["metrics"].items() if name != "_totals"}
+        findings = tuple(_finding(result) for result in document["results"])
+        lines = sum(int(metrics["loc"]) for metrics in counted.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreliableError("bandit: its output is not the JSON report that was asked for") from error
+    if bool(findings) != (ran.exit_code == 1):
+        raise UnreliableError(f"bandit: {len(findings)} findings, but exit code {ran.exit_code}")
+    silent = {file.path for file in batch} - counted.keys() - errors.keys()
+    return _Answer(
+        findings=findings,
+        skipped=(
+            *(f"bandit: {path}: {reason[:200]}" for path, reason in errors.items()),
+            *(f"bandit: {path}: not in its report" for path in silent),
+        ),
+        lines=lines,
+    )
+
+
+def _finding(result: Mapping[str, Any]) -> Finding:
+    test, name = str(result["test_id"]), str(result["test_name"])
+    sure, unsure = _SEVERITIES[result["issue_severity"]]
+    text = "possible hard-coded password" if test in _QUOTES_SECRETS else str(result["issue_text"])
+    return Finding(
+        id=f"bandit-{test.lower()}",
+        severity=unsure if result["issue_confidence"] == "LOW" else sure,
+        entry=_path(result["filename"]),
+        line=int(result["line_number"]),
+        message=" ".join(text.split())[:_MAX_MESSAGE],
+        rule=f"bandit {test} {name}",
+    )
+
+
+def _path(name: str) -> str:
+    # bandit puts its own "./" in front of ours
+    while name.startswith("./"):
+        name = name[2:]
+    return name

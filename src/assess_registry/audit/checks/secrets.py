@@ -1,0 +1,178 @@
+"""Secrets left in the wheel: detect-secrets over the text of every file, whatever it is called; asks no network.
+
+The tool skips by name (`*.lock`, `*.css`, anything with `swagger` in its path), drops files that are not UTF-8 without
+a word, and reads configuration files by a parser that forgets their comments. So it is not given the wheel's files but
+their text under numbered names: decoded, with an extension it has a grammar for, or `.txt`; configuration files under
+both; of binary files the printable runs. `pragma: allowlist secret` comments are switched off by their filter, and no
+baseline is read. Each run also gets a file with a planted key under such a comment, and counts only if it is found.
+
+What is inside an archive in the wheel is not looked at: an `incomplete` for each. Never in a report: the secret
+itself. Eight digits of its SHA-1, as the tool gives it, let two people see whether they speak of the same one.
+
+Severity: `high` for keys and tokens of a known form, `medium` for passwords by name of their variable or in a URL,
+`low` for strings that merely look random, `info` for addresses. Ids are `secret-` and the detector: `secret-jwt`.
+"""
+
+import codecs
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from assess_registry.audit.batches import UnreliableError, examine_batches
+from assess_registry.audit.context import Context
+from assess_registry.audit.findings import in_order
+from assess_registry.audit.tools import ToolRun
+from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.manifest import Severity
+from assess_registry.wheel import UnpackedFile
+
+NAME = "secrets"
+
+_ARGV = (
+    *("-m", "detect_secrets", "--cores", "2", "scan", "--all-files", "--no-verify"),
+    *("--disable-filter", "detect_secrets.filters.allowlist.is_line_allowlisted", "."),
+)
+
+_SEVERITIES: Mapping[str, Severity] = {
+    "Secret Keyword": "medium",
+    "Basic Auth Credentials": "medium",
+    "Base64 High Entropy String": "low",
+    "Hex High Entropy String": "low",
+    "Public IP (ipv4)": "info",
+}
+"""Detector -> severity; every other one looks for keys of a known form."""
+
+_CODE = (".c", ".cls", ".cpp", ".cs", ".go", ".java", ".js", ".m", ".php", ".py", ".pyi", ".swift", ".tf")
+_CONFIGURATION = (".cf", ".cfg", ".cnf", ".conf", ".eyaml", ".ini", ".properties", ".toml", ".yaml", ".yml")
+"""Extensions for which the tool has a grammar of assignments."""
+
+_PLANTED_NAME = "planted.txt"
+_PLANTED_TYPE = "Private Key"
+_PLANTED = "-----BEGIN " + "RSA PRIVATE KEY-----  # pragma: allowlist secret\n"
+
+_ARCHIVES = (
+    b"PK\3\4",
+    b"PK\5\6",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"\x28\xb5\x2f\xfd",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!",
+)
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PRINTABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
+
+
+def examine(subject: Subject, context: Context) -> Examination:
+    """Every string that looks like a secret, by file and line."""
+
+    def run(batch: Sequence[UnpackedFile]) -> ToolRun:
+        with tempfile.TemporaryDirectory(prefix="assess-secrets-") as place:
+            _write(batch, Path(place))
+            return context.run_tool([sys.executable, "-I", *_ARGV], cwd=Path(place))
+
+    examined = examine_batches(subject.files, run, _parse)
+    archives = sorted(file.path for file in subject.files if _is_archive(file.data))
+    return Examination(
+        check=NAME,
+        findings=in_order(finding for answer in examined.answers for finding in answer),
+        incomplete=(
+            *examined.incomplete,
+            *(f"{path}: an archive inside the wheel, whose content is not looked at" for path in archives),
+        ),
+        facts={"files": len(subject.files), "archives": archives},
+        tool=_tool(),
+    )
+
+
+def _tool() -> str:
+    try:
+        return f"detect-secrets {version('detect-secrets')}"
+    except PackageNotFoundError:
+        return ""
+
+
+def _is_archive(data: bytes) -> bool:
+    # A zip is found from its end, whatever stands in front of it; its comment has at most 64 KiB.
+    return data.startswith(_ARCHIVES) or data[257:262] == b"ustar" or b"PK\5\6" in data[-0x10016:]
+
+
+def _write(batch: Sequence[UnpackedFile], place: Path) -> None:
+    (place / _PLANTED_NAME).write_text(_PLANTED, encoding="utf-8")
+    for number, file in enumerate(batch):
+        text = _text(file.data).encode("utf-8", "replace")
+        for suffix in _suffixes(file.path):
+            (place / f"{number}{suffix}").write_bytes(text)
+
+
+def _suffixes(path: str) -> tuple[str, ...]:
+    suffix = PurePosixPath(path).suffix
+    if suffix in _CODE:
+        return (suffix,)
+    return (suffix, ".txt") if suffix in _CONFIGURATION else (".txt",)
+
+
+def _text(data: bytes) -> str:
+    for mark, codec in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(codec, "replace")
+    if not _has_lines(data):
+        return "\n".join(dict.fromkeys(_runs(data)))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _has_lines(data: bytes) -> bool:
+    """Whether lines of its text are lines of the file; not so for the printable runs of a binary one."""
+    return b"\0" not in data or data.startswith(tuple(mark for mark, _ in _BYTE_ORDER_MARKS))
+
+
+def _runs(data: bytes) -> Iterator[str]:
+    """Printable runs as they stand, and as they read when every other byte is zero (UTF-16)."""
+    for seen in (data, data.replace(b"\0", b"")):
+        yield from (run.group().decode("ascii") for run in _PRINTABLE.finditer(seen))
+
+
+def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> tuple[Finding, ...]:
+    if ran.exit_code != 0:
+        raise UnreliableError(f"detect-secrets: ended with exit code {ran.exit_code}")
+    try:
+        results = json.loads(ran.stdout)["results"]
+        planted = {secret["type"] for secret in results.pop(_PLANTED_NAME, ())}
+        findings = {
+            _finding(batch[int(PurePosixPath(name).stem)], secret)
+            for name, secrets in results.items()
+            for secret in secrets
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise UnreliableError("detect-secrets: its output is not the JSON report that was asked for") from error
+    if _PLANTED_TYPE not in planted:
+        raise UnreliableError("detect-secrets: it did not find the key that was planted for it")
+    return tuple(findings)
+
+
+def _finding(file: UnpackedFile, secret: Mapping[str, Any]) -> Finding:
+    kind, digest, line = str(secret["type"]), str(secret["hashed_secret"]), int(secret["line_number"])
+    name = "-".join(re.findall(r"[a-z0-9]+", kind.lower()))
+    return Finding(
+        id=f"secret-{name}",
+        severity=_SEVERITIES.get(kind, "high"),
+        entry=file.path,
+        line=line if _has_lines(file.data) else None,
+        message=f"looks like a secret: {kind}, sha1 {digest[:8]}…",
+        advice="revoke it, then remove it; if it is none, the policy can accept this id with a reason",
+        rule=f"detect-secrets: {kind}",
+    )
