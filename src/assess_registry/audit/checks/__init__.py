@@ -3,7 +3,11 @@
 Each has `NAME` and `examine(subject, context) -> Examination`; none imports another.
 """
 
+from assess_registry.audit.checks import naming, size
 from assess_registry.audit.context import Check
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    size,
+    naming,
+)
 """Literal, so that a check cannot be lost without a line of this file being lost."""
