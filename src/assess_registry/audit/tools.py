@@ -132,7 +132,8 @@ def _limit(pid: int, limits: ToolLimits) -> None:
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(ProcessLookupError):
             # One second of processor time between the limits: SIGXCPU tells what happened, SIGKILL would not.
-            resource.prlimit(pid, kind, (bound - (kind == resource.RLIMIT_CPU), bound))
+            grace = 1 if kind == resource.RLIMIT_CPU and bound != hard else 0
+            resource.prlimit(pid, kind, (bound, bound + grace))
 
 
 @dataclass(slots=True)
