@@ -72,9 +72,9 @@ def test_names_that_only_the_installed_plugins_know_are_checked_too(ran: Checkou
 def test_settings_the_manifest_refuses(ran: Checkout) -> None:
     text = (ran.path / "assess.toml").read_text()
     settings = "[plugins.settings]\nminimum_versions = { openssl = 3 }\nminimum_version = {}\n"
-    head, found, tail = text.partition("[[assessments]]")
+    head, found, tail = text.partition("\n[[assessments]]\n")
     assert found
-    (ran.path / "settings.toml").write_text(head + settings + "\n" + found + tail)
+    (ran.path / "settings.toml").write_text(head + "\n" + settings + found + tail)
     done = ran.shell("assess run --config settings.toml")
     assert done.returncode == 2, done.stderr
     assert "plugins[0].settings.minimum_versions" in done.stderr

@@ -36,6 +36,13 @@ def test_the_readme_shows_commands() -> None:
     assert len(commands(ROOT / "README.md")) >= 4
 
 
+def test_the_readme_shows_real_output() -> None:
+    """Some lines of what a run prints, not a placeholder for them."""
+    text = (ROOT / "README.md").read_text()
+    assert "@@" not in text
+    assert re.search(r"^\d+ pass, \d+ fail, \d+ not-applicable, \d+ skipped, 0 error, 0 timeout$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_do_what_the_document_says(document: Path, ran: Checkout) -> None:
     for line, code in commands(document):

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pwd
 import re
+import time
 from collections import Counter
 
 import pytest
@@ -16,33 +18,52 @@ def outcomes(place: Checkout) -> Counter[str]:
     return Counter(result["outcome"] for result in document["results"])
 
 
-def assess_this_machine(place: Checkout) -> None:
-    first = place.run("make", "run-local")
-    assert first.returncode == 0, first.stdout + first.stderr
+def look_at_what_the_first_run_left(place: Checkout) -> None:
+    """The machine was assessed, secrets are the owner's alone, and doing it again is quick and says the same."""
     counts = outcomes(place)
     assert counts.total() >= 24
     for outcome in ("pass", "fail", "not-applicable"):
         assert counts[outcome] >= 1, counts
     assert counts["error"] == counts["timeout"] == 0
-    assert "assess run" in first.stdout + first.stderr  # what to try next
+    for private in ("keys/local.key", "state"):
+        assert (place.path / ".assess" / private).stat().st_mode & 0o077 == 0, private
+    started = time.monotonic()
     again = place.run("make", "run-local")
+    took_s = time.monotonic() - started
     assert again.returncode == 0, again.stdout + again.stderr
     assert "installing assess" not in again.stderr
+    assert "without --fail-on none this exits 3" in again.stderr
+    assert "assess explain" in again.stderr  # what to try next
+    assert ".assess/results/assessment-results.json" in again.stderr
     assert outcomes(place) == counts
+    assert took_s < 5  # usually one: nothing is installed, built or fetched
 
 
 def test_as_an_ordinary_user() -> None:
     require_program("setpriv")
     require_root("to become an ordinary user")
     with checkout(user=ORDINARY_USER) as place:
-        assess_this_machine(place)
-        keys = place.path / ".assess/keys"
-        assert (keys / "local.key").stat().st_mode & 0o077 == 0
+        first = place.run("make", "run-local")
+        assert first.returncode == 0, first.stdout + first.stderr
+        look_at_what_the_first_run_left(place)
+        document = json.loads((place.path / ".assess/results/run.json").read_text())
+        assert {result["user"] for result in document["results"]} == {f"uid:{pwd.getpwnam(ORDINARY_USER).pw_uid}"}
 
 
-def test_as_whoever_runs_the_tests() -> None:
-    with checkout() as place:
-        assess_this_machine(place)
+def test_as_whoever_runs_the_tests(ran: Checkout) -> None:
+    look_at_what_the_first_run_left(ran)
+
+
+def test_git_sees_nothing_of_what_the_run_left(ran: Checkout) -> None:
+    """Everything generated is ignored: keys above all."""
+    require_program("git")
+    for line in ("git init -q", "git add -A"):
+        assert ran.shell(line).returncode == 0
+    added = ran.shell("git ls-files").stdout.splitlines()
+    ran.shell("rm -rf .git")
+    assert "Makefile" in added
+    generated = (".assess/", ".venv/", "assess.toml", "simple-index/simple", "simple-index/files")
+    assert not [name for name in added if name.startswith(generated) or name.endswith((".key", ".stamp"))]
 
 
 def test_after_the_first_run_no_network_is_needed(ran: Checkout) -> None:

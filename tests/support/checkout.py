@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 BARE_PATH = "/usr/local/bin:/usr/bin:/bin"
 ORDINARY_USER = "nobody"
 
-_PASSED_ON = ("ASSESS_PIP_CONFIG", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "NO_PROXY")
-"""How this machine reaches the Python index, where it needs to be told. Nothing of it concerns assess itself."""
+_PASSED_ON = ("ASSESS_PIP_CONFIG",)
+"""How this machine reaches the Python index, where the Makefile has to be told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
