@@ -1,0 +1,358 @@
+import tomllib
+from dataclasses import fields, replace
+from datetime import date
+
+import pytest
+
+from assess_registry.audit.policy import MAX_REASONS, STRUCTURE, Judgement, judge, policy_sha256
+from assess_registry.audit.values import Examination, Finding, Verdict
+from assess_registry.config import (
+    POLICY_DEFAULT,
+    Acceptance,
+    IndexConfig,
+    Policy,
+    Publisher,
+    parse_config,
+    parse_policy_file,
+)
+from assess_registry.config.policy import POLICY_KEYS
+from assess_registry.config.values import policy_table
+from assess_registry.errors import ConfigError
+from assess_registry.manifest import SEVERITIES, Severity
+
+TODAY = date(2026, 11, 21)
+REGISTRY = '[registry]\nname = "local"\n'
+APPROVED, FLAGGED, REJECTED = Verdict
+
+
+def finding(id: str = "bandit-b603", severity: Severity = "high", entry: str = "demo/run.py") -> Finding:
+    return Finding(id=id, severity=severity, entry=entry, line=7, message="runs a program.", rule="bandit")
+
+
+def accepting(**change: object) -> Acceptance:
+    given = {"finding": "bandit-b603", "reason": "reviewed", "owner": "ops@example.org", "expires": TODAY, **change}
+    return Acceptance(**given)  # type: ignore[arg-type]
+
+
+def judged(*findings: Finding, policy: Policy | None = None, project: str = "demo-plugin") -> Judgement:
+    examinations = [Examination(check="bandit", findings=findings)]
+    return judge(examinations, policy=policy or Policy(), project=project, as_of=TODAY)
+
+
+def incomplete(policy: Policy, *sentences: str) -> Judgement:
+    examinations = [Examination(check="bandit", incomplete=sentences or ("bandit: timed out",))]
+    return judge(examinations, policy=policy, project="demo-plugin", as_of=TODAY)
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as refused:
+        parse_config((REGISTRY + text).encode(), source="registry.toml")
+    return refused.value.problems
+
+
+def policy_of(text: str) -> Policy:
+    return parse_config((REGISTRY + text).encode(), source="registry.toml").policy
+
+
+# --- rules --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("severity", "verdict"),
+    [("info", APPROVED), ("low", APPROVED), ("medium", FLAGGED), ("high", REJECTED), ("critical", REJECTED)],
+)
+def test_without_a_policy_severities_decide_safely(severity: Severity, verdict: Verdict) -> None:
+    assert judged(finding(severity=severity)).verdict is verdict
+
+
+def test_nothing_found_is_approved_without_a_reason() -> None:
+    assert judged() == Judgement(verdict=APPROVED, reasons=(), judged=())
+
+
+@pytest.mark.parametrize(
+    ("reject", "flag", "verdict"),
+    [
+        (("bandit-b603",), (), REJECTED),
+        (("bandit-*",), (), REJECTED),
+        (("bandit-b604",), (), FLAGGED),
+        ((), ("bandit-b603",), FLAGGED),
+        (("bandit-*",), ("bandit-b603",), REJECTED),
+    ],
+)
+def test_rules_by_id_outrank_severity_and_the_strictest_holds(
+    reject: tuple[str, ...], flag: tuple[str, ...], verdict: Verdict
+) -> None:
+    policy = Policy(reject=("critical", "high", *reject), flag=("medium", *flag))
+    assert judged(finding(severity="medium"), policy=policy).verdict is verdict
+
+
+def test_a_rule_by_id_may_lower_a_severity_to_a_flag_but_never_to_nothing() -> None:
+    policy = Policy(flag=("medium", "bandit-b603"))
+    assert judged(finding(severity="high"), policy=policy).verdict is FLAGGED
+    assert judged(finding("bandit-b604", severity="high"), policy=policy).verdict is REJECTED
+
+
+def test_the_strictest_finding_decides_about_the_wheel() -> None:
+    one = judged(finding(severity="low"), finding("secret", "medium"), finding("known-vulnerability", "high"))
+    assert one.verdict is REJECTED
+    assert [each.verdict for each in one.judged] == [APPROVED, FLAGGED, REJECTED]
+
+
+# --- what no rule switches off ------------------------------------------------------------------------------------
+
+
+NOTHING = Policy(reject=(), flag=(), accept=(accepting(finding="b*"), accepting(finding="*-*")))
+
+
+def test_a_check_that_did_not_look_flags_whatever_the_policy() -> None:
+    assert incomplete(NOTHING).verdict is FLAGGED
+    assert judged(finding(severity="critical"), policy=NOTHING).verdict is APPROVED  # the control
+
+
+def test_only_an_acceptance_of_that_check_accepts_that_it_did_not_look() -> None:
+    def policy(check: str, **change: object) -> Policy:
+        return Policy(accept=(accepting(finding="", check=check, **change),))
+
+    accepted = incomplete(policy("bandit"))
+    assert accepted.verdict is APPROVED
+    assert accepted.judged[0].reason == "accepted until 2026-11-21 by ops@example.org: reviewed"
+    assert incomplete(policy("secrets")).verdict is FLAGGED
+    assert incomplete(policy("bandit", project="other-*")).verdict is FLAGGED
+    assert incomplete(policy("bandit", entry="demo/*")).verdict is FLAGGED
+    assert judged(finding(), policy=policy("bandit")).verdict is REJECTED, "its findings are another matter"
+
+
+def test_a_policy_may_be_stricter_about_it() -> None:
+    assert incomplete(Policy(reject=("check-incomplete",))).verdict is REJECTED
+
+
+def test_what_strict_inspection_refuses_is_rejected_whatever_the_policy() -> None:
+    refused = Examination(check=STRUCTURE, findings=(finding("record-hash", "info"),))
+    policy = Policy(reject=(), flag=(), accept=(accepting(finding="record-hash"),))
+    assert judge([refused], policy=policy, project="demo-plugin", as_of=TODAY).verdict is REJECTED
+    elsewhere = replace(refused, check="manifest")
+    assert judge([elsewhere], policy=policy, project="demo-plugin", as_of=TODAY).verdict is APPROVED
+
+
+# --- acceptances --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({}, APPROVED),
+        ({"finding": "bandit-*"}, APPROVED),
+        ({"finding": "bandit-b60"}, REJECTED),
+        ({"project": "demo-*"}, APPROVED),
+        ({"project": "demo"}, REJECTED),
+        ({"entry": "demo/*.py"}, APPROVED),
+        ({"entry": "run.py"}, REJECTED),
+        ({"expires": date(2026, 11, 22)}, APPROVED),
+        ({"expires": date(2026, 11, 20)}, REJECTED),
+    ],
+)
+def test_an_acceptance_covers_what_it_names_until_its_last_day(change: dict[str, object], verdict: Verdict) -> None:
+    assert judged(finding(), policy=Policy(accept=(accepting(**change),))).verdict is verdict
+
+
+def test_an_expired_acceptance_is_reported_with_whose_it_was() -> None:
+    policy = Policy(accept=(accepting(expires=date(2026, 11, 20)),))
+    (reason,) = judged(finding(), policy=policy).reasons
+    assert reason.endswith(
+        "the policy rejects severity 'high'; it was accepted, but only until 2026-11-20, by ops@example.org: reviewed."
+    )
+
+
+def test_of_two_acceptances_the_one_that_still_holds_counts() -> None:
+    old, new = accepting(expires=date(2026, 1, 1)), accepting(expires=date(2027, 1, 1), owner="new@example.org")
+    for order in ((old, new), (new, old)):
+        (one,) = judged(finding(), policy=Policy(accept=order)).judged
+        assert (one.verdict, "new@example.org" in one.reason) == (APPROVED, True)
+
+
+# --- reasons ------------------------------------------------------------------------------------------------------
+
+
+def test_reasons_are_sentences_strictest_first_one_for_each_kind() -> None:
+    said = judged(
+        finding("undeclared-socket", "medium", "demo/net.py"),
+        finding(),
+        finding(entry="demo/b.py"),
+        finding("licence", "low"),
+    ).reasons
+    assert said == (
+        "Rejected: bandit-b603: demo/run.py:7: runs a program (and 1 more); the policy rejects severity 'high'.",
+        "Flagged: undeclared-socket: demo/net.py:7: runs a program; the policy flags severity 'medium'.",
+    )
+
+
+def test_checks_that_failed_for_one_reason_share_a_sentence() -> None:
+    examinations = [Examination(check=name, incomplete=("not run",)) for name in ("bandit", "secrets")]
+    reasons = judge(examinations, policy=Policy(), project="demo-plugin", as_of=TODAY).reasons
+    said = "Flagged: bandit, secrets did not look at everything: not run; "
+    assert reasons == (said + "a check that did not look at everything approves nothing.",)
+
+
+def test_no_more_reasons_than_are_read_in_a_minute() -> None:
+    reasons = judged(*(finding(f"kind-{number:03}") for number in range(50))).reasons
+    assert len(reasons) == MAX_REASONS + 1
+    assert reasons[-1] == f"{50 - MAX_REASONS} more kinds of findings, in full below."
+
+
+# --- the file -----------------------------------------------------------------------------------------------------
+
+
+def test_the_written_default_is_the_default() -> None:
+    assert policy_of(POLICY_DEFAULT) == Policy() == policy_of("")
+    assert set(tomllib.loads(POLICY_DEFAULT)["policy"]) == set(POLICY_KEYS)
+    assert set(POLICY_KEYS) == {each.name for each in fields(Policy)} == set(policy_table(Policy()))
+
+
+def test_what_is_written_is_read_back() -> None:
+    config = IndexConfig(
+        name="acme",
+        publishers=(Publisher(name="acme", keys=("sha256:" + "0" * 64,), projects=("acme-*", "demo")),),
+        policy=Policy(
+            reject=("critical", "bandit-*"),
+            accept=(accepting(), accepting(finding="", check="bandit", entry="x", project="y")),
+            licences=("*",),
+            native_publishers=("acme",),
+            reserved_prefixes=("acme-",),
+        ),
+    )
+    assert parse_config(config.text().encode(), source="x") == config
+
+
+def test_every_problem_of_publishers_and_policy_is_reported_at_once() -> None:
+    found = problems(
+        """
+        [publishers.acme]
+        keys = ["abc"]
+        projects = ["Acme_*"]
+        project = 1
+        [publishers.other]
+        [policy]
+        rejects = ["high"]
+        reject = ["hihg"]
+        licences = ["Apache 2"]
+        native_publishers = ["acne"]
+        advisories_max_age_days = 0
+        [[policy.accept]]
+        finding = "bandit-*"
+        reason = ""
+        expires = "2027-01-01"
+        """
+    )
+    paths = [problem.split(": ")[1] for problem in found]
+    assert paths == [
+        "publishers.acme.project",
+        "publishers.acme.projects[0]",
+        "publishers.acme.keys[0]",
+        "publishers.other.projects",
+        "policy.rejects",
+        "policy.reject[0]",
+        "policy.accept[0].expires",
+        "policy.accept[0].reason",
+        "policy.accept[0].owner",
+        "policy.licences[0]",
+        "policy.advisories_max_age_days",
+        "policy.licences",
+        "policy.native_publishers",
+    ]
+    assert "did you mean 'reject'?" in found[4]
+    assert "did you mean 'high'?" in found[5]
+    assert "did you mean 'acme'?" in found[-1]
+
+
+ACCEPT = '[[policy.accept]]\nfinding = "bandit-b603"\nreason = "r"\nowner = "o"\nexpires = 2027-01-01\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("expires = 2027-01-01\n", "", "expected the last day it holds, as in 2027-03-31, got nothing"),
+        ("2027-01-01", "2027-01-01T00:00:00Z", "expected the last day it holds"),
+        ('finding = "bandit-b603"\n', "", "expected exactly one of finding and check"),
+        ("finding", 'check = "bandit"\nfinding', "expected exactly one of finding and check"),
+        ('"bandit-b603"', '"*"', "names findings by id"),
+        ('"bandit-b603"', '"*-*"', "names findings by id"),
+        ('"bandit-b603"', '"high"', "names findings by id"),
+        ('"bandit-b603"', '"check-incomplete"', "check = NAME"),
+        ('"bandit-b603"', '"Bandit B603"', "expected a severity or the id of a finding"),
+        ('owner = "o"', 'owner = " "', "expected 1 to 500 characters"),
+        ('owner = "o"', 'owmer = "o"', "did you mean 'owner'?"),
+        ('reason = "r"', 'reason = "a\\u202Eb"', "printable"),
+    ],
+)
+def test_an_acceptance_says_who_why_until_when_and_what(old: str, new: str, says: str) -> None:
+    assert policy_of(ACCEPT).accept == (accepting(reason="r", owner="o", expires=date(2027, 1, 1)),)
+    assert any(says in problem for problem in problems(ACCEPT.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[policy]\nflag = ["high"]', "'high' stands in reject too, written there or by default"),
+        ("[policy]\nlicences = []", 'write ["*"] for any'),
+        ('[policy]\nnative_publishers = ["acme"]', "none are configured: add [publishers.NAME]"),
+        ('[policy]\nreserved = ["Assess_Core"]', "not a normalised project name"),
+        ('[policy]\nmax_wheel_mib = "20"', "expected a number, got '20'"),
+        ("[policy]\nmax_wheel_mib = 0", "expected 0.001 to 256, got 0"),
+        ('[publishers.acme]\nprojects = ["a-[b]"]', "which may hold *"),
+        ("[publishers]\nacme = 1", "publishers.acme: expected a table, got 1"),
+        ('[publishers."A B"]\nprojects = ["a"]', "lower-case letters"),
+        ('[polcy]\nreject = ["high"]', "did you mean 'policy'?"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(text: str, says: str) -> None:
+    assert any(says in problem for problem in problems(text))
+
+
+def test_a_policy_that_is_no_table_is_refused() -> None:
+    with pytest.raises(ConfigError, match="policy: expected a table, got 1"):
+        parse_config(b"policy = 1\n" + REGISTRY.encode(), source="registry.toml")
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_a_severity_with_letters_swapped_is_no_finding_id(severity: str) -> None:
+    typo = severity[:-2] + severity[-1] + severity[-2]
+    assert any(f"did you mean {severity!r}?" in each for each in problems(f'[policy]\nreject = ["{typo}"]'))
+    assert policy_of('[policy]\nreject = ["unknown-publisher", "wasm-import"]').reject == (
+        "unknown-publisher",
+        "wasm-import",
+    )
+
+
+def test_a_policy_may_stand_in_a_file_of_its_own_with_or_without_publishers() -> None:
+    assert parse_policy_file(b'[policy]\nflag = ["low"]\n', source="p.toml") == (Policy(flag=("low",)), None)
+    text = REGISTRY + '[publishers.acme]\nprojects = ["acme-*"]\n[policy]\nnative_publishers = ["acme"]\n'
+    policy, publishers = parse_policy_file(text.encode(), source="p.toml")
+    assert (policy.native_publishers, publishers) == (("acme",), (Publisher(name="acme", projects=("acme-*",)),))
+    for wrong in (b"", b"[policy]\nx = 1\n", b"[registry]\nname = 'a'\n"):
+        with pytest.raises(ConfigError, match=r"p\.toml: policy"):
+            parse_policy_file(wrong, source="p.toml")
+
+
+# --- its digest ---------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_knows_every_value_and_no_order() -> None:
+    one, two = Publisher(name="a", projects=("a-*", "b")), Publisher(name="b", projects=("c",))
+    policy = Policy(accept=(accepting(), accepting(owner="x")))
+    digest = policy_sha256(policy, (one, two))
+    shuffled = replace(policy, accept=policy.accept[::-1], reject=policy.reject[::-1], licences=policy.licences[::-1])
+    assert policy_sha256(shuffled, (two, replace(one, projects=("b", "a-*")))) == digest
+    changed = [
+        replace(policy, reject=("critical",)),
+        replace(policy, flag=()),
+        replace(policy, accept=policy.accept[:1]),
+        replace(policy, licences=("MIT",)),
+        replace(policy, max_wheel_mib=21),
+        replace(policy, native_publishers=("a",)),
+        replace(policy, reserved=()),
+        replace(policy, reserved_prefixes=("x",)),
+        replace(policy, advisories_max_age_days=31),
+    ]
+    assert len(changed) == len(fields(Policy)), "a new key belongs into the digest, and here"
+    digests = {policy_sha256(each, (one, two)) for each in changed} | {policy_sha256(policy, (one,))}
+    assert len(digests - {digest}) == len(changed) + 1
