@@ -1,6 +1,7 @@
 """The command `assess-registry`: its verbs, and what its errors mean.
 
-Exit codes: 0 done, 1 operational error, 2 usage or configuration, 5 refused by trust policy, 130 interrupted.
+Exit codes: 0 done, 1 operational error, 2 usage or configuration, 4 flagged by an audit, 5 refused by trust policy,
+130 interrupted.
 """
 
 import sys
@@ -15,6 +16,8 @@ VERBS = {
     "init": "Make a registry: its configuration and an empty index.",
     "keys": "Make and list the keys that sign wheels.",
     "inspect": "Say what wheels hold, or everything that is wrong with them, without importing them.",
+    "audit": "Say whether a wheel would be published, and why not.",
+    "advisories": "Import the known vulnerabilities that audits look for.",
     "publish": "Put a signed plugin wheel and its closure into an index.",
     "list": "List what an index offers.",
 }
@@ -43,7 +46,8 @@ _KINDS = {
 def cli() -> None:
     """Inspect, sign and publish assess plugins.
 
-    Exit codes: 0 done, 1 operational error, 2 usage or configuration, 5 refused by trust policy, 130 interrupted.
+    Exit codes: 0 done, 1 operational error, 2 usage or configuration, 4 flagged by an audit, 5 refused by trust
+    policy, 130 interrupted.
     """
 
 

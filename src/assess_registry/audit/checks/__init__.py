@@ -3,11 +3,14 @@
 Each has `NAME` and `examine(subject, context) -> Examination`; none imports another.
 """
 
-from assess_registry.audit.checks import naming, size
+from assess_registry.audit.checks import bandit, naming, secrets, size, vulnerabilities
 from assess_registry.audit.context import Check
 
 CHECKS: tuple[Check, ...] = (
     size,
     naming,
+    bandit,
+    secrets,
+    vulnerabilities,
 )
 """Literal, so that a check cannot be lost without a line of this file being lost."""

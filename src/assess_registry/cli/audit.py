@@ -1,0 +1,231 @@
+"""`assess-registry audit WHEEL_OR_DIR`."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
+from assess_registry.audit.dry_run import Compared, compare
+from assess_registry.audit.pipeline import Terms, audit, check_names
+from assess_registry.audit.policy import policy_sha256
+from assess_registry.audit.render import FORMS, Form, render
+from assess_registry.audit.source import build_wheel
+from assess_registry.audit.values import Report, Verdict
+from assess_registry.cli.options import index_option
+from assess_registry.config import CONFIG_NAME, Policy, load_config, load_policy_file
+from assess_registry.console import EXIT_DONE, EXIT_REFUSED, print_json
+from assess_registry.errors import ConfigError
+from assess_registry.files import atomic_write, read_bounded
+from assess_registry.index.tree import Tree
+from assess_registry.manifest.reader import nearest
+from assess_registry.publish import WheelFolder
+from assess_registry.text import plain, table
+from assess_registry.wheel import MAX_WHEEL_BYTES
+
+EXIT_FLAGGED = 4
+EXITS = {Verdict.APPROVED: EXIT_DONE, Verdict.FLAGGED: EXIT_FLAGGED, Verdict.REJECTED: EXIT_REFUSED}
+
+_PEEK = 200
+
+
+@click.command("audit")
+@click.argument("wheel", metavar="WHEEL_OR_DIR", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--closure", type=click.Path(path_type=Path), default=None, help="Directory with the wheels it depends on."
+)
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), default=None, help="Judge by [policy] of this file."
+)
+@index_option
+@click.option(
+    "--advisories",
+    "advisories_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help=f"OSV export, or a database of imported advisories. [default: {DATABASE_NAME} of the index]",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    help="Day for ages and expiries. [default: today, UTC]",
+)
+@click.option("--output", type=click.Choice(FORMS), default="table", show_default=True, help="Form of what is printed.")
+@click.option("--report", "reports", multiple=True, metavar="FORM=FILE", help="Write the report there too; repeatable.")
+@click.option("--dry-run", is_flag=True, help="With --policy: say what it would make of all published wheels.")
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    wheel: Path | None,
+    closure: Path | None,
+    policy_file: Path | None,
+    root: Path,
+    advisories_file: Path | None,
+    as_of: datetime | None,
+    output: Form,
+    reports: tuple[str, ...],
+    dry_run: bool,
+) -> int:
+    """Say whether WHEEL_OR_DIR would be published, and why not. Nothing of a wheel is run.
+
+    A directory is a source tree: it is built first, by its own build backend, which is its author's code.
+
+    Exits 0 when it is approved, 4 when it is flagged, 5 when it is rejected; --dry-run exits 0 whatever it finds.
+    """
+    targets = [_report_target(each) for each in reports]
+    is_default = context.get_parameter_source("root") is ParameterSource.DEFAULT
+    today = datetime.now(UTC).date() if as_of is None else as_of.date()
+    index = None if is_default and not (root / CONFIG_NAME).exists() else root
+    with _advisories(advisories_file, index) as (advisories, problem):
+        terms = replace(_terms(index, today), advisories=advisories, advisories_problem=problem)
+        other = _with_policy(terms, policy_file)
+        _require_known_checks(other.policy, policy_file or root / CONFIG_NAME)
+        if dry_run:
+            _require_dry_run(wheel, policy_file, output, reports)
+            if index is None:
+                raise ConfigError(f"{root}: no registry here, so there is nothing published to look at; see --index")
+            _show_comparison(compare(index, terms, other), terms, other, output)
+            return EXIT_DONE
+        if wheel is None:
+            raise click.UsageError("Missing argument 'WHEEL_OR_DIR'.")
+        report = _audit(wheel, closure, other)
+    for form, path in targets:
+        atomic_write(path, render(form, report).encode())
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(render(output, report, colour=colour, width=shutil.get_terminal_size().columns), nl=False)
+    return EXITS[report.verdict]
+
+
+def _audit(path: Path, closure: Path | None, terms: Terms) -> Report:
+    candidates: Mapping[str, bytes] | None = None if closure is None else WheelFolder(closure)
+    if path.is_dir():
+        with tempfile.TemporaryDirectory(prefix="assess-build-") as scratch:
+            built = build_wheel(path, Path(scratch))
+        return audit(built.data, built.filename, closure=candidates, terms=terms)
+    try:
+        data = read_bounded(path, MAX_WHEEL_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return audit(data, path.name, closure=candidates, terms=terms)
+
+
+def _terms(index: Path | None, as_of: date) -> Terms:
+    if index is None:
+        return Terms(as_of=as_of)
+    config = load_config(index)
+    return Terms(
+        policy=config.policy,
+        publishers=config.publishers,
+        published=frozenset(Tree(index).projects()),
+        as_of=as_of,
+    )
+
+
+def _with_policy(terms: Terms, path: Path | None) -> Terms:
+    if path is None:
+        return terms
+    policy, publishers = load_policy_file(path)
+    return replace(terms, policy=policy, publishers=terms.publishers if publishers is None else publishers)
+
+
+def _require_known_checks(policy: Policy, path: Path) -> None:
+    known = check_names()
+    problems = [
+        f"{path}: policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}"
+        for number, each in enumerate(policy.accept)
+        if each.check and each.check not in known
+    ]
+    if problems:
+        raise ConfigError(*problems)
+
+
+@contextlib.contextmanager
+def _advisories(path: Path | None, index: Path | None) -> Iterator[tuple[AdvisoryDatabase | None, str]]:
+    """The advisories asked for, else the index's own; None, and why, when there are none."""
+    if path is None:
+        if index is None:
+            yield None, "no index and no --advisories were given"
+        elif not (index / DATABASE_NAME).exists():
+            yield None, "none were imported into the index"
+        else:
+            yield AdvisoryDatabase.load(index / DATABASE_NAME), ""
+    elif _is_database(path):
+        yield AdvisoryDatabase.load(path), ""
+    else:
+        with tempfile.TemporaryDirectory(prefix="assess-advisories-") as scratch:
+            yield import_advisories(path, Path(scratch, DATABASE_NAME), imported_on=datetime.now(UTC).date()), ""
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return b'"assess-advisories"' in file.read(_PEEK)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _report_target(text: str) -> tuple[Form, Path]:
+    word, _, path = text.partition("=")
+    form = next((form for form in FORMS if form == word), None)
+    if form is None or not path:
+        raise click.UsageError(f"--report: expected FORM=FILE with one of {', '.join(FORMS)}, got {text!r}")
+    return form, Path(path)
+
+
+def _require_dry_run(wheel: Path | None, policy_file: Path | None, output: str, reports: tuple[str, ...]) -> None:
+    if wheel is not None or reports:
+        raise click.UsageError("--dry-run looks at all published wheels: leave WHEEL_OR_DIR and --report out.")
+    if policy_file is None:
+        raise click.UsageError("--dry-run compares the registry's policy with another: name it with --policy FILE.")
+    if output not in ("table", "json"):
+        raise click.UsageError("--dry-run prints a table or json.")
+
+
+def _show_comparison(compared: tuple[Compared, ...], current: Terms, other: Terms, output: str) -> None:
+    if output == "json":
+        print_json(
+            {
+                "dry_run": {
+                    "as_of": other.as_of.isoformat(),
+                    "current_policy": f"sha256:{policy_sha256(current.policy, current.publishers)}",
+                    "other_policy": f"sha256:{policy_sha256(other.policy, other.publishers)}",
+                    "differing": sum(each.differs for each in compared),
+                    "wheels": [_comparison_document(each) for each in compared],
+                }
+            }
+        )
+        return
+    rows = [
+        (
+            each.current.filename,
+            each.current.verdict,
+            each.other.verdict if each.differs else "the same",
+            next(iter((each.other if each.differs else each.current).reasons), ""),
+        )
+        for each in compared
+    ]
+    click.echo(table(("WHEEL", "NOW", "THEN", "FIRST REASON"), rows), nl=False)
+    differing = sum(each.differs for each in compared)
+    click.echo(f"{differing} of {len(compared)} published wheels would have another verdict", err=True)
+
+
+def _comparison_document(each: Compared) -> dict[str, object]:
+    return {
+        "filename": plain(each.current.filename),
+        "project": each.current.project,
+        "version": each.current.version,
+        "sha256": each.current.sha256,
+        "differs": each.differs,
+        "current": {"verdict": each.current.verdict, "reasons": list(each.current.reasons)},
+        "other": {"verdict": each.other.verdict, "reasons": list(each.other.reasons)},
+    }
