@@ -30,6 +30,7 @@ class Place:
 
     directory: Path
     registry: Registry
+    target: Target
 
     @property
     def state(self) -> Path:
@@ -43,9 +44,8 @@ class Place:
 
     def verified(self, project: str) -> VerifiedWheel:
         """This plugin, through all steps of the client."""
-        target = Target.running()
-        resolved = resolve(Requirement(project), registry=self.registry, target=target)
-        return verify(fetch(resolved, registry=self.registry), registry=self.registry, target=target)
+        resolved = resolve(Requirement(project), registry=self.registry, target=self.target)
+        return verify(fetch(resolved, registry=self.registry), registry=self.registry, target=self.target)
 
     def installed(self, project: str) -> InstalledPlugin:
         """This plugin, through all steps of the client and into the store."""
@@ -79,7 +79,7 @@ def place(plugins: Sequence[WheelBuilder], dependencies: Mapping[str, bytes] | N
             closure=wheels | dict(dependencies or {}),
         )
         with Registry(tree.config()) as registry:
-            yield Place(directory=directory, registry=registry)
+            yield Place(directory=directory, registry=registry, target=Target.running())
 
 
 def bench_plugin() -> WheelBuilder:
