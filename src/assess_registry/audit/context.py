@@ -49,6 +49,7 @@ class Context:
         published: projects that are published already.
         reserved: names nobody may take or come close to.
         reserved_prefixes: beginnings of names, for those publishers only whose patterns have them.
+        evidence: what `tox --result-json` wrote about this wheel, as given beside it; None when nothing was given.
         run_tool: for every external program.
     """
 
@@ -62,4 +63,5 @@ class Context:
     published: frozenset[ProjectName] = frozenset()
     reserved: tuple[str, ...] = ()
     reserved_prefixes: tuple[str, ...] = ()
+    evidence: bytes | None = None
     run_tool: RunTool = run_tool

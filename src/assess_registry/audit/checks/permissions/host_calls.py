@@ -1,0 +1,112 @@
+"""Calls of `host.run`, `host.open`, `host.stat` and `host.connect`, held against the manifest as far as they are known.
+
+host.run(["rpm", "-q", name])      is admitted by  ["rpm", "-q", "*"]  and by  ["rpm", "-q", "bash"]
+host.open(f"/etc/ssh/{name}")      is admitted by  "/etc/ssh"  and by  "/etc/ssh/sshd_config"
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assess_registry.audit.code import Argument
+from assess_registry.manifest import Permissions, Severity
+
+SEVERITY: Severity = "high"
+UNDECLARED_COMMAND = "undeclared-command"
+UNDECLARED_PATH = "undeclared-path"
+UNDECLARED_SOCKET = "undeclared-socket"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A call that the manifest can never admit, and the line that would declare it."""
+
+    id: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A call whose arguments are computed: nobody can tell beforehand."""
+
+
+def judge_call(method: str, arguments: Sequence[Argument], permissions: Permissions) -> Refused | Unknown | None:
+    """What is wrong with this call of the host; None when it may be admitted."""
+    if not arguments:
+        return Unknown()
+    if method == "run":
+        return _run(arguments[0], permissions)
+    if method == "connect":
+        return _connect(arguments, permissions)
+    return _path(method, arguments[0], permissions)
+
+
+def _run(argv: Argument, permissions: Permissions) -> Refused | Unknown | None:
+    if not argv.items or argv.items[0] is None:
+        return Unknown()
+    if any(_may_match(pattern, argv) for pattern in permissions.commands):
+        return None
+    shown = ["*" if word is None else word for word in argv.items] + (["*"] if argv.is_open_ended else [])
+    line = json.dumps(shown, ensure_ascii=False)
+    return Refused(
+        id=UNDECLARED_COMMAND,
+        message=f"runs {line[:400]}, which no pattern of permissions.commands admits",
+        advice=f"[permissions] commands = [{line}]",
+    )
+
+
+def _may_match(pattern: Sequence[str], argv: Argument) -> bool:
+    items = argv.items or ()
+    if not (len(pattern) >= len(items) if argv.is_open_ended else len(pattern) == len(items)):
+        return False
+    if pattern[0] != items[0]:
+        return False
+    return all(want == "*" or got is None or want == got for want, got in zip(pattern, items, strict=False))
+
+
+def _path(method: str, path: Argument, permissions: Permissions) -> Refused | Unknown | None:
+    if path.text is None or (path.is_prefix and not path.text.startswith("/")):
+        return Unknown()
+    allowed = permissions.read if method == "open" else permissions.read + permissions.stat
+    key = "read" if method == "open" else "stat"
+    if path.is_prefix:
+        if any(entry.startswith(path.text) or path.text.startswith(entry.rstrip("/") + "/") for entry in allowed):
+            return None
+        # The entry itself, with something computed right behind it, can still be below it: `f"/etc{rest}"`.
+        if any(entry == path.text or (entry + "/").startswith(path.text) for entry in allowed):
+            return None
+    elif (permissions.allows_read if method == "open" else permissions.allows_stat)(path.text):
+        return None
+    declared = path.text.rpartition("/")[0] or "/" if path.is_prefix else path.text
+    return Refused(
+        id=UNDECLARED_PATH,
+        message=f"host.{method} of {json.dumps(path.text, ensure_ascii=False)[:400]}"
+        f"{' and what follows' if path.is_prefix else ''}, which permissions.{key} does not permit",
+        advice=f"[permissions] {key} = [{json.dumps(declared, ensure_ascii=False)}]",
+    )
+
+
+def _connect(arguments: Sequence[Argument], permissions: Permissions) -> Refused | Unknown | None:
+    host = arguments[0].text
+    if host is None or arguments[0].is_prefix:
+        return Unknown() if permissions.network else _no_network()
+    port = arguments[1].number if len(arguments) > 1 else None
+    shown = f"[{host}]" if ":" in host else host.lower()
+    peers = [entry for entry in permissions.network if entry.rpartition(":")[0] == shown]
+    if peers and (port is None or f"{shown}:{port}" in peers):
+        return None
+    peer = json.dumps(f"{shown}:{'PORT' if port is None else port}", ensure_ascii=False)
+    return Refused(
+        id=UNDECLARED_SOCKET,
+        message=f"host.connect to {peer[:300]}, which permissions.network does not permit",
+        advice=f"[permissions] network = [{peer}]",
+    )
+
+
+def _no_network() -> Refused:
+    return Refused(
+        id=UNDECLARED_SOCKET,
+        message="host.connect, and permissions.network is empty",
+        advice='[permissions] network = ["host:port"]',
+    )
