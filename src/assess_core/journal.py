@@ -162,6 +162,11 @@ class Journal:
         """The newest recorded runs, newest first."""
         return self._runs("SELECT document FROM runs ORDER BY position DESC LIMIT ?", limit)
 
+    def find(self, prefix: str) -> tuple[AssessmentRun, ...]:
+        """The recorded runs whose id begins with this, newest first; at most two, which is one too many to mean one."""
+        statement = "SELECT document FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY position DESC LIMIT 2"
+        return self._runs(statement, prefix)
+
     def latest(self) -> Mapping[str, AssessmentRun]:
         """The newest recorded run of each assessment, by its id."""
         newest = "SELECT max(position) FROM runs GROUP BY assessment"

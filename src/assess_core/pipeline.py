@@ -24,6 +24,7 @@ from assess_core.store import InstalledPlugin, Interpreter, Store, install
 from assess_registry.client import (
     ProjectName,
     Registry,
+    ResolvedWheel,
     Target,
     TransportError,
     TrustError,
@@ -43,6 +44,9 @@ class Action(StrEnum):
     INSTALLED = "installed"
     UPGRADED = "upgraded"
     REMOVED = "removed"
+    WOULD_INSTALL = "would-install"
+    WOULD_UPGRADE = "would-upgrade"
+    WOULD_REMOVE = "would-remove"
     STALE = "stale"
     FAILED = "failed"
     REFUSED = "refused"
@@ -78,55 +82,43 @@ def sync(plugins: Sequence[PluginConfig], delivery: Delivery) -> tuple[Synced, .
     """Every plugin the configuration names is installed, verified, has answered, and is active; others are inactive.
 
     A plugin that cannot be brought to that state keeps its previous version, and its line says why. Environments of
-    versions no longer wanted stay on disk.
+    versions no longer wanted stay on disk. A dry run changes nothing, and says what would be done.
     """
     wanted = {plugin.name for plugin in plugins}
     lines = [_sync_one(plugin, delivery) for plugin in plugins]
     for active in delivery.store.active():
-        if active.distribution not in wanted:
-            if not delivery.dry_run:
-                delivery.store.deactivate(active.distribution)
-            lines.append(Synced(distribution=active.distribution, action=Action.REMOVED, previous=active.version))
+        if active.distribution in wanted:
+            continue
+        if not delivery.dry_run:
+            delivery.store.deactivate(active.distribution)
+        action = Action.WOULD_REMOVE if delivery.dry_run else Action.REMOVED
+        lines.append(Synced(distribution=active.distribution, action=action, previous=active.version))
     return tuple(lines)
 
 
 def _sync_one(plugin: PluginConfig, delivery: Delivery) -> Synced:
     active = delivery.store.find(plugin.name)
-    previous = active.version if active else ""
+    if delivery.offline:
+        return _without_registry(plugin, active, "offline was asked for")
     try:
-        installed = _deliver(plugin, active, delivery)
+        return _brought_up(plugin, active, delivery)
     except TransportError as error:
         return _without_registry(plugin, active, str(error))
     except TrustError as refusal:
-        return Synced(
-            distribution=plugin.name,
-            action=Action.REFUSED,
-            previous=previous,
-            reason=str(refusal),
-            refusal=refusal,
-        )
+        return _failed(plugin, active, Action.REFUSED, refusal)
     except PluginFault as fault:
-        return Synced(distribution=plugin.name, action=Action.FAILED, previous=previous, reason=str(fault))
-    if installed is None:
-        return _without_registry(plugin, active, "offline was asked for")
-    action = Action.INSTALLED if active is None else Action.UPGRADED
-    if active is not None and active.env_key == installed.env_key:
-        action = Action.PRESENT
-    return Synced(distribution=plugin.name, action=action, version=installed.version, previous=previous)
+        return _failed(plugin, active, Action.FAILED, fault)
 
 
-def _deliver(plugin: PluginConfig, active: InstalledPlugin | None, delivery: Delivery) -> InstalledPlugin | None:
-    """Stages resolve to install, and activation; None where the registry was not to be asked."""
-    if delivery.offline:
-        return None
+def _brought_up(plugin: PluginConfig, active: InstalledPlugin | None, delivery: Delivery) -> Synced:
+    """Stages resolve to install, and activation."""
     registry, target, store = delivery.registry, delivery.target, delivery.store
     resolved = resolve(Requirement(f"{plugin.name}{plugin.version}"), registry=registry, target=target)
     installed = store.installed(resolved.lock.sha256, resolved.sha256, delivery.interpreter)
     if installed is not None and active is not None and active.env_key == installed.env_key:
-        return installed
+        return _line(resolved, active, Action.PRESENT)
     if delivery.dry_run:
-        delivery.notify(f"would install {resolved.project} {resolved.version}")
-        return installed or active
+        return _line(resolved, active, Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE)
     if installed is None:
         delivery.notify(f"fetching {resolved.project} {resolved.version}")
         verified = verify(fetch(resolved, registry=registry), registry=registry, target=target)
@@ -137,7 +129,24 @@ def _deliver(plugin: PluginConfig, active: InstalledPlugin | None, delivery: Del
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
     asyncio.run(health_check(installed, delivery.host))
     store.activate(installed)
-    return installed
+    return _line(resolved, active, Action.INSTALLED if active is None else Action.UPGRADED)
+
+
+def _line(resolved: ResolvedWheel, active: InstalledPlugin | None, action: Action) -> Synced:
+    previous = active.version if active else ""
+    return Synced(distribution=resolved.project, action=action, version=resolved.version, previous=previous)
+
+
+def _failed(
+    plugin: PluginConfig, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault
+) -> Synced:
+    return Synced(
+        distribution=plugin.name,
+        action=action,
+        previous=active.version if active else "",
+        reason=str(error),
+        refusal=error if isinstance(error, TrustError) else None,
+    )
 
 
 def _without_registry(plugin: PluginConfig, active: InstalledPlugin | None, reason: str) -> Synced:

@@ -88,7 +88,7 @@ class Result:
         user: whom it ran as, for example `uid:1000`.
         waiver: always None until waivers exist.
         registry: where the plugin came from, for example `development`.
-        stale: the registry's word on the plugin was older than it may be.
+        stale: the registry could not be asked whether this is still the version to run.
 
     Raises:
         TypeError: the outcome is not a `ResultOutcome`.

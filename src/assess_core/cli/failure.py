@@ -21,7 +21,7 @@ def explain(error: Exception) -> Failure | None:
         case TransportError():
             return _failure("transport", error, EXIT_OPERATIONAL, {"url": error.url})
         case PluginFault():
-            details = {"plugin": error.plugin, "phase": error.phase, "fault": error.kind.value}
+            details = {"plugin": error.plugin, "phase": error.phase, "fault": error.kind.value, "log": error.log_tail}
             return _failure("plugin", error, EXIT_OPERATIONAL, details)
         case AssessError() | RegistryError():
             return _failure("operational", error, EXIT_OPERATIONAL, {})

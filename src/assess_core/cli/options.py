@@ -9,6 +9,10 @@ import click
 
 from assess_core.config import Config, config_path, load
 from assess_core.runtime import Runtime, state_directory
+from assess_registry.client import Severity
+
+DEFAULT_FAIL_ON: Severity = "low"
+"""From which severity on a failed check makes a run exit 3, unless --fail-on says otherwise."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

@@ -1,13 +1,16 @@
 """`assess plugins`: what is installed, and whether it still is what was audited."""
 
+import json
+import shlex
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.config import unknown_name
 from assess_core.errors import ConfigError
 from assess_core.store import InstalledPlugin
-from assess_registry.client import plain_lines, table
+from assess_registry.client import Manifest, plain, plain_lines, table
 from assess_registry.console import print_json
 
 
@@ -31,6 +34,28 @@ def list_(output: str, config: Path | None, state_dir: Path | None) -> None:
         for plugin in active
     ]
     click.echo(table(("DISTRIBUTION", "VERSION", "PLUGINS", "CHECKS", "SIGNED BY"), rows), nl=False)
+
+
+@command.command()
+@click.argument("distribution")
+@output_option("table", "json")
+@common
+def show(distribution: str, output: str, config: Path | None, state_dir: Path | None) -> None:
+    """Say what DISTRIBUTION may do, how it can be set, and what it checks."""
+    with open_runtime(config, state_dir) as runtime:
+        active = {plugin.distribution: plugin for plugin in runtime.store.active()}
+    found = next((plugin for name, plugin in active.items() if name == distribution), None)
+    if found is None:
+        raise ConfigError(unknown_name("plugin", distribution, active, where="argument"))
+    facts = _facts(found) | _manifest_facts(found.manifest)
+    if output == "json":
+        print_json({"plugin": facts})
+        return
+    for name, value in facts.items():
+        lines = _lines(value)
+        click.echo(f"{name + ':':13}{plain(lines[0]) if lines else '-'}")
+        for line in lines[1:]:
+            click.echo(f"{'':13}{plain(line)}")
 
 
 @command.command()
@@ -61,6 +86,30 @@ def verify(
 
 def _entries(plugin: InstalledPlugin) -> str:
     return ", ".join(f"{entry.name} ({entry.kind})" for entry in plugin.entries)
+
+
+def _manifest_facts(manifest: Manifest) -> dict[str, object]:
+    permissions = manifest.permissions
+    return {
+        "title": manifest.title,
+        "settings": {setting.name: None if setting.secret else setting.default for setting in manifest.settings},
+        "may read": list(permissions.read),
+        "may stat": list(permissions.stat),
+        "may run": [shlex.join(command) for command in permissions.commands],
+        "may connect": list(permissions.network),
+        "sees": list(permissions.env),
+        "limits": {"memory_mib": manifest.limits.memory_mib, "timeout_s": manifest.limits.timeout_s},
+    }
+
+
+def _lines(value: object) -> list[str]:
+    match value:
+        case dict():
+            return [f"{name} = {json.dumps(item)}" for name, item in value.items()]
+        case list():
+            return [", ".join(item.values()) if isinstance(item, dict) else str(item) for item in value]
+        case _:
+            return [str(value)]
 
 
 def _facts(plugin: InstalledPlugin) -> dict[str, object]:

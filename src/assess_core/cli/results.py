@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option
 from assess_core.cli.show import colour_wanted, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
@@ -43,17 +43,20 @@ def list_(limit: int, output: str, config: Path | None, state_dir: Path | None) 
 def show(run_id: str, output: str, config: Path | None, state_dir: Path | None) -> None:
     """Print the results of one earlier run again. RUN_ID may be shortened while it stays unique."""
     with open_runtime(config, state_dir) as runtime:
-        found = [run for run in runtime.journal.runs(1000) if run.run_id.startswith(run_id)]
+        found = runtime.journal.find(run_id) if run_id else ()
         if len(found) != 1:
-            raise ConfigError(f"{len(found)} runs begin with {plain(run_id)!r}; `assess results list` shows their ids")
+            amount = "no run begins" if not found else "several runs begin"
+            raise ConfigError(f"{amount} with {plain(run_id)!r}; `assess results list` shows their ids")
+        results = runtime.journal.results(found[0].run_id)
         run = Run(
-            runtime=runtime.config.runtime.id,
+            # What the results say: the runtime may have been renamed since.
+            runtime=results[0].runtime if results else runtime.config.runtime.id,
             started_at=found[0].started_at,
             ended_at=found[0].ended_at,
-            assessments=tuple(found),
-            results=runtime.journal.results(found[0].run_id),
+            assessments=found,
+            results=results,
         )
-    click.echo(render(output, run, fail_on="low", colour=colour_wanted(), width=width_wanted()), nl=False)
+    click.echo(render(output, run, fail_on=DEFAULT_FAIL_ON, colour=colour_wanted(), width=width_wanted()), nl=False)
 
 
 def _counts(runtime: Runtime, run: AssessmentRun) -> dict[str, int]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_core.cli.options import common, open_runtime, output_option, quiet_option
+from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
@@ -14,8 +14,6 @@ from assess_core.results import Run
 from assess_core.runtime import Runtime
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, plain, table
 from assess_registry.console import print_json
-
-DEFAULT_FAIL_ON: Severity = "low"
 
 
 def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[Path, str]:

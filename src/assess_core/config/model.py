@@ -1,4 +1,4 @@
-"""Every key of `assess.toml`: its type, its default, what it means. The only file that knows pydantic's classes.
+"""Every key of `assess.toml`: its type, its default, what it means. pydantic stays in this package.
 
 A `Config` that exists is valid in itself: names are normal, numbers possible, relative paths made absolute. What needs
 the installed plugins (does this plugin exist, does a check match, are these settings accepted) is asked later, with

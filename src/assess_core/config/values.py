@@ -5,10 +5,8 @@ Pure: nothing here reads a file, a clock or the environment, and nothing knows w
 
 import re
 from collections.abc import Hashable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -17,6 +15,7 @@ from assess_registry.client import (
     ProjectName,
     absolute_url,
     normalize_project,
+    parse_base,
     parse_id,
     parse_plugin_name,
     parse_project,
@@ -114,24 +113,10 @@ def absolute_path(text: str, directory: Path) -> Path:
 def registry_url(text: str, directory: Path) -> str:
     """The root of a registry, absolute; a relative `file:` path is taken from `directory`.
 
-    The client refuses the same again when it connects; here it is said with all other problems of the file.
+    What the client would refuse when it connects is refused here, with all other problems of the file.
     """
     url = absolute_url(text, directory=directory)
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        parts.port  # noqa: B018  it is checked when it is asked for
-    except ValueError as error:
-        raise ValueError(f"not a URL: {error}") from error
-    if parts.username is not None or parts.query or parts.fragment or not url.isprintable() or " " in url:
-        raise ValueError("expected no user, password, query, fragment or blank")
-    if parts.scheme == "file":
-        if host not in ("", "localhost") or not parts.path.startswith("/"):
-            raise ValueError("a file URL names a directory of this machine: write file:PATH or file:///PATH")
-    elif parts.scheme not in ("https", "http") or not host:
-        raise ValueError("expected https://HOST/PATH, http:// on loopback, or file:PATH")
-    elif parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"plain http is for loopback only: write https://{parts.netloc}{parts.path}")
+    parse_base(url)
     return url
 
 
@@ -148,10 +133,3 @@ def nothing_twice(items: tuple[Item, ...]) -> tuple[Item, ...]:
     if twice:
         raise ValueError(f"given twice: {', '.join(twice)}")
     return items
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

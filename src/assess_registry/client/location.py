@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import NewType
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-from assess_registry.errors import ConfigError
-
 Location = NewType("Location", str)
 """A file of a registry: `/`-separated segments below its base, decoded, for example `simple/demo/index.json`."""
 
@@ -67,23 +65,21 @@ def parse_base(url: str) -> Base:
     """The base that a configured URL names: `https://…`, `http://` on loopback, or `file:///absolute/path`.
 
     Raises:
-        ConfigError: it is anything else; plain http elsewhere would tell the network what this machine is missing.
+        ValueError: it is anything else; plain http elsewhere would tell the network what this machine is missing. The
+            message does not repeat the URL, which may hold a password.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ConfigError(f"registry url {url!r}: {error}") from error
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
     if not _GRAPHIC.match(url) or parts.query or parts.fragment or parts.username is not None:
-        raise ConfigError(f"registry url {url!r}: expected no spaces, user, password, query or fragment")
+        raise ValueError("expected no blank, user, password, query or fragment")
     if parts.scheme == "file":
-        return _file_base(url, parts.netloc, parts.path)
+        return _file_base(parts.netloc, parts.path)
     if parts.scheme not in ("https", "http") or not host:
-        raise ConfigError(f"registry url {url!r}: expected https://HOST/PATH, http://127.0.0.1/PATH or file:PATH")
+        raise ValueError("expected https://HOST/PATH, http:// on loopback, or file:PATH")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(f"registry url {url!r}: plain http is for loopback only; write https://{parts.netloc}")
+        raise ValueError(f"plain http is for loopback only: write https://{parts.netloc}{parts.path}")
     if any(unquote(segment) in (".", "..") for segment in parts.path.split("/")):
-        raise ConfigError(f"registry url {url!r}: write the path without '.' and '..'")
+        raise ValueError("write the path without '.' and '..'")
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
     return Base(url=f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}/", directory=None)
 
@@ -96,10 +92,10 @@ def absolute_url(url: str, *, directory: Path) -> str:
     return (directory.absolute() / unquote(path)).as_uri()
 
 
-def _file_base(url: str, netloc: str, path: str) -> Base:
+def _file_base(netloc: str, path: str) -> Base:
     directory = Path(unquote(path))
     if netloc not in ("", "localhost") or not directory.is_absolute() or "\0" in str(directory):
-        raise ConfigError(f"registry url {url!r}: expected file:///ABSOLUTE/PATH on this machine")
+        raise ValueError("a file URL names a directory of this machine: write file:PATH or file:///PATH")
     # Resolved here, once: `..` in a configured path is the operator's own, `..` in a link never gets this far.
     directory = directory.resolve()
     return Base(url=directory.as_uri().rstrip("/") + "/", directory=directory)

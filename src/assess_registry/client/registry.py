@@ -57,7 +57,10 @@ class Registry:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
-        self.base = parse_base(config.url)
+        try:
+            self.base = parse_base(config.url)
+        except ValueError as error:
+            raise ConfigError(f"registry url: {error}") from error
         self.trusted = load_trusted_keys(config.trusted_keys)
         self._transport = transport if transport is not None else open_transport(self.base)
         self._clock = clock
