@@ -22,7 +22,7 @@ LIMITS = ToolLimits(timeout_s=600, cpu_s=600, memory_mib=4096, file_mib=256, ope
 
 _MAX_PROJECT_BYTES = 1 << 20
 _DEFAULT_BACKEND = "setuptools.build_meta"  # PEP 517, when the table is absent
-_LAST_LINES = 15
+_LAST_LINES = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

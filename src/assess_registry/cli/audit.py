@@ -154,9 +154,9 @@ def _advisories(path: Path | None, index: Path | None) -> Iterator[tuple[Advisor
     """The advisories asked for, else the index's own; None, and why, when there are none."""
     if path is None:
         if index is None:
-            yield None, "no index and no --advisories were given"
+            yield None, "no advisories: there is no index here, and --advisories was not given"
         elif not (index / DATABASE_NAME).exists():
-            yield None, "none were imported into the index"
+            yield None, "no advisories were imported into the index"
         else:
             yield AdvisoryDatabase.load(index / DATABASE_NAME), ""
     elif _is_database(path):
