@@ -6,10 +6,10 @@ that even a mistake in escaping would run nothing.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from assess_registry.audit.render.order import attachments, counts, dumps, place, worst_first
+from assess_registry.audit.render.order import attachments, counts, dumps, groups, place
 from assess_registry.audit.values import Examination, Judged, Report
 from assess_registry.text import plain
 
@@ -82,20 +82,21 @@ def _why(report: Report) -> Iterator[str]:
 
 def _findings(report: Report) -> Iterator[str]:
     yield f"<section>\n<h2>Findings</h2>\n<p>{counts(report)}</p>"
-    for judged in worst_first(report):
-        yield from _finding(judged)
+    for group in groups(report):
+        yield from _group(group)
     yield "</section>"
 
 
-def _finding(judged: Judged) -> Iterator[str]:
+def _group(group: Sequence[Judged]) -> Iterator[str]:
+    judged = group[0]
     finding = judged.finding
     yield f'<article class="is-{judged.verdict}">'
     yield (
         f'<h3><span class="{judged.verdict}">{judged.verdict}</span> {_text(finding.id)} '
         f'<span class="soft">{_text(finding.severity)}, {_text(judged.check)}</span></h3>'
     )
-    if where := place(judged):
-        yield f"<p><code>{_text(where)}</code></p>"
+    if places := [f"<code>{_text(where)}</code>" for each in group if (where := place(each))]:
+        yield f"<p>{'<br>'.join(places)}</p>"
     yield f"<p>{_text(finding.message)}</p>"
     if finding.advice:
         yield f"<p><strong>Advice:</strong> {_text(finding.advice)}</p>"

@@ -17,6 +17,16 @@ def worst_first(report: Report) -> tuple[Judged, ...]:
     return tuple(sorted(report.judged, key=_rank))
 
 
+def groups(report: Report) -> tuple[tuple[Judged, ...], ...]:
+    """Findings that differ in nothing but their place, together; groups and places worst first."""
+    alike: dict[tuple[str, ...], list[Judged]] = {}
+    for judged in worst_first(report):
+        finding = judged.finding
+        said = (finding.id, finding.severity, finding.message, finding.advice, finding.rule)
+        alike.setdefault((judged.check, judged.verdict, judged.reason, *said), []).append(judged)
+    return tuple(tuple(group) for group in alike.values())
+
+
 def place(judged: Judged) -> str:
     """`entry:line`, as editors and people read it; empty when the finding is about the whole wheel."""
     finding = judged.finding

@@ -37,7 +37,7 @@ def _run(report: Report) -> dict[str, Any]:
         "invocations": [_invocation(report)],
         "artifacts": [
             {
-                "location": {"uri": quote(report.filename), "uriBaseId": "DIST"},
+                "location": {"uri": _uri(report.filename), "uriBaseId": "DIST"},
                 "length": report.size,
                 "hashes": {"sha-256": report.sha256},
             }
@@ -98,7 +98,7 @@ def _location(finding: Finding, report: Report) -> dict[str, Any]:
     path, _, key = finding.entry.partition(": ")
     if finding.line is None and "/" not in path:
         path, key = "", finding.entry
-    base = {"uri": quote(path), "uriBaseId": "WHEEL"} if path else {"uri": quote(report.filename), "uriBaseId": "DIST"}
+    base = {"uri": _uri(path), "uriBaseId": "WHEEL"} if path else {"uri": _uri(report.filename), "uriBaseId": "DIST"}
     physical: dict[str, Any] = {"artifactLocation": base}
     if finding.line is not None:
         physical["region"] = {"startLine": max(finding.line, 1)}
@@ -106,6 +106,11 @@ def _location(finding: Finding, report: Report) -> dict[str, Any]:
     if key:
         location["logicalLocations"] = [{"fullyQualifiedName": key, "kind": "member"}]
     return location
+
+
+def _uri(path: str) -> str:
+    """A relative reference (RFC 3986): a name with a colon or anything else special cannot become an address."""
+    return quote(path.encode("utf-8", "backslashreplace"))
 
 
 def _fingerprint(finding: Finding, report: Report, seen: Counter[str]) -> str:

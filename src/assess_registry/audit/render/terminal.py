@@ -5,11 +5,10 @@ reaches the terminal.
 """
 
 import textwrap
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 
-from assess_registry.audit.render.order import counts, incomplete, place, worst_first
-from assess_registry.audit.values import Finding, Judged, Report, Verdict
+from assess_registry.audit.render.order import counts, groups, incomplete, place
+from assess_registry.audit.values import Judged, Report, Verdict
 from assess_registry.text import plain
 
 MAX_SHOWN = 30
@@ -51,7 +50,8 @@ class _Writer:
 
 def _lines(report: Report, write: _Writer) -> Iterator[str]:
     yield f"{write.painted(report.verdict.upper(), report.verdict)}  {plain(report.filename, max_chars=_MAX_CHARS)}"
-    yield from write.wrapped(f"{report.project} {report.version}, {report.size:,} bytes, sha256 {report.sha256}")
+    yield from write.wrapped(f"{report.project} {report.version}, {report.size:,} bytes")
+    yield from write.wrapped(f"sha256 {report.sha256}")
     if report.reasons:
         yield from ("", "Why:")
         for reason in report.reasons:
@@ -63,25 +63,27 @@ def _lines(report: Report, write: _Writer) -> Iterator[str]:
             yield from write.wrapped(f"{check}: {reason}", first="  - ")
     yield ""
     yield from write.wrapped(f"checks: {', '.join(_checks(report)) or 'none'}", rest="  ")
-    yield from write.wrapped(f"as of {report.as_of}; policy sha256 {report.policy_sha256}")
     yield from write.wrapped(f"advisories: {report.advisories}", rest="  ")
+    yield from write.wrapped(f"policy: sha256 {report.policy_sha256}", rest="  ")
+    yield f"as of: {report.as_of}"
 
 
 def _findings(report: Report, write: _Writer) -> Iterator[str]:
     yield from ("", f"Findings: {counts(report)}")
-    shown = 0
-    groups = [list(each) for _, each in groupby(worst_first(report), key=_alike)]
-    for group in groups:
-        if shown == MAX_SHOWN or group[0].verdict is Verdict.APPROVED:
-            break
-        shown += 1
+    grouped = groups(report)
+    shown = [group for group in grouped if group[0].verdict is not Verdict.APPROVED][:MAX_SHOWN]
+    for group in shown:
         yield ""
         yield from _group(group, write)
-    if rest := [judged for group in groups[shown:] for judged in group]:
-        yield from ("", *write.wrapped(f"and {len(rest)} more, not worse than these: see the other forms"))
+    if rest := sum(map(len, grouped[len(shown) :])):
+        # Groups are worst first, so those that are approved all stand behind those that are shown.
+        yield from (
+            "",
+            *write.wrapped(f"and {rest} more, not worse than these: the other forms list them all", first="  "),
+        )
 
 
-def _group(group: list[Judged], write: _Writer) -> Iterator[str]:
+def _group(group: Sequence[Judged], write: _Writer) -> Iterator[str]:
     judged = group[0]
     finding = judged.finding
     heading = f"{write.painted(judged.verdict, judged.verdict)} {finding.severity} {plain(finding.id, max_chars=100)}"
@@ -95,11 +97,6 @@ def _group(group: list[Judged], write: _Writer) -> Iterator[str]:
     if finding.advice:
         yield from write.wrapped(finding.advice, first="    -> ")
     yield from write.wrapped(f"{judged.reason}; rule: {finding.rule}", first="    ")
-
-
-def _alike(judged: Judged) -> tuple[Verdict, str, str, str, str]:
-    finding: Finding = judged.finding
-    return judged.verdict, finding.severity, judged.check, finding.id, finding.message
 
 
 def _checks(report: Report) -> Iterator[str]:
