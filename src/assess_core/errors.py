@@ -6,6 +6,8 @@ those of the runtime itself. Anything else that escapes is a bug of ours and sta
 
 from enum import StrEnum
 
+from assess_core.record import CallRecord
+
 
 class AssessError(Exception):
     """Root of every error this package raises on purpose."""
@@ -45,17 +47,28 @@ class PluginFault(AssessError):
 
     Attributes:
         plugin: entry point name, or the distribution while it is being started.
-        phase: `start`, `load`, `evaluate`, `execute` or `shutdown`.
+        phase: `start`, `load`, `evaluate` or `execute`.
         kind: how it failed; `TIMEOUT` alone becomes the outcome `timeout`, all others become `error`.
         log_tail: the last lines the process wrote to its standard output and error, cleaned for a terminal.
+        record: what the call had done until then; None when it had not begun, as for every fault of a start.
     """
 
-    def __init__(self, message: str, *, plugin: str, phase: str, kind: FaultKind, log_tail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        plugin: str,
+        phase: str,
+        kind: FaultKind,
+        log_tail: str = "",
+        record: CallRecord | None = None,
+    ) -> None:
         super().__init__(message)
         self.plugin = plugin
         self.phase = phase
         self.kind = kind
         self.log_tail = log_tail
+        self.record = record
 
     def __str__(self) -> str:
         return f"plugin {self.plugin!r} failed in {self.phase} ({self.kind.value}): {super().__str__()}"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.host import ISOLATION, CallReport, LogLine, Progress, Supervisor, worker_user
+from assess_core.host import ISOLATION, CallRecord, LogLine, Progress, Supervisor, worker_user
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.results import (
     AssessmentRun,
@@ -24,7 +24,7 @@ from assess_core.results import (
     result_id,
     run_id,
 )
-from assess_plugin.models import ActionInput, CheckResult, EvaluateInput, Subject
+from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, Subject
 from assess_registry.client import CheckSpec, ProjectName
 
 Clock = Callable[[], datetime]
@@ -37,7 +37,7 @@ Hosts = Mapping[ProjectName, Supervisor]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What every result of this runtime says about where it was made."""
+    """What executing needs of the runtime: what every result says of it, its clock, and whom to tell of progress."""
 
     runtime: str
     labels: Mapping[str, str]
@@ -101,6 +101,7 @@ async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject
             settings=task.provider.settings,
         ),
         timeout_s=task.timeout_s,
+        on_event=lambda event: context.notify(task.assessment, event),
     )
     found = report.result.subjects
     return tuple(subject for subject in found if not task.subjects or subject.id in task.subjects)
@@ -124,50 +125,46 @@ async def _assess(
             on_event=lambda event: context.notify(task.assessment, event),
         )
     except PluginFault as fault:
-        failed = _Call(
-            task=task,
-            subject=subject,
-            context=context,
-            run=run,
-            started_at=started_at,
-            duration_ms=round((context.clock() - started_at).total_seconds() * 1000),
-            isolation=ISOLATION,
-            user=worker_user(),
-        )
-        return [failed.failed(spec, fault) for spec in task.checks], {}
-    call = _Call(
-        task=task,
-        subject=subject,
-        context=context,
-        run=run,
-        started_at=report.started_at,
-        duration_ms=report.duration_ms,
-        isolation=report.isolation,
-        user=report.user,
+        record = fault.record or _nothing_done(started_at, context.clock())
+        return _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), fault)
+    return _recorded(_Call(task=task, subject=subject, context=context, run=run, record=report), report.output)
+
+
+def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:
+    """Of a call that could not even begin."""
+    return CallRecord(
+        provenance=(),
+        evidence={},
+        started_at=started_at,
+        duration_ms=round((ended_at - started_at).total_seconds() * 1000),
+        isolation=ISOLATION,
+        user=worker_user(),
     )
-    return _reported(call, report)
 
 
-def _reported(call: "_Call", report: CallReport) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
-    """The results of a call that was answered, and its evidence by digest."""
-    said = {result.check_id: result for result in report.output.results}
+def _recorded(call: "_Call", came: ActionOutput | PluginFault) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
+    """The results of a call, with what is on record of it, and its evidence by digest."""
+    taken = call.record.evidence.values()
     evidence = {
-        name: EvidenceRef(name=name, sha256=_digest(taken.data), media_type=taken.media_type, size=len(taken.data))
-        for name, taken in report.evidence.items()
+        piece.name: EvidenceRef(
+            name=piece.name, sha256=_digest(piece.data), media_type=piece.media_type, size=len(piece.data)
+        )
+        for piece in taken
     }
     used: dict[str | None, list[Mapping[str, Any]]] = {}
-    for use in report.provenance:
+    for use in call.record.provenance:
         used.setdefault(use.check, []).append(use.what)
-    results = [
-        call.reported(
-            spec,
-            said[spec.id],
-            provenance=(*used.get(None, ()), *used.get(spec.id, ())),
-            evidence=tuple(evidence[item.name] for item in said[spec.id].evidence),
-        )
-        for spec in call.task.checks
-    ]
-    return results, {evidence[name].sha256: (taken.media_type, taken.data) for name, taken in report.evidence.items()}
+    said = {} if isinstance(came, PluginFault) else {result.check_id: result for result in came.results}
+    results = []
+    for spec in call.task.checks:
+        provenance = (*used.get(None, ()), *used.get(spec.id, ()))
+        if isinstance(came, PluginFault):  # no answer names its evidence: what was handed over for the check is its
+            its = tuple(evidence[piece.name] for piece in taken if piece.check in (None, spec.id))
+            results.append(call.failed(spec, came, provenance=provenance, evidence=its))
+        else:
+            its = tuple(evidence[item.name] for item in said[spec.id].evidence)
+            results.append(call.reported(spec, said[spec.id], provenance=provenance, evidence=its))
+    return results, {evidence[piece.name].sha256: (piece.media_type, piece.data) for piece in taken}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,10 +175,7 @@ class _Call:
     subject: Subject
     context: Context
     run: str
-    started_at: datetime
-    duration_ms: int
-    isolation: str
-    user: str
+    record: CallRecord
 
     def reported(
         self,
@@ -201,9 +195,16 @@ class _Call:
             evidence=evidence,
         )
 
-    def failed(self, spec: CheckSpec, fault: PluginFault) -> Result:
+    def failed(
+        self,
+        spec: CheckSpec,
+        fault: PluginFault,
+        *,
+        provenance: tuple[Mapping[str, Any], ...],
+        evidence: tuple[EvidenceRef, ...],
+    ) -> Result:
         outcome = ResultOutcome.TIMEOUT if fault.kind is FaultKind.TIMEOUT else ResultOutcome.ERROR
-        return self._make(spec, outcome, str(fault))
+        return self._make(spec, outcome, str(fault), provenance=provenance, evidence=evidence)
 
     def _make(
         self,
@@ -213,8 +214,8 @@ class _Call:
         *,
         expected: str | None = None,
         actual: str | None = None,
-        provenance: tuple[Mapping[str, Any], ...] = (),
-        evidence: tuple[EvidenceRef, ...] = (),
+        provenance: tuple[Mapping[str, Any], ...],
+        evidence: tuple[EvidenceRef, ...],
     ) -> Result:
         return Result(
             result_id=result_id(self.run, self.subject.id, spec.id),
@@ -233,10 +234,10 @@ class _Call:
             reason=reason,
             expected=expected,
             actual=actual,
-            started_at=self.started_at,
-            duration_ms=self.duration_ms,
-            isolation=self.isolation,
-            user=self.user,
+            started_at=self.record.started_at,
+            duration_ms=self.record.duration_ms,
+            isolation=self.record.isolation,
+            user=self.record.user,
             provenance=provenance,
             evidence=evidence,
             waiver=None,

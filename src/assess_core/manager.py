@@ -81,7 +81,9 @@ class PluginManager:
         supervisor = self._supervisor(owner)
         return self._wait(supervisor.execute(name, input, timeout_s=limit, on_event=on_event))
 
-    def evaluate(self, name: str, input: EvaluateInput, *, timeout_s: float | None = None) -> EvaluateReport:
+    def evaluate(
+        self, name: str, input: EvaluateInput, *, timeout_s: float | None = None, on_event: OnEvent | None = None
+    ) -> EvaluateReport:
         """Let a provider find subjects.
 
         Raises:
@@ -89,7 +91,8 @@ class PluginManager:
         """
         owner = self._owner(name, "provider")
         limit = owner.manifest.limits.timeout_s if timeout_s is None else timeout_s
-        return self._wait(self._supervisor(owner).evaluate(name, input, timeout_s=limit))
+        supervisor = self._supervisor(owner)
+        return self._wait(supervisor.evaluate(name, input, timeout_s=limit, on_event=on_event))
 
     def stop(self) -> None:
         """No process, thread or directory of it is left; open calls fail. Idempotent."""

@@ -68,7 +68,8 @@ def misbehave(root: Path, *checks: str, timeout_s: float = 10.0) -> list[CallRep
                 outcomes.append(fault)
         return outcomes
 
-    installed = make_program(root, "misbehaves", permissions='read = ["/etc/passwd"]')
+    permissions = 'read = ["/etc/passwd"]\ncommands = [["sleep", "600"]]'
+    installed = make_program(root, "misbehaves", permissions=permissions)
     return supervised(installed, root, use, kill_after_s=0.2)
 
 
@@ -274,6 +275,51 @@ def test_the_log_tail_says_what_a_plugin_said_last(tmp_path: Path) -> None:
     assert "\x1b" not in raised.log_tail
     assert isinstance(crashed, PluginFault)
     assert "Segmentation fault" in crashed.log_tail
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ("hangs", FaultKind.TIMEOUT),
+        ("exits", FaultKind.EXITED),
+        ("raises", FaultKind.RAISED),
+        ("answers-for-another", FaultKind.REPLY),
+    ],
+)
+def test_a_call_that_fails_keeps_the_record_of_what_it_did(tmp_path: Path, ending: str, kind: FaultKind) -> None:
+    check = f"touches-then-{ending}"
+    fault, after = misbehave(tmp_path, check, timeout_s=0.5)
+    assert isinstance(fault, PluginFault)
+    assert fault.kind is kind
+    assert fault.record is not None
+    assert [(use.check, dict(use.what)) for use in fault.record.provenance] == [
+        (None, {"stat": "/etc/passwd"}),
+        (check, {"open": "/etc/passwd"}),
+    ]
+    assert {name: (piece.check, piece.data) for name, piece in fault.record.evidence.items()} == {
+        "seen": (check, b"root")
+    }
+    assert (fault.record.isolation, fault.record.user) == ("none", f"uid:{os.geteuid()}")
+    assert fault.record.duration_ms >= (500 if ending == "hangs" else 0)
+    assert isinstance(after, CallReport)
+    assert fault.record.started_at < after.started_at
+    assert not after.provenance, "the record of one call is not that of the next"
+
+
+def test_a_command_that_was_cut_short_with_its_call_is_on_record(tmp_path: Path) -> None:
+    fault, _ = misbehave(tmp_path, "waits-for-a-command", timeout_s=0.5)
+    assert isinstance(fault, PluginFault)
+    assert fault.record is not None
+    assert [dict(use.what) for use in fault.record.provenance] == [
+        {"run": ["sleep", "600"], "error": "cut short with the call"}
+    ]
+
+
+def test_a_fault_of_a_start_has_no_record(tmp_path: Path) -> None:
+    installed = make_installed(tmp_path, {"it": "x = ("}, plugins={"it": "it"})
+    with pytest.raises(PluginFault) as caught:
+        supervised(installed, tmp_path, lambda host: host.execute("it", given("x"), timeout_s=5))
+    assert (caught.value.kind, caught.value.record) == (FaultKind.START, None)
 
 
 def test_printing_is_no_reply_and_no_terminal_escape(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ from assess_core.host.surroundings import ISOLATION, worker_user
 from assess_core.host.values import (
     CallReport,
     EvaluateReport,
-    EvidenceData,
     LogLine,
     OnEvent,
     Progress,
-    Provenance,
 )
+from assess_core.record import CallRecord, EvidenceData, Provenance
 
 __all__ = [
     "ISOLATION",
+    "CallRecord",
     "CallReport",
     "EvaluateReport",
     "EvidenceData",

@@ -57,6 +57,9 @@ class Broker:
         except OSError as error:
             self._record(request.check, {**use, "error": errno.errorcode.get(error.errno or 0, "unknown")})
             return _refused(request, "os", os.strerror(error.errno or 0), error.errno), None
+        except asyncio.CancelledError:  # the worker is being ended: what was under way was done in part
+            self._record(request.check, {**use, "error": "cut short with the call"})
+            raise
         except (ImproperError, Overdue) as error:
             self._record(request.check, {**use, "error": clean_line(str(error))})
             return _refused(request, "failed", str(error)), None

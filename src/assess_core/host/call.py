@@ -5,6 +5,7 @@ Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,8 @@ from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refuse
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.surroundings import ISOLATION
 from assess_core.host.text import clean_line
-from assess_core.host.values import CallReport, EvaluateReport, EvidenceData, LogLine, OnEvent, Progress, Provenance
+from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
+from assess_core.record import CallRecord, EvidenceData, Provenance
 from assess_plugin.models import ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
 from assess_plugin.wire import (
     HEADER,
@@ -36,6 +38,15 @@ class ViolationError(Exception):
 
 class ReplyError(Exception):
     """The reply is complete and wrong."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Piece:
+    """A piece of evidence while its chunks come in."""
+
+    media_type: str
+    check: str | None
+    data: bytearray = field(default_factory=bytearray)
 
 
 class Call:
@@ -66,8 +77,7 @@ class Call:
         self._notices = 0
         self._notice_bytes = 0
         self._requests = 0
-        self._evidence: dict[str, bytearray] = {}
-        self._media_types: dict[str, str] = {}
+        self._evidence: dict[str, _Piece] = {}
         self._unfinished: str | None = None
         self._evidence_bytes = 0
         self._provenance: dict[tuple[str | None, str], Provenance] = {}
@@ -139,7 +149,7 @@ class Call:
                 self._require_evidence(result)
             found[result.check_id] = result
         results = tuple(found.get(check) or _not_reported(check) for check in self._checks)
-        return CallReport(output=ActionOutput(results=results), **self._record_fields(duration_ms, user))
+        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, user))
 
     def evaluate_report(self, duration_ms: int, *, user: str) -> EvaluateReport:
         """The report of a complete `evaluate` reply.
@@ -153,12 +163,16 @@ class Call:
             result = EvaluateResult(subjects=tuple(self._subjects))
         except ValueError as error:
             raise ReplyError(str(error)) from error
-        return EvaluateReport(result=result, **self._record_fields(duration_ms, user))
+        return EvaluateReport(result=result, **self._so_far(duration_ms, user))
 
-    def _record_fields(self, duration_ms: int, user: str) -> dict[str, Any]:
+    def record_so_far(self, duration_ms: int, *, user: str) -> CallRecord:
+        """What is known of a call that comes to no report."""
+        return CallRecord(**self._so_far(duration_ms, user))
+
+    def _so_far(self, duration_ms: int, user: str) -> dict[str, Any]:
         evidence = {
-            name: EvidenceData(name=name, media_type=self._media_types[name], data=bytes(data))
-            for name, data in self._evidence.items()
+            name: EvidenceData(name=name, media_type=piece.media_type, data=bytes(piece.data), check=piece.check)
+            for name, piece in self._evidence.items()
             if name != self._unfinished
         }
         return {
@@ -172,7 +186,8 @@ class Call:
 
     def _require_evidence(self, result: CheckResult) -> None:
         for item in result.evidence:
-            if self._media_types.get(item.name) != item.media_type or item.name == self._unfinished:
+            piece = self._evidence.get(item.name)
+            if piece is None or piece.media_type != item.media_type or item.name == self._unfinished:
                 raise ReplyError(
                     f"result of {result.check_id!r} names evidence {item.name!r} ({item.media_type}), "
                     f"which was not handed over in this call: use what host.evidence returned"
@@ -188,15 +203,14 @@ class Call:
                 return _refused(chunk, f"evidence {chunk.name!r} was handed over before in this call")
             if len(self._evidence) >= MAX_EVIDENCE_NAMES:
                 return _refused(chunk, f"this call has handed over its {MAX_EVIDENCE_NAMES} pieces of evidence")
-            self._evidence[chunk.name], self._media_types[chunk.name] = bytearray(), chunk.media_type
+            self._evidence[chunk.name] = _Piece(media_type=chunk.media_type, check=chunk.check)
         if self._evidence_bytes + len(chunk.data) > MAX_EVIDENCE_BYTES:
-            self._evidence_bytes -= len(self._evidence.pop(chunk.name))
-            del self._media_types[chunk.name]
+            self._evidence_bytes -= len(self._evidence.pop(chunk.name).data)
             self._unfinished = None
             return _refused(
                 chunk, f"evidence of one call may have {MAX_EVIDENCE_BYTES} bytes; {chunk.name!r} is beyond"
             )
-        self._evidence[chunk.name] += chunk.data
+        self._evidence[chunk.name].data += chunk.data
         self._evidence_bytes += len(chunk.data)
         self._unfinished = chunk.name if chunk.more else None
         return Taken(call=chunk.call, id=chunk.id)

@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from assess_core.errors import FaultKind, PluginFault
+from assess_core.record import CallRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,12 +34,12 @@ class Death:
     by_itself: bool
     log_tail: str
 
-    def fault(self, *, plugin: str, phase: str) -> PluginFault:
-        """What happened to a call, or a start, that was open then."""
+    def fault(self, *, plugin: str, phase: str, record: CallRecord | None) -> PluginFault:
+        """What happened to a call, or a start, that was open then; `record` is what is known of the call."""
         kind, message = self._classify()
         if phase in ("start", "load"):
             kind = FaultKind.START
-        return PluginFault(message, plugin=plugin, phase=phase, kind=kind, log_tail=self.log_tail)
+        return PluginFault(message, plugin=plugin, phase=phase, kind=kind, log_tail=self.log_tail, record=record)
 
     def _classify(self) -> tuple[FaultKind, str]:
         if self.cause.kind is not None:

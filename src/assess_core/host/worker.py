@@ -12,7 +12,6 @@ worker that is gone.
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from typing import Any
@@ -29,6 +28,7 @@ from assess_core.host.launch import launch
 from assess_core.host.surroundings import make_scratch, remove_scratch, worker_user
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
+from assess_core.record import CallRecord
 from assess_core.store import InstalledPlugin
 from assess_plugin.models import API_VERSION, ActionInput, EvaluateInput
 from assess_plugin.wire import PROTOCOL
@@ -57,7 +57,8 @@ class Worker:
         self._call: Call | None = None
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
-        self._deadline_at = 0.0
+        self._user = worker_user()
+        self._started_at = self._deadline_at = 0.0
         self._request: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Death] | None = None
         self._scratch = make_scratch(config.scratch_root)
@@ -104,8 +105,10 @@ class Worker:
             props=input.props,
         )
         duration_ms = await self._run(call, message, timeout_s)
-        with self._judging():
-            return call.call_report(duration_ms, user=worker_user())
+        try:
+            return call.call_report(duration_ms, user=self._user)
+        except ReplyError as error:
+            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
 
     async def evaluate(
         self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None
@@ -121,8 +124,10 @@ class Worker:
             settings=input.settings,
         )
         duration_ms = await self._run(call, message, timeout_s)
-        with self._judging():
-            return call.evaluate_report(duration_ms, user=worker_user())
+        try:
+            return call.evaluate_report(duration_ms, user=self._user)
+        except ReplyError as error:
+            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
 
     async def stop(self) -> None:
         """Nothing is left of it. An open call fails; an idle worker is asked to go, and killed when it does not."""
@@ -150,18 +155,25 @@ class Worker:
         return relay
 
     async def _run(self, call: Call, message: wire.Execute | wire.Evaluate, timeout_s: float) -> int:
+        self._started_at = self._loop.time()
         try:
             frame = wire.encode(message)
         except ValueError as error:
-            raise self._fault(FaultKind.PROTOCOL, f"its input {error}") from error
-        started = self._loop.time()
+            raise self._fault(FaultKind.PROTOCOL, f"its input {error}", call) from error
         self._call = call
         await self._converse(frame, timeout_s)
-        return round((self._loop.time() - started) * 1000)
+        return self._duration_ms()
+
+    def _duration_ms(self) -> int:
+        return round((self._loop.time() - self._started_at) * 1000)
+
+    def _record(self, call: Call | None) -> CallRecord | None:
+        return None if call is None else call.record_so_far(self._duration_ms(), user=self._user)
 
     async def _converse(self, frame: bytes, timeout_s: float) -> None:
         if self._ending is not None:
-            raise (await self._ended(STOPPED)).fault(plugin=self._plugin, phase=self._phase)
+            death, call, self._call = await self._ended(STOPPED), self._call, None
+            raise death.fault(plugin=self._plugin, phase=self._phase, record=self._record(call))
         self._reply = self._loop.create_future()
         self._deadline_at = self._loop.time() + timeout_s
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
@@ -187,15 +199,15 @@ class Worker:
         else:
             self._reply.set_exception(fault)
 
-    @contextlib.contextmanager
-    def _judging(self) -> Any:
-        try:
-            yield
-        except ReplyError as error:
-            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}") from error
-
-    def _fault(self, kind: FaultKind, message: str) -> PluginFault:
-        return PluginFault(message, plugin=self._plugin, phase=self._phase, kind=kind, log_tail=self._log.text())
+    def _fault(self, kind: FaultKind, message: str, call: Call | None) -> PluginFault:
+        return PluginFault(
+            message,
+            plugin=self._plugin,
+            phase=self._phase,
+            kind=kind,
+            log_tail=self._log.text(),
+            record=self._record(call),
+        )
 
     # --- what the child says
 
@@ -235,7 +247,7 @@ class Worker:
             case wire.Log() | wire.Progress():
                 call.notice(message, size)
             case wire.Raised():
-                self._finish_reply(self._fault(FaultKind.RAISED, f"it raised {clean_line(message.reason)}"))
+                self._finish_reply(self._fault(FaultKind.RAISED, f"it raised {clean_line(message.reason)}", call))
             case _:
                 self._take_request(call, message)
 
@@ -307,7 +319,8 @@ class Worker:
                 extra={"action": "escapees-killed"},
             )
         if self._reply is not None and not self._reply.done():
-            self._reply.set_exception(death.fault(plugin=self._plugin, phase=self._phase))
+            fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._call))
+            self._reply.set_exception(fault)
         return death
 
 

@@ -72,6 +72,40 @@ def spins(input: ActionInput) -> ActionOutput:
         pass
 
 
+def touches_then_hangs(input: ActionInput) -> ActionOutput:
+    """Uses its host in every way, for itself and for its check, then never answers."""
+    _touch(input)
+    signal.pause()
+    return _passed(input)
+
+
+def touches_then_exits(input: ActionInput) -> ActionOutput:
+    _touch(input)
+    os._exit(3)
+
+
+def touches_then_raises(input: ActionInput) -> ActionOutput:
+    _touch(input)
+    raise ValueError("after all that")
+
+
+def touches_then_answers_for_another(input: ActionInput) -> ActionOutput:
+    _touch(input)
+    return unknown_id(input)
+
+
+def waits_for_a_command(input: ActionInput) -> ActionOutput:
+    input.host.run(["sleep", "600"])
+    return _passed(input)
+
+
+def _touch(input: ActionInput) -> None:
+    input.host.stat("/etc/passwd")
+    with input.host.attribute(input.checks[0]):
+        input.host.open("/etc/passwd").close()
+        input.host.evidence("seen", b"root")
+
+
 def ignores_term(input: ActionInput) -> ActionOutput:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return hangs(input)

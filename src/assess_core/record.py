@@ -1,0 +1,46 @@
+"""What is on record of a call to a plugin, also of a failed one: no answer is no reason to forget what it touched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """One use of the host: `{"open": "/etc/passwd"}`, `{"run": ["sshd", "-T"], "exit_code": 0}`, `{"denied": {...}}`.
+
+    `check` is the one it was made for, None when the plugin did not say.
+    """
+
+    check: str | None
+    what: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceData:
+    """A piece of evidence, whole; `check` is the one it was handed over for, None when the plugin did not say."""
+
+    name: str
+    media_type: str
+    data: bytes
+    check: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRecord:
+    """What was done in a call, as far as it came, and under which circumstances.
+
+    Attributes:
+        provenance: in the order of use; of a call that was cut short, the use that was under way is the last.
+        evidence: by name.
+        isolation: `none` until workers are confined.
+        user: `uid:N`, whose rights the plugin had.
+    """
+
+    provenance: tuple[Provenance, ...]
+    evidence: Mapping[str, EvidenceData]
+    started_at: datetime
+    duration_ms: int
+    isolation: str
+    user: str

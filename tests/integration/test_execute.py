@@ -1,0 +1,97 @@
+"""A task becomes results, one for each check of each subject, whatever its plugin does; real processes."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assess_core.execute import Context, Event, Executed, execute
+from assess_core.host import LogLine, Progress, Supervisor
+from assess_core.plan import Callee, Task
+from assess_core.results import ResultOutcome
+from assess_core.store import InstalledPlugin
+from assess_registry.client import PluginName
+from tests.support.installed import host_config, make_installed, make_program
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+PROVIDER = """
+from assess_plugin import *
+@hookimpl
+def assess_evaluate(input):
+    input.host.progress(0, 1, "looking")
+    input.host.log("found one")
+    return EvaluateResult(subjects=(Subject(id="host:a", type="component", title="a"),))
+"""
+
+
+def executed(
+    root: Path, *checks: str, permissions: str = "", timeout_s: float = 10
+) -> tuple[Executed, list[tuple[str, Event]]]:
+    """What becomes of one assessment by `misbehaves`, and what was said meanwhile."""
+    plugin = make_program(root, "misbehaves", checks=checks, permissions=permissions)
+    provider = make_installed(root, {"finder": PROVIDER}, plugins={}, providers={"finds": "finder"})
+    told: list[tuple[str, Event]] = []
+    context = Context(
+        runtime="web-01",
+        labels={},
+        registry="development",
+        clock=lambda: NOW,
+        notify=lambda assessment, event: told.append((assessment, event)),
+    )
+    task = Task(
+        assessment="host",
+        plugin=callee(plugin, "it"),
+        provider=callee(provider, "finds"),
+        selector={},
+        checks=tuple(spec for spec in plugin.manifest.checks if spec.id in checks),
+        subjects=(),
+        timeout_s=timeout_s,
+    )
+
+    async def run() -> Executed:
+        config = host_config(root, kill_after_s=0.2)
+        hosts = {each.distribution: Supervisor(each, config) for each in (plugin, provider)}
+        try:
+            return await execute(task, hosts=hosts, context=context, due_at=NOW)
+        finally:
+            for host in hosts.values():
+                await host.stop()
+
+    return asyncio.run(run()), told
+
+
+def callee(installed: InstalledPlugin, name: str) -> Callee:
+    return Callee(installed=installed, name=PluginName(name), settings={})
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome"),
+    [
+        ("touches-then-hangs", ResultOutcome.TIMEOUT),
+        ("touches-then-exits", ResultOutcome.ERROR),
+        ("touches-then-raises", ResultOutcome.ERROR),
+    ],
+)
+def test_results_of_a_call_that_failed_say_what_it_touched(tmp_path: Path, check: str, outcome: ResultOutcome) -> None:
+    done, _ = executed(tmp_path, check, "well", permissions='read = ["/etc/passwd"]', timeout_s=1)
+    results = {result.check: result for result in done.results}
+    assert {result.outcome for result in done.results} == {outcome}
+    shared: Mapping[str, Any] = {"stat": "/etc/passwd"}
+    assert results[check].provenance == (shared, {"open": "/etc/passwd"})
+    assert results["well"].provenance == (shared,), "what was done for the other check is not its"
+    assert [item.name for item in results[check].evidence] == ["seen"]
+    assert results["well"].evidence == ()
+    assert done.evidence == {results[check].evidence[0].sha256: ("text/plain", b"root")}
+    assert results[check].started_at > NOW, "when the call began, not when it was planned"
+
+
+def test_what_a_provider_says_is_passed_on(tmp_path: Path) -> None:
+    done, told = executed(tmp_path, "well")
+    assert [result.outcome for result in done.results] == [ResultOutcome.PASS]
+    assert told == [
+        ("host", Progress(done=0, total=1, note="looking")),
+        ("host", LogLine(level="info", message="found one")),
+    ]
