@@ -1,6 +1,8 @@
+import re
 import tomllib
 from dataclasses import fields, replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,8 @@ from assess_registry.config import (
     parse_config,
     parse_policy_file,
 )
-from assess_registry.config.policy import POLICY_KEYS
+from assess_registry.config.load import REGISTRY_KEYS
+from assess_registry.config.policy import ACCEPT_KEYS, POLICY_KEYS, PUBLISHER_KEYS
 from assess_registry.config.values import policy_table
 from assess_registry.errors import ConfigError
 from assess_registry.manifest import SEVERITIES, Severity
@@ -356,3 +359,96 @@ def test_the_digest_knows_every_value_and_no_order() -> None:
     assert len(changed) == len(fields(Policy)), "a new key belongs into the digest, and here"
     digests = {policy_sha256(each, (one, two)) for each in changed} | {policy_sha256(policy, (one,))}
     assert len(digests - {digest}) == len(changed) + 1
+
+
+# --- docs/policy.md -----------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs" / "policy.md").read_text()
+SECTION = re.compile(r"^## `(\[+[a-zA-Z.]+\]+)`$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| `([a-z_]+)` \| ([a-z ]+) \| (.+?) \| `(.+?)` \| (.+) \|$", re.MULTILINE)
+TABLES = {
+    "[registry]": REGISTRY_KEYS,
+    "[publishers.NAME]": PUBLISHER_KEYS,
+    "[policy]": POLICY_KEYS,
+    "[[policy.accept]]": ACCEPT_KEYS,
+}
+FRAMES = {
+    "[registry]": "[registry]\n{keys}",
+    "[publishers.NAME]": REGISTRY + "[publishers.acme]\n{keys}",
+    "[policy]": REGISTRY + "[policy]\n{keys}",
+    "[[policy.accept]]": REGISTRY + "[[policy.accept]]\n{keys}",
+}
+
+
+def rows(table: str) -> dict[str, tuple[str, ...]]:
+    """key -> type, default, example and meaning."""
+    return {key: tuple(rest) for key, *rest in ROW.findall(dict(SECTION.findall(DOCUMENT))[table])}
+
+
+def with_required(table: str, key: str) -> str:
+    needed = {other: row[2] for other, row in rows(table).items() if row[1] == "required" and other != key}
+    if table == "[[policy.accept]]" and key not in ("finding", "check"):
+        needed["finding"] = rows(table)["finding"][2]
+    return FRAMES[table].format(keys="\n".join([rows(table)[key][2], *needed.values()]))
+
+
+def test_only_tables_that_exist_are_documented() -> None:
+    assert [name for name, _ in SECTION.findall(DOCUMENT)] == list(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_exactly_the_keys_the_parser_knows_are_documented_in_order(table: str) -> None:
+    assert tuple(rows(table)) == TABLES[table]
+
+
+@pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in TABLES.items() for key in keys])
+def test_the_example_of_every_key_is_accepted_and_alone_is_what_its_type_says(table: str, key: str) -> None:
+    text = with_required(table, key)
+    assert parse_config(text.encode(), source="x").name
+    kind, _, example, _ = rows(table)[key]
+    wrong = f"{key} = {'1' if kind != 'integer' and kind != 'number' else 'true'}"
+    with pytest.raises(ConfigError, match=f"{key}"):
+        parse_config(text.replace(example, wrong).encode(), source="x")
+
+
+@pytest.mark.parametrize(("table", "key"), [(table, key) for table in TABLES for key in rows(table)])
+def test_what_is_said_to_be_required_is(table: str, key: str) -> None:
+    without = with_required(table, key).replace(rows(table)[key][2], "")
+    if rows(table)[key][1] == "required":
+        with pytest.raises(ConfigError, match=key):
+            parse_config(without.encode(), source="x")
+    elif key not in ("finding", "check"):
+        assert parse_config(without.encode(), source="x").name
+
+
+def test_the_default_policy_stands_in_the_documentation_and_in_our_own_registry() -> None:
+    assert f"```toml\n{POLICY_DEFAULT}```" in DOCUMENT
+    ours = parse_config((ROOT / "simple-index" / "registry.toml").read_bytes(), source="simple-index")
+    assert ours.policy == Policy()
+    text = (ROOT / "simple-index" / "registry.toml").read_text()
+    assert {key for key in POLICY_KEYS if re.search(rf"^{key} = ", text, re.MULTILINE)} == {*POLICY_KEYS} - {"accept"}
+
+
+def test_what_is_commented_out_in_our_own_registry_may_be_used() -> None:
+    text = (ROOT / "simple-index" / "registry.toml").read_text()
+    used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE).replace("sha256:…", "sha256:" + "0" * 64)
+    config = parse_config(used.encode(), source="x")
+    assert [each.name for each in config.publishers] == ["platform-team"]
+    assert [each.finding for each in config.policy.accept] == ["bandit-b603"]
+
+
+def test_the_complete_examples_load() -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    config = parse_config(blocks[0].encode(), source="x")
+    assert config.policy.accept[0].owner == "security@example.org"
+    assert config.publishers[0].admits("acme-patch-level")
+
+
+@pytest.mark.parametrize("name", ["unknown-publisher", "reserved-name", "reserved-prefix", "confusable-name"])
+def test_findings_about_names_are_documented_with_their_severity(name: str) -> None:
+    source = (ROOT / "src" / "assess_registry" / "audit" / "checks" / "naming.py").read_text()
+    found = dict(re.findall(r'id="([a-z-]+)",\s+severity="([a-z]+)"', source))
+    assert re.search(rf"^\| `{name}` \| {found[name]} \|", DOCUMENT, re.MULTILINE)
+    assert set(found) == set(re.findall(r"^\| `([a-z-]+-[a-z]+)` \| (?:medium|high) \|", DOCUMENT, re.MULTILINE))
