@@ -61,7 +61,13 @@ def _next_piece(text: str, start: int) -> tuple[int, ast.Module]:
         except UnreadableError:
             # A boundary inside a text of several lines, or a real error; the next try is twice as long, so that all
             # tries together cost no more than twice the last one.
-            if end == len(text) or end - start > MAX_STATEMENT_CHARS:
+            if end - start > MAX_STATEMENT_CHARS:
+                line = text.count("\n", 0, start) + 1
+                raise UnreadableError(
+                    f"from line {line} on there are more than {MAX_STATEMENT_CHARS} characters in one statement, "
+                    "or no Python"
+                ) from None
+            if end == len(text):
                 raise
             wanted = (end - start) * 2
 

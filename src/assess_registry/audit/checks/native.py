@@ -1,0 +1,78 @@
+"""Check `native`: machine code in the wheel, by what it is and by what it is called.
+
+What is compiled cannot be read by any of the other checks, so somebody has to vouch for it: a platform wheel with
+native code is flagged unless the policy trusts its publisher with that, and a wheel that calls itself pure and is not
+is refused.
+"""
+
+import hashlib
+import re
+
+from assess_registry.audit.context import Context
+from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.wheel import UnpackedFile
+
+NAME = "native"
+
+NATIVE_CODE = "native-code"
+IN_PURE_WHEEL = "native-code-in-pure-wheel"
+
+RULE = "assess: native code in platform wheels only, and vouched for"
+
+_SUFFIXES = re.compile(r"\.(so(\.[0-9]+)*|pyd|dylib|dll|exe|a|lib|o|ko)\Z", re.IGNORECASE)
+_MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+_FAT = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
+_MAX_FAT = 40
+"""Architectures of a fat Mach-O file; a Java class file begins alike and has a version from 45 in their place."""
+
+
+def examine(subject: Subject, context: Context) -> Examination:
+    """Every native file, listed by path and digest, and judged by the wheel's tags."""
+    wheel = subject.wheel
+    pure = wheel.root_is_purelib or all(tag.platform == "any" for tag in wheel.tags)
+    found = [(file, kind) for file in sorted(subject.files, key=lambda each: each.path) if (kind := _kind(file))]
+    return Examination(
+        check=NAME,
+        findings=tuple(_finding(file, kind, pure=pure, allowed=context.native_allowed) for file, kind in found),
+        facts={
+            "native_files": [
+                {"path": file.path, "sha256": hashlib.sha256(file.data).hexdigest(), "kind": kind}
+                for file, kind in found
+            ]
+        },
+    )
+
+
+def _finding(file: UnpackedFile, kind: str, *, pure: bool, allowed: bool) -> Finding:
+    if pure:
+        return Finding(
+            id=IN_PURE_WHEEL,
+            severity="critical",
+            entry=file.path,
+            message=f"{kind} in a wheel that says it is pure Python for every platform",
+            advice="build a wheel with the platform's tag, or leave the file out",
+            rule=RULE,
+        )
+    return Finding(
+        id=NATIVE_CODE,
+        severity="info" if allowed else "medium",
+        entry=file.path,
+        message=f"{kind}, which no other check can read"
+        + ("; the policy lets this publisher ship it" if allowed else ""),
+        advice="" if allowed else "have the policy allow native code for this publisher, or do without",
+        rule=RULE,
+    )
+
+
+def _kind(file: UnpackedFile) -> str:
+    """What kind of native code this is; empty when it is none."""
+    data = file.data
+    if data[:4] == b"\x7fELF":
+        return "ELF file"
+    if data[:4] in _MACH_O or (data[:4] in _FAT and 0 < int.from_bytes(data[4:8], "big") <= _MAX_FAT):
+        return "Mach-O file"
+    if data[:2] == b"MZ" and data[(start := int.from_bytes(data[60:64], "little")) : start + 4] == b"PE\0\0":
+        return "PE file"
+    if data[:8] in (b"!<arch>\n", b"!<thin>\n"):
+        return "archive of object files"
+    return "file named like native code" if _SUFFIXES.search(file.path) else ""
