@@ -18,7 +18,7 @@ import click
 
 from assess_registry.text import plain_lines
 
-EXIT_DONE, EXIT_OPERATIONAL, EXIT_USAGE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 5, 130
+EXIT_DONE, EXIT_OPERATIONAL, EXIT_USAGE, EXIT_FLAGGED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

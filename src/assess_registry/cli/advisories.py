@@ -8,12 +8,10 @@ import click
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.config import load_config
-from assess_registry.console import print_json
+from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, print_json
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.text import table
-
-EXIT_FLAGGED = 4
 
 
 @click.group("advisories")
@@ -22,10 +20,10 @@ def command() -> None:
 
 
 @command.command("import")
-@click.argument("export", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @index_option
 @output_option
-def import_command(export: Path, root: Path, output: str) -> None:
+def import_command(file: Path, root: Path, output: str) -> None:
     """Import FILE, an export of OSV (zip or JSON), in place of what was imported before.
 
     Exports for PyPI: https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip. When FILE is refused, what was
@@ -34,7 +32,7 @@ def import_command(export: Path, root: Path, output: str) -> None:
     config = load_config(root)
     today = datetime.now(UTC).date()
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
-        database = import_advisories(export, root / DATABASE_NAME, imported_on=today)
+        database = import_advisories(file, root / DATABASE_NAME, imported_on=today)
     _show(database, output, max_age_days=config.policy.advisories_max_age_days)
 
 
@@ -46,7 +44,7 @@ def status(root: Path, output: str) -> int:
     config = load_config(root)
     database = AdvisoryDatabase.load(root / DATABASE_NAME)
     fresh = _show(database, output, max_age_days=config.policy.advisories_max_age_days)
-    return 0 if fresh else EXIT_FLAGGED
+    return EXIT_DONE if fresh else EXIT_FLAGGED
 
 
 def _show(database: AdvisoryDatabase, output: str, *, max_age_days: int) -> bool:

@@ -22,7 +22,7 @@ from assess_registry.audit.source import build_wheel
 from assess_registry.audit.values import Report, Verdict
 from assess_registry.cli.options import index_option
 from assess_registry.config import CONFIG_NAME, Policy, load_config, load_policy_file
-from assess_registry.console import EXIT_DONE, EXIT_REFUSED, print_json
+from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, EXIT_REFUSED, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, read_bounded
 from assess_registry.index.tree import Tree
@@ -31,14 +31,13 @@ from assess_registry.publish import WheelFolder
 from assess_registry.text import plain, table
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
-EXIT_FLAGGED = 4
 EXITS = {Verdict.APPROVED: EXIT_DONE, Verdict.FLAGGED: EXIT_FLAGGED, Verdict.REJECTED: EXIT_REFUSED}
 
 _PEEK = 200
 
 
 @click.command("audit")
-@click.argument("wheel", metavar="WHEEL_OR_DIR", type=click.Path(path_type=Path), required=False)
+@click.argument("wheel_or_dir", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--closure", type=click.Path(path_type=Path), default=None, help="Directory with the wheels it depends on."
 )
@@ -66,7 +65,7 @@ _PEEK = 200
 def command(
     context: click.Context,
     *,
-    wheel: Path | None,
+    wheel_or_dir: Path | None,
     closure: Path | None,
     policy_file: Path | None,
     root: Path,
@@ -91,14 +90,14 @@ def command(
         other = _with_policy(terms, policy_file)
         _require_known_checks(other.policy, policy_file or root / CONFIG_NAME)
         if dry_run:
-            _require_dry_run(wheel, policy_file, output, reports)
+            _require_dry_run(wheel_or_dir, policy_file, output, reports)
             if index is None:
                 raise ConfigError(f"{root}: no registry here, so there is nothing published to look at; see --index")
             _show_comparison(compare(index, terms, other), terms, other, output)
             return EXIT_DONE
-        if wheel is None:
+        if wheel_or_dir is None:
             raise click.UsageError("Missing argument 'WHEEL_OR_DIR'.")
-        report = _audit(wheel, closure, other)
+        report = _audit(wheel_or_dir, closure, other)
     for form, path in targets:
         atomic_write(path, render(form, report).encode())
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
