@@ -34,7 +34,11 @@ from assess_registry.wheel.values import EntryPoint, Kind, WheelEntry
 
 _KEPT = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
 _NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib", ".a", ".lib", ".o", ".exe")
-_NATIVE_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+_NATIVE_MAGIC = (
+    *(b"\x7fELF", b"MZ", b"!<arch>\n"),
+    *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),  # Mach-O
+    *(b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca", b"\xca\xfe\xba\xbf"),  # universal Mach-O, and Java's class files
+)
 
 
 @dataclass(kw_only=True, slots=True)

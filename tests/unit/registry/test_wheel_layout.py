@@ -183,7 +183,9 @@ NATIVE = {
     "Windows": ("demo_plugin/x.pyd", b"MZ\x90"),
     "Windows by content": ("demo_plugin/tool", b"MZ\x90\x00"),
     "macOS by content": ("demo_plugin/tool", b"\xcf\xfa\xed\xfe\x07"),
-    "archive": ("demo_plugin/libx.a", b"!<arch>"),
+    "universal macOS by content": ("demo_plugin/tool", b"\xca\xfe\xba\xbe\0\0\0\2"),
+    "archive": ("demo_plugin/libx.a", b""),
+    "archive by content": ("demo_plugin/data.bin", b"!<arch>\n"),
 }
 
 
