@@ -5,6 +5,7 @@ here for real and refused with the message that the document quotes, beside a co
 """
 
 import importlib
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,8 +122,8 @@ ROWS = (
         around=(b"", END),
     ),
     Row(
-        about="zip64 locator inside the last header",
-        test="test_wheel_framing::test_a_zip64_locator_inside_the_last_header_is_refused",
+        about="zip64 end record",
+        test="test_wheel_framing::test_an_end_record_that_lies_is_refused",
         says="framing-zip64: the archive has a zip64 end record, which no wheel of bearable size needs",
         attack=PLUGIN.but(zip_options={"end": {"offset": 0xFFFFFFFF}}),
     ),
@@ -425,8 +426,9 @@ def test_the_document_says_what_inspection_does() -> None:
 def test_the_document_names_every_step_of_the_client() -> None:
     text = DOCUMENT.read_text()
     sources = [*Path(DOCUMENT.parents[1], "src/assess_registry/client").rglob("*.py")]
-    named = {step for path in sources for step in path.read_text().split('step="')[1:]}
-    for step in sorted({each.partition('"')[0] for each in named} | {"signature"}):
+    named = {step for path in sources for step in re.findall(r'\bstep="([a-z]+)"', path.read_text())}
+    assert {"index", "hash", "signer", "closure"} <= named
+    for step in sorted(named | {"signature"}):
         assert f"`{step}`" in text, step
 
 
