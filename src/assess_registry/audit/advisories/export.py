@@ -107,7 +107,8 @@ def _zipped(label: str, data: bytes) -> Iterator[tuple[str, Any]]:
                 with archive.open(member) as file:
                     # zipfile stops at the size the directory gives; one byte more would show that it lied.
                     content = file.read(member.file_size + 1)
-                yield member.filename, strict_json(content, label=f"{label}: {member.filename[:200]!r}")  # 3
+                shown = f"{label}: {member.filename[:200]!r}"
+                yield shown, strict_json(content, label=shown)  # 3
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise ConfigError(f"{label}: not a zip file that can be read: {error}") from error
 

@@ -10,8 +10,12 @@ What a wheel could use to silence it, and what is done about each:
 - files it cannot parse: bandit lists them and ends well; here each one is an `incomplete`. Files that it says nothing
   about, neither metrics nor an error, are, too.
 
-Severity is bandit's own; where its confidence is low, one step less: HIGH `high` (`medium`), MEDIUM and UNDEFINED
-`medium` (`low`), LOW `low` (`info`). Ids are `bandit-` and the test's id: `bandit-b602`.
+Severity is bandit's own, weighed by its confidence in what it saw. Ids are `bandit-` and the test's: `bandit-b602`.
+
+    severity, confidence:   HIGH     MEDIUM   LOW
+    HIGH                    high     high     medium
+    MEDIUM, UNDEFINED       medium   low      low
+    LOW                     low      low      info
 """
 
 import json
@@ -34,13 +38,13 @@ NAME = "bandit"
 _ARGV = ("-m", "bandit", "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini", "/dev/null", "-x", "")
 # -q also keeps the progress bar out of the JSON, which bandit draws on standard output for more than 50 files.
 
-_SEVERITIES: Mapping[str, tuple[Severity, Severity]] = {
-    "HIGH": ("high", "medium"),
-    "MEDIUM": ("medium", "low"),
-    "UNDEFINED": ("medium", "low"),
-    "LOW": ("low", "info"),
+_SEVERITIES: Mapping[str, Mapping[str, Severity]] = {
+    "HIGH": {"HIGH": "high", "MEDIUM": "high", "UNDEFINED": "high", "LOW": "medium"},
+    "MEDIUM": {"HIGH": "medium", "MEDIUM": "low", "UNDEFINED": "low", "LOW": "low"},
+    "UNDEFINED": {"HIGH": "medium", "MEDIUM": "low", "UNDEFINED": "low", "LOW": "low"},
+    "LOW": {"HIGH": "low", "MEDIUM": "low", "UNDEFINED": "low", "LOW": "info"},
 }
-"""bandit's word -> ours, and ours when it is not confident."""
+"""bandit's severity -> its confidence -> our severity."""
 
 _QUOTES_SECRETS = ("B105", "B106", "B107")
 """Tests whose text contains the password they found: a report is shown to more people than a wheel's code."""
@@ -112,11 +116,10 @@ def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> _Answer:
 
 def _finding(result: Mapping[str, Any]) -> Finding:
     test, name = str(result["test_id"]), str(result["test_name"])
-    sure, unsure = _SEVERITIES[result["issue_severity"]]
     text = "possible hard-coded password" if test in _QUOTES_SECRETS else str(result["issue_text"])
     return Finding(
         id=f"bandit-{test.lower()}",
-        severity=unsure if result["issue_confidence"] == "LOW" else sure,
+        severity=_SEVERITIES[result["issue_severity"]][result["issue_confidence"]],
         entry=_path(result["filename"]),
         line=int(result["line_number"]),
         message=" ".join(text.split())[:_MAX_MESSAGE],

@@ -1,15 +1,14 @@
 """Known vulnerabilities of the wheel, of every wheel of its closure, and of what it pins without bringing it along.
 
 Advisories come from a database that was imported; nothing is asked of a network. No database, one that is older than
-the policy allows, an advisory that cannot be compared with a version, or a requirement whose version nobody knows:
-each leaves the check incomplete. `docs/advisories.md` says how to obtain and import an export.
+the policy allows, or an advisory that cannot be compared with a version: each leaves the check incomplete. (A
+requirement that no wheel at hand satisfies is the closure's affair.) `docs/advisories.md` says how to import an export.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from assess_registry.audit.advisories import Advisory, AdvisoryDatabase
 from assess_registry.audit.context import Context
@@ -21,9 +20,7 @@ from assess_registry.wheel import InspectedWheel
 
 NAME = "vulnerabilities"
 
-BROUGHT_BY_THE_RUNTIME = "assess-plugin"
-"""Workers get the runtime's own copy, whatever a plugin requires (docs/adr/0003-worker-kit.md)."""
-
+_NO_ADVISORIES = "no advisories; import with: assess-registry advisories import FILE"
 _MAX_SUMMARY = 200
 
 
@@ -40,11 +37,10 @@ def examine(subject: Subject, context: Context) -> Examination:
     """Every vulnerability that the database knows of the wheel and of its dependencies."""
     database = context.advisories
     if not isinstance(database, AdvisoryDatabase):
-        problem = context.advisories_problem or "import with: assess-registry advisories import FILE"
-        return Examination(check=NAME, incomplete=(f"no advisories: {problem}",))
+        return Examination(check=NAME, incomplete=(context.advisories_problem or _NO_ADVISORIES,))
     questions = tuple(_questions(subject))
     findings: list[Finding] = []
-    incomplete = [*_too_old(database, subject, context), *_unknown(subject)]
+    incomplete = _too_old(database, subject, context)
     try:
         for question in questions:
             for advisory in database.match(question.project, question.version):
@@ -99,22 +95,6 @@ def _project(requirement: Requirement) -> ProjectName | None:
 
 def _metadata_entry(wheel: InspectedWheel) -> str:
     return next(entry.path for entry in wheel.entries if entry.path.endswith(".dist-info/METADATA"))
-
-
-def _unknown(subject: Subject) -> list[str]:
-    """Requirements that apply here and whose version is known neither from a wheel nor from a pin."""
-    present = {wheel.project for wheel in subject.closure} | {BROUGHT_BY_THE_RUNTIME}
-    names = sorted(
-        {
-            canonicalize_name(requirement.name)
-            for requirement in subject.wheel.requires_dist
-            if not _pinned(requirement) and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
-        }
-        - present
-    )
-    if not names:
-        return []
-    return [f"versions unknown, for no wheel of them was given with the closure: {', '.join(names)}"]
 
 
 def _too_old(database: AdvisoryDatabase, subject: Subject, context: Context) -> list[str]:

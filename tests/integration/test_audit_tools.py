@@ -1,0 +1,413 @@
+"""bandit and detect-secrets for real: what they find, what cannot silence them, and what happens when they die."""
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import signal
+import sys
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assess_registry.audit import findings
+from assess_registry.audit.batches import LARGE_BYTES, MAX_FAILURES, batches
+from assess_registry.audit.checks import bandit, secrets
+from assess_registry.audit.context import Check, Context
+from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
+from assess_registry.audit.values import Finding, Subject
+from assess_registry.wheel import UnpackedFile, inspect, unpacked_files
+from tests.support.wheels import DEMO_SOURCE, WheelBuilder
+
+DANGEROUS = "import subprocess\n\n\ndef run(text):\n    subprocess.run(text, shell=True)\n"
+HARMLESS = "import subprocess\n\n\ndef run(text):\n    subprocess.run([text], shell=False)\n"
+
+AWS_KEY = "AKIA" + "QWERTYUIOPASDFGH"
+"""The form of a key, of nobody's account."""
+LEAK = f'KEY = "{AWS_KEY}"\n'
+NO_LEAK = 'KEY = "from the environment"\n'
+
+SHORT = ToolLimits(timeout_s=20)
+TOOLS: tuple[Check, ...] = (bandit, secrets)
+
+Build = Callable[..., Subject]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """A subject with these files beside the demo plugin, unpacked as an audit would."""
+    made = iter(range(100))
+
+    def make(files: Mapping[str, str | bytes]) -> Subject:
+        builder = WheelBuilder(files={"demo_plugin/__init__.py": DEMO_SOURCE, **files})
+        data = builder.build()
+        wheel = inspect(data, builder.filename, kind="plugin")
+        unpacked = tmp_path / f"private-copy-{next(made)}"
+        contents = tuple(unpacked_files(data, wheel))
+        for file in contents:
+            path = unpacked / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+        return Subject(wheel=wheel, data=data, files=contents, unpacked=unpacked, closure=(), as_of=date(2026, 11, 21))
+
+    return make
+
+
+def answering(stdout: bytes = b"", *, exit_code: int | None = 0, problem: str = "") -> Context:
+    """A tool that answers this, whatever it is asked."""
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        return ToolRun(exit_code=exit_code, stdout=stdout, problem=problem)
+
+    return Context(run_tool=run)
+
+
+def limited(limits: ToolLimits) -> Context:
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = limits) -> ToolRun:
+        return run_tool(argv, cwd=cwd, limits=limits)
+
+    return Context(run_tool=run)
+
+
+def ids(found: Sequence[Finding], entry: str) -> list[str]:
+    return [finding.id for finding in found if finding.entry == entry]
+
+
+# --- bandit ----------------------------------------------------------------------------------------------------------
+
+
+def test_bandit_finds_the_line_and_its_control_is_clean_of_it(build: Build) -> None:
+    found = bandit.examine(build({"demo_plugin/run.py": DANGEROUS}), Context())
+    (finding,) = [finding for finding in found.findings if finding.id == "bandit-b602"]
+    assert (finding.entry, finding.line, finding.severity) == ("demo_plugin/run.py", 5, "high")
+    assert finding.rule == "bandit B602 subprocess_popen_with_shell_equals_true"
+    assert found.incomplete == ()
+    assert found.tool.startswith("bandit 1.")
+    assert found.facts["files"] == 2
+    control = bandit.examine(build({"demo_plugin/run.py": HARMLESS}), Context())
+    assert "bandit-b602" not in ids(control.findings, "demo_plugin/run.py")
+    assert {finding.severity for finding in control.findings} <= {"low"}
+
+
+BANDIT_SILENCERS: dict[str, dict[str, str]] = {
+    "nosec": {"demo_plugin/run.py": DANGEROUS.replace("True)", "True)  # nosec")},
+    "nosec by test": {"demo_plugin/run.py": DANGEROUS.replace("True)", "True)  # nosec B602")},
+    ".bandit at the top": {".bandit": "[bandit]\nskips: B602\nexclude: demo_plugin\n"},
+    ".bandit beside it": {"demo_plugin/.bandit": "[bandit]\nskips: B602\ntests: B101\n"},
+    "two .bandit files": {".bandit": "[bandit]\n", "demo_plugin/.bandit": "[bandit]\n"},
+    "pyproject.toml": {"pyproject.toml": '[tool.bandit]\nskips = ["B602"]\nexclude_dirs = ["demo_plugin"]\n'},
+    "setup.cfg": {"setup.cfg": "[bandit]\nskips = B602\n"},
+    "tox.ini and YAML": {"tox.ini": "[bandit]\nskips = B602\n", "bandit.yaml": "skips: [B602]\n"},
+    "a module of bandit's name": {"demo_plugin/bandit/__init__.py": "raise SystemExit(0)\n"},
+}
+
+
+@pytest.mark.parametrize("silencer", BANDIT_SILENCERS)
+def test_nothing_in_the_wheel_silences_bandit(build: Build, silencer: str) -> None:
+    # Top-level files and folders are refused by inspection; here they are in the copy all the same.
+    given = {"demo_plugin/run.py": DANGEROUS, **BANDIT_SILENCERS[silencer]}
+    inside = {path: text for path, text in given.items() if path.startswith("demo_plugin/")}
+    subject = build(inside)
+    for path in given.keys() - inside.keys():
+        (subject.unpacked / path).write_text(given[path])
+    found = bandit.examine(subject, Context())
+    assert "bandit-b602" in ids(found.findings, "demo_plugin/run.py")
+    assert found.incomplete == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["CVS.py", "x.github.py", ".tox/run.py", ".eggs/run.py", "__pycache__/run.py", "a.egg"]
+)
+def test_no_name_is_excluded(build: Build, name: str) -> None:
+    source = "#!/usr/bin/python3\n" + DANGEROUS
+    # No wheel may hold some of these; a copy with one more file is enough to ask.
+    path = f"demo_plugin/{name}"
+    subject = build({})
+    (subject.unpacked / path).parent.mkdir(exist_ok=True)
+    (subject.unpacked / path).write_text(source)
+    extra = UnpackedFile(path=path, data=source.encode(), executable=False)
+    found = bandit.examine(replace(subject, files=(*subject.files, extra)), Context())
+    assert "bandit-b602" in ids(found.findings, path)
+    assert found.incomplete == ()
+
+
+def test_more_files_than_bandit_draws_a_progress_bar_for(build: Build) -> None:
+    many = {f"demo_plugin/m{number}.py": "x = 1\n" for number in range(60)}
+    found = bandit.examine(build({**many, "demo_plugin/run.py": DANGEROUS}), Context())
+    assert (found.incomplete, found.facts["files"]) == ((), 62)
+    assert "bandit-b602" in ids(found.findings, "demo_plugin/run.py")
+
+
+@pytest.mark.parametrize(
+    "broken", ["def broken(:\n", "print 'Python 2'\n", "x = " + "(" * 500 + ")" * 500 + "\n", "x = 1\0\n"]
+)
+def test_a_file_that_bandit_cannot_read_is_named_and_hides_no_other(build: Build, broken: str) -> None:
+    found = bandit.examine(build({"demo_plugin/bad.py": broken, "demo_plugin/run.py": DANGEROUS}), Context())
+    assert [reason for reason in found.incomplete if "demo_plugin/bad.py" in reason] == list(found.incomplete) != []
+    assert "bandit-b602" in ids(found.findings, "demo_plugin/run.py")
+
+
+def test_a_password_that_bandit_quotes_is_not_in_the_report(build: Build) -> None:
+    found = bandit.examine(build({"demo_plugin/run.py": 'password = "hunter2-hunter2"\n'}), Context())
+    assert ids(found.findings, "demo_plugin/run.py") == ["bandit-b105"]
+    assert "hunter2" not in repr(found)
+
+
+def report(**changes: object) -> bytes:
+    metrics = {"_totals": {}, "././demo_plugin/__init__.py": {"loc": 1}}
+    return json.dumps({"results": [], "errors": [], "metrics": metrics} | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [
+        (answering(problem="bandit: not installed", exit_code=1), "not installed"),
+        (answering(problem="bandit: wrote more than 33554432 bytes"), "wrote more"),
+        (answering(report(), exit_code=2), "exit code 2"),
+        (answering(report(), exit_code=1), "0 findings, but exit code 1"),
+        (answering(b"Traceback", exit_code=1), "not the JSON"),
+        (answering(b"[]"), "not the JSON"),
+        (answering(b"[" * 100_000), "not the JSON"),
+        (answering(report(results=[{}])), "not the JSON"),
+        (answering(report(metrics={"_totals": {}})), "__init__.py: not in its report"),
+    ],
+)
+def test_an_answer_of_bandit_that_cannot_be_relied_on_is_incomplete(
+    build: Build, context: Context, reason: str
+) -> None:
+    found = bandit.examine(build({}), context)
+    assert any(reason in said for said in found.incomplete)
+    assert found.findings == ()
+    assert bandit.examine(build({}), answering(report())).incomplete == ()
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_found_by_file_and_line_and_is_not_in_the_report(build: Build) -> None:
+    found = secrets.examine(build({"demo_plugin/key.py": "\n\n" + LEAK}), Context())
+    (finding,) = [finding for finding in found.findings if finding.id == "secret-aws-access-key"]
+    assert (finding.entry, finding.line, finding.severity) == ("demo_plugin/key.py", 3, "high")
+    assert AWS_KEY not in repr(found)
+    assert found.incomplete == ()
+    assert found.tool.startswith("detect-secrets 1.")
+    control = secrets.examine(build({"demo_plugin/key.py": "\n\n" + NO_LEAK}), Context())
+    assert (control.findings, control.incomplete) == ((), ())
+
+
+SECRET_SILENCERS: dict[str, tuple[str, bytes]] = {
+    "allowlist comment": ("key.py", LEAK.replace("\n", "  # pragma: allowlist secret\n").encode()),
+    "allowlist line before": ("key.py", b"# pragma: allowlist nextline secret\n" + LEAK.encode()),
+    "whitelist comment": ("key.py", LEAK.replace("\n", "  # pragma: whitelist secret\n").encode()),
+    "a lock file": ("poetry.lock", LEAK.encode()),
+    "a style sheet": ("style.css", LEAK.encode()),
+    "a picture": ("logo.png", b"\x89PNG\r\n\x1a\n\0\0\0" + LEAK.encode() + b"\0\xff"),
+    "swagger in its path": ("swagger/ui.txt", LEAK.encode()),
+    "Latin-1": ("key.py", b"# -*- coding: latin-1 -*-\nWHO = 'Andr\xe9'\n" + LEAK.encode()),
+    "UTF-16": ("key.txt", LEAK.encode("utf-16")),
+    "UTF-16 without a mark": ("key.bin", LEAK.encode("utf-16-le")),
+    "a comment in YAML": ("key.yaml", f"a: b  \n# {LEAK}c: d\n".encode()),
+    "unquoted in YAML": ("key.yaml", f"a:\n  b: {AWS_KEY}\n".encode()),
+    "a baseline": (".secrets.baseline", json.dumps({"version": "1.5.0", "results": {}, "x": AWS_KEY}).encode()),
+}
+
+
+@pytest.mark.parametrize("silencer", SECRET_SILENCERS)
+def test_nothing_in_the_wheel_silences_detect_secrets(build: Build, silencer: str) -> None:
+    name, data = SECRET_SILENCERS[silencer]
+    found = secrets.examine(build({f"demo_plugin/{name}": data}), Context())
+    assert "secret-aws-access-key" in ids(found.findings, f"demo_plugin/{name}")
+    assert found.incomplete == ()
+
+
+def nested_zip(levels: int) -> bytes:
+    data = b"x" * 1000
+    for _ in range(levels):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(zipfile.ZipInfo("inner.zip"), data)
+        data = file.getvalue()
+    return data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [nested_zip(20), b"#!/bin/sh\n" + nested_zip(2), gzip.compress(b"x"), b"\0" * 257 + b"ustar\0" + b"\0" * 249],
+)
+def test_an_archive_in_the_wheel_is_named_and_hides_nothing(build: Build, data: bytes) -> None:
+    found = secrets.examine(build({"demo_plugin/data.dat": data, "demo_plugin/key.py": LEAK}), Context())
+    assert found.incomplete == ("demo_plugin/data.dat: an archive inside the wheel, whose content is not looked at",)
+    assert "secret-aws-access-key" in ids(found.findings, "demo_plugin/key.py")
+
+
+def planted(**changes: object) -> bytes:
+    line = {"type": "Private Key", "hashed_secret": "0" * 40, "line_number": 1}
+    return json.dumps({"results": {"planted.txt": [line]}} | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [
+        (answering(problem="detect_secrets: not installed", exit_code=1), "not installed"),
+        (answering(planted(), exit_code=1), "exit code 1"),
+        (answering(b""), "not the JSON"),
+        (answering(b'{"results": []}'), "not the JSON"),
+        (answering(planted(results={"../other": [{}]})), "not the JSON"),
+        (answering(planted(results={})), "did not find the key that was planted"),
+    ],
+)
+def test_an_answer_of_detect_secrets_that_cannot_be_relied_on_is_incomplete(
+    build: Build, context: Context, reason: str
+) -> None:
+    found = secrets.examine(build({}), context)
+    assert any(reason in said for said in found.incomplete)
+    assert found.findings == ()
+    assert secrets.examine(build({}), answering(planted())).incomplete == ()
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", TOOLS, ids=lambda check: check.NAME)
+def test_the_same_wheel_gives_the_same_examination_wherever_it_was_unpacked(build: Build, check: Check) -> None:
+    files = {"demo_plugin/b.py": DANGEROUS + LEAK, "demo_plugin/a.py": DANGEROUS + LEAK}
+    one, two = build(files), build(files)
+    first, second = check.examine(one, Context()), check.examine(two, Context())
+    assert one.unpacked != two.unpacked
+    assert first == second
+    assert len(first.findings) > 1
+    assert list(first.findings) == sorted(first.findings, key=lambda it: (it.entry, it.line or 0, it.id))
+    assert "private-copy" not in repr(first)
+    assert "/tmp" not in repr(first)
+
+
+def test_bandit_killed_half_way_leaves_the_check_incomplete(build: Build) -> None:
+    before = set(_children(os.getpid()))
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        # Held open by us, this file cannot be read to its end: the tool is surely at work when it is killed.
+        waits = cwd / "demo_plugin" / "waits.py"
+        waits.unlink()
+        os.mkfifo(waits)
+        with ThreadPoolExecutor(1) as threads:
+            ran = threads.submit(run_tool, argv, cwd=cwd, limits=SHORT)
+            with waits.open("wb"):  # returns when the tool opens it for reading
+                (child,) = set(_children(os.getpid())) - before
+                os.killpg(child, signal.SIGKILL)
+                return ran.result()
+
+    files = {"demo_plugin/waits.py": "", "demo_plugin/run.py": DANGEROUS}
+    found = bandit.examine(build(files), Context(run_tool=run))
+    assert found.findings == ()
+    assert any("killed by SIGKILL" in reason and "demo_plugin/run.py" in reason for reason in found.incomplete)
+    control = bandit.examine(build(files), Context())
+    assert control.incomplete == ()
+    assert "bandit-b602" in ids(control.findings, "demo_plugin/run.py")
+
+
+def test_detect_secrets_killed_half_way_leaves_the_check_incomplete(build: Build) -> None:
+    before = set(_children(os.getpid()))
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        (cwd / "0.py").write_text("x = 1\n" * 500_000)
+        with ThreadPoolExecutor(1) as threads:
+            ran = threads.submit(run_tool, argv, cwd=cwd, limits=SHORT)
+            # It opens no FIFO, but has workers exactly while it scans.
+            while not ran.done():
+                for child in set(_children(os.getpid())) - before:
+                    if _children(child):
+                        os.killpg(child, signal.SIGKILL)
+            return ran.result()
+
+    subject = build({})
+    only = tuple(file for file in subject.files if file.path.endswith(".py"))
+    found = secrets.examine(replace(subject, files=only), Context(run_tool=run))
+    assert found.findings == ()
+    assert found.incomplete == ("detect_secrets: killed by SIGKILL; not examined: demo_plugin/__init__.py",)
+    assert secrets.examine(replace(subject, files=only), Context()).incomplete == ()
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def test_a_million_lines_and_an_archive_of_archives_hide_nothing_and_take_no_longer_than_allowed(build: Build) -> None:
+    million = "".join(f"x{number} = {number}\n" for number in range(1_000_000))
+    subject = build(
+        {
+            "demo_plugin/million.py": million,
+            "demo_plugin/archive.zip": nested_zip(50),
+            "demo_plugin/run.py": DANGEROUS,
+            "demo_plugin/key.py": LEAK,
+        }
+    )
+    context = limited(ToolLimits(timeout_s=2.5))
+    code = bandit.examine(subject, context)
+    assert "bandit-b602" in ids(code.findings, "demo_plugin/run.py")
+    assert "demo_plugin/million.py" in " ".join(code.incomplete)
+    keys = secrets.examine(subject, context)
+    assert "secret-aws-access-key" in ids(keys.findings, "demo_plugin/key.py")
+    assert "demo_plugin/million.py" in " ".join(keys.incomplete)
+    assert "demo_plugin/archive.zip" in " ".join(keys.incomplete)
+
+
+def file_of(path: str, size: int) -> UnpackedFile:
+    return UnpackedFile(path=path, data=b"#" * size, executable=False)
+
+
+def test_large_files_come_last_and_alone() -> None:
+    files = [
+        file_of("c.py", LARGE_BYTES + 2),
+        file_of("b.py", 10),
+        file_of("d.py", LARGE_BYTES + 1),
+        file_of("a.py", 10),
+    ]
+    assert [[file.path for file in batch] for batch in batches(files)] == [["a.py", "b.py"], ["d.py"], ["c.py"]]
+
+
+@pytest.mark.parametrize("check", TOOLS, ids=lambda check: check.NAME)
+def test_after_a_few_failures_the_rest_is_not_tried_and_every_file_is_named(build: Build, check: Check) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        asked.append(argv)
+        return ToolRun(exit_code=None, problem="it: timed out after 1 s")
+
+    large = [file_of(f"demo_plugin/large{number}.py", LARGE_BYTES + 1) for number in range(9)]
+    found = check.examine(replace(build({}), files=tuple(large)), Context(run_tool=run))
+    assert len(asked) == MAX_FAILURES
+    assert len(found.incomplete) == len(large)
+    assert all(any(file.path in reason for reason in found.incomplete) for file in large)
+
+
+@pytest.mark.parametrize("check", TOOLS, ids=lambda check: check.NAME)
+def test_tools_run_isolated_by_this_interpreter(build: Build, check: Check) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        asked.append(argv)
+        return ToolRun(exit_code=None, problem="not now")
+
+    check.examine(build({}), Context(run_tool=run))
+    assert [list(argv[:3]) for argv in asked] == [[sys.executable, "-I", "-m"]]
+
+
+def test_more_findings_of_one_kind_than_anybody_reads_are_counted() -> None:
+    many = [
+        Finding(id="bandit-b101", severity="low", entry="a.py", line=line, message="assert", rule="bandit")
+        for line in range(1, 1001)
+    ]
+    kept = findings.in_order(reversed(many))
+    assert kept[:-1] == tuple(many[: findings.MAX_ALIKE - 1])
+    assert (kept[-1].line, kept[-1].message) == (findings.MAX_ALIKE, "951 findings of this kind from this line on")
+    assert findings.in_order(many[: findings.MAX_ALIKE]) == tuple(many[: findings.MAX_ALIKE])
