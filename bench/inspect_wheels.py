@@ -15,8 +15,8 @@ from bench.stats import Sample, ratio
 TITLE = "Inspecting a wheel"
 NOTES = """
 A plugin's own wheel, held to every rule: framing, headers, names, sizes, every body inflated, its CRC and SHA-256,
-RECORD in both directions, METADATA, WHEEL, entry points, manifest. Beside it Python's `zipfile`, which reads every member (and
-checks its CRC), and SHA-256 of each and of the whole file; nothing of what it reads is compared with anything.
+RECORD in both directions, METADATA, WHEEL, entry points, manifest. Beside it Python's `zipfile`, which reads every
+member (and checks its CRC), and SHA-256 of each and of the whole file; nothing of it is compared with anything.
 
 Files of {file} KiB, text that shrinks to about half. The goal is the one for verifying a plugin, of which inspection is
 nearly all. Unpacking is what an installation does afterwards: every file inflated and hashed once more.
