@@ -153,7 +153,7 @@ def conclude(examined: Examined, terms: Terms) -> Report:
         judged=judgement.judged,
         examinations=examined.examinations,
         policy_sha256=policy_sha256(terms.policy, terms.publishers),
-        advisories=terms.advisories.describe() if terms.advisories else f"none: {terms.advisories_problem}",
+        advisories=terms.advisories.describe() if terms.advisories else terms.advisories_problem,
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -60,9 +60,11 @@ def judge(examinations: Iterable[Examination], *, policy: Policy, project: str, 
 
 def policy_sha256(policy: Policy, publishers: Iterable[Publisher]) -> Sha256:
     """Digest of everything in the configuration that a verdict may depend on; the order it was written in is not."""
+    # A policy made in code may hold 20 where a parsed one holds 20.0, which are one number and two texts.
+    same = replace(policy, max_wheel_mib=float(policy.max_wheel_mib))
     table = {
         key: sorted(value, key=_canonical) if isinstance(value, list) else value
-        for key, value in policy_table(policy).items()
+        for key, value in policy_table(same).items()
     }
     people = {
         each.name: {"keys": sorted(each.keys), "projects": sorted(each.projects)}

@@ -83,7 +83,7 @@ class Policy:
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0"),
         *("Python-2.0", "Unlicense", "Zlib"),
     )
-    max_wheel_mib: float = 20
+    max_wheel_mib: float = 20.0
     native_publishers: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ("assess", "assess-core", "assess-plugin", "assess-registry", "assess-runtime")
     reserved_prefixes: tuple[str, ...] = ()

@@ -343,6 +343,8 @@ def test_the_digest_knows_every_value_and_no_order() -> None:
     one, two = Publisher(name="a", projects=("a-*", "b")), Publisher(name="b", projects=("c",))
     policy = Policy(accept=(accepting(), accepting(owner="x")))
     digest = policy_sha256(policy, (one, two))
+    assert policy_sha256(Policy(), ()) == policy_sha256(policy_of(POLICY_DEFAULT), ())
+    assert policy_sha256(Policy(max_wheel_mib=5), ()) == policy_sha256(policy_of("[policy]\nmax_wheel_mib = 5"), ())
     shuffled = replace(policy, accept=policy.accept[::-1], reject=policy.reject[::-1], licences=policy.licences[::-1])
     assert policy_sha256(shuffled, (two, replace(one, projects=("b", "a-*")))) == digest
     changed = [

@@ -3,12 +3,26 @@
 Each has `NAME` and `examine(subject, context) -> Examination`; none imports another.
 """
 
-from assess_registry.audit.checks import bandit, naming, secrets, size, vulnerabilities
+from assess_registry.audit.checks import (
+    bandit,
+    licence,
+    naming,
+    native,
+    permissions,
+    secrets,
+    size,
+    vulnerabilities,
+    wasm,
+)
 from assess_registry.audit.context import Check
 
 CHECKS: tuple[Check, ...] = (
     size,
     naming,
+    permissions,
+    native,
+    wasm,
+    licence,
     bandit,
     secrets,
     vulnerabilities,
