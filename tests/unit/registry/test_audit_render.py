@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assess_registry.audit.render import FORMS, Form, render
 from assess_registry.audit.render.html import STYLE
-from assess_registry.audit.values import Report, Verdict
+from assess_registry.audit.values import Examination, Report, Verdict
 from tests.support.audit_reports import APPROVED, FLAGGED, HOSTILE, KEYED, REJECTED, SOCKET, judged, report_saying
 
 ROOT = Path(__file__).parents[3]
@@ -118,6 +118,25 @@ def test_alike_findings_are_told_once_and_long_lists_are_counted() -> None:
     flood = replace(REJECTED, judged=tuple(judged(each, "x", Verdict.FLAGGED, "r") for each in many))
     assert len(render("table", flood).splitlines()) < 250
     assert "and 970 more" in render("table", flood)
+
+
+def test_what_was_not_looked_at_is_told_once_by_its_reason() -> None:
+    why = "it was not run, because strict inspection refused the wheel"
+    skipped = [Examination(check=name, incomplete=(why,)) for name in ("bandit", "licence", "secrets")]
+    gaps = [replace(SOCKET, id="check-incomplete", entry="", line=None, message=why) for _ in skipped]
+    report = replace(
+        REJECTED,
+        judged=(
+            judged(SOCKET, "permissions", Verdict.REJECTED, "r"),
+            *(judged(gap, each.check, Verdict.FLAGGED, "r") for gap, each in zip(gaps, skipped, strict=True)),
+        ),
+        examinations=tuple(skipped),
+    )
+    text = render("table", report, width=120)
+    assert f"  - bandit, licence, secrets: {why}\n" in text
+    assert text.count(why) == 1
+    assert "check-incomplete" not in text
+    assert json.loads(render("json", report))["findings"][1]["id"] == "check-incomplete"
 
 
 def test_lines_keep_to_the_width_and_colour_is_asked_for() -> None:

@@ -5,7 +5,7 @@ reaches the terminal.
 """
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from assess_registry.audit.render.order import counts, groups, incomplete, place
 from assess_registry.audit.values import Judged, Report, Verdict
@@ -57,10 +57,10 @@ def _lines(report: Report, write: _Writer) -> Iterator[str]:
         for reason in report.reasons:
             yield from write.wrapped(reason, first="  - ")
     yield from _findings(report, write)
-    if gaps := list(incomplete(report)):
+    if reasons := _by_reason(report):
         yield from ("", "Not looked at:")
-        for check, reason in gaps:
-            yield from write.wrapped(f"{check}: {reason}", first="  - ")
+        for reason, checks in reasons.items():
+            yield from write.wrapped(f"{', '.join(checks)}: {reason}", first="  - ")
     yield ""
     yield from write.wrapped(f"checks: {', '.join(_checks(report)) or 'none'}", rest="  ")
     yield from write.wrapped(f"advisories: {report.advisories}", rest="  ")
@@ -70,7 +70,8 @@ def _lines(report: Report, write: _Writer) -> Iterator[str]:
 
 def _findings(report: Report, write: _Writer) -> Iterator[str]:
     yield from ("", f"Findings: {counts(report)}")
-    grouped = groups(report)
+    gaps = set(incomplete(report))  # a finding about one is told below, among the others
+    grouped = [group for group in groups(report) if (group[0].check, group[0].finding.message) not in gaps]
     shown = [group for group in grouped if group[0].verdict is not Verdict.APPROVED][:MAX_SHOWN]
     for group in shown:
         yield ""
@@ -97,6 +98,13 @@ def _group(group: Sequence[Judged], write: _Writer) -> Iterator[str]:
     if finding.advice:
         yield from write.wrapped(finding.advice, first="    -> ")
     yield from write.wrapped(f"{judged.reason}; rule: {finding.rule}", first="    ")
+
+
+def _by_reason(report: Report) -> Mapping[str, Sequence[str]]:
+    reasons: dict[str, list[str]] = {}
+    for check, reason in incomplete(report):
+        reasons.setdefault(reason, []).append(check)
+    return reasons
 
 
 def _checks(report: Report) -> Iterator[str]:
