@@ -110,6 +110,10 @@ WELL_FORMED = json.dumps(document()).encode()
 BAD_EXPORTS: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "not the JSON"),
     "empty array": (b"[]", "holds no advisories"),
+    "another ecosystem": (
+        json.dumps(document(affected=affected(package={"ecosystem": "npm", "name": "demo-plugin"}))).encode(),
+        "holds no advisories about PyPI",
+    ),
     "text": (b"<html>404</html>", "not the JSON"),
     "key twice": (b'{"id": "TEST-1", ' + WELL_FORMED[1:], "key 'id' occurs twice"),
     "NaN": (WELL_FORMED[:-1] + b', "x": NaN}', "NaN is not JSON"),
@@ -289,7 +293,8 @@ def test_names_are_compared_in_their_normal_form(tmp_path: Path, name: str) -> N
 )
 def test_other_ecosystems_and_projects_do_not_match(tmp_path: Path, package: Json) -> None:
     entry = affected(versions=["1.0"], package=package)
-    assert imported(tmp_path, document(affected=entry)).match(DEMO, "1.0") == ()
+    other = document("TEST-2", affected=affected(versions=["7"]))
+    assert imported(tmp_path, document(affected=entry), other).match(DEMO, "1.0") == ()
 
 
 def test_a_withdrawn_advisory_does_not_match(tmp_path: Path) -> None:
@@ -382,6 +387,14 @@ def test_an_old_export_imported_today_is_old(tmp_path: Path) -> None:
     assert (database.imported_on, database.age_days(DAY)) == (DAY, 81)
     assert database.newest == datetime(2026, 9, 1, 23, tzinfo=UTC)
     assert database.describe() == f"sha256:{database.source_sha256} of 2 advisories, newest 2026-09-01"
+
+
+def test_news_of_another_ecosystem_makes_nothing_younger(tmp_path: Path) -> None:
+    old = document(modified="2026-09-01T00:00:00Z")
+    npm = document("TEST-2", affected=affected(package={"ecosystem": "npm", "name": "demo-plugin"}))
+    database = imported(tmp_path, old, npm)
+    assert (database.count, database.age_days(DAY)) == (1, 81)
+    assert imported(tmp_path, old, document("TEST-2")).age_days(DAY) == 1
 
 
 def test_times_are_compared_in_utc(tmp_path: Path) -> None:

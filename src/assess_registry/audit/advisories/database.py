@@ -19,7 +19,7 @@ from typing import Any
 from packaging.version import Version
 
 from assess_registry.audit.advisories.export import read_export
-from assess_registry.audit.advisories.osv import Document, parse_document
+from assess_registry.audit.advisories.osv import ECOSYSTEM, Document, parse_document
 from assess_registry.audit.advisories.ranges import decide, fixed_versions
 from assess_registry.audit.advisories.values import Advisory, Record, record_of
 from assess_registry.errors import ConfigError
@@ -41,8 +41,8 @@ class AdvisoryDatabase:
 
     Attributes:
         count: documents that may match: those about projects of PyPI, not withdrawn.
-        withdrawn: documents that were taken back; they never match.
-        newest: when the newest document of the export was last modified, withdrawn ones included (UTC).
+        withdrawn: documents about projects of PyPI that were taken back; they never match.
+        newest: when the newest of those documents was last modified, withdrawn ones included (UTC).
         source_sha256: digest of the export's file.
         imported_on: the day the importer gave.
         places: project -> offset, length and SHA-256 of its line.
@@ -149,9 +149,10 @@ def import_advisories(source: Path, destination: Path, *, imported_on: date) -> 
         ConfigError: the export is refused; `destination` is unchanged. The message names each document, up to 20.
     """
     export = read_export(source)
-    documents = _parsed(export.documents())
+    # Those of other ecosystems are checked like the others, and dropped: fresh news of npm makes nothing here younger.
+    documents = [document for document in _parsed(export.documents()) if document.concerns_us]
     if not documents:
-        raise ConfigError(f"{source}: it holds no advisories; an empty export would make every wheel look clean")
+        raise ConfigError(f"{source}: it holds no advisories about {ECOSYSTEM}, and would make every wheel look clean")
     newest = max(document.modified for document in documents)
     if newest.date() > imported_on + timedelta(days=1):
         raise ConfigError(

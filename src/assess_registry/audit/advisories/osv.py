@@ -24,10 +24,15 @@ MAX_VERSIONS = 20_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """A document and the records that follow from it, one for each project; none when it was withdrawn."""
+    """A document and the records that follow from it, one for each project; none when it was withdrawn.
+
+    Attributes:
+        concerns_us: whether it is about any project of PyPI, withdrawn or not.
+    """
 
     id: str
     modified: datetime
+    concerns_us: bool
     withdrawn: bool
     records: tuple[tuple[ProjectName, Record], ...]
 
@@ -45,11 +50,13 @@ def parse_document(value: Any, *, label: str) -> Document:
     summary = it.optional_text("summary") or it.optional_text("details").strip().partition("\n")[0]
     statements: dict[ProjectName, list[Affected]] = {}
     vectors, words = _said(it)
+    concerns_us = False
     for part in it.objects("affected", MAX_AFFECTED):
         package = part.optional_object("package")
         # "PyPI:suffix" is reserved by the schema for a part of an ecosystem; it would still be about the same names.
         if package is None or package.text("ecosystem").partition(":")[0] != ECOSYSTEM:
             continue
+        concerns_us = True
         own_vectors, own_words = _said(part)
         vectors, words = vectors + own_vectors, words + own_words
         project = _project(package.text("name", max_chars=1_000))
@@ -62,6 +69,7 @@ def parse_document(value: Any, *, label: str) -> Document:
     return Document(
         id=advisory_id,
         modified=modified,
+        concerns_us=concerns_us,
         withdrawn=withdrawn,
         records=()
         if withdrawn
