@@ -108,8 +108,8 @@ def _checks(examinations: Iterable[Examination]) -> Iterator[str]:
     for examination in examinations:
         state, colour = ("incomplete", "flagged") if examination.incomplete else ("complete", "approved")
         tool = f", by {_text(examination.tool)}" if examination.tool else ""
-        yield f'<article>\n<h3>{_text(examination.check)} <span class="{colour}">{state}</span>'
-        yield f'<span class="soft">, {len(examination.findings)} found{tool}</span></h3>'
+        found = f'<span class="soft">{len(examination.findings)} found{tool}</span>'
+        yield f'<article>\n<h3>{_text(examination.check)} <span class="{colour}">{state}</span> {found}</h3>'
         yield from _list(examination.incomplete)
         if made := attachments(examination.attachments):
             yield from _list(f"made {each['name']}, {each['size']} bytes, sha256 {each['sha256']}" for each in made)
