@@ -191,10 +191,11 @@ def test_an_advisory_rejects_the_project_it_is_about(
         (("x.whl", "--policy", "nowhere.toml"), 2, "the policy cannot be read"),
         (("x.whl", "--as-of", "yesterday"), 2, "yesterday"),
         (("x.whl", "--advisories", "nowhere.zip"), 2, "nowhere.zip: cannot be read"),
+        (("x.whl", "--evidence", "nowhere.json"), 2, "nowhere.json: cannot be read"),
         (("x.whl", "--closure", "nowhere"), 2, "the closure's wheels cannot be read"),
         (("--dry-run",), 2, "name it with --policy FILE"),
         (("--dry-run", "--policy", "p.toml"), 2, "nothing published to look at"),
-        (("--dry-run", "--policy", "p.toml", "x.whl"), 2, "leave WHEEL_OR_DIR and --report out"),
+        (("--dry-run", "--policy", "p.toml", "x.whl"), 2, "leave out WHEEL_OR_DIR and all about a single wheel"),
         (("--dry-run", "--policy", "p.toml", "--output", "sarif"), 2, "prints a table or json"),
     ],
 )

@@ -90,6 +90,7 @@ def audit(
     *,
     closure: Mapping[str, bytes] | None,
     terms: Terms,
+    evidence: bytes | None = None,
     scratch: Path | None = None,
 ) -> Report:
     """The verdict on a plugin's wheel; whatever the wheel holds, this returns.
@@ -99,9 +100,11 @@ def audit(
         filename: its name.
         closure: filename -> bytes of wheels to choose its dependencies from; None when there are none at hand.
         terms: what to judge it by.
+        evidence: what `tox --result-json` wrote about this wheel; None when there is nothing.
         scratch: where the private copy is made for the time of the audit; the system's place for such when None.
     """
-    return conclude(examine(data, filename, closure=closure, terms=terms, scratch=scratch), terms)
+    examined = examine(data, filename, closure=closure, terms=terms, evidence=evidence, scratch=scratch)
+    return conclude(examined, terms)
 
 
 def examine(
@@ -110,6 +113,7 @@ def examine(
     *,
     closure: Mapping[str, bytes] | None,
     terms: Terms,
+    evidence: bytes | None = None,
     scratch: Path | None = None,
     checks: tuple[Check, ...] = CHECKS,
 ) -> Examined:
@@ -119,7 +123,7 @@ def examine(
     except WheelError as error:
         return _refused(data, filename, error, checks)
     dependencies, about_closure = _inspect_closure(wheel, closure)  # 2
-    context = context_of(wheel, terms)
+    context = replace(context_of(wheel, terms), evidence=evidence)
     examinations = [Examination(check=STRUCTURE, facts={"files": len(wheel.entries)}), about_closure]
     files = tuple(sorted(unpacked_files(data, wheel), key=lambda file: file.path))
     with _unpacked(files, scratch) as root:  # 3

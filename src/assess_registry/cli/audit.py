@@ -33,6 +33,8 @@ from assess_registry.wheel import MAX_WHEEL_BYTES
 
 EXITS = {Verdict.APPROVED: EXIT_DONE, Verdict.FLAGGED: EXIT_FLAGGED, Verdict.REJECTED: EXIT_REFUSED}
 
+MAX_EVIDENCE_BYTES = 32 << 20
+
 _PEEK = 200
 
 
@@ -40,6 +42,13 @@ _PEEK = 200
 @click.argument("wheel_or_dir", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--closure", type=click.Path(path_type=Path), default=None, help="Directory with the wheels it depends on."
+)
+@click.option(
+    "--evidence",
+    "evidence_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="What `tox run --installpkg WHEEL --result-json FILE` wrote.",
 )
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), default=None, help="Judge by [policy] of this file."
@@ -60,6 +69,12 @@ _PEEK = 200
 )
 @click.option("--output", type=click.Choice(FORMS), default="table", show_default=True, help="Form of what is printed.")
 @click.option("--report", "reports", multiple=True, metavar="FORM=FILE", help="Write the report there too; repeatable.")
+@click.option(
+    "--attachments",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Write what the checks made, the SBOM among it, into this directory.",
+)
 @click.option("--dry-run", is_flag=True, help="With --policy: say what it would make of all published wheels.")
 @click.pass_context
 def command(
@@ -67,12 +82,14 @@ def command(
     *,
     wheel_or_dir: Path | None,
     closure: Path | None,
+    evidence_file: Path | None,
     policy_file: Path | None,
     root: Path,
     advisories_file: Path | None,
     as_of: datetime | None,
     output: Form,
     reports: tuple[str, ...],
+    attachments: Path | None,
     dry_run: bool,
 ) -> int:
     """Say whether WHEEL_OR_DIR would be published, and why not. Nothing of a wheel is run.
@@ -90,32 +107,46 @@ def command(
         other = _with_policy(terms, policy_file)
         _require_known_checks(other.policy, policy_file or root / CONFIG_NAME)
         if dry_run:
-            _require_dry_run(wheel_or_dir, policy_file, output, reports)
+            _require_dry_run((wheel_or_dir, closure, evidence_file, attachments), policy_file, output, reports)
             if index is None:
                 raise ConfigError(f"{root}: no registry here, so there is nothing published to look at; see --index")
             _show_comparison(compare(index, terms, other), terms, other, output)
             return EXIT_DONE
         if wheel_or_dir is None:
             raise click.UsageError("Missing argument 'WHEEL_OR_DIR'.")
-        report = _audit(wheel_or_dir, closure, other)
+        report = _audit(wheel_or_dir, closure, evidence_file, other)
     for form, path in targets:
         atomic_write(path, render(form, report).encode())
+    if attachments is not None:
+        _write_attachments(report, attachments)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     click.echo(render(output, report, colour=colour, width=shutil.get_terminal_size().columns), nl=False)
     return EXITS[report.verdict]
 
 
-def _audit(path: Path, closure: Path | None, terms: Terms) -> Report:
+def _audit(path: Path, closure: Path | None, evidence_file: Path | None, terms: Terms) -> Report:
     candidates: Mapping[str, bytes] | None = None if closure is None else WheelFolder(closure)
+    evidence = None if evidence_file is None else _read(evidence_file, MAX_EVIDENCE_BYTES)
     if path.is_dir():
         with tempfile.TemporaryDirectory(prefix="assess-build-") as scratch:
             built = build_wheel(path, Path(scratch))
-        return audit(built.data, built.filename, closure=candidates, terms=terms)
+        return audit(built.data, built.filename, closure=candidates, terms=terms, evidence=evidence)
+    return audit(_read(path, MAX_WHEEL_BYTES), path.name, closure=candidates, terms=terms, evidence=evidence)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
     try:
-        data = read_bounded(path, MAX_WHEEL_BYTES)
+        return read_bounded(path, max_bytes)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    return audit(data, path.name, closure=candidates, terms=terms)
+
+
+def _write_attachments(report: Report, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for examination in report.examinations:
+        for name, data in sorted(examination.attachments.items()):
+            # Two checks may make documents of one name, and neither is worth less.
+            atomic_write(directory / f"{examination.check}-{name}", data)
 
 
 def _terms(index: Path | None, as_of: date) -> Terms:
@@ -181,9 +212,13 @@ def _report_target(text: str) -> tuple[Form, Path]:
     return form, Path(path)
 
 
-def _require_dry_run(wheel: Path | None, policy_file: Path | None, output: str, reports: tuple[str, ...]) -> None:
-    if wheel is not None or reports:
-        raise click.UsageError("--dry-run looks at all published wheels: leave WHEEL_OR_DIR and --report out.")
+def _require_dry_run(
+    about_one: tuple[Path | None, ...], policy_file: Path | None, output: str, reports: tuple[str, ...]
+) -> None:
+    if any(about_one) or reports:
+        raise click.UsageError(
+            "--dry-run looks at all published wheels: leave out WHEEL_OR_DIR and all about a single wheel."
+        )
     if policy_file is None:
         raise click.UsageError("--dry-run compares the registry's policy with another: name it with --policy FILE.")
     if output not in ("table", "json"):

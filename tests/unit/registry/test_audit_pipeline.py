@@ -216,6 +216,18 @@ def context(policy: Policy | None = None, *publishers: Publisher) -> Context:
     return context_of(wheel, replace(TERMS, policy=policy or Policy(), publishers=publishers))
 
 
+def test_evidence_given_beside_the_wheel_reaches_the_checks() -> None:
+    given: list[bytes | None] = []
+
+    def act(subject: Subject, context: Context) -> Examination:
+        given.append(context.evidence)
+        return Examination(check="doing")
+
+    for evidence in (b"{}", None):
+        examine(DATA, FILENAME, closure=None, terms=TERMS, evidence=evidence, checks=(Doing(act),))
+    assert given == [b"{}", None]
+
+
 def test_native_code_is_for_publishers_that_all_may_ship_it() -> None:
     demo, other = Publisher(name="demo", projects=("demo-*",)), Publisher(name="other", projects=("*",))
     policy = Policy(native_publishers=("demo",))
