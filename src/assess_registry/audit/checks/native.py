@@ -29,7 +29,7 @@ _MAX_FAT = 40
 def examine(subject: Subject, context: Context) -> Examination:
     """Every native file, listed by path and digest, and judged by the wheel's tags."""
     wheel = subject.wheel
-    pure = wheel.root_is_purelib or all(tag.platform == "any" for tag in wheel.tags)
+    pure = wheel.root_is_purelib or any(tag.platform == "any" for tag in wheel.tags)
     found = [(file, kind) for file in sorted(subject.files, key=lambda each: each.path) if (kind := _kind(file))]
     return Examination(
         check=NAME,

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from assess_registry.audit.code.mentions import (
+    ALIAS,
     CALL,
     COMPUTED,
     INDEX,
@@ -285,9 +286,8 @@ class _Walk:
             steps = self._call(value, is_decorator=False)
         else:
             steps = self._steps(value)
-            # `o = os` is followed by its name, so that it is no use of `os` itself
-            if not names or len(steps) > 1:
-                self._note(self._code.mentions, steps, value.lineno)
+            # `o = os` is followed by its name, which is no other use of `os` itself
+            self._note(self._code.mentions, steps if len(steps) > 1 else (*steps, ALIAS), value.lineno)
         if steps[0]:
             for name in names:
                 self._code.aliases.setdefault(name, set()).add(steps)
@@ -306,23 +306,20 @@ class _Walk:
             self._code.constants[name] = found
 
     def _call(self, node: ast.Call, *, is_decorator: bool) -> Chain:
-        chain = self._steps(node)
+        chain = self._steps(node, is_decorator=is_decorator)
         self._note(self._code.mentions, chain, node.lineno)
-        called = chain[:-1]
-        if chain[-1][:1] == "(" and (len(called) == 1 or called[-1] in _ARGUMENTS_MATTER):
-            check_id = next((argument(each.value) for each in node.keywords if each.arg == "check_id"), None)
-            arguments = tuple(argument(each) for each in node.args[:2])
-            if arguments or check_id:
-                self._note(self._code.calls, Call(called, arguments, check_id, is_decorator), node.lineno)
         return chain
 
-    def _steps(self, node: ast.expr) -> Chain:
-        """The longest chain that ends here; what stands in its brackets waits for its turn."""
+    def _steps(self, node: ast.expr, *, is_decorator: bool = False) -> Chain:
+        """The longest chain that ends here; calls in it are noted, and what stands in brackets waits for its turn."""
         steps: list[str] = []
+        calls: list[tuple[int, ast.Call]] = []
+        root = ""
         while len(steps) < MAX_STEPS:
             match node:
                 case ast.Name():
-                    return (node.id, *reversed(steps))
+                    root = node.id
+                    break
                 case ast.Attribute():
                     steps.append(node.attr)
                     node = node.value
@@ -334,6 +331,7 @@ class _Walk:
                 case ast.Call():
                     text = whole_text(node.args[0]) if node.args else None
                     steps.append(CALL if text is None else f"({text!r})")
+                    calls.append((len(steps), node))
                     self._waiting += [*node.args, *node.keywords]
                     node = node.func
                 case ast.Subscript():
@@ -346,8 +344,20 @@ class _Walk:
                     node = node.left
                 case _:
                     break
-        self._waiting.append(node)
-        return ("", *reversed(steps))
+        if not root:
+            self._waiting.append(node)
+        chain = (root, *reversed(steps))
+        for behind, call in calls:
+            self._note_call(call, chain[:-behind], is_decorator=is_decorator and behind == 1)
+        return chain
+
+    def _note_call(self, node: ast.Call, called: Chain, *, is_decorator: bool) -> None:
+        if len(called) > 1 and called[-1] not in _ARGUMENTS_MATTER:
+            return
+        check_id = next((argument(each.value) for each in node.keywords if each.arg == "check_id"), None)
+        arguments = tuple(argument(each) for each in node.args[:2])
+        if arguments or check_id:
+            self._note(self._code.calls, Call(called, arguments, check_id, is_decorator), node.lineno)
 
     def _store(self, name: str) -> None:
         self._code.stores[name] = self._code.stores.get(name, 0) + 1

@@ -2,13 +2,13 @@
 
 A chain is its root's name and its steps, outermost last: an attribute is its name; a call is `()`, or `('text')` with
 the text of its first argument; an index is `[]` or `['text']`. `getattr(x, "y")` is the attribute `y`; a computed one
-is `?`. The root is empty where it is not a name.
+is `?`, and a name that is given another name ends in `=`. The root is empty where it is not a name.
 """
 
 import ast
 from dataclasses import dataclass
 
-CALL, INDEX, COMPUTED = "()", "[]", "?"
+CALL, INDEX, COMPUTED, ALIAS = "()", "[]", "?", "="
 
 MAX_STEPS = 32
 """Of a chain; a longer one is followed from its middle. Nobody writes it, and each prefix of it would cost again."""

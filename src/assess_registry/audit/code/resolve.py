@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from assess_registry.audit.code.collect import FileCode
-from assess_registry.audit.code.mentions import COMPUTED, Argument, Chain
+from assess_registry.audit.code.mentions import ALIAS, COMPUTED, Argument, Chain
 
 HOST = "@host"
 """What every chain through a name or attribute `host` or `_host` stands for."""
@@ -95,10 +95,12 @@ class Resolver:
         for step in steps:
             if path not in self._leads:
                 break
+            if step == ALIAS:
+                continue
             if step == COMPUTED:
                 return f"{path}.{COMPUTED}"
             if step[0] in "([":
-                path = _into(path, step)
+                path = self._canonical(_into(path, step))
                 continue
             if path == PATH and f"{PATH}.{step}" not in self._known:
                 continue  # whatever is made of a path is one

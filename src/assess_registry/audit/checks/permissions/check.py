@@ -143,13 +143,12 @@ def _uses(file: FileCode, resolver: Resolver, harmless_only: frozenset[str]) -> 
 def _harmless_only(file: FileCode, resolver: Resolver) -> frozenset[str]:
     """Modules of which a file uses harmless members only, and at least one."""
     found: dict[str, bool] = {}
-    for paths in [*map(resolver.paths, file.mentions), *({resolver.imported(each)} for each in file.imports)]:
-        for path in paths:
-            top = path.partition(".")[0]
-            if path != top or path in KINDS:
-                is_import = path == top and path in file.imports
-                if not is_import:
-                    found[top] = found.get(top, True) and path in HARMLESS
+    used = {path for chain in file.mentions for path in resolver.paths(chain)}
+    # `from socket import x` uses x; `import socket` alone uses nothing yet
+    used |= {resolver.imported(dotted) for dotted in file.imports if dotted not in KINDS}
+    for path in used:
+        top = path.partition(".")[0]
+        found[top] = found.get(top, True) and path in HARMLESS
     return frozenset(top for top, harmless in found.items() if harmless)
 
 

@@ -204,7 +204,7 @@ HOST_CALLS: frozenset[str] = frozenset(f"{HOST}.{name}" for name in ("run", "ope
 
 def known_names() -> frozenset[str]:
     """Every name a resolver has to follow."""
-    return frozenset((*KINDS, *HARMLESS, *MODULES_WITH_MEMBERS, *HOST_CALLS, *_dicts()))
+    return frozenset((*KINDS, *HARMLESS, *HOST_CALLS, *_dicts()))
 
 
 def kind_of(path: str) -> Kind | None:
