@@ -28,6 +28,9 @@ STRUCTURE = "structure"
 MAX_REASONS = 20
 """More are not read in a minute; the findings themselves are all in the report."""
 
+MAX_PLACE, MAX_MESSAGE = 120, 300
+"""Characters of a place and a message in a reason; a wheel chooses how long its names are."""
+
 _RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
@@ -163,9 +166,13 @@ def _sentence(group: Sequence[Judged]) -> str:
     finding = first.finding
     if finding.id == INCOMPLETE:
         checks = ", ".join(dict.fromkeys(each.check for each in group))
-        text = f"{checks} did not look at everything: {finding.message.rstrip('.')}"
+        text = f"{checks} did not look at everything: {_cut(finding.message, MAX_MESSAGE).rstrip('.')}"
     else:
-        place = finding.entry + (f":{finding.line}" if finding.line is not None else "")
+        place = _cut(finding.entry, MAX_PLACE) + (f":{finding.line}" if finding.line is not None else "")
         more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
-        text = f"{finding.id}: {place}{': ' if place else ''}{finding.message.rstrip('.')}{more}"
+        text = f"{finding.id}: {place}{': ' if place else ''}{_cut(finding.message, MAX_MESSAGE).rstrip('.')}{more}"
     return f"{first.verdict.capitalize()}: {text}; {first.reason}."
+
+
+def _cut(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"

@@ -202,6 +202,12 @@ def test_no_more_reasons_than_are_read_in_a_minute() -> None:
     assert reasons[-1] == f"{50 - MAX_REASONS} more kinds of findings, in full below."
 
 
+def test_a_wheel_cannot_fill_the_page_with_its_names() -> None:
+    (reason,) = judged(replace(finding(entry="x" * 5000), message="y" * 5000)).reasons
+    assert len(reason) < 600
+    assert "…:7: " in reason
+
+
 # --- the file -----------------------------------------------------------------------------------------------------
 
 
