@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from assess_core.host import CallReport, HostConfig, LogLine, Progress, Supervisor
-from assess_core.host.commands import MAX_OUTPUT_BYTES, Overdue, run_command
+from assess_core.host.commands import Overdue, run_command
 from assess_plugin import ActionInput, Subject
+from assess_plugin.wire import MAX_OUTPUT_BYTES
 from tests.support.installed import host_config, make_installed, make_program
 
 SUBJECT = Subject(id="host:test", type="inventory-item", title="test")
@@ -88,8 +89,8 @@ def test_a_link_may_lead_to_what_is_permitted_and_nowhere_else(tmp_path: Path) -
         ("{root}/missing", "FileNotFoundError: [Errno 2] No such file or directory"),
         ("{root}/fifo", "HostError: {root}/fifo is not a regular file"),
         ("{root}", "HostError: {root} is not a regular file"),
-        ("{root}/../x", "HostError: '{root}/../x' is not an absolute, normalised path"),
-        ("relative", "HostError: 'relative' is not an absolute, normalised path"),
+        ("{root}/../x", "HostError: '{root}/../x' is not an absolute path in its one"),
+        ("relative", "HostError: 'relative' is not an absolute path in its one"),
         ("{root}/loop", "OSError: [Errno 40]"),
         ("/proc/self/environ", "Denied: /proc/self/environ is the runtime's own process"),
         ("/proc/thread-self/maps", "Denied: /proc/thread-self/maps is the runtime's own process"),

@@ -35,8 +35,15 @@ MAX_REQUESTS = 20_000
 MAX_EVIDENCE_BYTES = 16 << 20
 MAX_EVIDENCE_NAMES = 200
 MAX_CALL_BYTES = 64 << 20
-MAX_COUNT = 1 << 53
-"""Largest number in `progress`: every codec agrees on integers up to here."""
+MAX_OUTPUT_BYTES = 8 << 20
+"""Of a command; one that writes more is killed."""
+
+MAX_STDERR_BYTES = 64 * 1024
+"""Of a command; what is more is cut."""
+
+COMMAND_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+COMMAND_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PATH": COMMAND_PATH}
+"""All of a command's environment, whoever runs it."""
 
 HEADER = 4
 

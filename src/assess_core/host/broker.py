@@ -2,31 +2,44 @@
 
     answer, descriptor = await Broker(permissions, record).answer(request, time_left_s=12.0)
 
-Nothing here waits on the loop's thread for a disk: an unreachable file system would stop every plugin.
+Every kind of request is one row of `_WAYS`. Nothing here waits on the loop's thread for a disk: an unreachable file
+system would stop every plugin.
 """
 
 import asyncio
 import errno
 import json
-import math
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from assess_core.host.commands import Overdue, find_program, run_command
-from assess_core.host.files import MANIFEST, DeniedError, ImproperError, open_file, stat_path
+from assess_core.host.files import DeniedError, ImproperError, open_file, stat_path
 from assess_core.host.messages import Open, Opened, Ran, Refused, Run, Stat, Status
 from assess_core.host.text import clean_line
-from assess_registry.client import Permissions
+from assess_plugin.asking import require_argv, require_timeout
+from assess_plugin.models import HostError
+from assess_plugin.permissions import MAX_SHOWN, Permissions, not_permitted
+from assess_plugin.wire import MAX_STDERR_BYTES
 
 INLINE_BYTES = 256 * 1024
 """Output up to this length travels in the message; more goes as a descriptor of memory."""
 
-MAX_STDERR_BYTES = 64 * 1024
-MAX_ARGV_BYTES = 128 * 1024
+CUT_SHORT = "cut short with the call"
+"""Error on record of a use that was under way when its worker was ended: it may have been done in part."""
 
 Answer = Ran | Opened | Status | Refused
 Record = Callable[[str | None, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Done:
+    """A request was granted and done; `noted` is what its record says beyond what was asked."""
+
+    answer: Answer
+    descriptor: int | None = None
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Broker:
@@ -38,78 +51,93 @@ class Broker:
 
     async def answer(self, request: Run | Open | Stat, *, time_left_s: float) -> tuple[Answer, int | None]:
         """The answer to send, and the descriptor that goes with it."""
-        use: dict[str, Any] = {"run": request.argv} if isinstance(request, Run) else _use_of(request)
+        way = _WAYS[type(request)]
+        use: dict[str, Any] = {way.name: way.asked(request)}
         try:
-            match request:
-                case Run():
-                    return await self._run(request, use, time_left_s)
-                case Open():
-                    descriptor = await _in_thread(open_file, request.path, self._permissions)
-                    self._record(request.check, use)
-                    return Opened(call=request.call, id=request.id), descriptor
-                case Stat():
-                    found = await _in_thread(stat_path, request.path, self._permissions)
-                    self._record(request.check, use)
-                    return _status(request, found), None
+            done = await way.do(request, self._permissions, time_left_s)
         except DeniedError as error:
             self._record(request.check, {"denied": use})
             return _refused(request, "denied", str(error)), None
         except OSError as error:
             self._record(request.check, {**use, "error": errno.errorcode.get(error.errno or 0, "unknown")})
             return _refused(request, "os", os.strerror(error.errno or 0), error.errno), None
-        except asyncio.CancelledError:  # the worker is being ended: what was under way was done in part
-            self._record(request.check, {**use, "error": "cut short with the call"})
-            raise
-        except (ImproperError, Overdue) as error:
+        except (ImproperError, Overdue, HostError) as error:
             self._record(request.check, {**use, "error": clean_line(str(error))})
             return _refused(request, "failed", str(error)), None
-
-    async def _run(self, request: Run, use: dict[str, Any], time_left_s: float) -> tuple[Answer, int | None]:
-        argv, command = request.argv, json.dumps(request.argv, ensure_ascii=False)[:500]
-        if not self._permissions.allows_run(argv):
-            raise DeniedError(
-                f"command {command} is not permitted: add {command} to permissions.commands in {MANIFEST}"
-            )
-        if any("\0" in argument for argument in argv) or sum(map(len, argv)) > MAX_ARGV_BYTES:
-            raise ImproperError(
-                f"an argument of {argv[0]!r} holds a NUL, or all are longer than {MAX_ARGV_BYTES} bytes"
-            )
-        if not (math.isfinite(request.timeout_s) and request.timeout_s > 0):
-            raise ImproperError(f"timeout_s must be a positive number, got {request.timeout_s}")
-        program = find_program(argv[0])
-        if program is None:
-            raise ImproperError(f"command {argv[0]!r} is not installed on this host")
-        try:
-            end = await run_command(program, argv, timeout_s=min(request.timeout_s, time_left_s))
-        except Overdue as error:
-            raise Overdue(f"command {command} {error}") from error
-        except OSError as error:
-            raise ImproperError(f"command {command} could not be started: {error.strerror}") from error
-        self._record(request.check, {**use, "exit_code": end.exit_code})
-        spilled = len(end.stdout) > INLINE_BYTES
-        ran = Ran(
-            call=request.call,
-            id=request.id,
-            exit_code=end.exit_code,
-            stdout=b"" if spilled else end.stdout,
-            stderr=end.stderr[:MAX_STDERR_BYTES],
-            truncated=end.truncated or len(end.stderr) > MAX_STDERR_BYTES,
-            spilled=len(end.stdout) if spilled else None,
-        )
-        return ran, _spill(end.stdout) if spilled else None
+        except asyncio.CancelledError:
+            self._record(request.check, {**use, "error": CUT_SHORT})
+            raise
+        self._record(request.check, {**use, **done.noted})
+        return done.answer, done.descriptor
 
 
-def _use_of(request: Open | Stat) -> dict[str, Any]:
-    return {"open" if isinstance(request, Open) else "stat": request.path}
+async def _open(request: Open, permissions: Permissions, _: float) -> _Done:
+    descriptor = await _in_thread(open_file, request.path, permissions)
+    return _Done(answer=Opened(call=request.call, id=request.id), descriptor=descriptor)
 
 
-def _status(request: Stat, found: os.stat_result) -> Status:
-    return Status(
+async def _stat(request: Stat, permissions: Permissions, _: float) -> _Done:
+    found: os.stat_result = await _in_thread(stat_path, request.path, permissions)
+    answer = Status(
         call=request.call, id=request.id, mode=found.st_mode, uid=found.st_uid, gid=found.st_gid, size=found.st_size
     )
+    return _Done(answer=answer)
 
 
-def _refused(request: Run | Open | Stat, kind: Any, message: str, number: int | None = None) -> Refused:
+async def _run(request: Run, permissions: Permissions, time_left_s: float) -> _Done:
+    argv = require_argv(request.argv)
+    if not permissions.allows_run(argv):
+        raise DeniedError(not_permitted(argv, "commands"))
+    program = find_program(argv[0])
+    if program is None:
+        raise ImproperError(f"command {argv[0]!r} is not installed on this host")
+    command = json.dumps(argv, ensure_ascii=False)[:MAX_SHOWN]
+    try:
+        end = await run_command(program, argv, timeout_s=min(require_timeout(request.timeout_s), time_left_s))
+    except Overdue as error:
+        raise Overdue(f"command {command} {error}") from error
+    except ValueError as error:
+        raise ImproperError(str(error)) from error
+    except OSError as error:
+        raise ImproperError(f"command {command} could not be started: {error.strerror}") from error
+    spilled = len(end.stdout) > INLINE_BYTES
+    ran = Ran(
+        call=request.call,
+        id=request.id,
+        exit_code=end.exit_code,
+        stdout=b"" if spilled else end.stdout,
+        stderr=end.stderr[:MAX_STDERR_BYTES],
+        truncated=end.truncated or len(end.stderr) > MAX_STDERR_BYTES,
+        spilled=len(end.stdout) if spilled else None,
+    )
+    descriptor = _spill(end.stdout) if spilled else None
+    return _Done(answer=ran, descriptor=descriptor, noted={"exit_code": end.exit_code})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Way:
+    """How one kind of request is served.
+
+    Attributes:
+        name: its key in the provenance. asked: what stands there.
+        do: does it, given the request, the permissions and the time left.
+    """
+
+    name: str
+    asked: Callable[[Any], Any]
+    do: Callable[[Any, Permissions, float], Awaitable[_Done]]
+
+
+_WAYS: Mapping[type, _Way] = {
+    Run: _Way(name="run", asked=lambda request: request.argv, do=_run),
+    Open: _Way(name="open", asked=lambda request: request.path, do=_open),
+    Stat: _Way(name="stat", asked=lambda request: request.path, do=_stat),
+}
+
+
+def _refused(
+    request: Run | Open | Stat, kind: Literal["denied", "os", "failed"], message: str, number: int | None = None
+) -> Refused:
     return Refused(call=request.call, id=request.id, kind=kind, errno=number, message=message)
 
 

@@ -7,14 +7,13 @@ manifest's pattern admits.
 import asyncio
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.host.process import ChildProcess, spawn
+from assess_plugin.wire import COMMAND_ENVIRONMENT, COMMAND_PATH, MAX_OUTPUT_BYTES
 
-SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": SEARCH_PATH}
-MAX_OUTPUT_BYTES = 8 << 20
 KILL_AFTER_S = 1.0
 _READ_SIZE = 64 * 1024
 
@@ -34,13 +33,13 @@ class Overdue(Exception):
 
 
 def find_program(name: str) -> str | None:
-    """The absolute path of a program named by path, or by a bare name on `SEARCH_PATH`."""
+    """The absolute path of a program named by path, or by a bare name on `COMMAND_PATH`."""
     if "/" in name:
         return name if name.startswith("/") and os.access(name, os.X_OK) else None
-    return shutil.which(name, path=SEARCH_PATH)
+    return shutil.which(name, path=COMMAND_PATH)
 
 
-async def run_command(program: str, argv: list[str], *, timeout_s: float) -> CommandEnd:
+async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) -> CommandEnd:
     """The command has ended and nothing of it is left, also when this is cancelled.
 
     Raises:
@@ -59,7 +58,7 @@ async def run_command(program: str, argv: list[str], *, timeout_s: float) -> Com
                 executable=program,
                 loop=loop,
                 cwd=Path("/"),
-                environment=ENVIRONMENT,
+                environment=COMMAND_ENVIRONMENT,
                 stdout=their_out,
                 stderr=their_err,
             )

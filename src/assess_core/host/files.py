@@ -6,16 +6,13 @@ touched before it is known to be a regular file; the descriptor, not the name, i
 in between.
 """
 
-import json
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from assess_registry.client import Permissions
-
-MANIFEST = "assess-plugin.toml"
+from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_normal, not_permitted
 
 
 class DeniedError(Exception):
@@ -57,23 +54,18 @@ def stat_path(path: str, permissions: Permissions) -> os.stat_result:
 
 
 def _resolve(path: str, allows: Callable[[str], bool], permission: Literal["read", "stat"], flags: int) -> int:
-    if not path.startswith("/") or "\0" in path or os.path.normpath(path) != path:
-        hint = f"; write {os.path.normpath(path)!r}" if path.startswith("/") else ""
-        raise ImproperError(f"{path!r} is not an absolute, normalised path{hint}")
+    if not is_normal_path(path):
+        raise ImproperError(not_normal(path))
     if not allows(path):
-        raise DeniedError(f"{path} is not permitted: {_advice(path, permission)}")
+        raise DeniedError(not_permitted(path, permission))
     found = os.open(path, flags | os.O_CLOEXEC)
     try:
         real = str(Path(f"/proc/self/fd/{found}").readlink())
         if real == f"/proc/{os.getpid()}" or real.startswith(f"/proc/{os.getpid()}/"):
             raise DeniedError(f"{path} is the runtime's own process, which no plugin is shown")
         if real != path and not allows(real):
-            raise DeniedError(f"{path} leads to {real}, which is not permitted: {_advice(real, permission)}")
+            raise DeniedError(leads_astray(path, real, permission))
     except BaseException:
         os.close(found)
         raise
     return found
-
-
-def _advice(path: str, permission: Literal["read", "stat"]) -> str:
-    return f"add {json.dumps(path, ensure_ascii=False)} to permissions.{permission} in {MANIFEST}"

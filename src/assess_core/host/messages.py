@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from assess_plugin.asking import MAX_ARGUMENTS, MAX_COUNT, MAX_PATH
 from assess_plugin.models import MAX_ID, MAX_TEXT, CheckResult, LogLevel, Subject
-from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_COUNT, MAX_FRAME
+from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_FRAME
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Number = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
-Path = Annotated[str, Meta(min_length=1, max_length=4096)]
-"""PATH_MAX; longer ones only the operating system's error would tell of."""
+Path = Annotated[str, Meta(min_length=1, max_length=MAX_PATH)]
 
 
 class MessageError(Exception):
@@ -200,7 +200,7 @@ class Run(_Message, frozen=True):
     call: int
     id: int
     check: Id | None
-    argv: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    argv: Annotated[list[str], Meta(min_length=1, max_length=MAX_ARGUMENTS)]
     timeout_s: float
 
 

@@ -1,5 +1,6 @@
 """A plugin's `assess-plugin.toml`: the values in it, and the parser that refuses everything else."""
 
+from assess_plugin.permissions import Permissions
 from assess_registry.manifest.parse import ManifestError, parse_manifest
 from assess_registry.manifest.schema import SCHEMA_KEYWORDS
 from assess_registry.manifest.values import (
@@ -7,7 +8,6 @@ from assess_registry.manifest.values import (
     CheckSpec,
     Limits,
     Manifest,
-    Permissions,
     SettingsError,
     SettingSpec,
     Severity,

@@ -6,8 +6,8 @@ read_permissions(Reader({"read": ["/etc/ssh"]}, "permissions", issues)).read    
 import re
 from typing import Any
 
+from assess_plugin.permissions import ANY_ARGUMENT, Permissions, is_normal_path
 from assess_registry.manifest.reader import Reader, show
-from assess_registry.manifest.values import ANY_ARGUMENT, Permissions, is_normal_path
 
 PERMISSION_KEYS = ("read", "stat", "commands", "network", "env")
 MAX_ENTRIES = 200

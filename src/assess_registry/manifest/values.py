@@ -1,16 +1,17 @@
-"""What a plugin says about itself, and what it may ask of its host.
+"""What a plugin says about itself; what it may ask of its host is in the SDK, for all who judge it.
 
-Permissions(commands=(("dpkg-query", "-W", "*"),)).allows_run(["dpkg-query", "-W", "openssl"])      -> True
-Permissions(read=("/etc/ssh",)).allows_read("/etc/ssh/sshd_config")                                  -> True
+parse_manifest(data).checks_of("host-baseline")[0].severity    -> "medium"
+parse_manifest(data).setting_values({})                        -> {"minimum_versions": {"openssl": "3.0.0"}}
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from packaging.specifiers import SpecifierSet
 
+from assess_plugin.permissions import Permissions
 from assess_registry.errors import RegistryError
 from assess_registry.manifest.reader import below, join, nearest
 from assess_registry.manifest.schema import problems
@@ -19,9 +20,6 @@ from assess_registry.names import PluginName
 Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 """In rising order."""
-
-ANY_ARGUMENT = "*"
-"""In a command pattern: exactly one whole argument, whatever it is."""
 
 
 class SettingsError(RegistryError):
@@ -57,42 +55,6 @@ class SettingSpec:
     default: Any
     has_default: bool
     secret: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Permissions:
-    """What a plugin may ask of its host; everything absent is denied.
-
-    Attributes:
-        read: absolute paths; each allows itself and everything below it to be opened and to be looked at.
-        stat: the same, to be looked at only.
-        commands: argument lists; `*` stands for exactly one whole argument.
-        network: `host:port`.
-        env: names of environment variables.
-    """
-
-    read: tuple[str, ...] = ()
-    stat: tuple[str, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    network: tuple[str, ...] = ()
-    env: tuple[str, ...] = ()
-
-    def allows_run(self, argv: Sequence[str]) -> bool:
-        """Whether a pattern has as many words as `argv`, the same first one, and agrees in all others."""
-        return any(
-            len(pattern) == len(argv)
-            and pattern[0] == argv[0]
-            and all(want in (ANY_ARGUMENT, got) for want, got in zip(pattern[1:], argv[1:], strict=True))
-            for pattern in self.commands
-        )
-
-    def allows_read(self, path: str) -> bool:
-        """Whether `path`, absolute and normalised, is an entry of `read` or below one."""
-        return _below(path, self.read)
-
-    def allows_stat(self, path: str) -> bool:
-        """Whether `path`, absolute and normalised, is an entry of `read` or `stat` or below one."""
-        return _below(path, self.read + self.stat)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,16 +105,3 @@ class Manifest:
             raise SettingsError(tuple(found))
         # Copies: a plugin's worker or a caller that changes a value must not change the manifest's default.
         return {each.name: copy.deepcopy(given.get(each.name, each.default)) for each in self.settings}
-
-
-def is_normal_path(path: str) -> bool:
-    """Whether `path` is absolute and has one spelling: nothing empty, `.`, `..` or unprintable in it."""
-    if path == "/":
-        return True
-    parts = path.split("/")
-    return len(parts) > 1 and parts[0] == "" and not {"", ".", ".."} & set(parts[1:]) and path.isprintable()
-
-
-def _below(path: str, entries: tuple[str, ...]) -> bool:
-    # A path with `..` has been normalised by nobody: what it names is not what it begins with.
-    return is_normal_path(path) and any(path == entry or path.startswith(entry.rstrip("/") + "/") for entry in entries)

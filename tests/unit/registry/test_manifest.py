@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import assess_plugin.models
+from assess_plugin.permissions import is_normal_path
 from assess_registry.manifest import SCHEMA_KEYWORDS, SEVERITIES, Manifest, ManifestError, Permissions, parse_manifest
 from assess_registry.manifest.parse import API_VERSIONS, KEYS, MAX_MANIFEST_BYTES
-from assess_registry.manifest.values import is_normal_path
 from tests.support.wheels import demo_manifest
 
 DOC = Path(__file__).parents[3] / "docs" / "manifest.md"

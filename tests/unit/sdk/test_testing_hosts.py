@@ -117,7 +117,7 @@ def test_only_regular_files_are_opened(host: PlantedHost) -> None:
     (host.root / "etc-fifo").rename(host.root / "etc/fifo")
     with pytest.raises(HostError, match="not a regular file"):
         host.open("/etc/fifo")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(HostError, match="not a regular file"):
         host.open("/etc")
 
 
@@ -158,7 +158,7 @@ def test_a_planted_command_answers_as_planted(host: PlantedHost) -> None:
         (lambda host: host.run(["uname", "-a"]), "permissions.commands"),
         (lambda host: host.open("/var/log/syslog"), "permissions.read"),
         (lambda host: host.stat("/srv"), "permissions.stat"),
-        (lambda host: host.open("/etc/../srv"), "permissions.read"),
+        (lambda host: host.open("/srv/a"), "permissions.read"),
     ],
 )
 def test_both_hosts_deny_what_the_manifest_does_not_permit(
@@ -201,7 +201,7 @@ def test_reading_is_asked_for_only_to_look_is_too_much(host: PlantedHost) -> Non
 def test_evidence_names_are_unique(host: PlantedHost) -> None:
     evidence = host.evidence("list", b"a", "text/csv")
     assert (evidence.name, host.taken) == ("list", {"list": ("text/csv", b"a")})
-    with pytest.raises(HostError, match="twice"):
+    with pytest.raises(HostError, match="before in this call"):
         host.evidence("list", b"b")
 
 
@@ -230,5 +230,5 @@ def test_the_local_host_does_it_for_real(tmp_path: Path) -> None:
         host.open(f"{real}/absent")
     with pytest.raises(HostError, match="did not end"):
         host.run(["sleep", "9"], timeout_s=0.05)
-    with pytest.raises(HostError, match="could not be started"):
+    with pytest.raises(HostError, match="is not installed"):
         host.run(["no-such-program"])

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from assess_plugin import ActionInput, ActionOutput, HostError, hookimpl, wire
+from assess_plugin.asking import clip
 from assess_plugin.worker.plugins import UnloadableError, describe, load
-from assess_plugin.worker.remote import PROGRESS_EVERY_S, RemoteHost, clip
+from assess_plugin.worker.remote import PROGRESS_EVERY_S, RemoteHost
 
 
 class Good:
@@ -155,6 +156,9 @@ def test_a_refusal_becomes_the_error_it_stands_for(parent: Parent) -> None:
         lambda host: host.run(["a"], timeout_s=float("nan")),
         lambda host: host.open(7),
         lambda host: host.stat("\udcff"),
+        lambda host: host.stat(""),
+        lambda host: host.open("a\0b"),
+        lambda host: host.run(["a", *["b"] * 1000]),
         lambda host: host.log("x", "loud"),
         lambda host: host.progress(-1, 2),
         lambda host: host.progress(1, 1 << 60),
@@ -166,7 +170,7 @@ def test_a_refusal_becomes_the_error_it_stands_for(parent: Parent) -> None:
     ],
 )
 def test_a_wrong_use_is_the_plugins_error_and_nothing_is_sent(parent: Parent, use: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError, HostError)):
         use(parent.host)
     assert parent.said() == []
 

@@ -8,9 +8,10 @@ r"""A kit for those who write plugins: hosts to test against, and one call made 
 Nothing here is ever part of a worker.
 """
 
+from assess_plugin.permissions import Permissions
 from assess_plugin.testing.calls import evaluate, execute
 from assess_plugin.testing.local import LocalHost
-from assess_plugin.testing.manifest import Permissions, PluginManifest, load_manifest
+from assess_plugin.testing.manifest import PluginManifest, load_manifest
 from assess_plugin.testing.planted import Answer, PlantedHost
 from assess_plugin.testing.recording import RecordingHost, Use
 

@@ -38,6 +38,7 @@ def execute(
             missing, unknown or reported twice.
     """
     asked = tuple(host.manifest.checks.get(name, ()) if checks is None else checks)
+    host.begin_call(asked)
     output = _hooks(plugin).assess_execute(
         input=ActionInput(
             subject=subject, checks=asked, settings={**host.manifest.defaults, **(settings or {})}, host=host
@@ -66,6 +67,7 @@ def evaluate(
     Raises:
         AssertionError: the reply is not an `EvaluateResult`.
     """
+    host.begin_call(())
     result = _hooks(provider).assess_evaluate(
         input=EvaluateInput(
             selector=selector or {}, runtime=runtime, labels=labels or {}, settings=host.manifest.defaults, host=host

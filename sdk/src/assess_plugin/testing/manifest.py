@@ -1,42 +1,15 @@
-"""What a plugin's own manifest permits, by the rules under which the runtime enforces it.
+"""A plugin's own manifest, as far as a test asks about it.
 
-Only what a test needs is read, and nothing is validated: `assess-registry inspect` says whether a manifest is good.
-
-- A command is permitted when a pattern has as many words and each word is equal to it; `*` stands for any one word,
-  but never for the program.
-- A path is permitted when it is absolute, normalised, and equal to an entry or below one.
-- `stat` is permitted below an entry of `read` or of `stat`.
+Nothing is validated: `assess-registry inspect` says whether a manifest is good.
 """
 
-import posixpath
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ANY_WORD = "*"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Permissions:
-    """The `[permissions]` table, as far as a host without a network serves it."""
-
-    read: tuple[str, ...] = ()
-    stat: tuple[str, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-
-    def command_for(self, argv: Sequence[str]) -> tuple[str, ...] | None:
-        """The pattern that permits this argv."""
-        return next((pattern for pattern in self.commands if _matches(pattern, argv)), None)
-
-    def read_for(self, path: str) -> str | None:
-        """The entry of `read` that permits opening this path."""
-        return _entry_for(path, self.read)
-
-    def stat_for(self, path: str) -> str | None:
-        """The entry of `stat`, or else of `read`, that permits asking for this path's status."""
-        return _entry_for(path, self.stat) or _entry_for(path, self.read)
+from assess_plugin.permissions import Permissions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,17 +45,7 @@ def load_manifest(path: Path) -> PluginManifest:
             read=tuple(granted.get("read", ())),
             stat=tuple(granted.get("stat", ())),
             commands=tuple(tuple(pattern) for pattern in granted.get("commands", ())),
+            network=tuple(granted.get("network", ())),
+            env=tuple(granted.get("env", ())),
         ),
     )
-
-
-def _matches(pattern: Sequence[str], argv: Sequence[str]) -> bool:
-    if len(pattern) != len(argv) or not argv or pattern[0] != argv[0]:
-        return False
-    return all(want in (ANY_WORD, got) for want, got in zip(pattern[1:], argv[1:], strict=True))
-
-
-def _entry_for(path: str, entries: Sequence[str]) -> str | None:
-    if not path.startswith("/") or path.startswith("//") or "\0" in path or posixpath.normpath(path) != path:
-        return None
-    return next((entry for entry in entries if path == entry or path.startswith(entry.rstrip("/") + "/")), None)

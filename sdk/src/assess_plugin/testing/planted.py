@@ -8,8 +8,8 @@ that user out raises `PermissionError`, as it would in earnest.
     host.user = (1000, 1000)
 """
 
-import errno
 import io
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import BinaryIO
 from assess_plugin.models import CommandResult, FileStatus, HostError
 from assess_plugin.testing.manifest import PluginManifest
 from assess_plugin.testing.recording import RecordingHost
-from assess_plugin.testing.tree import PlantedTree, os_error
+from assess_plugin.testing.tree import PlantedTree
 
 Answer = CommandResult | bytes | str | HostError
 """What a planted command says: a whole result, its standard output (exit code 0), or an error to raise."""
@@ -59,13 +59,11 @@ class PlantedHost(PlantedTree, RecordingHost):
     def _open(self, path: str) -> BinaryIO:
         resolved = self.resolve(path, follow=True)
         self.permit_target("open", path, resolved)
-        self.let(resolved, 0o4)
         place, found = self.find(resolved, path)
-        if stat.S_ISDIR(found.st_mode):
-            raise os_error(errno.EISDIR, path)
         if not stat.S_ISREG(found.st_mode):
-            raise HostError(f"{path} is not a regular file")
-        return io.BufferedReader(io.FileIO(place))
+            raise HostError(f"{path} is not a regular file, and nothing else can be opened")
+        self.let(resolved, 0o4)
+        return io.open(path, "rb", opener=lambda _, flags: os.open(place, flags))  # noqa: UP020
 
     def _stat(self, path: str) -> FileStatus:
         resolved = self.resolve(path, follow=False)

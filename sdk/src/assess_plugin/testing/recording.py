@@ -4,11 +4,21 @@
 manifest asks for and the plugin never needs - a reviewer will ask why it is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from assess_plugin.asking import (
+    clip,
+    require_argv,
+    require_check,
+    require_evidence,
+    require_level,
+    require_path,
+    require_progress,
+    require_timeout,
+)
 from assess_plugin.models import (
     Attribution,
     CommandResult,
@@ -18,9 +28,12 @@ from assess_plugin.models import (
     HostError,
     LogLevel,
 )
-from assess_plugin.testing.manifest import Permissions, PluginManifest
+from assess_plugin.permissions import Permissions, Table, is_normal_path, leads_astray, not_normal, not_permitted
+from assess_plugin.testing.manifest import PluginManifest
+from assess_plugin.wire import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_NAMES, MAX_REQUESTS
 
 UseKind = Literal["run", "open", "stat"]
+_Asked = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +64,15 @@ class RecordingHost:
         """Evidence by name: media type and data."""
         self.attributed_to: str | None = None
         """The check that uses are recorded for at this moment."""
+        self._asked: frozenset[str] | None = None
+        self._requests = 0
+
+    def begin_call(self, checks: Collection[str]) -> None:
+        """A call of these checks begins: its evidence and its budget are its own; `uses` goes on."""
+        self._asked = frozenset(checks)
+        self._requests = 0
+        self.taken = {}
+        self.attributed_to = None
 
     @property
     def permissions(self) -> Permissions:
@@ -59,41 +81,53 @@ class RecordingHost:
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 30.0) -> CommandResult:
         """Run a permitted command; see `assess_plugin.Host`."""
-        argv = tuple(argv)
+        argv, timeout_s = require_argv(argv), require_timeout(timeout_s)
         self._permit("run", argv, self.permissions.command_for(argv), "commands")
         return self._run(argv, timeout_s)
 
     def open(self, path: str) -> BinaryIO:
         """Open a permitted file; see `assess_plugin.Host`."""
-        self._permit("open", (path,), _one(self.permissions.read_for(path)), "read")
+        path = _normal(require_path(path))
+        self._permit("open", path, self.permissions.read_for(path), "read")
         return self._open(path)
 
     def stat(self, path: str) -> FileStatus:
         """Status of a permitted path; see `assess_plugin.Host`."""
-        self._permit("stat", (path,), _one(self.permissions.stat_for(path)), "stat")
+        path = _normal(require_path(path))
+        self._permit("stat", path, self.permissions.stat_for(path), "stat")
         return self._stat(path)
 
     def log(self, message: str, level: LogLevel = "info") -> None:
         """Keep the line in `logged`."""
-        self.logged.append((level, message))
+        require_level(level)
+        self.logged.append((level, clip(message)))
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Keep the report in `progressed`."""
-        self.progressed.append((done, total, note))
+        require_progress(done, total)
+        self.progressed.append((done, total, clip(note)))
 
     def evidence(self, name: str, data: bytes, media_type: str = "text/plain") -> Evidence:
         """Keep the evidence in `taken`.
 
         Raises:
-            HostError: evidence with this name was taken before.
+            HostError: evidence with this name was taken before in this call, or the call's limits are reached.
         """
+        view = require_evidence(name, data, media_type)
+        self._count()
         if name in self.taken:
-            raise HostError(f"evidence {name!r} was handed over twice; names are unique in a call")
-        self.taken[name] = (media_type, bytes(data))
+            raise HostError(f"evidence {name!r} was handed over before in this call")
+        if len(self.taken) >= MAX_EVIDENCE_NAMES:
+            raise HostError(f"this call has handed over its {MAX_EVIDENCE_NAMES} pieces of evidence")
+        if sum(len(taken) for _, taken in self.taken.values()) + len(view) > MAX_EVIDENCE_BYTES:
+            raise HostError(f"evidence of one call may have {MAX_EVIDENCE_BYTES} bytes; {name!r} is beyond")
+        self.taken[name] = (media_type, bytes(view))
         return Evidence(name=name, media_type=media_type)
 
     def attribute(self, check_id: str) -> Attribution:
-        """Uses inside this context are recorded for that check."""
+        """Uses inside this context are recorded for that check: one of those asked for, else any of the manifest."""
+        known = (check for checks in self.manifest.checks.values() for check in checks)
+        require_check(check_id, frozenset(known) if self._asked is None else self._asked)
         return _Attributed(self, check_id)
 
     def uses_of(self, check_id: str) -> tuple[Use, ...]:
@@ -111,12 +145,6 @@ class RecordingHost:
             *(f"commands: {list(argv)}" for argv in self.permissions.commands if ("run", argv) not in used),
         )
 
-    def _permit(self, kind: UseKind, what: tuple[str, ...], entry: tuple[str, ...] | None, table: str) -> None:
-        if entry is None:
-            wanted = list(what) if kind == "run" else what[0]
-            raise Denied(f"{kind} {wanted!r} is not permitted: add it to `permissions.{table}` of assess-plugin.toml")
-        self.uses.append(Use(kind=kind, what=what, permitted_by=entry, check=self.attributed_to))
-
     def permit_target(self, kind: Literal["open", "stat"], path: str, target: str) -> None:
         """Refuse a path that leads out of what is permitted: links count by where they lead, as in the runtime.
 
@@ -125,8 +153,21 @@ class RecordingHost:
         """
         permits = self.permissions.read_for if kind == "open" else self.permissions.stat_for
         if permits(target) is None:
-            table = "read" if kind == "open" else "stat"
-            raise Denied(f"{path!r} leads to {target!r}: add it to `permissions.{table}` of assess-plugin.toml")
+            raise Denied(leads_astray(path, target, "read" if kind == "open" else "stat"))
+
+    def _permit(
+        self, kind: UseKind, asked: str | tuple[str, ...], entry: str | tuple[str, ...] | None, table: Table
+    ) -> None:
+        self._count()
+        if entry is None:
+            raise Denied(not_permitted(asked, table))
+        use = Use(kind=kind, what=_words(asked), permitted_by=_words(entry), check=self.attributed_to)
+        self.uses.append(use)
+
+    def _count(self) -> None:
+        self._requests += 1
+        if self._requests > MAX_REQUESTS:
+            raise HostError(f"this call has made its {MAX_REQUESTS} requests")
 
     def _run(self, argv: tuple[str, ...], timeout_s: float) -> CommandResult:
         raise NotImplementedError
@@ -152,5 +193,11 @@ class _Attributed:
         self._host.attributed_to = self._before
 
 
-def _one(entry: str | None) -> tuple[str, ...] | None:
-    return None if entry is None else (entry,)
+def _words(asked: _Asked) -> tuple[str, ...]:
+    return (asked,) if isinstance(asked, str) else asked
+
+
+def _normal(path: str) -> str:
+    if not is_normal_path(path):
+        raise HostError(not_normal(path))
+    return path

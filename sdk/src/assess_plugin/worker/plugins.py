@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from assess_plugin import hookspecs
+from assess_plugin.asking import clip
 from assess_plugin.hookspecs import PROJECT, PluginManager
-from assess_plugin.worker.remote import clip
 
 KNOWN_HOOKS = ("assess_evaluate", "assess_execute", "assess_shutdown")
 _OURS = frozenset(("assess_plugin", "_assess_pluggy"))

@@ -4,28 +4,27 @@ One call, one `RemoteHost`. Requests go one at a time, also when the plugin has 
 """
 
 import io
-import os
 import time
 from _thread import _local, allocate_lock
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from assess_plugin.models import MAX_ID, MAX_TEXT, CommandResult, Denied, Evidence, FileStatus, HostError, LogLevel
-from assess_plugin.wire import (
-    EVIDENCE_CHUNK,
-    MAX_COUNT,
-    MAX_NOTICE_BYTES,
-    MAX_NOTICES,
-    Channel,
-    Message,
-    WireError,
-    encode,
+from assess_plugin.asking import (
+    clip,
+    require_argv,
+    require_check,
+    require_evidence,
+    require_level,
+    require_path,
+    require_progress,
+    require_timeout,
 )
+from assess_plugin.models import CommandResult, Denied, Evidence, FileStatus, HostError, LogLevel
+from assess_plugin.wire import EVIDENCE_CHUNK, MAX_NOTICE_BYTES, MAX_NOTICES, Channel, Message, WireError, encode
 
 _LAST_WORDS = "this call has logged too much: its further log lines and progress are dropped"
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
 PROGRESS_EVERY_S = 0.02
 """Progress that comes faster waits for the next message of any kind: it is for people."""
 
@@ -48,10 +47,9 @@ class RemoteHost:
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 30.0) -> CommandResult:
         """See `Host.run`."""
-        if isinstance(argv, str) or not argv or not all(isinstance(argument, str) for argument in argv):
-            raise TypeError(f"argv must be a sequence of strings, got {argv!r}"[:500])
+        request = {"type": "run", "argv": require_argv(argv), "timeout_s": require_timeout(timeout_s)}
         with self._lock:
-            answer = self._ask("ran", {"type": "run", "argv": list(argv), "timeout_s": float(timeout_s)})
+            answer = self._ask("ran", request)
             stdout = a2b_base64(answer["stdout"])
             if answer["spilled"] is not None:
                 with open(self._channel.descriptor(), "rb") as spilled:  # noqa: PTH123  a descriptor, not a path
@@ -66,29 +64,29 @@ class RemoteHost:
 
     def open(self, path: str) -> BinaryIO:
         """See `Host.open`."""
+        path = require_path(path)
         with self._lock:
-            self._ask("opened", {"type": "open", "path": os.fspath(path)})
+            self._ask("opened", {"type": "open", "path": path})
             descriptor = self._channel.descriptor()
         return io.open(path, "rb", opener=lambda *_: descriptor)  # noqa: UP020  the caller's to close
 
     def stat(self, path: str) -> FileStatus:
         """See `Host.stat`."""
+        request = {"type": "stat", "path": require_path(path)}
         with self._lock:
-            answer = self._ask("status", {"type": "stat", "path": os.fspath(path)})
+            answer = self._ask("status", request)
         return FileStatus(mode=answer["mode"], uid=answer["uid"], gid=answer["gid"], size=answer["size"])
 
     def log(self, message: str, level: LogLevel = "info") -> None:
         """See `Host.log`."""
-        if level not in LOG_LEVELS:
-            raise ValueError(f"level must be one of {', '.join(LOG_LEVELS)}, got {level!r}")
+        require_level(level)
         with self._lock:
             self._require_open()
             self._send(self._notice({"type": "log", "call": self._call, "level": level, "message": clip(message)}))
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """See `Host.progress`."""
-        if not (_is_count(done) and _is_count(total)):
-            raise ValueError(f"progress needs two whole numbers from 0, got {done!r} and {total!r}"[:500])
+        require_progress(done, total)
         message = {"type": "progress", "call": self._call, "done": int(done), "total": int(total), "note": clip(note)}
         with self._lock:
             self._require_open()
@@ -101,11 +99,7 @@ class RemoteHost:
 
     def evidence(self, name: str, data: bytes, media_type: str = "text/plain") -> Evidence:
         """See `Host.evidence`."""
-        if not _is_name(name):
-            raise ValueError(f"evidence needs a name of 1 to {MAX_ID} printable characters, got {name!r}"[:500])
-        if not _is_media_type(media_type):
-            raise ValueError(f"evidence {name!r} needs a media type such as text/plain, got {media_type!r}"[:500])
-        view = memoryview(data).cast("B")
+        view = require_evidence(name, data, media_type)
         with self._lock:
             for start in range(0, len(view) or 1, EVIDENCE_CHUNK):
                 chunk = b2a_base64(view[start : start + EVIDENCE_CHUNK], newline=False).decode("ascii")
@@ -116,8 +110,7 @@ class RemoteHost:
 
     def attribute(self, check_id: str) -> "Attributed":
         """See `Host.attribute`."""
-        if check_id not in self._checks:
-            raise ValueError(f"check {check_id!r} was not asked for in this call")
+        require_check(check_id, self._checks)
         return Attributed(self._here, check_id)
 
     def close(self) -> None:
@@ -180,26 +173,9 @@ class Attributed:
         self._here.check = self._before
 
 
-def clip(text: object) -> str:
-    """Text that can be sent as text for people: at most `MAX_TEXT` characters, no lone surrogates."""
-    return str(text)[:MAX_TEXT].encode("utf-8", "replace").decode()
-
-
 def _refusal(answer: Message, path: str | None) -> Exception:
     if answer["kind"] == "denied":
         return Denied(answer["message"])
     if answer["kind"] == "os" and answer["errno"] is not None:
         return OSError(answer["errno"], answer["message"], path)  # becomes FileNotFoundError and the like by its number
     return HostError(answer["message"])
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and 0 <= number <= MAX_COUNT
-
-
-def _is_name(text: object) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= MAX_ID and text.isprintable()
-
-
-def _is_media_type(text: object) -> bool:
-    return isinstance(text, str) and len(text) <= MAX_ID and text.isascii() and text.isprintable() and "/" in text[1:-1]
