@@ -248,6 +248,26 @@ def test_every_form_is_written_where_it_was_asked_for(
     assert wanted["html"].read_text().startswith("<!doctype html>")
 
 
+def test_what_the_checks_made_is_handed_out_and_the_same_each_time(
+    run: Run, sample: Path, clean: Sequence[object], tmp_path: Path
+) -> None:
+    for place in ("one", "two"):
+        assert run("audit", sample, *clean, "--attachments", tmp_path / place).code == 0
+    made = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert json.loads(made["sbom-sbom.cdx.json"])["bomFormat"] == "CycloneDX"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()} == made
+
+
+def test_evidence_of_toxs_is_summarised_and_nonsense_is_flagged(
+    run: Run, sample: Path, clean: Sequence[object], tmp_path: Path
+) -> None:
+    evidence = tmp_path / "tox.json"
+    evidence.write_text("nonsense")
+    ended = run("audit", sample, *clean, "--evidence", evidence)
+    assert (ended.code, list(incomplete(ended))) == (4, ["compatibility"])
+    assert run("audit", sample, *clean).findings["compatibility-unknown"]["verdict"] == "approved"
+
+
 # --- tools that do not do their work ------------------------------------------------------------------------------
 
 
@@ -457,7 +477,8 @@ def test_the_policy_and_the_names_of_an_index_count(run: Run, index: Path, advis
     )
     assert run(*argv).code == 0
     ended = run(*argv, "--index", index)
-    assert (ended.code, list(ended.findings)) == (5, ["confusable-name"])
+    objections = [each["id"] for each in ended.document["findings"] if each["verdict"] != "approved"]
+    assert (ended.code, objections) == (5, ["confusable-name"])
     configuration = index / "registry.toml"
     configuration.write_text(configuration.read_text() + '\n[policy]\nflag = ["medium", "confusable-*"]\n')
     assert run(*argv, "--index", index).code == 4

@@ -5,10 +5,13 @@ Each has `NAME` and `examine(subject, context) -> Examination`; none imports ano
 
 from assess_registry.audit.checks import (
     bandit,
+    compatibility,
     licence,
+    manifest,
     naming,
     native,
     permissions,
+    sbom,
     secrets,
     size,
     vulnerabilities,
@@ -19,6 +22,7 @@ from assess_registry.audit.context import Check
 CHECKS: tuple[Check, ...] = (
     size,
     naming,
+    manifest,
     permissions,
     native,
     wasm,
@@ -26,5 +30,7 @@ CHECKS: tuple[Check, ...] = (
     bandit,
     secrets,
     vulnerabilities,
+    sbom,
+    compatibility,
 )
 """Literal, so that a check cannot be lost without a line of this file being lost."""
