@@ -6,6 +6,7 @@ wheel; a permission as used when its program, host, variable or a beginning or c
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,9 @@ OPEN_SETTING = "setting-accepts-anything"
 UNUSED_PERMISSION = "unused-permission"
 
 RULE = "assess: the manifest describes the code"
+
+MAX_DATA_BYTES = 4 << 20
+"""Of data files, the smallest first, that are searched for ids: each of up to 2,000 ids is looked for in all of them."""
 
 _RESULT = "assess_plugin.CheckResult"
 _TABLE = "assess_plugin.Checks"
@@ -84,31 +88,38 @@ class _Words:
         return frozenset(text for file in self.code.files for text in file.texts)
 
     @cached_property
-    def _data(self) -> tuple[bytes, ...]:
-        return tuple(
-            file.data
-            for file in self.subject.files
-            if not file.path.endswith(".py")
-            and not _NATIVE.search(file.path)
-            and ".dist-info/" not in file.path
-            and file.path.rpartition("/")[2] != _MANIFEST
-        )
+    def _data(self) -> bytes:
+        found: list[bytes] = []
+        room = MAX_DATA_BYTES
+        for file in sorted(self.subject.files, key=lambda each: (len(each.data), each.path)):
+            room -= len(file.data) if (wanted := _is_data(file.path)) else 0
+            if wanted and room >= 0:
+                found.append(file.data)
+        return b"\0".join(found)
 
     def has(self, word: str) -> bool:
         """Whether this stands somewhere as a whole text, or anywhere in a data file."""
-        return word in self.texts or any(word.encode() in data for data in self._data)
+        return word in self.texts or word.encode() in self._data
 
     def has_path(self, path: str) -> bool:
         """Whether this path, what is below it, or a beginning of it that is a directory, stands somewhere."""
         below = path.rstrip("/") + "/"
-        return self.has(path) or any(
-            text.startswith(below) or (len(text) > 1 and text.endswith("/") and path.startswith(text))
-            for text in self._paths
-        )
+        place = bisect_left(self._paths, below)
+        if place < len(self._paths) and self._paths[place].startswith(below):
+            return True
+        steps = path.split("/")
+        above = ("/".join(steps[:number]) + "/" for number in range(2, len(steps)))
+        return self.has(path) or any(directory in self.texts for directory in above)
 
     @cached_property
     def _paths(self) -> tuple[str, ...]:
-        return tuple(text for text in self.texts if text.startswith("/"))
+        return tuple(sorted(text for text in self.texts if text.startswith("/")))
+
+
+def _is_data(path: str) -> bool:
+    return not (
+        path.endswith(".py") or _NATIVE.search(path) or ".dist-info/" in path or path.rpartition("/")[2] == _MANIFEST
+    )
 
 
 def _undeclared(code: WheelCode, manifest: Manifest, plugins: tuple[str, ...], place: str) -> Iterator[Finding]:

@@ -1,0 +1,70 @@
+"""Every finding there is stands in docs/audit.md with its severity, and nothing else does."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from assess_registry.audit.checks import CHECKS
+from assess_registry.config.policy import INCOMPLETE
+
+ROOT = Path(__file__).parents[3]
+AUDIT = ROOT / "src" / "assess_registry" / "audit"
+DOCUMENT = (ROOT / "docs" / "audit.md").read_text()
+ROW = re.compile(r"^\| `([a-z0-9*-]+)` \| (.+?) \|", re.MULTILINE)
+MADE_BY = ("Finding", "Kind", "Refused")
+
+
+def documented() -> dict[str, str]:
+    return dict(ROW.findall(DOCUMENT))
+
+
+def found() -> Iterator[tuple[str, str]]:
+    """Id and severity, empty when computed, of every finding that the code makes."""
+    for path in sorted(AUDIT.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        constants: dict[str, ast.expr] = {"INCOMPLETE": ast.Constant(INCOMPLETE)}
+        constants |= {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            given = {each.arg: each.value for each in node.keywords}
+            if node.func.id in MADE_BY and "id" in given:
+                pair = given["id"], given.get("severity")
+            elif node.func.id == "_finding" and len(node.args) >= 3:
+                pair = node.args[0], node.args[1]
+            else:
+                continue
+            kind = text(constants.get(pair[0].id, pair[0]) if isinstance(pair[0], ast.Name) else pair[0])
+            if kind:
+                yield kind, text(pair[1])
+
+
+def text(node: ast.expr | None) -> str:
+    match node:
+        case ast.Constant(value=str(value)):
+            return value
+        case ast.JoinedStr(values=[ast.Constant(value=str(value)), *_]):
+            return f"{value}*"
+    return ""
+
+
+def test_every_finding_is_documented_and_every_documented_one_exists() -> None:
+    assert {kind for kind, _ in found()} == documented().keys()
+
+
+def test_severities_are_those_of_the_code() -> None:
+    wrong = [pair for pair in found() if pair[1] and f"`{pair[1]}`" not in documented()[pair[0]]]
+    assert not wrong
+    assert sum(1 for _, severity in found() if severity) > 20
+
+
+def test_every_check_has_its_section() -> None:
+    headings = " ".join(re.findall(r"^## .*$", DOCUMENT, re.MULTILINE))
+    assert [check.NAME for check in CHECKS if f"`{check.NAME}`" not in headings] == []
