@@ -6,7 +6,7 @@ plugin does. A provider that fails, or finds nothing, is a problem of its assess
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,11 @@ Clock = Callable[[], datetime]
 
 Event = Progress | LogLine
 
+Evidence = Mapping[str, tuple[str, bytes]]
+"""By sha256: media type and bytes."""
+
+Keep = Callable[[Evidence], Awaitable[None]]
+
 Hosts = Mapping[ProjectName, Supervisor]
 
 
@@ -49,15 +54,23 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Executed:
-    """One assessment, done: what the report stage commits. `evidence` is keyed by sha256: (media type, bytes)."""
+    """One assessment, done: what the report stage commits. The evidence its results refer to has been kept."""
 
     run: AssessmentRun
     results: tuple[Result, ...]
-    evidence: Mapping[str, tuple[str, bytes]]
 
 
-async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, due_at: datetime) -> Executed:
-    """The task has been executed; whatever its plugins did, the value says so."""
+async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, due_at: datetime, keep: Keep) -> Executed:
+    """The task has been executed; whatever its plugins did, the value says so.
+
+    Args:
+        task: what to do.
+        hosts: the supervisor of each distribution that the task names.
+        context: what all results of this runtime share.
+        due_at: the time it was due, which its ids are made from.
+        keep: called with the evidence of each call as it ends, before any result refers to it: evidence of a hundred
+            subjects is more than should be held in memory until the last of them has been assessed.
+    """
     if isinstance(task, Unrunnable):
         return _not_assessed(task, task.problem, context=context, due_at=due_at, started_at=context.clock())
     started_at = context.clock()
@@ -72,7 +85,7 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     this_run = run_id(context.runtime, task.assessment, due_at)
     assessed = await asyncio.gather(
-        *(_assess(task, subject, hosts=hosts, context=context, run=this_run) for subject in subjects)
+        *(_assess(task, subject, hosts=hosts, context=context, run=this_run, keep=keep) for subject in subjects)
     )
     return Executed(
         run=AssessmentRun(
@@ -82,12 +95,11 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
             provider=task.provider.name,
             due_at=due_at,
             started_at=started_at,
-            ended_at=context.clock(),
+            ended_at=max(started_at, context.clock()),
             subjects=len(subjects),
-            problem=None,
+            problem=task.caveat,
         ),
-        results=tuple(result for results, _ in assessed for result in results),
-        evidence={digest: taken for _, evidence in assessed for digest, taken in evidence.items()},
+        results=tuple(result for results in assessed for result in results),
     )
 
 
@@ -108,9 +120,10 @@ async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject
 
 
 async def _assess(
-    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str
-) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
+    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str, keep: Keep
+) -> list[Result]:
     started_at = context.clock()
+    came: ActionOutput | PluginFault
     host = hosts[task.plugin.installed.distribution]
     try:
         report = await host.execute(
@@ -125,9 +138,13 @@ async def _assess(
             on_event=lambda event: context.notify(task.assessment, event),
         )
     except PluginFault as fault:
-        record = fault.record or _nothing_done(started_at, context.clock())
-        return _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), fault)
-    return _recorded(_Call(task=task, subject=subject, context=context, run=run, record=report), report.output)
+        record, came = fault.record or _nothing_done(started_at, context.clock()), fault
+    else:
+        record, came = report, report.output
+    results, evidence = _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), came)
+    if evidence:
+        await keep(evidence)
+    return results
 
 
 def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:
@@ -136,14 +153,14 @@ def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:
         provenance=(),
         evidence={},
         started_at=started_at,
-        duration_ms=round((ended_at - started_at).total_seconds() * 1000),
+        duration_ms=max(0, round((ended_at - started_at).total_seconds() * 1000)),
         isolation=ISOLATION,
         user=worker_user(),
     )
 
 
-def _recorded(call: "_Call", came: ActionOutput | PluginFault) -> tuple[list[Result], dict[str, tuple[str, bytes]]]:
-    """The results of a call, with what is on record of it, and its evidence by digest."""
+def _recorded(call: "_Call", came: ActionOutput | PluginFault) -> tuple[list[Result], Evidence]:
+    """The results of a call, with what is on record of it, and the evidence they refer to."""
     taken = call.record.evidence.values()
     evidence = {
         piece.name: EvidenceRef(
@@ -164,7 +181,9 @@ def _recorded(call: "_Call", came: ActionOutput | PluginFault) -> tuple[list[Res
         else:
             its = tuple(evidence[item.name] for item in said[spec.id].evidence)
             results.append(call.reported(spec, said[spec.id], provenance=provenance, evidence=its))
-    return results, {evidence[piece.name].sha256: (piece.media_type, piece.data) for piece in taken}
+    wanted = {reference.sha256 for result in results for reference in result.evidence}
+    kept = {evidence[piece.name].sha256: (piece.media_type, piece.data) for piece in taken}
+    return results, {digest: piece for digest, piece in kept.items() if digest in wanted}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,7 +260,7 @@ class _Call:
             provenance=provenance,
             evidence=evidence,
             waiver=None,
-            registry=self.context.registry,
+            registry="development" if self.task.plugin.installed.development else self.context.registry,
             stale=self.task.plugin.installed.distribution in self.context.stale,
         )
 
@@ -258,11 +277,11 @@ def _not_assessed(
         provider=provider,
         due_at=due_at,
         started_at=started_at,
-        ended_at=context.clock(),
+        ended_at=max(started_at, context.clock()),
         subjects=0,
         problem=problem,
     )
-    return Executed(run=run, results=(), evidence={})
+    return Executed(run=run, results=())
 
 
 def _plugin_ref(callee: Callee) -> PluginRef:

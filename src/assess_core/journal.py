@@ -152,11 +152,19 @@ class Journal:
             before = connection.total_changes
             connection.executemany(_INSERT_RESULT, rows)
             new = connection.total_changes - before
-            connection.executemany(
-                _INSERT_EVIDENCE,
-                [(digest, _bytes(media_type), data) for digest, (media_type, data) in evidence.items()],
-            )
+            _insert_evidence(connection, evidence)
         return new
+
+    def keep(self, evidence: Evidence) -> None:
+        """The evidence is on disk, for results that will refer to it; without any it is harmless.
+
+        Raises:
+            StoreError: it could not be done; nothing of it is there then.
+            ValueError: bytes that are not what their digest says.
+        """
+        _require_digests(evidence)
+        with self._transaction() as connection:
+            _insert_evidence(connection, evidence)
 
     def runs(self, limit: int = 50) -> tuple[AssessmentRun, ...]:
         """The newest recorded runs, newest first."""
@@ -278,9 +286,18 @@ def _require_whole(run: AssessmentRun, results: Sequence[Result], evidence: Evid
     for result in results:
         if result.run_id != run.run_id:
             raise ValueError(f"result {result.result_id} belongs to run {result.run_id}, not to {run.run_id}")
+    _require_digests(evidence)
+
+
+def _require_digests(evidence: Evidence) -> None:
     for digest, (_, data) in evidence.items():
         if sha256(data).hexdigest() != digest:
             raise ValueError(f"evidence {digest} has other bytes than its sha256 says")
+
+
+def _insert_evidence(connection: sqlite3.Connection, evidence: Evidence) -> None:
+    rows = [(digest, _bytes(media_type), data) for digest, (media_type, data) in evidence.items()]
+    connection.executemany(_INSERT_EVIDENCE, rows)
 
 
 def _run_document(run: AssessmentRun) -> dict[str, Any]:

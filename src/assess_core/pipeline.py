@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from assess_core.config import PluginConfig
-from assess_core.errors import PluginFault
-from assess_core.execute import Context, Executed, execute
+from assess_core.errors import PluginFault, StoreError
+from assess_core.execute import Context, Evidence, Executed, execute
 from assess_core.host import HostConfig, Supervisor, health_check
 from assess_core.journal import Journal
 from assess_core.plan import Task, Unrunnable
@@ -106,7 +107,7 @@ def _sync_one(plugin: PluginConfig, delivery: Delivery) -> Synced:
         return _without_registry(plugin, active, str(error))
     except TrustError as refusal:
         return _failed(plugin, active, Action.REFUSED, refusal)
-    except PluginFault as fault:
+    except (PluginFault, StoreError) as fault:
         return _failed(plugin, active, Action.FAILED, fault)
 
 
@@ -138,7 +139,7 @@ def _line(resolved: ResolvedWheel, active: InstalledPlugin | None, action: Actio
 
 
 def _failed(
-    plugin: PluginConfig, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault
+    plugin: PluginConfig, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault | StoreError
 ) -> Synced:
     return Synced(
         distribution=plugin.name,
@@ -149,10 +150,14 @@ def _failed(
     )
 
 
+def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
+    """Whether an installed version is one that the configuration asks for."""
+    return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
+
+
 def _without_registry(plugin: PluginConfig, active: InstalledPlugin | None, reason: str) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for."""
-    requirement = Requirement(f"{plugin.name}{plugin.version}")
-    if active is not None and requirement.specifier.contains(active.version, prereleases=True):
+    if active is not None and fits(plugin, active):
         return Synced(
             distribution=plugin.name,
             action=Action.STALE,
@@ -176,15 +181,25 @@ async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journa
             hosts[installed.distribution] = supervisor = Supervisor(installed, host)
             stack.push_async_callback(supervisor.stop)
 
+        async def keep(evidence: Evidence) -> None:
+            await asyncio.to_thread(journal.keep, evidence)
+
         async def one(task: Task | Unrunnable) -> Executed:
-            executed = await execute(task, hosts=hosts, context=context, due_at=started_at)
+            executed = await execute(task, hosts=hosts, context=context, due_at=started_at, keep=keep)
             await asyncio.to_thread(commit, executed, journal=journal)
             return executed
 
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(task)) for task in tasks]
-        executed = [task.result() for task in running]
-    return combine(context.runtime, executed, started_at=started_at, ended_at=context.clock())
+        ended = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
+    executed = _all_committed(ended)
+    return combine(context.runtime, executed, started_at=started_at, ended_at=max(started_at, context.clock()))
+
+
+def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
+    """What every task ended in; the first error, when all tasks have had their turn and one could not be committed."""
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in ended if isinstance(outcome, Executed)]
 
 
 def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[InstalledPlugin, ...]:

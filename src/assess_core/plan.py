@@ -26,7 +26,13 @@ class Callee:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One assessment, ready to be executed. `subjects` narrows what the provider finds; empty means all."""
+    """One assessment, ready to be executed.
+
+    Attributes:
+        subjects: narrows what the provider finds; empty means all.
+        caveat: why it does not run what the configuration asks for, although something that fits it can run: a newer
+            version that would not start. The run says so, and is incomplete.
+    """
 
     assessment: str
     plugin: Callee
@@ -35,6 +41,7 @@ class Task:
     checks: tuple[CheckSpec, ...]
     subjects: tuple[str, ...]
     timeout_s: float
+    caveat: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +76,8 @@ def plan(
     Args:
         config: the loaded configuration.
         installed: the active plugins that the configuration asks for.
-        failed: distributions that could not be installed or started, with the reason.
+        failed: distributions that could not be brought up to date, with the reason; of some an older version that
+            fits the configuration may be among `installed`.
         selection: narrows checks and subjects; an assessment left without checks is left out.
 
     Raises:
@@ -132,10 +140,12 @@ def _task(
     provider = callees.get(("provider", assessment.provider))
     missing = [("plugin", assessment.plugin)] if plugin is None else []
     missing += [("provider", assessment.provider)] if provider is None else []
-    if missing and failed:
+    present = {callee.installed.distribution for callee in callees.values()}
+    absent = {distribution: reason for distribution, reason in failed.items() if distribution not in present}
+    if missing and absent:
         # The name may well belong to a distribution that failed: that is the plugin's fault, not the configuration's.
         names = " and ".join(f"{kind} {name!r}" for kind, name in missing)
-        reasons = "; ".join(f"{distribution}: {reason}" for distribution, reason in sorted(failed.items()))
+        reasons = "; ".join(f"{distribution}: {reason}" for distribution, reason in sorted(absent.items()))
         return Unrunnable(
             assessment=assessment.id,
             provider=assessment.provider,
@@ -144,6 +154,11 @@ def _task(
     problems = [_unknown(kind, name, callees, f"{where}.{kind}") for kind, name in missing]
     if problems or plugin is None or provider is None:
         raise ConfigError(*problems)
+    caveats = [
+        f"assessed with {used.distribution} {used.version}, not with what is asked for: {failed[used.distribution]}"
+        for used in {each.installed.distribution: each.installed for each in (plugin, provider)}.values()
+        if used.distribution in failed
+    ]
     specs = plugin.installed.manifest.checks_of(plugin.name)
     wanted = match_checks(assessment.checks, [spec.id for spec in specs], where=f"{where}.checks")
     if selection.checks:
@@ -156,6 +171,7 @@ def _task(
         checks=tuple(spec for spec in specs if spec.id in wanted),
         subjects=selection.subjects,
         timeout_s=assessment.timeout_s or plugin.installed.manifest.limits.timeout_s,
+        caveat="; ".join(caveats) or None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from assess_core.errors import StoreError
 from assess_core.execute import Executed
 from assess_core.journal import Journal
 from assess_core.results import Run
@@ -12,9 +13,15 @@ def commit(executed: Executed, *, journal: Journal) -> None:
     """This assessment's results are on disk, each exactly once, with their evidence.
 
     Raises:
-        StoreError: the journal could not take them (no room, no right); none of them is there then.
+        StoreError: the journal could not take them (no room, no right); none of them is there then. Or it has results
+            of this run already, which only a clock that was set back can cause.
     """
-    journal.record(executed.run, executed.results, executed.evidence)
+    new = journal.record(executed.run, executed.results, {})
+    if new != len(executed.results):
+        raise StoreError(
+            f"run {executed.run.run_id} of assessment {executed.run.assessment!r} is in the journal already: was the "
+            "clock set back? Nothing of this run was recorded a second time; run again"
+        )
 
 
 def combine(runtime: str, executed: Sequence[Executed], *, started_at: datetime, ended_at: datetime) -> Run:

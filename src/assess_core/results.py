@@ -140,8 +140,8 @@ class AssessmentRun:
     Attributes:
         plugin: None when no plugin could be named, for example because none is installed.
         subjects: how many the provider found.
-        problem: why it could not be assessed as a whole (the provider failed, the plugin did not start); None when
-            every subject was handed to the plugin.
+        problem: why it could not be assessed as it should have been (the provider failed, the plugin or the version
+            that was asked for did not start); None when every subject was handed to the right plugin.
     """
 
     run_id: str

@@ -21,7 +21,7 @@ from assess_core.execute import Context, Event
 from assess_core.host import HostConfig
 from assess_core.host.surroundings import remove_scratch
 from assess_core.journal import Journal
-from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, sync
+from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run
 from assess_core.store import (
@@ -118,17 +118,15 @@ class Runtime:
         return tuple(verify_environment(one, store=self.store, registry=self._registry()) for one in chosen)
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
-        """The active plugins that the configuration asks for, in its order."""
+        """The active plugins whose distribution and version the configuration asks for, in its order."""
         active = {plugin.distribution: plugin for plugin in self.store.active()}
-        return tuple(active[plugin.name] for plugin in self.config.plugins if plugin.name in active)
+        wanted = [(plugin, active[plugin.name]) for plugin in self.config.plugins if plugin.name in active]
+        return tuple(installed for plugin, installed in wanted if fits(plugin, installed))
 
     def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
         """What to assess, given what could be installed (`plan.plan`)."""
-        active = {plugin.distribution for plugin in self.installed()}
         failed: dict[str, str] = {
-            line.distribution: line.reason
-            for line in synced
-            if line.action in (Action.FAILED, Action.REFUSED) and line.distribution not in active
+            line.distribution: line.reason for line in synced if line.action in (Action.FAILED, Action.REFUSED)
         }
         return plan(self.config, self.installed(), failed=failed, selection=selection)
 

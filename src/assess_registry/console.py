@@ -5,6 +5,8 @@ word. What was asked for goes to stdout, everything else to stderr; with `--outp
 programs) an error, too, is one document on stdout.
 """
 
+import contextlib
+import errno
 import importlib
 import json
 import os
@@ -12,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -86,16 +88,18 @@ def run(group: click.Group, program: str, argv: Sequence[str], explain: Callable
         argv: the arguments after the name.
         explain: turns an error into a failure; None for a bug of ours, which then stays loud.
     """
+    if not _streams_are_open(program):
+        return EXIT_OPERATIONAL
     try:
         code = group.main(list(argv), prog_name=program, standalone_mode=False)
-        sys.stdout.flush()  # a full disk or a closed pipe shows here, while it still has an exit code
+        _flush(sys.stdout)  # a full disk or a closed pipe shows here, while it still has an exit code
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _report(program, argv, Failure(kind="interrupted", message="interrupted", exit_code=EXIT_INTERRUPTED))
     except click.ClickException as error:
         return _report(program, argv, Failure(kind="usage", message=_with_usage(error), exit_code=EXIT_USAGE))
     except BrokenPipeError:
         # The reader (`| head`) has seen enough. Nothing may be flushed into the closed pipe while Python shuts down.
-        _discard_stdout()
+        _discard(sys.stdout)
         return EXIT_OPERATIONAL
     except Exception as error:
         failure = explain(error)
@@ -111,20 +115,52 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def _report(program: str, argv: Sequence[str], failure: Failure) -> int:
-    click.echo(f"{program}: {plain_lines(failure.message)}", err=True)
-    if not _for_programs(argv):
-        return failure.exit_code
-    error = {"kind": failure.kind, "message": failure.message, "exit": failure.exit_code, **failure.details}
+    with contextlib.suppress(OSError):  # a full or closed stderr changes neither the document nor the exit code
+        click.echo(f"{program}: {plain_lines(failure.message)}", err=True)
     try:
-        print_json({"error": error})
-        sys.stdout.flush()
+        if _for_programs(argv):
+            error = {"kind": failure.kind, "message": failure.message, "exit": failure.exit_code, **failure.details}
+            print_json({"error": error})
+        _flush(sys.stdout)
     except OSError:
-        _discard_stdout()  # stdout is what failed; stderr has the message already
+        _discard(sys.stdout)  # stdout is what failed; stderr has the message already
+    _settle_stderr()
     return failure.exit_code
 
 
-def _discard_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _streams_are_open(program: str) -> bool:
+    """Whether there is a stdout to print to. A closed stderr is replaced: it carries nothing that was asked for.
+
+    A closed descriptor 0, 1 or 2 is given to /dev/null, or the next file opened would get its number and be written to.
+    """
+    stdout_open = sys.stdout is not None
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest free number
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  open for as long as the process is
+    if not stdout_open:
+        click.echo(f"{program}: stdout is closed: there is nowhere to print to", err=True)
+    return stdout_open
+
+
+def _settle_stderr() -> None:
+    """What cannot be said on stderr is dropped, or Python would exit with 120 when it shuts down."""
+    try:
+        _flush(sys.stderr)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _flush(stream: TextIO | None) -> None:
+    if stream is None:  # the descriptor was closed when we started
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    stream.flush()
+
+
+def _discard(stream: TextIO | None) -> None:
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _with_usage(error: click.ClickException) -> str:

@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 
 from assess_core.config import Config, parse
+from assess_core.errors import StoreError
 from assess_core.pipeline import Action, Synced
+from assess_core.results import Run
 from assess_core.runtime import Runtime
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
+
+PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
+BROKEN = "raise RuntimeError('not today')\n"
 
 
 @pytest.fixture
@@ -16,16 +21,20 @@ def tree(tmp_path: Path) -> RegistryTree:
     return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
 
 
-def configured(tree: RegistryTree, tmp_path: Path, *, runtime: str = "web-01", plugins: str | None = None) -> Config:
-    wanted = plugins if plugins is not None else '[[plugins]]\nname = "demo-plugin"\n'
+def configured(tree: RegistryTree, tmp_path: Path, *, plugins: str | None = None, development: bool = True) -> Config:
+    wanted = plugins if plugins is not None else PLUGIN
     text = f"""
     [runtime]
-    id = "{runtime}"
+    id = "web-01"
     [registry]
     url = "{tree.root.as_uri()}"
     trusted_keys = "{tree.trusted_keys}"
-    development = true
+    development = {str(development).lower()}
     {wanted}
+    [[assessments]]
+    id = "demo"
+    plugin = "demo"
+    provider = "demo-subjects"
     """
     return parse(text.encode(), tmp_path / "assess.toml")
 
@@ -63,5 +72,56 @@ def test_offline_uses_what_fits_and_says_so(tree: RegistryTree, tmp_path: Path) 
     assert sync(config, state, offline=True).action is Action.FAILED
     sync(config, state)
     assert sync(config, state, offline=True).action is Action.STALE
-    newer = configured(tree, tmp_path, plugins='[[plugins]]\nname = "demo-plugin"\nversion = ">=2"\n')
+    newer = configured(tree, tmp_path, plugins=PLUGIN + 'version = ">=2"\n')
     assert sync(newer, state, offline=True).action is Action.FAILED
+
+
+def assess(config: Config, state: Path) -> Run:
+    with Runtime(config, state=state) as runtime:
+        synced = runtime.sync()
+        return runtime.assess(runtime.plan(synced), synced=synced)
+
+
+def test_a_version_that_is_not_asked_for_never_stands_in(tree: RegistryTree, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    control = assess(configured(tree, tmp_path), state)
+    assert control.results
+    assert control.shortcomings() == ()
+    unpublished = assess(configured(tree, tmp_path, plugins=PLUGIN + 'version = "==2.0"\n'), state)
+    assert unpublished.results == ()
+    assert unpublished.exit_code(None) == 4
+    assert "demo-plugin" in (unpublished.assessments[0].problem or "")
+
+
+def test_a_newer_version_that_does_not_start_leaves_the_older_at_work_and_the_run_incomplete(
+    tree: RegistryTree, tmp_path: Path
+) -> None:
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    before = assess(config, state)
+    tree.publish(*demo_plugin_wheel("1.1.0", source=BROKEN))
+    after = assess(config, state)
+    assert {result.plugin.version for result in after.results} == {"1.0.0"}
+    assert [result.outcome for result in after.results] == [result.outcome for result in before.results]
+    assert after.exit_code(None) == 4
+    assert "assessed with demo-plugin 1.0.0" in (after.assessments[0].problem or "")
+    assert "not today" in (after.assessments[0].problem or "")
+
+
+def test_a_journal_that_takes_nothing_is_one_plain_error(tree: RegistryTree, tmp_path: Path) -> None:
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    with Runtime(config, state=state) as runtime:
+        synced = runtime.sync()
+        tasks = runtime.plan(synced)
+        runtime.journal._connection.execute("PRAGMA query_only = on")
+        with pytest.raises(StoreError, match="may not be written"):
+            runtime.assess(tasks, synced=synced)
+        assert runtime.journal.runs() == ()
+
+
+def test_what_came_from_a_development_registry_stays_marked(tree: RegistryTree, tmp_path: Path) -> None:
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    assert {result.registry for result in assess(config, state).results} == {"development"}
+    changed = configured(tree, tmp_path, development=False)
+    assert {result.registry for result in assess(changed, state).results} == {"development"}
+    fresh = assess(changed, tmp_path / "another-state")
+    assert {result.registry for result in fresh.results} == {"production"}

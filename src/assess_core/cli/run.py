@@ -1,5 +1,6 @@
 """`assess run`: the whole pipeline once, and a report."""
 
+import os
 from pathlib import Path
 
 import click
@@ -59,6 +60,8 @@ def command(  # noqa: PLR0917  one argument an option
 ) -> int:
     """Bring plugins up to date, assess, commit the results, and print them."""
     threshold = _severity(fail_on)
+    for path in reports:
+        _require_writable(path)
     with open_runtime(config, state_dir) as runtime:
         synced = runtime.sync(notify=say(quiet=quiet), offline=offline)
         for line in synced:
@@ -71,13 +74,22 @@ def command(  # noqa: PLR0917  one argument an option
             return 0
         with ProgressLine(quiet=quiet) as progress:
             run = runtime.assess(tasks, synced=synced, notify=progress)
-    for path, form in reports.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, render(form, run, fail_on=threshold, colour=False).encode())
     click.echo(render(output, run, fail_on=threshold, colour=colour_wanted(), width=width_wanted()), nl=False)
+    for path, form in reports.items():
+        atomic_write(path, render(form, run, fail_on=threshold, colour=False).encode())
     if not quiet:
         _say_what_was_done(runtime, run, reports, threshold)
     return run.exit_code(threshold)
+
+
+def _require_writable(path: Path) -> None:
+    """Say so before anything is assessed, not after, when a report cannot be written there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--report: {path.parent} cannot be made: {error.strerror}; name another file") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"--report: {path} cannot be written by this user; name another file")
 
 
 def _severity(fail_on: str) -> Severity | None:
