@@ -215,6 +215,23 @@ def test_a_file_that_cannot_be_read_is_said_and_is_not_a_pass(content: bytes) ->
     assert (ids(control), control.incomplete) == ([], ())
 
 
+def test_comments_are_not_counted_as_a_statement() -> None:
+    text = "# a comment of some length\n" * 60_000 + "\n" * 60_000 + "import socket\n"
+    found = examined(permissions, plugin_with("", more__py=text))
+    assert (only(found, "undeclared-socket").line, found.incomplete) == (120_001, ())
+
+
+def test_one_function_may_be_too_long() -> None:
+    text = "def f():\n" + "    x = 1\n" * 110_000
+    assert ids(examined(permissions, plugin_with("", more__py=text))) == ["source-unread"]
+    assert ids(examined(permissions, plugin_with("", more__py=text[: len(text) // 20].rpartition("\n")[0]))) == []
+
+
+def test_many_calls_of_the_host_are_not_all_reported() -> None:
+    text = "def f(host):\n" + "".join(f"    host.run(['a{number}'])\n" for number in range(200))
+    assert len(findings(text)) == 50
+
+
 def test_a_file_over_the_bound_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MAX_FILE_BYTES", 5000)
     found = examined(permissions, plugin_with("", more__py=b"# x\n" * 2000))

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from assess_registry.audit.code import FileCode, Resolver, WheelCode, read_code
 from assess_registry.audit.context import Context
+from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.manifest import Manifest, Permissions, SettingSpec
 from assess_registry.names import PLUGIN_GROUP, parse_id
@@ -28,7 +29,7 @@ UNUSED_PERMISSION = "unused-permission"
 RULE = "assess: the manifest describes the code"
 
 MAX_DATA_BYTES = 4 << 20
-"""Of data files, the smallest first, that are searched for ids: each of up to 2,000 ids is looked for in all of them."""
+"""Of data files, the smallest first, in all of which each of up to 2,000 ids is looked for."""
 
 _RESULT = "assess_plugin.CheckResult"
 _TABLE = "assess_plugin.Checks"
@@ -60,7 +61,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     ]
     return Examination(
         check=NAME,
-        findings=tuple(sorted(findings, key=lambda each: (each.entry, each.line or 0, each.id, each.message))),
+        findings=in_order(findings),
         incomplete=tuple(f"{path} was not compared with the manifest: {why}" for path, why in code.unread.items()),
         facts={
             "checks": len(manifest.checks),

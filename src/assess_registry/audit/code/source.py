@@ -11,6 +11,7 @@ The text is decoded as the interpreter would decode it, by its own coding line: 
 
 import ast
 import io
+import re
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ PIECE_CHARS = 64 << 10
 """What a piece has at least, unless the file ends; measured: larger ones are no faster."""
 
 MAX_STATEMENT_CHARS = 1 << 20
-"""A longer piece that still does not parse is given up: its tree alone could take 600 MiB."""
+"""Without comments. A longer one is given up: its tree alone could take 600 MiB."""
 
+_NO_CODE = re.compile(r"^(?:[ \t\f]*#[^\n]*)?\n", re.MULTILINE)
 _NO_STATEMENT = frozenset(" \t\f\n#)]}'\"\\")
 """What a line that begins a piece does not begin with; quotes mostly end a long text."""
 
@@ -56,20 +58,22 @@ def _next_piece(text: str, start: int) -> tuple[int, ast.Module]:
     end, wanted = start, PIECE_CHARS
     while True:
         end = _boundary(text, max(end + 1, start + wanted))
+        if _weight(text[start:end]) > MAX_STATEMENT_CHARS:
+            line = text.count("\n", 0, start) + 1
+            raise UnreadableError(f"from line {line} on {MAX_STATEMENT_CHARS} characters are no whole statement")
         try:
             return end, _parse(text[start:end])
         except UnreadableError:
             # A boundary inside a text of several lines, or a real error; the next try is twice as long, so that all
             # tries together cost no more than twice the last one.
-            if end - start > MAX_STATEMENT_CHARS:
-                line = text.count("\n", 0, start) + 1
-                raise UnreadableError(
-                    f"from line {line} on there are more than {MAX_STATEMENT_CHARS} characters in one statement, "
-                    "or no Python"
-                ) from None
             if end == len(text):
                 raise
             wanted = (end - start) * 2
+
+
+def _weight(piece: str) -> int:
+    """Characters that can become nodes of a tree: a line that begins with `#` is a comment, or part of a text."""
+    return len(piece) if len(piece) <= MAX_STATEMENT_CHARS else len(_NO_CODE.sub("", piece))
 
 
 def _boundary(text: str, position: int) -> int:

@@ -30,6 +30,7 @@ from assess_registry.audit.checks.permissions.rules import (
 )
 from assess_registry.audit.code import Argument, FileCode, Mention, Resolver, read_code
 from assess_registry.audit.context import Context
+from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.manifest import Permissions
 
@@ -71,7 +72,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     ]
     return Examination(
         check=NAME,
-        findings=tuple(sorted(findings, key=lambda each: (each.entry, each.line or 0, each.id, each.message))),
+        findings=in_order(findings),
         incomplete=tuple(f"{path} was not examined: {why}" for path, why in sorted(code.unread.items())),
         facts={
             "files": len(code.files),
