@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from bench import commands, installs, journal, machine, overhead, roundtrip, spawn
+from bench import commands, inspect_wheels, installs, journal, machine, overhead, roundtrip, spawn
 from bench.document import replaced
 from bench.effort import Effort
 from bench.rows import Report, table
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "installs": installs,
     "commands": commands,
     "journal": journal,
+    "inspect": inspect_wheels,
 }
 """By name, in the document's order. Each module has a `TITLE` and `run(effort) -> Report`."""
 

@@ -132,7 +132,6 @@ async def _assess(
                 subject=subject,
                 checks=tuple(spec.id for spec in task.checks),
                 settings=task.plugin.settings,
-                props=subject.props,
             ),
             timeout_s=task.timeout_s,
             on_event=lambda event: context.notify(task.assessment, event),
@@ -141,6 +140,8 @@ async def _assess(
         record, came = fault.record or _nothing_done(started_at, context.clock()), fault
     else:
         record, came = report, report.output
+        # The worker is free: let it be given its next call before this one's results are made, or it waits for them.
+        await asyncio.sleep(0)
     results, evidence = _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), came)
     if evidence:
         await keep(evidence)

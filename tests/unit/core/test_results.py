@@ -1,7 +1,9 @@
 """Outcomes, identifiers, counts and exit codes."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import uuid5
 
 import pytest
 from hypothesis import given, settings
@@ -166,3 +168,8 @@ def test_every_shortcoming_is_said() -> None:
         "1 result(s) ended as timeout",
     )
     assert make_run(assessments=(), results=()).shortcomings() == ("nothing was assessed: there is no assessment",)
+
+
+@given(st.lists(st.text(), max_size=4))
+def test_ids_are_name_based_uuids(parts: list[str]) -> None:
+    assert r.identify("result", *parts) == str(uuid5(r.NAMESPACE, json.dumps(["result", *parts])))
