@@ -41,7 +41,7 @@ help:
 
 .venv/installed: pyproject.toml sdk/pyproject.toml ci/constraints.txt | .venv/bin/python
 	@echo 'installing assess into .venv (once)' >&2
-	$(BIN)/python -m pip install -q -c ci/constraints.txt hatchling -e ./sdk -e .
+	$(BIN)/python -m pip install -q -c ci/constraints.txt hatchling -e ./sdk -e '.[audit]'
 	@touch $@
 
 .venv/tox: .venv/installed

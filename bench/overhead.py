@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from assess_core.execute import Context, execute
+from assess_core.execute import Context, Evidence, execute
 from assess_core.host import Supervisor
 from assess_core.journal import Journal
 from assess_core.pipeline import assess
@@ -192,7 +192,7 @@ async def _stages(bench: Bench, task: Task, number: int) -> dict[str, float]:
         await supervisor.execute("bench", given, timeout_s=60)
     marks.append(perf_counter())
     hosts = {bench.installed.distribution: supervisor}
-    executed = await execute(task, hosts=hosts, context=context(), due_at=datetime.now(UTC))
+    executed = await execute(task, hosts=hosts, context=context(), due_at=datetime.now(UTC), keep=_no_evidence)
     marks.append(perf_counter())
     await supervisor.stop()
     marks.append(perf_counter())
@@ -207,6 +207,10 @@ async def _stages(bench: Bench, task: Task, number: int) -> dict[str, float]:
         "results made of them": results - calls,
         "journal": committed,
     }
+
+
+async def _no_evidence(evidence: Evidence) -> None:
+    raise AssertionError(f"the plugin of this benchmark hands over no evidence, but {sorted(evidence)}")
 
 
 def _fresh(bench: Bench, name: str) -> Path:
