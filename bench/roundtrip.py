@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -39,7 +39,8 @@ def given() -> ActionInput:
     """A call's input that is a kibibyte when it is encoded."""
     props = {f"prop-{number}": "a value of a subject's property, " * 2 for number in range(8)}
     settings = {"pause_ms": 0, "greeting": "hello"}
-    return ActionInput(subject=plugin_code.subject(0), checks=plugin_code.FINDINGS, settings=settings, props=props)
+    subject = replace(plugin_code.subject(0), props=props)
+    return ActionInput(subject=subject, checks=plugin_code.FINDINGS, settings=settings)
 
 
 def request_document() -> dict[str, object]:
@@ -50,10 +51,9 @@ def request_document() -> dict[str, object]:
         "type": "execute",
         "call": 1,
         "entry": "bench",
-        "subject": {**subject, "labels": {}, "props": {}},
+        "subject": {**subject, "labels": {}, "props": dict(input.props)},
         "checks": list(input.checks),
         "settings": dict(input.settings),
-        "props": dict(input.props),
     }
 
 

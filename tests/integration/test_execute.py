@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assess_core.execute import Context, Event, Executed, execute
+from assess_core.execute import Context, Event, Evidence, Executed, execute
 from assess_core.host import LogLine, Progress, Supervisor
 from assess_core.plan import Callee, Task
 from assess_core.results import ResultOutcome
@@ -29,11 +29,16 @@ def assess_evaluate(input):
 
 def executed(
     root: Path, *checks: str, permissions: str = "", timeout_s: float = 10
-) -> tuple[Executed, list[tuple[str, Event]]]:
-    """What becomes of one assessment by `misbehaves`, and what was said meanwhile."""
+) -> tuple[Executed, dict[str, tuple[str, bytes]], list[tuple[str, Event]]]:
+    """What becomes of one assessment by `misbehaves`, the evidence that was kept, and what was said meanwhile."""
     plugin = make_program(root, "misbehaves", checks=checks, permissions=permissions)
     provider = make_installed(root, {"finder": PROVIDER}, plugins={}, providers={"finds": "finder"})
     told: list[tuple[str, Event]] = []
+    kept: dict[str, tuple[str, bytes]] = {}
+
+    async def keep(evidence: Evidence) -> None:
+        kept.update(evidence)
+
     context = Context(
         runtime="web-01",
         labels={},
@@ -55,12 +60,12 @@ def executed(
         config = host_config(root, kill_after_s=0.2)
         hosts = {each.distribution: Supervisor(each, config) for each in (plugin, provider)}
         try:
-            return await execute(task, hosts=hosts, context=context, due_at=NOW)
+            return await execute(task, hosts=hosts, context=context, due_at=NOW, keep=keep)
         finally:
             for host in hosts.values():
                 await host.stop()
 
-    return asyncio.run(run()), told
+    return asyncio.run(run()), kept, told
 
 
 def callee(installed: InstalledPlugin, name: str) -> Callee:
@@ -76,7 +81,7 @@ def callee(installed: InstalledPlugin, name: str) -> Callee:
     ],
 )
 def test_results_of_a_call_that_failed_say_what_it_touched(tmp_path: Path, check: str, outcome: ResultOutcome) -> None:
-    done, _ = executed(tmp_path, check, "well", permissions='read = ["/etc/passwd"]', timeout_s=1)
+    done, kept, _ = executed(tmp_path, check, "well", permissions='read = ["/etc/passwd"]', timeout_s=1)
     results = {result.check: result for result in done.results}
     assert {result.outcome for result in done.results} == {outcome}
     shared: Mapping[str, Any] = {"stat": "/etc/passwd"}
@@ -84,12 +89,12 @@ def test_results_of_a_call_that_failed_say_what_it_touched(tmp_path: Path, check
     assert results["well"].provenance == (shared,), "what was done for the other check is not its"
     assert [item.name for item in results[check].evidence] == ["seen"]
     assert results["well"].evidence == ()
-    assert done.evidence == {results[check].evidence[0].sha256: ("text/plain", b"root")}
+    assert kept == {results[check].evidence[0].sha256: ("text/plain", b"root")}
     assert results[check].started_at > NOW, "when the call began, not when it was planned"
 
 
 def test_what_a_provider_says_is_passed_on(tmp_path: Path) -> None:
-    done, told = executed(tmp_path, "well")
+    done, _, told = executed(tmp_path, "well")
     assert [result.outcome for result in done.results] == [ResultOutcome.PASS]
     assert told == [
         ("host", Progress(done=0, total=1, note="looking")),

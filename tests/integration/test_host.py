@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 
 def given(*checks: str, **more: Any) -> ActionInput:
-    return ActionInput(subject=SUBJECT, checks=checks, **more)
+    return ActionInput(**{"subject": SUBJECT, "checks": checks, **more})
 
 
 def supervised(
@@ -147,8 +148,9 @@ def test_what_was_not_reported_is_an_error_and_the_order_is_that_asked_for(tmp_p
 
 def test_an_input_arrives_as_it_was_given(tmp_path: Path) -> None:
     settings = {"versions": {"openssl": "3.0"}, "many": [1, 2.5, None, True, "é\U0001f600"]}
-    report = behave(tmp_path, "settings", settings=settings, props={"region": "eu"})
-    assert report.output.results[0].actual == repr((settings, {"region": "eu"}, SUBJECT))
+    subject = replace(SUBJECT, props={"region": "eu"})
+    report = behave(tmp_path, "settings", settings=settings, subject=subject)
+    assert report.output.results[0].actual == repr((settings, {"region": "eu"}, subject))
 
 
 def test_settings_that_json_cannot_say_are_refused_before_anything_is_sent(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def ask(root: Path, uses: Mapping[str, str], permissions: str, **more: Any) -> t
 
     async def run() -> CallReport:
         supervisor = Supervisor(make_program(root, "behaves", permissions=permissions), host_config(root))
-        given = ActionInput(subject=SUBJECT, checks=("ask",), props=uses)
+        given = ActionInput(subject=replace(SUBJECT, props=uses), checks=("ask",))
         try:
             return await supervisor.execute("it", given, timeout_s=more.pop("timeout_s", 20), **more)
         finally:
@@ -259,7 +260,7 @@ def test_a_listener_that_raises_harms_no_call(tmp_path: Path) -> None:
         loud: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: loud.append(context["exception"]))
         supervisor = Supervisor(make_program(tmp_path, "behaves"), config)
-        given = ActionInput(subject=SUBJECT, checks=("ask",), props={"log": "x"})
+        given = ActionInput(subject=replace(SUBJECT, props={"log": "x"}), checks=("ask",))
         report = await supervisor.execute("it", given, timeout_s=10, on_event=listen)
         await supervisor.stop()
         return report, loud

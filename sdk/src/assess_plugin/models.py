@@ -201,8 +201,12 @@ class ActionInput:
     subject: Subject
     checks: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    props: Mapping[str, str] = field(default_factory=dict)
     host: Host = NO_HOST
+
+    @property
+    def props(self) -> Mapping[str, str]:
+        """What the provider handed over with the subject."""
+        return self.subject.props
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

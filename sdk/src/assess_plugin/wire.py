@@ -52,7 +52,7 @@ Message = dict[str, Any]
 _FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "hello": {"protocol": int, "api": str, "nonce": str},
     "load": {"entries": list},
-    "execute": {"call": int, "entry": str, "subject": dict, "checks": list, "settings": dict, "props": dict},
+    "execute": {"call": int, "entry": str, "subject": dict, "checks": list, "settings": dict},
     "evaluate": {"call": int, "entry": str, "selector": dict, "runtime": str, "labels": dict, "settings": dict},
     "ran": {
         "call": int,

@@ -62,7 +62,6 @@ class Execute(_Message, frozen=True):
     subject: Subject
     checks: tuple[str, ...]
     settings: Any
-    props: Any
 
 
 class Evaluate(_Message, frozen=True):

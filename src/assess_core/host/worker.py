@@ -102,7 +102,6 @@ class Worker:
             subject=input.subject,
             checks=input.checks,
             settings=input.settings,
-            props=input.props,
         )
         duration_ms = await self._run(call, message, timeout_s)
         try:

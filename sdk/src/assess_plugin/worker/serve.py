@@ -92,7 +92,6 @@ def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[
         subject=Subject(**message["subject"]),
         checks=tuple(message["checks"]),
         settings=message["settings"],
-        props=message["props"],
         host=host,
     )
     output = hooks[message["entry"]].assess_execute(input=given)
