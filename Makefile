@@ -13,6 +13,8 @@ export PIP_EXTRA_INDEX_URL =
 export PIP_NO_INPUT = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_CACHE_DIR = $(if $(HOME),,1)
+# The authorities this machine trusts, for a pip too old to ask the system for them.
+export PIP_CERT := $(or $(PIP_CERT),$(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt)))
 export UV_NO_CONFIG = 1
 export PYTHONUNBUFFERED = 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
