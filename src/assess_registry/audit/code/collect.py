@@ -35,8 +35,8 @@ K = TypeVar("K")
 MAX_LINES = 20
 """Lines kept of one fact."""
 
-MAX_FACTS = 400_000
-"""Different names, texts and calls of one file: a million lines that all differ take some 300 MiB."""
+MAX_FACTS = 1_500_000
+"""Different names, texts and calls of all files: a million lines that all differ are below it and take some 400 MiB."""
 
 _CALLED = """
     run open stat connect check CheckResult Popen call check_call check_output system popen get getenv
@@ -57,7 +57,7 @@ class FileCode:
         stars: modules from which everything is imported.
         mentions: every chain of names that is read.
         calls: those whose arguments may matter.
-        texts: every string up to 1,024 characters, and where.
+        texts: every string up to 1,024 characters.
         constants: names assigned to a text or a list of texts.
         stores: how often a name is bound, wherever.
         top_level: names bound outside of functions and classes.
@@ -70,7 +70,7 @@ class FileCode:
     stars: set[str] = field(default_factory=set)
     mentions: dict[Chain, Mention] = field(default_factory=dict)
     calls: dict[Call, Mention] = field(default_factory=dict)
-    texts: dict[str, Mention] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
     constants: dict[str, Argument] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
     top_level: set[str] = field(default_factory=set)
@@ -96,6 +96,7 @@ def read_code(files: tuple[UnpackedFile, ...]) -> WheelCode:
     found: list[FileCode] = []
     unread: dict[str, str] = {}
     room = MAX_WHEEL_SOURCE_BYTES
+    facts = MAX_FACTS
     lines = 0
     for file in sorted(files, key=lambda each: each.path):
         if not file.path.endswith(".py"):
@@ -104,19 +105,20 @@ def read_code(files: tuple[UnpackedFile, ...]) -> WheelCode:
         try:
             if room < 0:
                 raise UnreadableError(f"the Python files have more than {MAX_WHEEL_SOURCE_BYTES} bytes together")
-            found.append(_read(file))
+            found.append(_read(file, facts))
+            facts -= found[-1].size
         except UnreadableError as error:
             unread[file.path] = str(error)
         lines += file.data.count(b"\n")
     return WheelCode(files=tuple(found), unread=unread, lines=lines)
 
 
-def _read(file: UnpackedFile) -> FileCode:
+def _read(file: UnpackedFile, max_facts: int) -> FileCode:
     code = FileCode(path=file.path)
     for first_line, tree in parse_pieces(file.data):
         _Walk(code, first_line).walk(tree)
-        if code.size > MAX_FACTS:
-            raise UnreadableError(f"it mentions more than {MAX_FACTS} different names and texts")
+        if code.size > max_facts:
+            raise UnreadableError(f"the Python files mention more than {MAX_FACTS} different names and texts")
     return code
 
 
@@ -154,7 +156,7 @@ class _Walk:
 
     def constant(self, node: ast.Constant) -> bool:
         if isinstance(node.value, str) and 0 < len(node.value) <= MAX_TEXT:
-            self._note(self._code.texts, node.value, node.lineno)
+            self._code.texts.add(node.value)
         return False
 
     def name(self, node: ast.Name) -> bool:
