@@ -40,8 +40,8 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
-NEEDS_REASON = frozenset((Outcome.SKIPPED, Outcome.ERROR, Outcome.NOT_APPLICABLE))
-"""Outcomes that say nothing unless they say why."""
+NEEDS_REASON = (Outcome.SKIPPED, Outcome.ERROR, Outcome.NOT_APPLICABLE)
+"""Outcomes that say nothing unless they say why. (No set: an enumeration's hash is slower than comparing three.)"""
 
 
 class HostError(Exception):
@@ -77,13 +77,32 @@ class CheckResult:
     evidence: tuple[Evidence, ...] = ()
 
     def __post_init__(self) -> None:
+        # One expression where nothing is wrong: one of these is made for each check of each subject, on either end.
+        given: Any = self  # whose annotations are not to be believed yet
+        check_id, outcome, reason = given.check_id, given.outcome, given.reason
+        expected, actual = given.expected, given.actual
+        if not (
+            isinstance(outcome, Outcome)
+            and isinstance(check_id, str)
+            and 0 < len(check_id) <= MAX_ID
+            and check_id.isprintable()
+            and isinstance(reason, str)
+            and len(reason) <= MAX_TEXT
+            and (expected is None or (isinstance(expected, str) and len(expected) <= MAX_TEXT))
+            and (actual is None or (isinstance(actual, str) and len(actual) <= MAX_TEXT))
+            and (outcome not in NEEDS_REASON or reason.strip())
+        ):
+            self._refuse()
+
+    def _refuse(self) -> None:
         if not isinstance(self.outcome, Outcome):
             raise TypeError(f"outcome of {self.check_id!r} must be an Outcome, got {self.outcome!r}")
         _require_id("check_id", self.check_id)
-        for name in ("reason", "expected", "actual"):
-            _require_text(f"{name} of {self.check_id!r}", getattr(self, name))
-        if self.outcome in NEEDS_REASON and not self.reason.strip():
-            raise ValueError(f"{self.outcome.value} result of {self.check_id!r} needs a reason")
+        _require_text("reason of {!r}", self.reason, self.check_id)
+        for name in ("expected", "actual"):
+            if getattr(self, name) is not None:
+                _require_text(f"{name} of {{!r}}", getattr(self, name), self.check_id)
+        raise ValueError(f"{self.outcome.value} result of {self.check_id!r} needs a reason")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +120,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         _require_id("subject id", self.id)
-        _require_text(f"title of {self.id!r}", self.title)
+        _require_text("title of {!r}", self.title, self.id)
         if self.type not in SUBJECT_TYPES:
             raise ValueError(f"subject {self.id!r} has type {self.type!r}, not one of {sorted(SUBJECT_TYPES)}")
 
@@ -216,8 +235,9 @@ class ActionOutput:
     results: tuple[CheckResult, ...]
 
     def __post_init__(self) -> None:
-        if not all(isinstance(result, CheckResult) for result in self.results):
-            raise TypeError("ActionOutput.results must hold CheckResult values only")
+        for result in self.results:
+            if not isinstance(result, CheckResult):
+                raise TypeError(f"ActionOutput.results must hold CheckResult values only, got {result!r}"[:500])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,10 +271,11 @@ def _require_id(what: str, value: object) -> None:
         raise ValueError(f"{what} must be 1 to {MAX_ID} printable characters, got {value!r}"[: MAX_ID * 2])
 
 
-def _require_text(what: str, value: object) -> None:
-    if value is None:
-        return
+def _require_text(what: str, value: object, whose: str) -> None:
+    """`what` names the thing, with `{!r}` where `whose` goes: put together only when something is wrong."""
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a string, got {type(value).__name__}")
+        raise TypeError(f"{what.format(whose)} must be a string, got {type(value).__name__}")
     if len(value) > MAX_TEXT:
-        raise ValueError(f"{what} has {len(value)} characters, more than {MAX_TEXT}: hand it over as evidence")
+        raise ValueError(
+            f"{what.format(whose)} has {len(value)} characters, more than {MAX_TEXT}: hand it over as evidence"
+        )

@@ -70,6 +70,9 @@ _FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "shutdown": {},
 }
 
+_decode_json = json.JSONDecoder().raw_decode
+"""Without what `json.loads` looks for first: another encoding, white space around."""
+
 _quote: Callable[[str], str] = json.encoder.encode_basestring
 _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -100,9 +103,12 @@ def decode(body: bytes | bytearray | memoryview) -> Message:
         WireError: it is none of the parent's messages.
     """
     try:
-        message: Message | Any = json.loads(bytes(body))
+        text = str(body, "utf-8")
+        message, end = _decode_json(text)
     except ValueError as error:
         raise WireError(f"not JSON: {error}") from error
+    if end != len(text):
+        raise WireError(f"not one JSON value: {text[end : end + 200]!r} follows it")
     kind = message.get("type") if isinstance(message, dict) else None
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None:
@@ -112,7 +118,8 @@ def decode(body: bytes | bytearray | memoryview) -> Message:
     for name, types in fields.items():
         if not isinstance(message.get(name, ...), types):
             raise WireError(f"{kind}.{name} is {message.get(name, 'missing')!r}"[:200])
-    return message
+    checked: Message = message
+    return checked
 
 
 def result_json(result: CheckResult) -> str:
@@ -130,9 +137,11 @@ def result_json(result: CheckResult) -> str:
             raise TypeError(f"evidence of {result.check_id!r} must be what host.evidence returned, got {got}")
         pieces = [f'{{"name":{_quote(e.name)},"media_type":{_quote(e.media_type)}}}' for e in result.evidence]
         evidence = ",".join(pieces)
+    expected, actual = result.expected, result.actual
     return (
-        f'{{"check_id":{_quote(result.check_id)},"outcome":"{result.outcome.value}","reason":{_quote(result.reason)},'
-        f'"expected":{_quote_or_null(result.expected)},"actual":{_quote_or_null(result.actual)},"evidence":[{evidence}]}}'
+        f'{{"check_id":{_quote(result.check_id)},"outcome":"{result.outcome}","reason":{_quote(result.reason)},'
+        f'"expected":{"null" if expected is None else _quote(expected)},'
+        f'"actual":{"null" if actual is None else _quote(actual)},"evidence":[{evidence}]}}'
     )
 
 
@@ -190,10 +199,6 @@ def _frame(text: str) -> bytes:
     return len(body).to_bytes(HEADER, "big", signed=True) + body
 
 
-def _quote_or_null(text: str | None) -> str:
-    return "null" if text is None else _quote(text)
-
-
 class Channel:
     """The child's end: blocking, one reader, whole messages.
 
@@ -224,14 +229,18 @@ class Channel:
         Raises:
             WireError: the parent sent something that is not a message, or was cut off inside one.
         """
-        size = self._take(HEADER, at_end_ok=True)
-        if size is None:
-            return None
-        length = int.from_bytes(size, "big", signed=True)
-        if not 0 <= length <= MAX_FRAME:
-            raise WireError(f"a frame of {length} bytes; the limit is {MAX_FRAME}")
-        body = self._take(length, at_end_ok=False)
-        return decode(body if body is not None else b"")
+        if self._start == self._end:
+            self._start, self._end = 0, self._fill()
+            if not self._end:
+                return None
+        if self._end - self._start >= HEADER:
+            length = self._length(self._buffer[self._start : self._start + HEADER])
+            end = self._start + HEADER + length
+            if end <= self._end:  # the common case: the whole message came in one read
+                body, self._start = self._view[self._start + HEADER : end], end
+                return decode(body)
+        length = self._length(self._take(HEADER))
+        return decode(self._take(length))
 
     def descriptor(self) -> int:
         """The descriptor that came with the last message.
@@ -243,22 +252,23 @@ class Channel:
             raise WireError("a descriptor was announced and did not come")
         return self._descriptors.pop(0)
 
-    def _take(self, size: int, *, at_end_ok: bool) -> bytes | None:
-        if self._end - self._start >= size:  # the common case: the whole message came in one read
-            self._start += size
-            return bytes(self._view[self._start - size : self._start])
-        taken = bytearray(self._view[self._start : self._end])
-        self._start = self._end = 0
+    @staticmethod
+    def _length(header: bytearray) -> int:
+        length = int.from_bytes(header, "big", signed=True)
+        if not 0 <= length <= MAX_FRAME:
+            raise WireError(f"a frame of {length} bytes; the limit is {MAX_FRAME}")
+        return length
+
+    def _take(self, size: int) -> bytearray:
+        taken = self._buffer[self._start : min(self._end, self._start + size)]
+        self._start += len(taken)
         while len(taken) < size:
             got = self._fill()
             if not got:
-                if at_end_ok and not taken:
-                    return None
                 raise WireError("the runtime closed the pipe in the middle of a message")
-            self._start = min(got, size - len(taken))
+            self._start, self._end = min(got, size - len(taken)), got
             taken += self._view[: self._start]
-            self._end = got
-        return bytes(taken)
+        return taken
 
     def _fill(self) -> int:
         try:

@@ -3,14 +3,12 @@
 Settings are not needed: every attack has a control here, `decent`, that goes the same way and keeps to the protocol.
 """
 
-import gc
 import json
 import os
 import signal
 from typing import Any
 
 from assess_plugin import ActionInput, hookimpl
-from assess_plugin.wire import Channel
 
 ROUNDS = 200_000
 """Messages of a flood; more than any budget."""
@@ -18,8 +16,8 @@ ROUNDS = 200_000
 
 @hookimpl
 def assess_execute(input: ActionInput) -> Any:
-    channel = next(found for found in gc.get_objects() if isinstance(found, Channel))
-    globals()[input.checks[0].replace("-", "_")](input.checks[0], channel._sock)
+    host: Any = input.host
+    globals()[input.checks[0].replace("-", "_")](input.checks[0], host._channel._sock)
     signal.pause()
 
 

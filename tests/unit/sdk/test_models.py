@@ -47,7 +47,7 @@ def test_only_what_speaks_for_itself_needs_no_reason(outcome: Outcome) -> None:
 
 
 def test_fail_and_pass_alone_need_none() -> None:
-    assert set(Outcome) - NEEDS_REASON == {Outcome.PASS, Outcome.FAIL}
+    assert set(Outcome) - set(NEEDS_REASON) == {Outcome.PASS, Outcome.FAIL}
 
 
 @pytest.mark.parametrize("check_id", ["", "x" * (MAX_ID + 1), "a\nb", "\x1b[2J", 7, None])

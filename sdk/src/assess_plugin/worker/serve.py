@@ -60,6 +60,7 @@ def _start(channel: Channel) -> dict[str, Any] | None:
     except UnloadableError as error:
         channel.send(encode({"type": "unloadable", "entry": error.entry, "reason": str(error)}))
         return None
+    gc.freeze()  # what is loaded stays: no collection of a call needs to look at it
     gc.enable()  # bootstrap switched it off
     channel.send(encode({"type": "loaded", "entries": list(hooks)}))
     return hooks
