@@ -56,7 +56,7 @@ def death(cause: Cause = GONE, exit_code: int | None = 0, *, by_itself: bool = T
     ],
 )
 def test_a_death_is_classified(died: Death, kind: FaultKind, message: str) -> None:
-    fault = died.fault(plugin="it", phase="execute")
+    fault = died.fault(plugin="it", phase="execute", record=None)
     assert (fault.kind, fault.plugin, fault.phase, fault.log_tail) == (kind, "it", "execute", "tail")
     assert message in str(fault)
-    assert died.fault(plugin="it", phase="load").kind is FaultKind.START
+    assert died.fault(plugin="it", phase="load", record=None).kind is FaultKind.START

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from assess_core.host import HostConfig, commands, messages
+from assess_core.host import HostConfig, messages
 from assess_plugin import wire
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "wire.md"
@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"| requests | {wire.MAX_REQUESTS:,} |" in TEXT
     assert f"| evidence | {wire.MAX_EVIDENCE_BYTES >> 20} MiB, {wire.MAX_EVIDENCE_NAMES} names |" in TEXT
     assert f"| everything the child sends | {wire.MAX_CALL_BYTES >> 20} MiB |" in TEXT
-    assert f"| a command's output | {commands.MAX_OUTPUT_BYTES >> 20} MiB |" in TEXT
+    assert f"| a command's output | {wire.MAX_OUTPUT_BYTES >> 20} MiB |" in TEXT
     assert f"at most {wire.EVIDENCE_CHUNK >> 10} KiB" in TEXT
     assert f"`start_timeout_s`, {config.start_timeout_s:g} s" in TEXT
     assert f"`stop_timeout_s`, {config.stop_timeout_s:g} s" in TEXT
