@@ -70,7 +70,7 @@ class Call:
         self.number = number
         self._reply = reply
         self.started_at = now
-        self._checks = tuple(dict.fromkeys(checks))
+        self._checks = list(dict.fromkeys(checks))
         self._known = frozenset(checks)
         self._on_event = on_event
         self._bytes = 0
@@ -139,17 +139,23 @@ class Call:
         Raises:
             ReplyError: an id was not asked for or comes twice, or a result names evidence that was never handed over.
         """
+        results = tuple(self._results)
+        if [result.check_id for result in results] != self._checks:  # the usual reply is complete and in order
+            results = self._ordered(results)
+        for result in results:
+            if result.evidence:
+                self._require_evidence(result)
+        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, user))
+
+    def _ordered(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         found: dict[str, CheckResult] = {}
-        for result in self._results:
+        for result in results:
             if result.check_id not in self._known:
                 raise ReplyError(f"reported check {result.check_id!r}, which was not asked for")
             if result.check_id in found:
                 raise ReplyError(f"reported check {result.check_id!r} twice")
-            if result.evidence:
-                self._require_evidence(result)
             found[result.check_id] = result
-        results = tuple(found.get(check) or _not_reported(check) for check in self._checks)
-        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, user))
+        return tuple(found.get(check) or _not_reported(check) for check in self._checks)
 
     def evaluate_report(self, duration_ms: int, *, user: str) -> EvaluateReport:
         """The report of a complete `evaluate` reply.

@@ -38,6 +38,7 @@ class Channel:
         self._filled = 0
         self._out: deque[tuple[memoryview, int | None]] = deque()
         self._open = True
+        self._waiting_to_write = False
         self.expecting = False
         """Whether the child has been asked for anything; a byte that comes while it has not is a violation."""
         sock.setblocking(False)
@@ -58,7 +59,7 @@ class Channel:
             return
         self._open = False
         self._loop.remove_reader(self._sock.fileno())
-        self._loop.remove_writer(self._sock.fileno())
+        self._stop_writing()
         self._sock.close()
         self._drop_output()
 
@@ -134,6 +135,7 @@ class Channel:
                     sent = socket.send_fds(self._sock, [data], [descriptor])
             except (BlockingIOError, InterruptedError):
                 self._loop.add_writer(self._sock.fileno(), self._writable)
+                self._waiting_to_write = True
                 return
             except OSError:  # EPIPE: reading will tell why, with whatever the child said last
                 self._drop_output()
@@ -143,7 +145,12 @@ class Channel:
                 self._out[0] = (data[sent:], None)
             else:
                 self._out.popleft()
-        self._loop.remove_writer(self._sock.fileno())
+        self._stop_writing()
+
+    def _stop_writing(self) -> None:
+        if self._waiting_to_write:
+            self._loop.remove_writer(self._sock.fileno())
+            self._waiting_to_write = False
 
     def _end(self, violation: str) -> None:
         self.close()

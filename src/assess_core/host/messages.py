@@ -270,8 +270,13 @@ def encode(message: ToWorker) -> bytes:
     return len(body).to_bytes(HEADER, "big", signed=True) + body
 
 
+_HARMLESS = (str, int, type(None))
+
+
 def _require_finite(value: object) -> None:
     """TOML has `nan` and `inf`, JSON has not, and msgspec would send null."""
+    if isinstance(value, _HARMLESS):
+        return
     if isinstance(value, float) and not math.isfinite(value):
         raise TypeError(f"{value} is not a number that JSON can say")
     if isinstance(value, Mapping):

@@ -31,6 +31,7 @@ class Supervisor:
             raise ConfigError(f"{installed.distribution}: workers must be at least 1, got {workers}")
         self._installed = installed
         self._config = config
+        self._names = {(entry.kind, str(entry.name)): None for entry in installed.entries}  # a set that keeps its order
         self._slots: asyncio.Queue[_Slot] = asyncio.Queue()
         self._all = [_Slot() for _ in range(workers)]
         for slot in self._all:
@@ -126,8 +127,8 @@ class Supervisor:
         await asyncio.gather(*(worker.stop() for worker in workers))
 
     def _require(self, name: str, kind: EntryKind) -> None:
-        names = [entry.name for entry in self._installed.entries if entry.kind == kind]
-        if name not in names:
+        if (kind, name) not in self._names:
+            names = [known for of_kind, known in self._names if of_kind == kind]
             raise ConfigError(
                 f"{self._installed.distribution} {self._installed.version} has no {kind} {name!r}; "
                 f"it has {', '.join(names) or 'none'}"

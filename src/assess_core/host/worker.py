@@ -35,6 +35,7 @@ from assess_plugin.wire import PROTOCOL
 
 logger = logging.getLogger(__name__)
 
+_OF_A_START = (wire.Welcome, wire.Loaded, wire.Unloadable)
 STOPPED = Cause(kind=FaultKind.STOPPED, message="the runtime stopped it while it was being called")
 
 
@@ -236,7 +237,7 @@ class Worker:
                 raise ViolationError(f"sent {type(message).__name__.lower()} while it was being started")
 
     def _handle_call(self, call: Call, message: wire.FromWorker, size: int) -> None:
-        if isinstance(message, wire.Welcome | wire.Loaded | wire.Unloadable):
+        if isinstance(message, _OF_A_START):
             raise ViolationError(f"sent {type(message).__name__.lower()} during a call")
         call.count(message.call, size)
         match message:
