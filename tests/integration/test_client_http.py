@@ -100,6 +100,13 @@ def test_wheels_bytes_under_an_error_status_are_no_wheel(
     assert place.chain().data == data
 
 
+def test_a_connection_closed_after_an_answer_is_no_failure_of_the_next(place: Place, http: HttpRegistry) -> None:
+    data = place.tree.path(DEMO).read_bytes()
+    http.answers[PATHS["wheel"]] = status(200, data)  # such an answer ends the connection without announcing it
+    for _ in range(20):
+        assert place.chain().data == data
+
+
 def test_registry_that_is_gone_is_unreachable(tree: RegistryTree) -> None:
     with serve(tree.root) as http:
         place = Place(tree=tree, http=http)

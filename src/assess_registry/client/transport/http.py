@@ -8,6 +8,7 @@ counted chunk by chunk as it arrives. Resolving the host's name is the system re
 Proxies of the environment are not used: what is asked of a registry must not depend on who started the process.
 """
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -50,7 +51,7 @@ class HttpTransport:
             raise overdue(url, deadline)
         try:
             self._clamp.set(deadline, url)
-            with self._client.stream("GET", url) as response:
+            with self._answer(url) as response:
                 _check_status(response, url)
                 return _body(response, url, max_bytes=max_bytes, deadline=deadline)
         except httpx.TimeoutException as error:
@@ -62,6 +63,16 @@ class HttpTransport:
             raise TransportError(message, url=url) from error
         finally:
             self._turn.release()
+
+    def _answer(self, url: str) -> contextlib.closing[httpx.Response]:
+        request = self._client.build_request("GET", url)
+        try:
+            response = self._client.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            # What a connection looks like that the server closed after its last answer: nothing of this one has come,
+            # so asking again, on a fresh connection and within the same deadline, is safe.
+            response = self._client.send(request, stream=True)
+        return contextlib.closing(response)
 
     def close(self) -> None:
         """Close all connections."""
