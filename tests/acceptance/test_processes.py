@@ -56,12 +56,22 @@ def site(ran: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
+def _heed_interrupts() -> None:
+    """A shell's background job ignores SIGINT, and so would everything that these tests start from one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def waiting(site: Site, check: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A run that is in the middle of a check, and the pid of its plugin's process."""
     command = site.place.command(*site.argv("run", "--check", check))
     with subprocess.Popen(
-        command, cwd=site.place.path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        command,
+        cwd=site.place.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_heed_interrupts,
     ) as process:
         try:
             assert process.stderr is not None
