@@ -287,3 +287,19 @@ def test_progress_is_passed_on_and_held_back_when_it_is_too_much(tmp_path: Path)
     assert events[0] == Progress(done=0, total=10_000, note="working")
     assert events[-2:] == [Progress(done=9_999, total=10_000, note="working"), LogLine(level="info", message="end")]
     assert len(events) < 500
+
+
+def test_the_last_progress_comes_with_the_reply(tmp_path: Path) -> None:
+    source = "from assess_plugin import *\n@hookimpl\ndef assess_execute(input):\n"
+    source += "    input.host.progress(0, 1, 'working')\n    input.host.progress(1, 1)\n"
+    source += "    return ActionOutput(results=())\n"
+    events: list[LogLine | Progress] = []
+
+    async def run() -> None:
+        supervisor = Supervisor(make_installed(tmp_path, {"it": source}, plugins={"it": "it"}), host_config(tmp_path))
+        given = ActionInput(subject=SUBJECT, checks=("a",))
+        await supervisor.execute("it", given, timeout_s=10, on_event=events.append)
+        await supervisor.stop()
+
+    asyncio.run(run())
+    assert events == [Progress(done=0, total=1, note="working"), Progress(done=1, total=1, note="")]

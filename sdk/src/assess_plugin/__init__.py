@@ -4,8 +4,10 @@ from assess_plugin.checks import Checks
 from assess_plugin.hookspecs import hookimpl
 from assess_plugin.models import (
     API_VERSION,
+    MAX_TEXT,
     ActionInput,
     ActionOutput,
+    Attribution,
     CheckResult,
     CommandResult,
     Denied,
@@ -15,14 +17,18 @@ from assess_plugin.models import (
     FileStatus,
     Host,
     HostError,
+    LogLevel,
     Outcome,
     Subject,
+    SubjectType,
 )
 
 __all__ = [
     "API_VERSION",
+    "MAX_TEXT",
     "ActionInput",
     "ActionOutput",
+    "Attribution",
     "CheckResult",
     "Checks",
     "CommandResult",
@@ -33,7 +39,9 @@ __all__ = [
     "FileStatus",
     "Host",
     "HostError",
+    "LogLevel",
     "Outcome",
     "Subject",
+    "SubjectType",
     "hookimpl",
 ]

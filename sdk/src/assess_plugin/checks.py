@@ -8,9 +8,12 @@ def protected_symlinks(input: ActionInput) -> CheckResult: ...
 @hookimpl
 def assess_execute(input: ActionInput) -> ActionOutput:
     return checks.run(input)
+
+Tables of several modules become one: `Checks().include(kernel.CHECKS).include(files.CHECKS)`.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from assess_plugin.models import MAX_TEXT, ActionInput, ActionOutput, CheckResult, Denied, Outcome
 
@@ -43,18 +46,30 @@ class Checks:
 
         return add
 
+    def include(self, other: "Checks") -> Self:
+        """Add all checks that `other` has now, after those that are here; returns this table.
+
+        Raises:
+            ValueError: an id is in both tables; nothing was added.
+        """
+        added = other._functions  # noqa: SLF001  of the same class
+        twice = sorted(self._functions.keys() & added.keys())
+        if twice:
+            raise ValueError(f"two checks have the id {', '.join(map(repr, twice))}")
+        self._functions.update(added)
+        return self
+
     def run(self, input: ActionInput) -> ActionOutput:
         """One result for each check of `input.checks` that is in the table; unknown ids are left unreported."""
-        return ActionOutput(results=tuple(self._run(input, input.checks)))
+        return ActionOutput(results=tuple(self._run(input)))
 
-    def _run(self, input: ActionInput, ids: Iterable[str]) -> Iterable[CheckResult]:
-        for done, check_id in enumerate(ids):
-            function = self._functions.get(check_id)
-            if function is None:
-                continue
-            input.host.progress(done, len(input.checks), check_id)
+    def _run(self, input: ActionInput) -> Iterable[CheckResult]:
+        known = [check_id for check_id in input.checks if check_id in self._functions]
+        for done, check_id in enumerate(known):
+            input.host.progress(done, len(known), check_id)
             with input.host.attribute(check_id):
-                yield _guarded(function, check_id, input)
+                yield _guarded(self._functions[check_id], check_id, input)
+        input.host.progress(len(known), len(known))
 
 
 def _guarded(function: CheckFunction, check_id: str, input: ActionInput) -> CheckResult:

@@ -19,7 +19,7 @@ from assess_plugin.models import ActionInput, ActionOutput, EvaluateInput, Evalu
 PROJECT = "assess"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-PluginManager = pluggy.PluginManager
+PluggyManager = pluggy.PluginManager
 
 
 @hookspec(firstresult=True)

@@ -74,7 +74,30 @@ def test_only_what_is_asked_for_runs_in_that_order_attributed_and_told() -> None
     results = run(table(raising(AssertionError("ran"))), "sound", "unheard-of", host=host)
     assert [result.check_id for result in results] == ["sound"]
     assert host.attributed == ["sound"]
-    assert host.told == [(0, 2, "sound")]
+    assert host.told == [(0, 1, "sound"), (1, 1, "")]
+
+
+def test_progress_ends_when_all_is_done() -> None:
+    host = Host()
+    run(table(raising(ValueError())), "sound", "broken", host=host)
+    assert host.told == [(0, 2, "sound"), (1, 2, "broken"), (2, 2, "")]
+
+
+def test_tables_are_combined_in_order_and_keep_to_themselves() -> None:
+    first, second = Checks(), table(raising(ValueError()))
+    first.check("first")(lambda _: CheckResult(check_id="first", outcome=Outcome.PASS))
+    both = Checks().include(first).include(second)
+    assert both.ids == ("first", "broken", "sound")
+    assert (first.ids, second.ids) == (("first",), ("broken", "sound"))
+    assert [result.check_id for result in run(both, "sound", "first")] == ["sound", "first"]
+
+
+def test_tables_that_share_an_id_are_not_combined() -> None:
+    first, second = Checks(), table(raising(ValueError()))
+    first.check("sound")(lambda _: CheckResult(check_id="sound", outcome=Outcome.PASS))
+    with pytest.raises(ValueError, match="two checks have the id 'sound'"):
+        first.include(second)
+    assert first.ids == ("sound",)
 
 
 def test_an_interrupt_is_nobodys_result() -> None:

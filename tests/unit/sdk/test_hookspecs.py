@@ -6,12 +6,12 @@ import pluggy
 import pytest
 
 from assess_plugin import hookimpl, hookspecs
-from assess_plugin.hookspecs import PROJECT, PluginManager
+from assess_plugin.hookspecs import PROJECT, PluggyManager
 from assess_plugin.worker.plugins import KNOWN_HOOKS, REQUIRED_HOOK
 
 
 def manager() -> pluggy.PluginManager:
-    made = PluginManager(PROJECT)
+    made = PluggyManager(PROJECT)
     made.add_hookspecs(hookspecs)
     return made
 

@@ -79,7 +79,7 @@ def evaluate(
 
 
 def _hooks(plugin: object) -> Any:
-    manager = hookspecs.PluginManager(hookspecs.PROJECT)
+    manager = hookspecs.PluggyManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
     manager.check_pending()

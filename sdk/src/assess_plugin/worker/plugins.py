@@ -11,7 +11,7 @@ from typing import Any
 
 from assess_plugin import hookspecs
 from assess_plugin.asking import clip
-from assess_plugin.hookspecs import PROJECT, PluginManager
+from assess_plugin.hookspecs import PROJECT, PluggyManager
 
 KNOWN_HOOKS = ("assess_evaluate", "assess_execute", "assess_shutdown")
 _OURS = frozenset(("assess_plugin", "_assess_pluggy"))
@@ -71,7 +71,7 @@ def _load(*, name: str, kind: str, module: str, attr: str) -> Any:
                 f"{module}:{attr} is a class, and its hooks need an object: write `PLUGIN = {attr}()` in {module} "
                 f"and name `{module}:PLUGIN` in the entry point",
             )
-        manager = PluginManager(PROJECT)
+        manager = PluggyManager(PROJECT)
         manager.add_hookspecs(hookspecs)
         _refuse_unknown(name, manager, plugin)
         manager.register(plugin, name)

@@ -113,10 +113,14 @@ class RemoteHost:
         require_check(check_id, self._checks)
         return Attributed(self._here, check_id)
 
-    def close(self) -> None:
-        """End of the call: waits for a thread's request that is on its way; every later use fails."""
+    def close(self) -> bytes:
+        """End of the call: waits for a thread's request that is on its way; every later use fails.
+
+        Returns the last progress when it still waits for company, to be sent with the reply.
+        """
         with self._lock:
             self._open = False
+            return b"" if self._deferred is None else self._notice(self._deferred)
 
     def _ask(self, expected: str, request: Message) -> Message:
         self._require_open()

@@ -84,8 +84,7 @@ def _serve(channel: Channel, hooks: dict[str, Any]) -> None:
         except BaseException as error:  # the boundary between a plugin and its worker
             log_traceback(error)
             frames = [encode({"type": "raised", "call": call, "reason": describe(error)})]
-        host.close()
-        channel.send(*frames)
+        channel.send(host.close(), *frames)
 
 
 def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
