@@ -71,7 +71,7 @@ def waiting(site: Site, check: str) -> Iterator[tuple[subprocess.Popen[bytes], i
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  no thread runs here
     ) as process:
         try:
             assert process.stderr is not None
