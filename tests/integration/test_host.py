@@ -113,6 +113,19 @@ def test_the_child_finds_a_bare_private_place(tmp_path: Path) -> None:
     assert found["flags"] == [1, 1, 1]
 
 
+def test_granted_variables_are_the_runtimes_and_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GRANTED_SET", "NOT_GRANTED", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"the runtime's {name}")
+    monkeypatch.delenv("GRANTED_UNSET", raising=False)
+    installed = make_program(tmp_path, "behaves", permissions='env = ["GRANTED_SET", "GRANTED_UNSET"]')
+    report = supervised(installed, tmp_path, lambda host: host.execute("it", given("surroundings"), timeout_s=10))
+    environment = ast.literal_eval(report.output.results[0].actual or "")["environment"]
+    assert environment.keys() - {"TZ"} == {"HOME", "TMPDIR", "LANG", "USER", "OPENBLAS_NUM_THREADS", "GRANTED_SET"}
+    assert environment["GRANTED_SET"] == "the runtime's GRANTED_SET"
+
+
 def test_a_plugins_own_copies_are_not_what_runs(tmp_path: Path) -> None:
     source = "import assess_plugin, pluggy\nfrom assess_plugin import hookimpl, ActionOutput, CheckResult, Outcome\n"
     source += "@hookimpl\ndef assess_execute(input):\n"

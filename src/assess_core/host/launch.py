@@ -45,7 +45,7 @@ def launch(
             _argv(installed, kit, theirs.fileno()),
             loop=loop,
             cwd=scratch,
-            environment=worker_environment(scratch),
+            environment=worker_environment(scratch, installed.manifest.permissions.env),
             stdout=their_log,
             stderr=their_log,
             inherit=(theirs.fileno(),),

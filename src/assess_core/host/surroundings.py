@@ -1,11 +1,11 @@
-"""What a worker finds around it: a private scratch directory and six environment variables."""
+"""What a worker finds around it: a private scratch directory and an environment of little more."""
 
 import os
 import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ def remove_scratch(scratch: Path) -> None:
     shutil.rmtree(scratch, onerror=_make_removable)
 
 
-def worker_environment(scratch: Path) -> dict[str, str]:
-    """All of a worker's environment; nothing of the runtime's leaks but its user's name and time zone.
+def worker_environment(scratch: Path, granted: Iterable[str]) -> dict[str, str]:
+    """All of a worker's environment; nothing of the runtime's leaks but its user's name, time zone and what is granted.
+
+    A granted variable that the runtime does not have is not there for the worker either; none replaces one of ours.
 
     OpenBLAS otherwise starts a thread for each core and, out of memory, raises KeyboardInterrupt inside the hook.
     """
-    environment = {
+    environment = {name: os.environ[name] for name in granted if name in os.environ}
+    environment |= {
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "USER": _user_name(),

@@ -15,8 +15,12 @@ MAX_ARGUMENTS = 64
 MAX_PATH = 1024
 
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
-_ENV_REFUSED = ("PYTHON", "LD_", "DYLD_", "ASSESS_")
-"""Prefixes of variables that would steer the interpreter, the loader or ourselves."""
+ENV_RESERVED_PREFIXES = ("PYTHON", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "ASSESS_")
+ENV_RESERVED = frozenset(
+    "PATH HOME TMPDIR TEMP TMP USER LOGNAME LANG TZ OPENBLAS_NUM_THREADS "
+    "BASH_ENV ENV GCONV_PATH IFS LOCPATH NLSPATH SHELL".split()
+)
+"""Variables that would steer the interpreter, the loader, a shell or ourselves, and those that every worker gets."""
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
 _HOST_PORT = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\]):(?P<port>[1-9][0-9]{{0,4}})\Z")
@@ -63,6 +67,6 @@ def _host_port(value: Any) -> str:
 def _env(value: Any) -> str:
     if not isinstance(value, str) or not _ENV.match(value):
         raise ValueError(f"expected the name of an environment variable, got {show(value)}")
-    if value.startswith(_ENV_REFUSED):
-        raise ValueError(f"{value} may not be asked for: it would steer the interpreter, the loader or the runtime")
+    if value.startswith(ENV_RESERVED_PREFIXES) or value in ENV_RESERVED:
+        raise ValueError(f"{value} may not be asked for: it belongs to the interpreter, the loader or the runtime")
     return value

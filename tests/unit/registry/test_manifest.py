@@ -160,6 +160,7 @@ BAD_ITEMS = [
         for item in ("host", "host:0", "host:65536", "Host:1", "a b:1", ":1", "http://a:1")
     ],
     *[("permissions.env", item) for item in ("A B", "1A", "", "PYTHONPATH", "LD_PRELOAD", "ASSESS_X", "A=B")],
+    *[("permissions.env", item) for item in ("PATH", "HOME", "TMPDIR", "GLIBC_TUNABLES", "BASH_ENV")],
     *[("checks.controls", item) for item in ("cm-6", "NIST:cm-6", "nist:", "nist:a b", 6)],
 ]
 
