@@ -264,7 +264,8 @@ def test_a_zip64_field_in_a_local_header_is_accepted_of_a_dependency_if_it_tells
     lie = data[:at] + struct.pack("<QQ", 6, 5) + data[at + 16 :]
     lies: list[Any] = []
     read_members(lie, kind="dependency", issues=lies)
-    assert ids(tuple(lies)) == ["framing-extra"]
+    # Newer Pythons leave the sizes to the field alone, and then it is the headers that disagree, too.
+    assert ids(tuple(lies)) in (["framing-extra"], ["framing-extra", "headers-disagree"])
 
 
 def test_directories_are_accepted_of_dependencies_only_and_only_empty() -> None:
