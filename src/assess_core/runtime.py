@@ -6,9 +6,6 @@ with Runtime(load(path, os.environ)) as runtime:
 """
 
 import asyncio
-import fcntl
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +15,7 @@ from typing import Self
 from assess_core.config import Config
 from assess_core.errors import ConfigError
 from assess_core.execute import Context, Event
-from assess_core.host import HostConfig
-from assess_core.host.surroundings import remove_scratch
+from assess_core.host import HostConfig, Scratch
 from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
@@ -74,7 +70,7 @@ class Runtime:
         self._interpreter = running_interpreter()
         self._state = state
         self._journal: Journal | None = None
-        self._scratch: _Scratch | None = None
+        self._scratch: Scratch | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -162,50 +158,5 @@ class Runtime:
     def _host(self) -> HostConfig:
         if self._scratch is None:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._scratch = _Scratch(self._state / "scratch")
+            self._scratch = Scratch(self._state / "scratch")
         return HostConfig(kit=worker_kit(self.store, self._interpreter), scratch_root=self._scratch.directory)
-
-
-class _Scratch:
-    """A directory of this process's own, in which its workers get theirs; what killed processes left is removed.
-
-    Each directory is locked by the process it belongs to for as long as that lives, and the one above while anybody
-    looks for unlocked ones or makes one, so that a new directory is never taken for an abandoned one.
-    """
-
-    def __init__(self, top: Path) -> None:
-        top.mkdir(mode=0o700, exist_ok=True)
-        looking = _open_directory(top)
-        try:
-            fcntl.flock(looking, fcntl.LOCK_EX)
-            for left in top.iterdir():
-                _remove_if_abandoned(left)
-            self.directory = Path(tempfile.mkdtemp(prefix="run-", dir=top))
-            self._lock = _open_directory(self.directory)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        finally:
-            os.close(looking)
-
-    def remove(self) -> None:
-        """The directory is gone."""
-        remove_scratch(self.directory)
-        os.close(self._lock)
-
-
-def _open_directory(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
-def _remove_if_abandoned(path: Path) -> None:
-    try:
-        descriptor = _open_directory(path)
-    except OSError:  # gone since, or nothing that we made
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return  # its process lives
-    else:
-        remove_scratch(path)
-    finally:
-        os.close(descriptor)

@@ -447,17 +447,6 @@ def test_stop_fails_open_and_queued_calls_and_is_quick(tmp_path: Path) -> None:
     assert not list((tmp_path / "scratch").iterdir())
 
 
-def test_stop_can_wait_for_an_open_call(tmp_path: Path) -> None:
-    async def run() -> CallReport:
-        supervisor = Supervisor(make_program(tmp_path, "behaves"), host_config(tmp_path))
-        call = asyncio.create_task(supervisor.execute("it", given("process"), timeout_s=60))
-        await asyncio.sleep(0)  # one turn: the call is in its worker's hands
-        await supervisor.stop(drain_s=10)
-        return await call
-
-    assert asyncio.run(run()).output.results[0].outcome is Outcome.PASS
-
-
 def test_stop_during_a_start_leaves_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         supervisor = Supervisor(make_program(tmp_path, "deaf"), host_config(tmp_path))

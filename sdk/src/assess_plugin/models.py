@@ -22,7 +22,6 @@ MAX_TEXT = 4096
 MAX_ID = 128
 """Characters of a check, subject or evidence name."""
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 SubjectType = Literal["component", "inventory-item", "location", "party", "resource", "user"]
 """OSCAL's subject types (assessment-results, `subject-reference/@type`)."""
 

@@ -2,6 +2,7 @@
 
 from assess_core.host.config import HostConfig
 from assess_core.host.health import health_check
+from assess_core.host.scratch import Scratch
 from assess_core.host.supervisor import Supervisor
 from assess_core.host.surroundings import ISOLATION, worker_user
 from assess_core.host.values import (
@@ -24,6 +25,7 @@ __all__ = [
     "OnEvent",
     "Progress",
     "Provenance",
+    "Scratch",
     "Supervisor",
     "health_check",
     "worker_user",

@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 
 from assess_core.errors import FaultKind, PluginFault
+from assess_core.host.text import clean_line
 from assess_core.record import CallRecord
 
 
@@ -16,6 +17,22 @@ class Cause:
 
 
 GONE = Cause(kind=None)
+STOPPED = Cause(kind=FaultKind.STOPPED, message="the runtime stopped it while it was being called")
+
+
+def violation(what: str) -> Cause:
+    """The worker did what docs/wire.md forbids."""
+    return Cause(kind=FaultKind.PROTOCOL, message=f"it broke the protocol and was killed: it {clean_line(what)}")
+
+
+def overrun(timeout_s: float) -> Cause:
+    """The worker's call, or its start, took too long."""
+    return Cause(kind=FaultKind.TIMEOUT, message=f"it took longer than {timeout_s:g} s and was killed")
+
+
+def unloadable(reason: str) -> Cause:
+    """The worker has an entry point that cannot be served."""
+    return Cause(kind=FaultKind.START, message=f"it cannot be loaded: {clean_line(reason)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

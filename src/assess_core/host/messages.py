@@ -233,9 +233,7 @@ class Evidence(_Message, frozen=True):
     more: bool
 
 
-Notice = Log | Progress
 Request = Run | Open | Stat | Evidence
-Reply = Executed | Evaluated | Raised
 FromWorker = (
     Welcome | Loaded | Unloadable | Executed | Evaluated | Raised | Log | Progress | Run | Open | Stat | Evidence
 )

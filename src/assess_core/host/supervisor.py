@@ -38,12 +38,6 @@ class Supervisor:
             self._slots.put_nowait(slot)
         self._calls: set[asyncio.Task[object]] = set()
         self._stopping = False
-        self._stopped = False
-
-    @property
-    def installed(self) -> InstalledPlugin:
-        """What it runs."""
-        return self._installed
 
     async def start(self) -> None:
         """All workers are ready. Without it, each starts at its first call.
@@ -89,12 +83,9 @@ class Supervisor:
             name, "evaluate", lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event)
         )
 
-    async def stop(self, *, drain_s: float = 0.0) -> None:
-        """No process, descriptor or directory of it is left. Open calls get `drain_s` to finish, queued ones fail."""
+    async def stop(self) -> None:
+        """No process, descriptor or directory of it is left; open calls and queued ones fail."""
         self._stopping = True
-        if self._calls and drain_s > 0:
-            await asyncio.wait(self._calls, timeout=drain_s)
-        self._stopped = True
         await self._end_workers()
         if self._calls:
             await asyncio.wait(self._calls)
@@ -115,7 +106,7 @@ class Supervisor:
             self._slots.put_nowait(slot)
 
     async def _ready(self, slot: "_Slot") -> Worker:
-        if self._stopped:
+        if self._stopping:
             raise self._stop_fault(self._installed.distribution, "start")
         if slot.worker is None or not slot.worker.usable:
             slot.worker = Worker(self._installed, self._config)  # in its slot before it is ready, so that stop sees it

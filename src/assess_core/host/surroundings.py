@@ -1,23 +1,9 @@
-"""What a worker finds around it: a private scratch directory and an environment of little more."""
+"""What a worker finds around it: an environment of little more than its scratch directory, and whose rights it has."""
 
 import os
 import pwd
-import shutil
-import stat
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-
-def make_scratch(root: Path) -> Path:
-    """A new directory, for one worker and nobody else (mode 0700)."""
-    return Path(tempfile.mkdtemp(prefix="worker-", dir=root))
-
-
-def remove_scratch(scratch: Path) -> None:
-    """The directory is gone, also when the plugin made parts of it unwritable."""
-    shutil.rmtree(scratch, onerror=_make_removable)
 
 
 def worker_environment(scratch: Path, granted: Iterable[str]) -> dict[str, str]:
@@ -53,16 +39,3 @@ def _user_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # containers run users that no passwd file knows
         return str(os.geteuid())
-
-
-def _make_removable(function: Callable[..., Any], path: str, error: Any) -> None:
-    if isinstance(error[1], FileNotFoundError):
-        return
-    parent = Path(path).parent
-    parent.chmod(stat.S_IRWXU)
-    if not Path(path).is_symlink():
-        Path(path).chmod(stat.S_IRWXU)
-    if function in (os.rmdir, os.unlink):
-        function(path)
-    else:
-        shutil.rmtree(path)

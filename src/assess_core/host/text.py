@@ -1,6 +1,12 @@
-"""Text from a plugin, made fit for a terminal: no escape sequences, no control or formatting characters."""
+"""Text from a plugin, as all text of strangers is shown here, after its escape sequences were taken out.
+
+Programs colour their output where they should not; shown character by character, as `plain` shows what does not print,
+the sequences would bury what a log or a traceback says. What is no whole sequence stays, and stays visible.
+"""
 
 import re
+
+from assess_registry.client import plain, plain_lines
 
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
@@ -9,13 +15,10 @@ _ESCAPES = re.compile(
 
 
 def clean_line(text: str) -> str:
-    """One line: every run of what does not print becomes a space."""
-    if text.isprintable():
-        return text
-    return " ".join("".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", text)).split())
+    """`plain` text of one line."""
+    return plain(_ESCAPES.sub("", text))
 
 
 def clean_lines(text: str) -> str:
-    """The same for several lines, which stay apart; tabs become spaces, other unprintable characters `?`."""
-    kept = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\t", "    ")
-    return "".join(char if char == "\n" or char.isprintable() else "?" for char in kept)
+    """`plain` text of several lines."""
+    return plain_lines(_ESCAPES.sub("", text).expandtabs(4))

@@ -14,7 +14,8 @@ worker that is gone.
 import asyncio
 import logging
 import secrets
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
@@ -22,10 +23,11 @@ from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
-from assess_core.host.death import GONE, Cause, Death
-from assess_core.host.escapees import kill_escapees
+from assess_core.host.death import GONE, STOPPED, Cause, Death, overrun, unloadable, violation
+from assess_core.host.ending import end_worker
 from assess_core.host.launch import launch
-from assess_core.host.surroundings import make_scratch, remove_scratch, worker_user
+from assess_core.host.scratch import make_scratch, remove_scratch
+from assess_core.host.surroundings import worker_user
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord
@@ -35,8 +37,9 @@ from assess_plugin.wire import PROTOCOL
 
 logger = logging.getLogger(__name__)
 
+Report = TypeVar("Report", CallReport, EvaluateReport)
+
 _OF_A_START = (wire.Welcome, wire.Loaded, wire.Unloadable)
-STOPPED = Cause(kind=FaultKind.STOPPED, message="the runtime stopped it while it was being called")
 
 
 class Worker:
@@ -64,12 +67,12 @@ class Worker:
         self._ending: asyncio.Task[Death] | None = None
         self._scratch = make_scratch(config.scratch_root)
         try:
-            launched = launch(installed, kit=config.kit, scratch=self._scratch, loop=loop, on_exit=self._exited)
+            self._launched = launch(installed, kit=config.kit, scratch=self._scratch, loop=loop, on_exit=self._exited)
         except OSError as error:
             remove_scratch(self._scratch)
             raise _start_fault(installed, f"its process could not be started: {error}") from error
-        self._process, self._log = launched.process, launched.log
-        self._channel = Channel(launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
+        self._process, self._log = self._launched.process, self._launched.log
+        self._channel = Channel(self._launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
 
     async def load(self) -> None:
         """Every entry point is loaded and can be called.
@@ -104,11 +107,7 @@ class Worker:
             checks=input.checks,
             settings=input.settings,
         )
-        duration_ms = await self._run(call, message, timeout_s)
-        try:
-            return call.call_report(duration_ms, user=self._user)
-        except ReplyError as error:
-            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
+        return await self._run(call, message, timeout_s, call.call_report)
 
     async def evaluate(
         self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None
@@ -123,11 +122,7 @@ class Worker:
             labels=input.labels,
             settings=input.settings,
         )
-        duration_ms = await self._run(call, message, timeout_s)
-        try:
-            return call.evaluate_report(duration_ms, user=self._user)
-        except ReplyError as error:
-            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
+        return await self._run(call, message, timeout_s, call.evaluate_report)
 
     async def stop(self) -> None:
         """Nothing is left of it. An open call fails; an idle worker is asked to go, and killed when it does not."""
@@ -154,7 +149,9 @@ class Worker:
 
         return relay
 
-    async def _run(self, call: Call, message: wire.Execute | wire.Evaluate, timeout_s: float) -> int:
+    async def _run(
+        self, call: Call, message: wire.Execute | wire.Evaluate, timeout_s: float, report: Callable[..., Report]
+    ) -> Report:
         self._started_at = self._loop.time()
         try:
             frame = wire.encode(message)
@@ -162,7 +159,10 @@ class Worker:
             raise self._fault(FaultKind.PROTOCOL, f"its input {error}", call) from error
         self._call = call
         await self._converse(frame, timeout_s)
-        return self._duration_ms()
+        try:
+            return report(self._duration_ms(), user=self._user)
+        except ReplyError as error:
+            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
 
     def _duration_ms(self) -> int:
         return round((self._loop.time() - self._started_at) * 1000)
@@ -219,7 +219,7 @@ class Worker:
             else:
                 self._handle_call(self._call, message, len(body))
         except (wire.MessageError, ViolationError) as error:
-            self._end_for(_violation(str(error)))
+            self._end_for(violation(str(error)))
 
     def _handle_start(self, message: wire.FromWorker) -> None:
         match message:
@@ -232,7 +232,7 @@ class Worker:
             case wire.Unloadable() if self._welcomed:
                 names = {entry.name for entry in self._installed.entries}
                 self._plugin = message.entry if message.entry in names else self._plugin
-                self._end_for(Cause(kind=FaultKind.START, message=f"it cannot be loaded: {clean_line(message.reason)}"))
+                self._end_for(unloadable(message.reason))
             case _:
                 raise ViolationError(f"sent {type(message).__name__.lower()} while it was being started")
 
@@ -277,14 +277,14 @@ class Worker:
     # --- the end
 
     def _overrun(self, timeout_s: float) -> None:
-        self._end_for(Cause(kind=FaultKind.TIMEOUT, message=f"it took longer than {timeout_s:g} s and was killed"))
+        self._end_for(overrun(timeout_s))
 
     def _exited(self) -> None:
         self._channel.drain()
         self._end_for(GONE)
 
-    def _channel_ended(self, violation: str) -> None:
-        self._end_for(_violation(violation) if violation else GONE)
+    def _channel_ended(self, why: str) -> None:
+        self._end_for(violation(why) if why else GONE)
 
     def _end_for(self, cause: Cause) -> None:
         if self._ending is None:
@@ -300,32 +300,12 @@ class Worker:
         if self._request is not None:
             self._request.cancel()
             await asyncio.wait([self._request])
-        if cause is GONE:
-            await self._process.wait(self._config.kill_after_s)
-        by_itself = self._process.exited.is_set()
-        await self._process.end(self._config.kill_after_s)
-        # Before reaping: until then the session's number cannot be anyone else's.
-        escaped = await asyncio.to_thread(kill_escapees, self.pid, self._scratch)
-        exit_code = self._process.reap()
-        self._log.close()
-        await asyncio.to_thread(remove_scratch, self._scratch)
-        death = Death(cause=cause, exit_code=exit_code, by_itself=by_itself, log_tail=self._log.text())
-        logger.debug("Ended the worker of %s, process %d: %s.", self._installed.distribution, self.pid, death)
-        if escaped:
-            logger.warning(
-                "Killed %d processes that plugin %s had let out of its session.",
-                escaped,
-                self._installed.distribution,
-                extra={"action": "escapees-killed"},
-            )
+        whose = self._installed.distribution
+        death = await end_worker(self._launched, self._scratch, cause, config=self._config, whose=whose)
         if self._reply is not None and not self._reply.done():
             fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._call))
             self._reply.set_exception(fault)
         return death
-
-
-def _violation(what: str) -> Cause:
-    return Cause(kind=FaultKind.PROTOCOL, message=f"it broke the protocol and was killed: it {clean_line(what)}")
 
 
 def _start_fault(installed: InstalledPlugin, message: str) -> PluginFault:

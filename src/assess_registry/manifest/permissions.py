@@ -16,10 +16,9 @@ MAX_PATH = 1024
 
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 ENV_RESERVED_PREFIXES = ("PYTHON", "LD_", "DYLD_", "GLIBC_", "MALLOC_", "ASSESS_")
-ENV_RESERVED = frozenset(
-    "PATH HOME TMPDIR TEMP TMP USER LOGNAME LANG TZ OPENBLAS_NUM_THREADS "
-    "BASH_ENV ENV GCONV_PATH IFS LOCPATH NLSPATH SHELL".split()
-)
+_OF_A_WORKER = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "USER", "LOGNAME", "LANG", "TZ", "OPENBLAS_NUM_THREADS")
+_OF_LIBRARIES = ("BASH_ENV", "ENV", "GCONV_PATH", "IFS", "LOCPATH", "NLSPATH", "SHELL")
+ENV_RESERVED = frozenset((*_OF_A_WORKER, *_OF_LIBRARIES))
 """Variables that would steer the interpreter, the loader, a shell or ourselves, and those that every worker gets."""
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"

@@ -31,13 +31,19 @@ def test_clean_lines_hold_nothing_but_what_prints_and_line_ends(text: str) -> No
         ("\x1bP+q\x1b\\after", "after"),
         ("\x1bcreset", "reset"),
         ("over\rwritten", "over written"),
-        ("a\u202eb\u2066c", "a b c"),
-        ("back\x08\x08space", "back space"),
-        ("\x9b31m", "31m"),
+        ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+        ("back\x08\x08space", r"back\x08\x08space"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\x1b\x1b[31m[0m", r"\x1b[0m"),
     ],
 )
-def test_escapes_are_taken_out(text: str, line: str) -> None:
+def test_escapes_are_taken_out_and_the_rest_is_shown(text: str, line: str) -> None:
     assert clean_line(text) == line
+    assert clean_lines(text) == line.replace("over written", "over\nwritten")
+
+
+def test_lines_stay_apart_and_keep_their_blanks() -> None:
+    assert clean_lines("Traceback:\n\tat\x1b[0m  line 1  \r\nend\n") == "Traceback:\n    at  line 1\nend"
 
 
 def death(cause: Cause = GONE, exit_code: int | None = 0, *, by_itself: bool = True) -> Death:
