@@ -118,8 +118,9 @@ def spawn(
 
 
 def _arm(descriptor: int, group: int) -> None:
-    # Settings of the open file, which the child shares: they outlive this process. Were we killed before this line, the
-    # child would read the end of its socket instead: it is not busy yet.
+    # Settings of the open file, which the child shares: they outlive this process. Were we killed before this line, a
+    # worker would read the end of its socket instead: it is not busy yet. A granted command has no socket; it would run
+    # on until it is done. Earlier is not possible: the kernel takes no owner that does not exist yet (F_SETOWN).
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, -group)
     fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
