@@ -1,9 +1,9 @@
 """A plugin's closure, resolved from a folder of wheels: no network, no build, no installer's configuration.
 
 pip resolves for the interpreter that runs it; a lock has to serve several. So requirements are walked here, against
-every supported Python and machine at once, and what differs between them stays a marker in the lock. One version of each project is chosen,
-the highest that all who require it admit, until the choice no longer changes; there is no backtracking. Where that is
-not enough, the answer is an error that names the requirements, never a guess.
+every supported Python and machine at once, and what differs between them stays a marker in the lock. One version of
+each project is chosen, the highest that all who require it admit, until the choice no longer changes; there is no
+backtracking. Where that is not enough, the answer is an error that names the requirements, never a guess.
 
     lock = make_closure(wheel, {"pluggy-1.7.0-py3-none-any.whl": data, ...})
 """
