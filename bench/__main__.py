@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from bench import commands, inspect_wheels, installs, journal, machine, overhead, roundtrip, spawn
+from bench import commands, inspect_wheels, installs, journal, machine, overhead, roundtrip, spawn, whole_audit
 from bench.document import replaced
 from bench.effort import Effort
 from bench.rows import Report, table
@@ -24,6 +24,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "commands": commands,
     "journal": journal,
     "inspect": inspect_wheels,
+    "audit": whole_audit,
 }
 """By name, in the document's order. Each module has a `TITLE` and `run(effort) -> Report`."""
 
