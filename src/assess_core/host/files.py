@@ -7,12 +7,17 @@ in between.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_normal, not_permitted
+
+
+_PROCESS = re.compile(r"/proc/(?:(?:self|thread-self)/|([0-9]+)(?:/|$))")
+_STATUS_BYTES = 4096
 
 
 class DeniedError(Exception):
@@ -61,7 +66,7 @@ def _resolve(path: str, allows: Callable[[str], bool], permission: Literal["read
     found = os.open(path, flags | os.O_CLOEXEC)
     try:
         real = str(Path(f"/proc/self/fd/{found}").readlink())
-        if real == f"/proc/{os.getpid()}" or real.startswith(f"/proc/{os.getpid()}/"):
+        if _is_own(path) or _is_own(real):
             raise DeniedError(f"{path} is the runtime's own process, which no plugin is shown")
         if real != path and not allows(real):
             raise DeniedError(leads_astray(path, real, permission))
@@ -69,3 +74,24 @@ def _resolve(path: str, allows: Callable[[str], bool], permission: Literal["read
         os.close(found)
         raise
     return found
+
+
+def _is_own(path: str) -> bool:
+    """Whether it lies in, or was reached through, a process directory of the runtime, under any number it goes by.
+
+    Each thread's id names such a directory as well - none that /proc lists - with the same environment and memory.
+    """
+    return any(match[1] is None or _is_own_thread(int(match[1])) for match in _PROCESS.finditer(path))
+
+
+def _is_own_thread(number: int) -> bool:
+    try:
+        descriptor = os.open(f"/proc/{number}/status", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):  # gone: then nothing can be read through what was opened, either
+        return False
+    try:
+        return f"\nTgid:\t{os.getpid()}\n".encode() in os.read(descriptor, _STATUS_BYTES)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
