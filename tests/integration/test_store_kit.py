@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -72,17 +73,22 @@ def test_a_kit_is_built_once_and_named_for_its_content(store: Store, monkeypatch
     assert first.is_dir()
 
 
-def test_a_kill_while_building_leaves_no_half_kit(store: Store) -> None:
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_kill_while_building_leaves_no_half_kit(store: Store, number: int) -> None:
     def work() -> None:
-        kill_at(1, "os.rename")  # of the finished staging directory: everything before it was done
+        # 1: of the finished staging directory, everything before it was done; 2, 3: of what is remembered of it
+        kill_at(number, "os.rename")
         worker_kit(store, running_interpreter())
 
-    worker_kit(Store(store.root), running_interpreter()).rename(store.root / "kits/away")
+    shutil.rmtree(worker_kit(Store(store.root), running_interpreter()))
+    for left in (store.root / "kits").iterdir():
+        left.unlink()
     assert run_in_child(work) == -9
-    assert [path.name for path in (store.root / "kits").iterdir()] == ["away"]
-    assert len(list((store.root / "staging").iterdir())) == 1
+    assert [path for path in (store.root / "kits").iterdir() if path.is_dir()] == [] or number > 1
+    assert len(list((store.root / "staging").iterdir())) == (1 if number == 1 else 0)
     assert probe(worker_kit(store, running_interpreter()), running_interpreter().path)
     assert list((store.root / "staging").iterdir()) == []
+    assert len(list((store.root / "kits").iterdir())) == 3
 
 
 def test_a_kit_for_another_interpreter_is_compiled_by_it(store: Store) -> None:

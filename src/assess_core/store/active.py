@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
-from assess_registry.client import ProjectName, RegistryError, atomic_write, parse_project, read_bounded, sync_directory
+from assess_core.store.ownership import read_own
+from assess_core.store.untouched import PRIVATE
+from assess_registry.client import ProjectName, RegistryError, atomic_write, parse_project, sync_directory
 
 SCHEMA = 1
 
@@ -39,7 +41,7 @@ def read_pointer(layout: Layout, distribution: ProjectName) -> Pointer | None:
     path = layout.pointer(distribution)
     with explained(layout.root):
         try:
-            return decode_pointer(read_bounded(path, MAX_RECORD_BYTES))
+            return decode_pointer(read_own(path, MAX_RECORD_BYTES))
         except FileNotFoundError:
             return None
         except (RegistryError, ValueError, TypeError) as error:
@@ -48,7 +50,7 @@ def read_pointer(layout: Layout, distribution: ProjectName) -> Pointer | None:
 
 def write_pointer(layout: Layout, distribution: ProjectName, pointer: Pointer) -> None:
     """This serves from now on, also after a crash. Under the store's lock only."""
-    atomic_write(layout.pointer(distribution), encode_pointer(pointer))
+    atomic_write(layout.pointer(distribution), encode_pointer(pointer), mode=PRIVATE)
 
 
 def remove_pointer(layout: Layout, distribution: ProjectName) -> None:

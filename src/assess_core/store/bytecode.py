@@ -58,6 +58,7 @@ def _compile(top: Path, source: Path) -> list[str]:
     if target.exists():
         raise FileExistsError(f"{target}: bytecode was there before it was compiled")
     relative = source.relative_to(top).as_posix()
+    target.parent.mkdir(mode=0o700, exist_ok=True)  # py_compile would leave its mode to the umask
     try:
         py_compile.compile(
             str(source),

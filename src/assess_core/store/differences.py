@@ -1,7 +1,7 @@
 """What a comparison of an environment with the audited wheels found."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +81,12 @@ class EnvironmentReport:
                 {"kind": each.kind, "path": each.path, "message": each.message} for each in self.differences
             ],
         }
+
+
+def describe_differences(differences: Sequence[Difference]) -> str:
+    """The first few, on one line, for a message."""
+    shown = ", ".join(f"{_one_line(each.path)} is {each.kind} ({each.message})" for each in differences[:3])
+    return shown if len(differences) <= 3 else f"{shown} and {len(differences) - 3} more"
 
 
 def _one_line(path: str) -> str:

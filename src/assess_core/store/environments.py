@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.errors import StoreError
-from assess_core.store.disk import FileWriter, link_or_copy, sync_directories, sync_files
+from assess_core.store.disk import (
+    PRIVATE_DIRECTORY,
+    FileWriter,
+    link_or_copy,
+    make_directory,
+    parents_of,
+    sync_directories,
+    sync_files,
+)
 from assess_core.store.layout import LAYOUT
 from assess_core.store.values import Interpreter
 from assess_core.store.wheels import StoredFile, UnpackedWheel
@@ -51,8 +59,11 @@ def environment_key(lock_sha256: Sha256, wheels: Iterable[Sha256], interpreter: 
 
 def build_environment(
     top: Path, wheels: Sequence[UnpackedWheel], interpreter: Interpreter, write_file: FileWriter
-) -> None:
+) -> dict[str, Sha256]:
     """`top`, which did not exist, is a complete environment, on disk.
+
+    Returns:
+        Path in it -> sha256 that it has to have, of every file that is a link to a wheel's.
 
     Raises:
         StoreError: two wheels bring different files of one path.
@@ -70,6 +81,7 @@ def build_environment(
     write_file(top / "pyvenv.cfg", _pyvenv_cfg(interpreter), PRIVATE_MODE)
     sync_files([*(f"{site}/{path}" for path in private), top / "pyvenv.cfg"])
     sync_directories(top)
+    return {f"{interpreter.site_packages}/{path}": link.file.sha256 for path, link in links.items()}
 
 
 def _plan(wheels: Sequence[UnpackedWheel]) -> dict[str, _Link]:
@@ -85,7 +97,7 @@ def _plan(wheels: Sequence[UnpackedWheel]) -> dict[str, _Link]:
             # Bytecode of equal sources may differ in its bytes, and follows its source in any case.
             if other.file.sha256 != file.sha256 and not file.generated:
                 problems.append(f"{file.path} of {wheel.project} differs from that of {other.wheel.project}")
-    directories = _parents(links)
+    directories = parents_of(links)
     problems += [
         f"{path} is a file in one wheel and a directory in another" for path in sorted(links.keys() & directories)
     ]
@@ -132,23 +144,11 @@ def _record_hash(digest: bytes) -> str:
 
 
 def _make_directories(top: Path, paths: Iterable[str], interpreter: Interpreter) -> None:
-    (top / interpreter.site_packages).mkdir(parents=True)
-    (top / "bin").mkdir()
+    make_directory(top / interpreter.site_packages)
+    make_directory(top / "bin")
     site = str(top / interpreter.site_packages)
-    for directory in sorted(_parents(paths)):  # sorted: a directory comes before what it contains
-        os.mkdir(f"{site}/{directory}")  # noqa: PTH102  with strings, for each directory of each package
-
-
-def _parents(paths: Iterable[str]) -> set[str]:
-    """Every directory that these relative paths lie in."""
-    # Strings: `PurePath.parents` took half of the time of building an environment.
-    found: set[str] = set()
-    for path in paths:
-        directory = path.rpartition("/")[0]
-        while directory and directory not in found:
-            found.add(directory)
-            directory = directory.rpartition("/")[0]
-    return found
+    for directory in sorted(parents_of(paths)):  # sorted: a directory comes before what it contains
+        os.mkdir(f"{site}/{directory}", PRIVATE_DIRECTORY)  # noqa: PTH102  with strings, for each directory of each package
 
 
 def _link_python(top: Path, interpreter: Interpreter) -> None:

@@ -17,6 +17,7 @@ from assess_core.store.environments import build_environment, environment_key
 from assess_core.store.layout import DamagedError
 from assess_core.store.records import Record, StoredWheel, encode_record
 from assess_core.store.store import Store
+from assess_core.store.untouched import PRIVATE, describe, remember
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 from assess_core.store.wheels import keep_lock, keep_original, unpack
 from assess_registry.client import (
@@ -33,8 +34,6 @@ from assess_registry.client import (
 InstallStep = Literal["wait", "keep", "unpack", "build", "place", "record", "done"]
 STEPS: tuple[InstallStep, ...] = ("wait", "keep", "unpack", "build", "place", "record", "done")
 """What `on_step` is told, in this order, before each step; `keep` and `unpack` once for each wheel."""
-
-MANIFEST_NAME = "assess-plugin.toml"
 
 _KINDS: dict[str, EntryKind] = {PLUGIN_GROUP: "plugin", PROVIDER_GROUP: "provider"}
 
@@ -82,10 +81,8 @@ def install(
     with store.layout.locked():
         if (existing := _existing(record, store)) is not None:
             return existing
-        if (
-            _recorded(record, store) is not None
-        ):  # the same files, accepted under another signature: only the record is new
-            atomic_write(store.layout.record(record.plugin.env_key), encode_record(record))
+        if _recorded(record, store) is not None:
+            _write(record, store)  # the same files, accepted under another signature: only the record is new
             return record.plugin
         _build(wheel, wheel.lock, record, store, on_step)
     on_step("done", wheel.inspected.filename)
@@ -113,7 +110,7 @@ def _build(
     # 6. build in staging, synchronise, rename. An environment without a record was never handed out: replace it.
     with layout.staging() as staging, layout.staging() as discarded:
         on_step("build", key)
-        build_environment(staging, unpacked, record.interpreter, layout.write_file)
+        digests = build_environment(staging, unpacked, record.interpreter, layout.write_file)
         on_step("place", key)
         if layout.environment(key).exists():
             layout.environment(key).rename(discarded)
@@ -121,7 +118,13 @@ def _build(
         sync_directory(layout.path("envs"))
     # 7. the record is last: with it the environment counts
     on_step("record", key)
-    atomic_write(layout.record(key), encode_record(record))
+    built = layout.built_environment(key)
+    remember(built, describe(built.top, digests))
+    _write(record, store)
+
+
+def _write(record: Record, store: Store) -> None:
+    atomic_write(store.layout.record(record.plugin.env_key), encode_record(record), mode=PRIVATE)
 
 
 def _existing(record: Record, store: Store) -> InstalledPlugin | None:
@@ -134,8 +137,9 @@ def _existing(record: Record, store: Store) -> InstalledPlugin | None:
 
 
 def _recorded(record: Record, store: Store) -> Record | None:
+    """The record of this environment, if that can be used as it is."""
     try:
-        return store.record(record.plugin.env_key)
+        return store.usable(record.plugin.env_key)
     except DamagedError:  # built again, which replaces it
         return None
 
@@ -183,7 +187,7 @@ def _record(
         StoredWheel(project=each.project, version=each.version, filename=each.filename, sha256=each.sha256)
         for each in all_wheels
     )
-    return Record(plugin=plugin, interpreter=interpreter, manifest_text=_manifest_text(wheel), wheels=wheels)
+    return Record(plugin=plugin, interpreter=interpreter, manifest_text=inspected.manifest_data.decode(), wheels=wheels)
 
 
 def _entries(wheel: VerifiedWheel) -> tuple[PluginEntry, ...]:
@@ -192,10 +196,3 @@ def _entries(wheel: VerifiedWheel) -> tuple[PluginEntry, ...]:
         for point in wheel.inspected.entry_points
         if point.group in _KINDS
     )
-
-
-def _manifest_text(wheel: VerifiedWheel) -> str:
-    for file in wheel.files():
-        if file.path.rpartition("/")[2] == MANIFEST_NAME:
-            return file.data.decode()
-    raise StoreError(f"{wheel.inspected.filename} has no {MANIFEST_NAME}; ask its publisher")

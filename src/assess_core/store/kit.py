@@ -9,15 +9,21 @@ runtime's other packages. So `assess_plugin` (without `testing`) is copied besid
 
 import hashlib
 import importlib.util
+import logging
+import os
 from pathlib import Path, PurePosixPath
 
 from assess_core.errors import StoreError
-from assess_core.store.disk import READ_ONLY, regular_files, sync_directories, sync_files
+from assess_core.store.differences import describe_differences
+from assess_core.store.disk import READ_ONLY, make_directory, regular_files, sync_directories, sync_files
 from assess_core.store.interpreter import compile_for
-from assess_core.store.layout import Layout
+from assess_core.store.layout import Layout, explained
 from assess_core.store.store import Store
+from assess_core.store.untouched import describe, remember, touched
 from assess_core.store.values import Interpreter
 from assess_registry.client import read_bounded, sync_directory
+
+_log = logging.getLogger(__name__)
 
 _PACKAGES = {"assess_plugin": "assess_plugin", "_assess_pluggy": "pluggy"}
 """Name in the kit -> package of the runtime."""
@@ -29,22 +35,31 @@ _MAX_SOURCE_BYTES = 4 << 20
 def worker_kit(store: Store, interpreter: Interpreter) -> Path:
     """The kit for workers of this interpreter is complete; returns its directory, for the front of their `sys.path`.
 
-    It is named for its content: a changed runtime gets a new one, and running workers keep theirs.
+    It is named for its content: a changed runtime gets a new one, and running workers keep theirs. One that was touched
+    since it was built is built again.
 
     Raises:
+        TrustError: step `state`; somebody else can change the state directory.
         StoreError: the state directory cannot be used.
     """
     layout, sources = store.layout, kit_sources()
-    kit = layout.path("kits") / f"{_digest(sources)}-{interpreter.cache_tag}"
-    if kit.is_dir():
-        return kit
+    kit = layout.built_kit(f"{_digest(sources)}-{interpreter.cache_tag}")
+    with explained(layout.root):
+        if not touched(kit):
+            return kit.top
     with layout.locked():
-        if not kit.is_dir():  # built by another process while this one waited
-            with layout.staging() as staging:
+        if differences := touched(kit):  # else built by another process while this one waited
+            if kit.top.exists():
+                message = "%s: %s; it is built again"
+                _log.warning(message, kit.top, describe_differences(differences), extra={"action": "store-damaged"})
+            with layout.staging() as staging, layout.staging() as discarded:
                 _build(staging, sources, layout, interpreter)
-                staging.rename(kit)
-            sync_directory(kit.parent)
-    return kit
+                if os.path.lexists(kit.top):
+                    kit.top.rename(discarded)
+                staging.rename(kit.top)
+                remember(kit, describe(kit.top))
+            sync_directory(kit.top.parent)
+    return kit.top
 
 
 def kit_sources() -> dict[str, bytes]:
@@ -71,7 +86,7 @@ def _digest(sources: dict[str, bytes]) -> str:
 
 def _build(staging: Path, sources: dict[str, bytes], layout: Layout, interpreter: Interpreter) -> None:
     for path, data in sources.items():
-        (staging / path).parent.mkdir(parents=True, exist_ok=True)
+        make_directory((staging / path).parent)
         layout.write_file(staging / path, data, READ_ONLY)
     compile_for(interpreter, staging)
     sync_files(staging / path for path in regular_files(staging))

@@ -6,9 +6,10 @@
     <root>/wheels/<sha256>/          original bytes, signature, and one unpacked copy for each interpreter tag
     <root>/locks/<sha256>/           pylock.toml and pylock.toml.sig
     <root>/envs/<env key>/           environments
-    <root>/installed/<env key>.json  what is in each environment; written last, so it means "complete"
+    <root>/installed/<env key>.json  what each environment is; written last, so it means "complete"
+    <root>/installed/<env key>.contents, .stat   what is in it, to see whether it was touched (`untouched.py`)
     <root>/active/<distribution>.json  which environment serves
-    <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes
+    <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes; .contents, .stat beside it
 
 docs/state.md describes each for operators.
 """
@@ -23,8 +24,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.errors import StoreError
-from assess_core.store.disk import FileWriter, remove_tree, sync_file, write_new_file
-from assess_registry.client import ProjectName, RegistryError, Sha256, file_lock, read_bounded, sync_directory
+from assess_core.store.disk import FileWriter, make_directory, remove_tree, sync_file, write_new_file
+from assess_core.store.ownership import check_ownership
+from assess_core.store.untouched import PRIVATE, Built
+from assess_registry.client import (
+    LOCK_NAME,
+    SIGNATURE_SUFFIX,
+    ProjectName,
+    RegistryError,
+    Sha256,
+    file_lock,
+    read_bounded,
+    sync_directory,
+)
 
 LAYOUT = 1
 """Version of this layout and of everything written in it; a part of every environment's key."""
@@ -65,7 +77,7 @@ class Layout:
 
     def lock_file(self, sha256: Sha256) -> Path:
         """The stored lock with this digest."""
-        return self.root / "locks" / sha256 / "pylock.toml"
+        return self.root / "locks" / sha256 / LOCK_NAME
 
     def environment(self, env_key: str) -> Path:
         """The environment with this key."""
@@ -75,23 +87,34 @@ class Layout:
         """The record of the environment with this key."""
         return self.root / "installed" / f"{env_key}.json"
 
+    def built_environment(self, env_key: str) -> Built:
+        """The environment with this key, and what is remembered of its contents."""
+        return self._built(self.environment(env_key), self.record(env_key).with_suffix(""))
+
+    def built_kit(self, name: str) -> Built:
+        """The worker's kit with this name, and what is remembered of its contents."""
+        return self._built(self.root / "kits" / name, self.root / "kits" / name)
+
     def pointer(self, distribution: ProjectName) -> Path:
         """The file that says which environment serves for this distribution."""
         return self.root / "active" / f"{distribution}.json"
 
     def check(self) -> None:
-        """The state directory, if it exists, has a layout that this release can read.
+        """The state directory, if it exists, is this user's own and has a layout that this release can read.
 
         Raises:
-            StoreError: it has another one.
+            TrustError: step `state`; it is somebody else's, or others may write to it.
+            StoreError: it has another layout, or may not be read.
         """
         path = self.root / "layout.json"
-        try:
-            found = json.loads(read_bounded(path, MAX_RECORD_BYTES))["layout"]
-        except FileNotFoundError:
-            return
-        except (RegistryError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f'{path}: expected {{"layout": {LAYOUT}}}; restore it from a backup') from error
+        with explained(self.root):
+            check_ownership(self.root)
+            try:
+                found = json.loads(read_bounded(path, MAX_RECORD_BYTES))["layout"]
+            except FileNotFoundError:
+                return
+            except (RegistryError, ValueError, KeyError, TypeError) as error:
+                raise StoreError(f'{path}: expected {{"layout": {LAYOUT}}}; restore it from a backup') from error
         if found != LAYOUT:
             raise StoreError(
                 f"{self.root} has layout {found}, this release reads layout {LAYOUT}; "
@@ -105,17 +128,17 @@ class Layout:
         The state directory is made if it is not there.
 
         Raises:
+            TrustError: step `state`; it is somebody else's, or others may write to it.
             StoreError: it cannot be used, or a newer release wrote it.
             LockTimeoutError: somebody else kept it for two minutes.
         """
         with explained(self.root):
-            # 0700: the state directory will hold what is wrong with this machine.
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.check()
+            make_directory(self.root)
             with file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
                 self.check()  # another release may have made it while this one waited
                 for name in _DIRECTORIES:
-                    self.path(name).mkdir(exist_ok=True)
+                    make_directory(self.path(name))
                 self._sweep()
                 self._mark()
                 yield
@@ -129,8 +152,12 @@ class Layout:
         finally:
             remove_tree(path)
 
+    def _built(self, top: Path, beside: Path) -> Built:
+        contents, stat = (beside.with_name(f"{beside.name}.{what}") for what in ("contents", "stat"))
+        return Built(top=top, contents=contents, stat=stat, lock=self.root / "store.lock")
+
     def _sweep(self) -> None:
-        # Staging is used under the lock only, and so is `atomic_write` in these two directories: whoever left something
+        # Staging is used under the lock only, and so is `atomic_write` in these directories: whoever left something
         # there is dead.
         for kind, pattern in (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*")):
             for left in self.path(kind).glob(pattern):
@@ -140,10 +167,15 @@ class Layout:
         path = self.root / "layout.json"
         if not path.exists():
             with self.staging() as staging:
-                self.write_file(staging, json.dumps({"layout": LAYOUT}).encode() + b"\n", 0o644)
+                self.write_file(staging, json.dumps({"layout": LAYOUT}).encode() + b"\n", PRIVATE)
                 sync_file(staging)
                 staging.rename(path)
             sync_directory(self.root)
+
+
+def signature_of(path: Path) -> Path:
+    """Where the signature of a stored wheel or lock lies: beside it."""
+    return path.with_name(path.name + SIGNATURE_SUFFIX)
 
 
 @contextlib.contextmanager

@@ -10,15 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assess_core.store.differences import Difference
-from assess_core.store.layout import Layout
+from assess_core.store.layout import Layout, signature_of
 from assess_core.store.records import Record, StoredWheel
-from assess_registry.client import InspectedWheel, KeptWheel, RegistryError, WheelError, inspect, read_bounded
-
-MAX_WHEEL_BYTES = 512 << 20
-"""As a lock may announce at most; our own disk, so only a bound."""
-
-MAX_LOCK_BYTES = 1 << 20
-MAX_SIGNATURE_BYTES = 4096
+from assess_registry.client import (
+    MAX_LOCK_BYTES,
+    MAX_LOCKED_BYTES,
+    SIGNATURE_FILE_BYTES,
+    InspectedWheel,
+    KeptWheel,
+    RegistryError,
+    WheelError,
+    inspect,
+    read_bounded,
+)
 
 
 class AlteredError(Exception):
@@ -36,14 +40,14 @@ def kept_wheel(record: Record, layout: Layout) -> KeptWheel:
         AlteredError: something is gone, or larger than any wheel may be.
     """
     own, *others = record.wheels
-    directory = layout.lock_file(record.plugin.lock_sha256).parent
+    lock = layout.lock_file(record.plugin.lock_sha256)
     return KeptWheel(
         filename=own.filename,
-        data=_read(_original(own, layout), MAX_WHEEL_BYTES, layout),
-        signature=_read(_original(own, layout).with_name(f"{own.filename}.sig"), MAX_SIGNATURE_BYTES, layout),
-        lock=_read(directory / "pylock.toml", MAX_LOCK_BYTES, layout),
-        lock_signature=_read(directory / "pylock.toml.sig", MAX_SIGNATURE_BYTES, layout),
-        dependencies={each.filename: _read(_original(each, layout), MAX_WHEEL_BYTES, layout) for each in others},
+        data=_read(_original(own, layout), MAX_LOCKED_BYTES, layout),
+        signature=_read(signature_of(_original(own, layout)), SIGNATURE_FILE_BYTES, layout),
+        lock=_read(lock, MAX_LOCK_BYTES, layout),
+        lock_signature=_read(signature_of(lock), SIGNATURE_FILE_BYTES, layout),
+        dependencies={each.filename: _read(_original(each, layout), MAX_LOCKED_BYTES, layout) for each in others},
     )
 
 
@@ -74,7 +78,7 @@ def read_original(
     path = _original(wheel, layout)
     if locked.get(wheel.filename) != wheel.sha256:
         raise _altered(path, "is not named by the signed lock", layout)
-    data = _read(path, MAX_WHEEL_BYTES, layout)
+    data = _read(path, MAX_LOCKED_BYTES, layout)
     if (got := hashlib.sha256(data).hexdigest()) != wheel.sha256:
         raise _altered(path, f"expected sha256 {wheel.sha256}, got {got}", layout)
     try:

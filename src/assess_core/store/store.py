@@ -7,8 +7,8 @@
 
 Nothing here builds anything; `install` does. Reading takes no lock: a reader sees a pointer before or after a change.
 
-What is damaged or gone counts as not installed, with a warning in the log: then the next sync puts it right by itself,
-and until then everything that needs the plugin says that it is not installed.
+What is damaged, touched or gone counts as not installed, with a warning in the log: then the next sync puts it right by
+itself, and until then everything that needs the plugin says that it is not installed.
 """
 
 import logging
@@ -23,12 +23,15 @@ from assess_core.store.active import (
     remove_pointer,
     write_pointer,
 )
+from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
 from assess_core.store.originals import AlteredError, kept_wheel
+from assess_core.store.ownership import read_own
 from assess_core.store.records import Record, decode_record
+from assess_core.store.untouched import touched
 from assess_core.store.values import InstalledPlugin, Interpreter
-from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256, read_bounded
+from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +44,8 @@ class Store:
         write_file: creates each file that is built (a full disk can be played by a test).
 
     Raises:
-        StoreError: a newer release wrote the state directory.
+        TrustError: step `state`; somebody else can change the state directory.
+        StoreError: a newer release wrote the state directory, or it may not be read.
     """
 
     def __init__(self, root: Path, *, write_file: FileWriter = write_new_file) -> None:
@@ -77,10 +81,19 @@ class Store:
             return None
 
     def installed(self, lock_sha256: Sha256, sha256: Sha256, interpreter: Interpreter) -> InstalledPlugin | None:
-        """The plugin built from this lock and this wheel for this interpreter; None when it has to be installed."""
+        """The plugin built from this lock and this wheel for this interpreter; None when it has to be installed.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
         for record in self.records(mentioning=(sha256, lock_sha256)):
             plugin = record.plugin
             if (plugin.sha256, plugin.lock_sha256, record.interpreter) == (sha256, lock_sha256, interpreter):
+                try:
+                    self._require_untouched(plugin)
+                except DamagedError as error:
+                    _log.warning("%s", error, extra={"action": "store-damaged", "distribution": plugin.distribution})
+                    return None
                 return plugin
         return None
 
@@ -105,13 +118,15 @@ class Store:
     def record(self, env_key: str, *, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
         """What is known of this environment; None when it, its record or its interpreter is not there.
 
+        Whether it still is as it was built is not looked at: `usable` does.
+
         Raises:
             DamagedError: the record is damaged.
         """
         path, environment = self.layout.record(env_key), self.layout.environment(env_key)
         with explained(self.root):
             try:
-                data = read_bounded(path, MAX_RECORD_BYTES)
+                data = read_own(path, MAX_RECORD_BYTES)
                 if not all(digest.encode() in data for digest in mentioning):
                     return None
                 record = decode_record(data, env_key=env_key, environment=environment)
@@ -120,6 +135,36 @@ class Store:
             except (RegistryError, ValueError, TypeError) as error:  # of a manifest, too
                 raise DamagedError(f"{path}: {error}; install the plugin again to replace it") from error
         return record if record.plugin.python.exists() and record.plugin.site_packages.is_dir() else None
+
+    def usable(self, env_key: str) -> Record | None:
+        """As `record`, of an environment that is as it was built.
+
+        Raises:
+            DamagedError: the record is damaged, or the environment was touched.
+        """
+        record = self.record(env_key)
+        if record is not None:
+            self._require_untouched(record.plugin)
+        return record
+
+    def check_untouched(self, installed: InstalledPlugin) -> tuple[Difference, ...]:
+        """Everything in its environment that is not as it was built; nothing when all is (`untouched.py`).
+
+        Raises:
+            StoreError: it may not be read.
+        """
+        with explained(self.root):
+            return touched(self.layout.built_environment(installed.env_key))
+
+    def serving(self) -> tuple[Path, ...]:
+        """The environments that pointers name and that are there, whatever became of them: for `verify_environment`.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        found = (self._replaceable(distribution) for distribution in pointed_distributions(self.layout))
+        environments = (self.layout.environment(pointer.env_key) for pointer in found if pointer is not None)
+        return tuple(environment for environment in environments if environment.is_dir())
 
     def kept(self, installed: InstalledPlugin) -> KeptWheel:
         """What was kept of a plugin: given to `reopen` and `verify` it can be installed again without a network.
@@ -190,4 +235,14 @@ class Store:
                 f"{self.layout.pointer(distribution)} names an environment of {record.plugin.distribution}; "
                 "remove this file and install the plugin again"
             )
+        self._require_untouched(record.plugin)
         return record.plugin
+
+    def _require_untouched(self, installed: InstalledPlugin) -> None:
+        differences = self.check_untouched(installed)
+        if differences:
+            raise DamagedError(
+                f"{installed.distribution}: {installed.environment} is not as it was built: "
+                f"{describe_differences(differences)}; it is not used before `assess sync` has built it again. "
+                "Find out who changed it: `assess plugins verify` shows everything that differs"
+            )

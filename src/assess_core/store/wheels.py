@@ -5,9 +5,9 @@
     wheels/<sha256>/<cache tag>/site-packages/     its files, read-only, with bytecode
     wheels/<sha256>/<cache tag>/files.json         path, sha256 and size of each
 
-Environments are hard links to these files, so an edit in one environment is an edit in all. They are read-only and
-carry one fixed time stamp: a copy that somebody edited all the same is noticed when it is next linked, and unpacked
-again. (`verify_environment` reads contents; this only guards against accidents, at a microsecond a file.)
+Environments are hard links to these files, so an edit in one environment is an edit in all. They are read-only; and
+before an unpacked copy is linked, each file of it is hashed (40 us a file): one that somebody edited all the same is
+unpacked again.
 """
 
 import hashlib
@@ -17,9 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.store.disk import EXECUTABLE, READ_ONLY, sync_directories, sync_files
+from assess_core.store.disk import EXECUTABLE, READ_ONLY, make_directory, sync_directories, sync_files
 from assess_core.store.interpreter import compile_for
-from assess_core.store.layout import Layout
+from assess_core.store.layout import Layout, signature_of
+from assess_core.store.ownership import read_own
+from assess_core.store.untouched import Contents, compare, directory_entries, file_entry
 from assess_core.store.values import Interpreter
 from assess_registry.client import (
     ProjectName,
@@ -32,9 +34,6 @@ from assess_registry.client import (
 )
 
 SCHEMA = 1
-
-UNPACKED_AT_S = 315_532_800
-"""1980-01-01T00:00:00Z, the first moment a zip archive can name: the time stamp of every unpacked file."""
 
 MAX_FILES_BYTES = 64 << 20
 """Of files.json: some 150 bytes for each file of a wheel."""
@@ -67,14 +66,14 @@ def keep_original(wheel: VerifiedWheel, layout: Layout) -> None:
     directory = layout.wheel(wheel.inspected.sha256)
     _keep(directory / wheel.inspected.filename, wheel.data, layout)
     if wheel.signature:
-        _keep(directory / f"{wheel.inspected.filename}.sig", wheel.signature, layout)
+        _keep(signature_of(directory / wheel.inspected.filename), wheel.signature, layout)
 
 
 def keep_lock(sha256: Sha256, data: bytes, signature: bytes, layout: Layout) -> None:
     """The lock's bytes and signature are in the store. Under the store's lock only."""
     path = layout.lock_file(sha256)
     _keep(path, data, layout)
-    _keep(path.with_name("pylock.toml.sig"), signature, layout)
+    _keep(signature_of(path), signature, layout)
 
 
 def unpack(wheel: VerifiedWheel, *, layout: Layout, interpreter: Interpreter) -> UnpackedWheel:
@@ -86,13 +85,13 @@ def unpack(wheel: VerifiedWheel, *, layout: Layout, interpreter: Interpreter) ->
     """
     target = layout.wheel(wheel.inspected.sha256) / interpreter.cache_tag
     unpacked = load_unpacked(wheel, target)
-    if unpacked is not None and all(map(_untouched, unpacked.files, _paths(unpacked))):
+    if unpacked is not None and not _touched(unpacked):
         return unpacked
     with layout.staging() as staging, layout.staging() as discarded:
         _fill(staging, wheel, layout, interpreter)
         if os.path.lexists(target):
             target.rename(discarded)
-        target.parent.mkdir(exist_ok=True)
+        make_directory(target.parent)
         staging.rename(target)
     sync_directory(target.parent)
     unpacked = load_unpacked(wheel, target)
@@ -103,7 +102,7 @@ def unpack(wheel: VerifiedWheel, *, layout: Layout, interpreter: Interpreter) ->
 def load_unpacked(wheel: VerifiedWheel, target: Path) -> UnpackedWheel | None:
     """The unpacked wheel at `target`; None when it is not there or its list of files is damaged."""
     try:
-        files = decode_files(read_bounded(target / "files.json", MAX_FILES_BYTES))
+        files = decode_files(read_own(target / "files.json", MAX_FILES_BYTES))
     except (OSError, RegistryError, ValueError, TypeError):
         return None
     inspected = wheel.inspected
@@ -148,7 +147,7 @@ def _keep(path: Path, data: bytes, layout: Layout) -> None:
     with layout.staging() as staging:
         layout.write_file(staging, data, READ_ONLY)
         sync_files([staging])
-        path.parent.mkdir(exist_ok=True)
+        make_directory(path.parent)
         staging.rename(path)
     sync_directory(path.parent)
     sync_directory(path.parent.parent)
@@ -156,13 +155,13 @@ def _keep(path: Path, data: bytes, layout: Layout) -> None:
 
 def _fill(staging: Path, wheel: VerifiedWheel, layout: Layout, interpreter: Interpreter) -> None:
     top = staging / "site-packages"
-    top.mkdir(parents=True)
+    make_directory(top)
     made = {top}
     files = []
     for file in wheel.files():
         path = top / file.path
         if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             made.add(path.parent)
         layout.write_file(path, file.data, EXECUTABLE if file.executable else READ_ONLY)
         files.append(_stored(file.path, file.data, executable=file.executable, generated=False))
@@ -170,8 +169,6 @@ def _fill(staging: Path, wheel: VerifiedWheel, layout: Layout, interpreter: Inte
         _stored(relative, (top / relative).read_bytes(), executable=False, generated=True)
         for relative in compile_for(interpreter, top)
     ]
-    for stored in files:
-        os.utime(top / stored.path, (UNPACKED_AT_S, UNPACKED_AT_S))
     layout.write_file(staging / "files.json", encode_files(files), READ_ONLY)
     sync_files([*(top / stored.path for stored in files), staging / "files.json"])
     sync_directories(staging)
@@ -182,14 +179,11 @@ def _stored(path: str, data: bytes, *, executable: bool, generated: bool) -> Sto
     return StoredFile(path=path, sha256=sha256, size=len(data), executable=executable, generated=generated)
 
 
-def _paths(unpacked: UnpackedWheel) -> Iterable[str]:
-    top = str(unpacked.top)
-    return (f"{top}/{file.path}" for file in unpacked.files)
-
-
-def _untouched(file: StoredFile, path: str) -> bool:
+def _touched(unpacked: UnpackedWheel) -> bool:
+    """Whether it is not what its list says, or somebody else may write to it."""
+    files = {file.path: file_entry(file.size, file.sha256, executable=file.executable) for file in unpacked.files}
+    contents: Contents = directory_entries(files) | files
     try:
-        status = os.lstat(path)
+        return bool(compare(unpacked.top, contents))
     except OSError:
-        return False
-    return status.st_size == file.size and int(status.st_mtime) == UNPACKED_AT_S
+        return True

@@ -26,8 +26,8 @@ from assess_registry.errors import (
     WheelError,
 )
 from assess_registry.files import LockTimeoutError, atomic_write, file_lock, read_bounded, sync_directory
-from assess_registry.keys import KeyId
-from assess_registry.lock import Lock, LockedWheel, parse_lock
+from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, MAX_LOCKED_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.manifest import (
     SEVERITIES,
     CheckSpec,
@@ -53,13 +53,19 @@ from assess_registry.names import (
     parse_sha256,
     parse_version,
 )
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX
 from assess_registry.text import plain, plain_lines, table
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
 __all__ = [
+    "LOCK_NAME",
+    "MAX_LOCKED_BYTES",
+    "MAX_LOCK_BYTES",
     "PLUGIN_GROUP",
     "PROVIDER_GROUP",
     "SEVERITIES",
+    "SIGNATURE_FILE_BYTES",
+    "SIGNATURE_SUFFIX",
     "CheckSpec",
     "ConfigError",
     "EntryPoint",
@@ -90,6 +96,7 @@ __all__ = [
     "Target",
     "TransportError",
     "TrustError",
+    "TrustedKeys",
     "UnpackedFile",
     "VerifiedWheel",
     "WheelEntry",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from assess_registry.errors import Issue, WheelError
 from assess_registry.names import Sha256
 from assess_registry.wheel import steps
+from assess_registry.wheel.layout import find_manifest
 from assess_registry.wheel.steps import Inspection
 from assess_registry.wheel.values import InspectedWheel, Kind
 
@@ -75,6 +76,12 @@ def _inspected(wheel: Inspection) -> InspectedWheel:
         entry_points=wheel.entry_points,
         entries=tuple(wheel.entries),
         manifest=wheel.manifest,
+        manifest_data=_manifest_data(wheel),
         root_is_purelib=wheel.purelib,
         left_out=wheel.laid_out.left_out,
     )
+
+
+def _manifest_data(wheel: Inspection) -> bytes:
+    path = find_manifest(wheel.laid_out, []) if wheel.manifest is not None else None
+    return wheel.kept[path] if path is not None else b""

@@ -51,7 +51,7 @@ class InspectedWheel:
         build: the build tag as `packaging` parses it, empty when there is none.
         metadata: the METADATA file.
         entries: every file of the archive, RECORD included, in archive order.
-        manifest: of a plugin; None for a dependency.
+        manifest, manifest_data: of a plugin, parsed and as it stands in the wheel; None and empty for a dependency.
         left_out: archive paths of a dependency that are never unpacked: `.pth` and `.start` files, `.data` beyond
             purelib and platlib, and what only an installer may write.
     """
@@ -69,6 +69,7 @@ class InspectedWheel:
     entry_points: tuple[EntryPoint, ...]
     entries: tuple[WheelEntry, ...]
     manifest: Manifest | None
+    manifest_data: bytes
     root_is_purelib: bool
     left_out: tuple[str, ...]
 
