@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import re
 import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,9 @@ def test_a_permitted_command_runs_in_an_environment_of_its_own(tmp_path: Path) -
     (said,), report = ask(tmp_path, {"run": "env"}, 'commands = [["env"]]')
     code, stdout, *_ = eval(said)
     assert code == 0
-    assert sorted(stdout.decode().split()) == ["LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+    *fixed, marker = sorted(stdout.decode().split(), key=lambda line: line.startswith("ASSESS_COMMAND="))
+    assert fixed == ["LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+    assert re.fullmatch(r"ASSESS_COMMAND=[0-9a-f]{32}", marker)
     assert uses(report) == [{"run": ["env"], "exit_code": 0}]
 
 
@@ -192,13 +196,59 @@ def test_a_command_leaves_nothing_in_its_group() -> None:
         argv = ["sh", "-c", "sleep 600 & echo $!"]
         return (await run_command("/bin/sh", argv, timeout_s=5)).stdout
 
-    left = int(asyncio.run(run()))
+    assert ended(int(asyncio.run(run())))
+
+
+DAEMON = """
+mkfifo "$1/started"
+setsid sh -c 'echo $$ > "$1/started"; exec sleep 600' sh "$1" >/dev/null 2>&1 &
+cat "$1/started" > "$1/pid"
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "timeout_s"), [("echo hi", 5), ("kill -9 $$", 5), ("sleep 600", 0.5)], ids=["ends", "dies", "overdue"]
+)
+def test_a_command_leaves_no_daemon(tmp_path: Path, then: str, timeout_s: float) -> None:
+    bystander = subprocess.Popen(["setsid", "sleep", "600"])
     try:
-        descriptor = os.pidfd_open(left)
+        with suppress(Overdue):
+            asyncio.run(run_command("/bin/sh", ["sh", "-c", DAEMON + then, "sh", str(tmp_path)], timeout_s=timeout_s))
+        assert ended(int((tmp_path / "pid").read_text()))
+        assert bystander.poll() is None, "the control"
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_commands_side_by_side_do_not_end_each_others_daemons(tmp_path: Path) -> None:
+    async def run() -> bool:
+        argv = ["sh", "-c", DAEMON + "read _ < $1/go", "sh", str(tmp_path)]
+        slow = asyncio.create_task(run_command("/bin/sh", argv, timeout_s=20))
+        async with asyncio.timeout(10):
+            while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+                await run_command("/bin/true", ["true"], timeout_s=5)
+        await run_command("/bin/true", ["true"], timeout_s=5)
+        alive = "sleep" in command_line(Path("/proc") / (tmp_path / "pid").read_text().strip())
+        await asyncio.to_thread((tmp_path / "go").write_text, "\n")
+        await slow
+        return alive
+
+    os.mkfifo(tmp_path / "go")
+    assert asyncio.run(run()), "the control: alive while its own command is"
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def ended(pid: int) -> bool:
+    """Within five seconds; SIGKILL takes a moment."""
+    try:
+        descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
-        return  # gone and reaped already
-    assert select.select([descriptor], [], [], 5)[0], "alive 5 s after the command ended"
-    os.close(descriptor)
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 5)[0])
+    finally:
+        os.close(descriptor)
 
 
 def test_a_command_that_ignores_term_is_killed() -> None:

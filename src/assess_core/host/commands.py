@@ -1,20 +1,27 @@
 """Running a granted command: a fixed environment, bounded in time and output, gone when it is over.
 
 The command runs with the runtime's own rights, so nothing about it comes from the plugin but the arguments that the
-manifest's pattern admits.
+manifest's pattern admits. Its environment holds one thing more than is fixed, by which its daemons are found when it is
+over: a marker, different each time.
 """
 
 import asyncio
+import logging
 import os
+import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assess_core.host.escapees import Mark, kill_escapees
 from assess_core.host.process import ChildProcess, spawn
 from assess_plugin.wire import COMMAND_ENVIRONMENT, COMMAND_PATH, MAX_OUTPUT_BYTES
 
+logger = logging.getLogger(__name__)
+
 KILL_AFTER_S = 1.0
+MARKER = "ASSESS_COMMAND"
 _READ_SIZE = 64 * 1024
 
 
@@ -40,7 +47,7 @@ def find_program(name: str) -> str | None:
 
 
 async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) -> CommandEnd:
-    """The command has ended and nothing of it is left, also when this is cancelled.
+    """The command has ended and nothing of it is left that can be found, also when this is cancelled.
 
     Raises:
         Overdue: it took longer than `timeout_s`.
@@ -51,6 +58,7 @@ async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) ->
     out, their_out = _Capture.pipe(loop, full)
     err, their_err = _Capture.pipe(loop, full)
     process: ChildProcess | None = None
+    marker = secrets.token_hex(16)
     try:
         try:
             process = spawn(
@@ -58,7 +66,7 @@ async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) ->
                 executable=program,
                 loop=loop,
                 cwd=Path("/"),
-                environment=COMMAND_ENVIRONMENT,
+                environment={**COMMAND_ENVIRONMENT, MARKER: marker},
                 stdout=their_out,
                 stderr=their_err,
             )
@@ -68,7 +76,7 @@ async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) ->
         await _wait(process, full, timeout_s)
     finally:
         if process is not None:
-            await asyncio.shield(_finish(process))
+            await asyncio.shield(_finish(process, program, marker))
         stdout, stderr = out.close(), err.close()
     code = process.reap()
     return CommandEnd(exit_code=-9 if code is None else code, stdout=stdout, stderr=stderr, truncated=full.is_set())
@@ -85,8 +93,18 @@ async def _wait(process: ChildProcess, full: asyncio.Event, timeout_s: float) ->
             wait.cancel()
 
 
-async def _finish(process: ChildProcess) -> None:
+async def _finish(process: ChildProcess, program: str, marker: str) -> None:
     await process.end(KILL_AFTER_S)
+    # Before reaping: until then the session's number cannot be anyone else's.
+    mark = Mark(session=process.pid, variable=f"{MARKER}={marker}")
+    escaped = await asyncio.to_thread(kill_escapees, mark)
+    if escaped:
+        logger.warning(
+            "Killed %d processes that command %s had left behind.",
+            escaped,
+            program,
+            extra={"action": "escapees-killed"},
+        )
     process.reap()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assess_core.host.config import HostConfig
 from assess_core.host.death import GONE, Cause, Death
-from assess_core.host.escapees import kill_escapees
+from assess_core.host.escapees import Mark, kill_escapees
 from assess_core.host.launch import Launched
 from assess_core.host.scratch import remove_scratch
 
@@ -21,7 +21,8 @@ async def end_worker(launched: Launched, scratch: Path, cause: Cause, *, config:
     by_itself = process.exited.is_set()
     await process.end(config.kill_after_s)
     # Before reaping: until then the session's number cannot be anyone else's.
-    escaped = await asyncio.to_thread(kill_escapees, process.pid, scratch)
+    mark = Mark(session=process.pid, variable=f"TMPDIR={scratch}", directory=scratch)
+    escaped = await asyncio.to_thread(kill_escapees, mark)
     exit_code = process.reap()
     log.close()
     await asyncio.to_thread(remove_scratch, scratch)

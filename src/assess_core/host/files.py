@@ -15,7 +15,6 @@ from typing import Literal
 
 from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_normal, not_permitted
 
-
 _PROCESS = re.compile(r"/proc/(?:(?:self|thread-self)/|([0-9]+)(?:/|$))")
 _STATUS_BYTES = 4096
 
