@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -273,6 +274,38 @@ def test_no_command_is_left_when_the_runtime_is_killed(tmp_path: Path) -> None:
     parent.wait()
     assert select.select([descriptor], [], [], 5)[0], "still alive 5 s after its parent's death"
     os.close(descriptor)
+
+
+HELD = """
+import os, signal, sys
+from assess_core.host import process
+process._arm = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_command_is_begun_when_the_runtime_is_killed_before_it_holds_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    reader = os.open(tmp_path / "pid", os.O_RDONLY | os.O_NONBLOCK)
+    parent = subprocess.run(
+        [sys.executable, "-c", HELD + PARENT, tmp_path / "pid"], check=False, stdout=subprocess.PIPE, timeout=20
+    )
+    assert parent.returncode == -signal.SIGKILL
+    assert not select.select([reader], [], [], 1)[0], "the command was begun"
+    os.close(reader)
+
+
+def test_a_program_that_cannot_be_executed_is_the_callers_error(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(b"no format known")
+    program.chmod(0o755)
+    with pytest.raises(OSError, match="Exec format error"):
+        asyncio.run(run_command(str(program), ["program"], timeout_s=5))
+
+
+def test_a_command_ignores_no_signal_that_python_ignores() -> None:
+    end = asyncio.run(run_command("/bin/grep", ["grep", "^SigIgn", "/proc/self/status"], timeout_s=5))
+    ignored = int(end.stdout.split()[1], 16)
+    assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
 
 
 # --- log, progress, evidence

@@ -181,6 +181,9 @@ def what_is_no_command_is_refused(host: Host, root: str) -> None:
 @_case_that_runs
 def a_command_finds_a_bare_environment(host: Host, root: str) -> None:
     lines = sorted(host.run(["env"]).stdout.decode().split())
+    lines = [
+        line for line in lines if not line.startswith("ASSESS_COMMAND=")
+    ]  # a host may mark what it must find again
     _same(lines, ["LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
 
 

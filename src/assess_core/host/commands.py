@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.host.escapees import Mark, kill_escapees
+from assess_core.host.gate import Gate
 from assess_core.host.process import ChildProcess, spawn
 from assess_plugin.wire import COMMAND_ENVIRONMENT, COMMAND_PATH, MAX_OUTPUT_BYTES
 
@@ -61,15 +62,16 @@ async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) ->
     marker = secrets.token_hex(16)
     try:
         try:
-            process = spawn(
-                argv,
-                executable=program,
-                loop=loop,
-                cwd=Path("/"),
-                environment={**COMMAND_ENVIRONMENT, MARKER: marker},
-                stdout=their_out,
-                stderr=their_err,
-            )
+            with Gate() as gate:
+                process = spawn(
+                    gate.argv(program, argv),
+                    loop=loop,
+                    cwd=Path("/"),
+                    environment={**COMMAND_ENVIRONMENT, MARKER: marker},
+                    stdout=their_out,
+                    stderr=their_err,
+                    gate=gate,
+                )
         finally:
             os.close(their_out)
             os.close(their_err)

@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from assess_core.host.gate import Gate
+
 REAP_S = 10.0
 """How long a process may take to die of SIGKILL before it is given up as stuck in the kernel."""
 
@@ -83,10 +85,12 @@ def spawn(
     stdout: int,
     stderr: int,
     inherit: Sequence[int] = (),
-    executable: str | None = None,
     on_exit: Callable[[], None] | None = None,
+    gate: Gate | None = None,
 ) -> ChildProcess:
     """A process in its own session, with nothing of ours but the given descriptors and its lifeline.
+
+    `gate` is opened once the lifeline is armed.
 
     Raises:
         OSError: it could not be started.
@@ -96,16 +100,17 @@ def spawn(
     try:
         popen = subprocess.Popen(
             argv,
-            executable=executable,
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=(*inherit, their_end),
+            pass_fds=(*inherit, their_end, *(gate.inherit if gate else ())),
             start_new_session=True,
         )
         _arm(their_end, popen.pid)
+        if gate is not None:
+            gate.open()
         return ChildProcess(popen, our_end, loop, on_exit)
     except BaseException:
         os.close(our_end)
@@ -118,9 +123,9 @@ def spawn(
 
 
 def _arm(descriptor: int, group: int) -> None:
-    # Settings of the open file, which the child shares: they outlive this process. Were we killed before this line, a
-    # worker would read the end of its socket instead: it is not busy yet. A granted command has no socket; it would run
-    # on until it is done. Earlier is not possible: the kernel takes no owner that does not exist yet (F_SETOWN).
+    # Settings of the open file, which the child shares: they outlive this process. Earlier is not possible: the kernel
+    # takes no owner that does not exist yet (F_SETOWN). Were we killed before this line, a worker would read the end of
+    # its socket instead, and a command waits at its gate.
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, -group)
     fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
