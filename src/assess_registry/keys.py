@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import os
+import pwd
 import secrets
 import stat
 from collections.abc import Iterator
@@ -219,9 +220,11 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
 
     Raises:
         ConfigError: there is no such directory, or no key in it.
-        TrustError: step `keys`; a file is not a safe key, or one key is filed under two names. Lists all of them.
+        TrustError: step `keys`; somebody else can change the directory or a file, a file is not a safe key, or one key
+            is filed under two names. Lists all of them.
     """
     try:
+        _check_guarded(directory)
         paths = sorted(path for path in directory.iterdir() if path.suffix == PUBLIC_SUFFIX)
     except OSError as error:
         raise ConfigError(f"{directory}: trusted keys cannot be read: {error.strerror}") from error
@@ -230,6 +233,7 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
     issues: list[Issue] = []
     found: dict[bytes, TrustedKey] = {}
     for path in paths:
+        _check_guarded(path)
         try:
             trusted = TrustedKey(name=path.stem, key=load_public_key(path))
         except (TrustError, OSError) as error:
@@ -245,6 +249,36 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
         message = "trusted keys are not usable"
         raise TrustError(message, step="keys", thing=str(directory), next_step=next_step, issues=tuple(issues))
     return TrustedKeys(tuple(found.values()))
+
+
+def _check_guarded(path: Path) -> None:
+    """Whoever can write here decides what is trusted: that is this user or root, and nobody else.
+
+    Raises:
+        TrustError: step `keys`; others can write to it, or another user owns it.
+        OSError: it is not there or may not be looked at.
+    """
+    status = path.stat()
+    foreign = status.st_uid not in (os.geteuid(), 0)
+    if not foreign and not status.st_mode & 0o022:
+        return
+    commands = [f"chown {_owner_name(os.geteuid())} {path}"] if foreign else []
+    commands += [f"chmod go-w {path}"] if status.st_mode & 0o022 else []
+    raise TrustError(
+        "others can change which keys are trusted",
+        step="keys",
+        thing=str(path),
+        expected=f"owner uid {os.geteuid()} or 0, writable by nobody else",
+        got=f"owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}",
+        next_step=f"if every key in it is one that you trust: {' && '.join(commands)}",
+    )
+
+
+def _owner_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in many containers
+        return str(uid)
 
 
 def write_key_pair(

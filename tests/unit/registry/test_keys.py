@@ -231,6 +231,54 @@ def test_every_bad_trusted_key_is_named_at_once(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", [0o666, 0o664, 0o646])
+def test_a_trusted_key_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "acme.pub"
+    path.write_text(generate_key().public.pem())
+    path.chmod(0o644)
+    load_trusted_keys(tmp_path)  # the control
+    path.chmod(mode)
+    with pytest.raises(TrustError, match=rf"{path}[\s\S]* mode {mode:04o}") as refused:
+        load_trusted_keys(tmp_path)
+    assert refused.value.step == "keys"
+    assert f"chmod go-w {path}" in refused.value.next_step
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775, 0o757])
+def test_a_directory_of_trusted_keys_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "acme.pub").write_text(generate_key().public.pem())
+    tmp_path.chmod(0o755)
+    load_trusted_keys(tmp_path)  # the control
+    tmp_path.chmod(mode)
+    with pytest.raises(TrustError, match=rf"{tmp_path}[\s\S]* mode {mode:04o}") as refused:
+        load_trusted_keys(tmp_path)
+    assert refused.value.step == "keys"
+    assert f"chmod go-w {tmp_path}" in refused.value.next_step
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else")
+@pytest.mark.parametrize("name", [".", "acme.pub"])
+def test_trusted_keys_of_another_user_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "acme.pub").write_text(generate_key().public.pem())
+    load_trusted_keys(tmp_path)  # the control
+    os.chown(tmp_path / name, 65534, 65534)
+    with pytest.raises(TrustError, match=r"owner uid 65534") as refused:
+        load_trusted_keys(tmp_path)
+    assert refused.value.step == "keys"
+    assert f"chown root {tmp_path / name}" in refused.value.next_step
+
+
+def test_a_trusted_key_may_be_a_link_but_not_to_what_others_can_write(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_text(generate_key().public.pem())
+    (tmp_path / "keys").mkdir(mode=0o755)
+    (tmp_path / "keys/acme.pub").symlink_to(target)
+    assert len(load_trusted_keys(tmp_path / "keys").keys) == 1
+    target.chmod(0o666)
+    with pytest.raises(TrustError, match=r"acme\.pub[\s\S]* mode 0666"):
+        load_trusted_keys(tmp_path / "keys")
+
+
 def test_no_trusted_key_is_a_mistake_of_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="absent"):
         load_trusted_keys(tmp_path / "absent")
