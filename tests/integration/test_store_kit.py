@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ import assess_plugin
 from assess_core.errors import StoreError
 from assess_core.store import Interpreter, Store, describe_interpreter, running_interpreter, worker_kit
 from assess_core.store.kit import kit_sources
-from tests.support.installing import kill_at, run_in_child, tree_of
+from tests.support.installing import count_events, kill_at, run_in_child, tree_of
 
 PROBE = """
 import json, sys
@@ -73,22 +72,24 @@ def test_a_kit_is_built_once_and_named_for_its_content(store: Store, monkeypatch
     assert first.is_dir()
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_kill_while_building_leaves_no_half_kit(store: Store, number: int) -> None:
+@pytest.mark.parametrize("before_the_end", [3, 2, 1, 0])
+def test_a_kill_while_building_leaves_no_half_kit(tmp_path: Path, before_the_end: int) -> None:
+    # The last three renames: of the finished staging directory, and of the two files about it; before, of bytecode.
+    total = count_events(lambda: worker_kit(Store(tmp_path / "counted"), running_interpreter()), "os.rename")
+    store = Store(tmp_path / "state")
+
     def work() -> None:
-        # 1: of the finished staging directory, everything before it was done; 2, 3: of what is remembered of it
-        kill_at(number, "os.rename")
+        kill_at(total - before_the_end, "os.rename")
         worker_kit(store, running_interpreter())
 
-    shutil.rmtree(worker_kit(Store(store.root), running_interpreter()))
-    for left in (store.root / "kits").iterdir():
-        left.unlink()
     assert run_in_child(work) == -9
-    assert [path for path in (store.root / "kits").iterdir() if path.is_dir()] == [] or number > 1
-    assert len(list((store.root / "staging").iterdir())) == (1 if number == 1 else 0)
+    placed = before_the_end < 2
+    assert len([path for path in (store.root / "kits").iterdir() if path.is_dir()]) == placed
+    assert len(list((store.root / "staging").iterdir())) == (not placed)
     assert probe(worker_kit(store, running_interpreter()), running_interpreter().path)
     assert list((store.root / "staging").iterdir()) == []
-    assert len(list((store.root / "kits").iterdir())) == 3
+    with store.layout.locked():
+        assert len(list((store.root / "kits").iterdir())) == 3, "the kit, its contents, its stat"
 
 
 def test_a_kit_for_another_interpreter_is_compiled_by_it(store: Store) -> None:

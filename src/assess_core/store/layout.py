@@ -49,6 +49,7 @@ MAX_RECORD_BYTES = 4 << 20
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NO_RIGHT = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
+_SWEPT = (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*"), ("kits", ".tmp-*"))
 _DIRECTORIES = ("staging", "wheels", "locks", "envs", "installed", "active", "kits")
 
 
@@ -159,7 +160,7 @@ class Layout:
     def _sweep(self) -> None:
         # Staging is used under the lock only, and so is `atomic_write` in these directories: whoever left something
         # there is dead.
-        for kind, pattern in (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*")):
+        for kind, pattern in _SWEPT:
             for left in self.path(kind).glob(pattern):
                 remove_tree(left)
 
