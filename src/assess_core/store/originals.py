@@ -51,6 +51,27 @@ def kept_wheel(record: Record, layout: Layout) -> KeptWheel:
     )
 
 
+def signed_originals(record: Record, layout: Layout) -> tuple[tuple[str, bytes, bytes], ...]:
+    """Name, bytes and content of the `.sig` file of what a publisher signed: the plugin's wheel, and its lock.
+
+    They are those that the record names: another wheel, although signed just as well, is not what was installed.
+
+    Raises:
+        AlteredError: something is gone, or not what the record names.
+    """
+    own, lock = record.wheels[0], layout.lock_file(record.plugin.lock_sha256)
+    found = []
+    for path, max_bytes, sha256 in (
+        (_original(own, layout), MAX_LOCKED_BYTES, record.plugin.sha256),
+        (lock, MAX_LOCK_BYTES, record.plugin.lock_sha256),
+    ):
+        data = _read(path, max_bytes, layout)
+        if (got := hashlib.sha256(data).hexdigest()) != sha256:
+            raise _altered(path, f"expected sha256 {sha256}, got {got}", layout)
+        found.append((path.name, data, _read(signature_of(path), SIGNATURE_FILE_BYTES, layout)))
+    return tuple(found)
+
+
 def locked_digests(record: Record, layout: Layout) -> Mapping[str, str]:
     """Filename -> sha256, as the lock says from which this environment was made.
 

@@ -123,18 +123,22 @@ class Store:
         Raises:
             DamagedError: the record is damaged.
         """
+        record = self._read_record(env_key, mentioning)
+        present = record is not None and record.plugin.python.exists() and record.plugin.site_packages.is_dir()
+        return record if present else None
+
+    def _read_record(self, env_key: str, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
         path, environment = self.layout.record(env_key), self.layout.environment(env_key)
         with explained(self.root):
             try:
                 data = read_own(path, MAX_RECORD_BYTES)
                 if not all(digest.encode() in data for digest in mentioning):
                     return None
-                record = decode_record(data, env_key=env_key, environment=environment)
+                return decode_record(data, env_key=env_key, environment=environment)
             except FileNotFoundError:
                 return None
             except (RegistryError, ValueError, TypeError) as error:  # of a manifest, too
                 raise DamagedError(f"{path}: {error}; install the plugin again to replace it") from error
-        return record if record.plugin.python.exists() and record.plugin.site_packages.is_dir() else None
 
     def usable(self, env_key: str) -> Record | None:
         """As `record`, of an environment that is as it was built.
@@ -155,6 +159,15 @@ class Store:
         """
         with explained(self.root):
             return touched(self.layout.built_environment(installed.env_key))
+
+    def pointed(self, distribution: ProjectName) -> Record | None:
+        """The record of what its pointer names, whatever became of the environment; None when nothing serves.
+
+        Raises:
+            StoreError: pointer or record is damaged (`DamagedError`), or may not be read.
+        """
+        pointer = read_pointer(self.layout, distribution)
+        return None if pointer is None else self._read_record(pointer.env_key)
 
     def serving(self) -> tuple[Path, ...]:
         """The environments that pointers name and that are there, whatever became of them: for `verify_environment`.

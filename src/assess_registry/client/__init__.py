@@ -53,7 +53,7 @@ from assess_registry.names import (
     parse_sha256,
     parse_version,
 )
-from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 from assess_registry.text import plain, plain_lines, table
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
@@ -124,4 +124,5 @@ __all__ = [
     "table",
     "unpacked_files",
     "verify",
+    "verify_detached",
 ]
