@@ -21,6 +21,8 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.lock_file(parse_sha256("1" * 64)).parent: "locks/<sha256>/",
         layout.environment("KEY"): "envs/<env key>/",
         layout.record("KEY"): "installed/<env key>.json",
+        layout.built_environment("KEY").contents: "installed/<env key>.contents",
+        layout.built_environment("KEY").stat: "installed/<env key>.stat",
         layout.pointer(parse_project("demo-plugin")): "active/<distribution>.json",
         layout.path("kits"): "kits/<digest>-<tag>/",
     }
