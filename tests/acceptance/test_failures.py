@@ -121,11 +121,11 @@ def test_the_state_directory_is_not_writable(site: Site) -> None:
     sealed = site.directory / "sealed"
     sealed.mkdir(mode=0o500)
     # Modes do not stop root; a file system that nobody may write to does.
-    prefix = mounting("ro", sealed) if os.geteuid() == 0 else ()
+    prefix = mounting("ro,mode=0700", sealed) if os.geteuid() == 0 else ()
     error = failed(site, "--state-dir", sealed, code=1, kind="system", prefix=prefix)
     assert str(sealed) in error["message"]
     sealed.chmod(0o700)
-    control = site.assess("run", "--state-dir", sealed, prefix=mounting("rw", sealed) if prefix else ())
+    control = site.assess("run", "--state-dir", sealed, prefix=mounting("rw,mode=0700", sealed) if prefix else ())
     assert control.returncode == 0, control.stdout + control.stderr
 
 
@@ -140,9 +140,9 @@ def mounting(options: str, directory: Path) -> list[str]:
 def test_the_disk_of_the_state_directory_is_full(site: Site, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    error = failed(site, "--state-dir", small, code=1, kind="operational", prefix=mounting("size=300k", small))
+    error = failed(site, "--state-dir", small, code=1, kind="operational", prefix=mounting("size=300k,mode=0700", small))
     assert str(small) in error["message"]
-    control = site.assess("run", "--state-dir", small, prefix=mounting("size=30m", small))
+    control = site.assess("run", "--state-dir", small, prefix=mounting("size=30m,mode=0700", small))
     assert control.returncode == 0, control.stdout + control.stderr
 
 
@@ -167,8 +167,8 @@ def test_no_command_takes_a_full_disk_for_success(line: str, published: Site) ->
 
 
 def test_a_report_that_cannot_be_written_is_no_success(published: Site) -> None:
-    failed(published, "--report", f"json={published.config}/below.json", code=1, kind="system")
-    failed(published, "--report", "json=/dev/full/x", code=1, kind="system")
+    failed(published, "--report", f"json={published.config}/below.json", code=2, kind="configuration")
+    failed(published, "--report", "json=/dev/full/x", code=2, kind="configuration")
 
 
 def test_errors_of_a_full_stdout_are_still_said_on_stderr(site: Site) -> None:

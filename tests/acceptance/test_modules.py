@@ -96,8 +96,8 @@ def test_nothing_of_a_stranger_is_loaded(seen: Any) -> None:
 
 
 def test_what_is_loaded_comes_from_where_it_should(seen: Any, site: Site) -> None:
-    (kit,) = (site.state / "kits").iterdir()
-    (environment,) = (site.state / "envs").iterdir()
+    (kit,) = filter(Path.is_dir, (site.state / "kits").iterdir())
+    (environment,) = filter(Path.is_dir, (site.state / "envs").iterdir())
     for name, file in seen["strangers"].items():
         if name == "__main__":
             continue
