@@ -21,7 +21,7 @@ from assess_core.journal import Journal
 from assess_core.plan import Task, Unrunnable
 from assess_core.report import combine, commit
 from assess_core.results import Run
-from assess_core.store import InstalledPlugin, Interpreter, Store, install
+from assess_core.store import InstalledPlugin, Interpreter, Store, install, rebuild, require_trusted
 from assess_registry.client import (
     ProjectName,
     Registry,
@@ -98,13 +98,13 @@ def sync(plugins: Sequence[PluginConfig], delivery: Delivery) -> tuple[Synced, .
 
 
 def _sync_one(plugin: PluginConfig, delivery: Delivery) -> Synced:
-    active = delivery.store.find(plugin.name)
     if delivery.offline:
-        return _without_registry(plugin, active, "offline was asked for")
+        return _without_registry(plugin, "offline was asked for", delivery)
+    active = delivery.store.find(plugin.name)
     try:
         return _brought_up(plugin, active, delivery)
     except TransportError as error:
-        return _without_registry(plugin, active, str(error))
+        return _without_registry(plugin, str(error), delivery)
     except TrustError as refusal:
         return _failed(plugin, active, Action.REFUSED, refusal)
     except (PluginFault, StoreError) as fault:
@@ -155,17 +155,31 @@ def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
     return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
 
 
-def _without_registry(plugin: PluginConfig, active: InstalledPlugin | None, reason: str) -> Synced:
-    """The registry's word is not to be had: what was verified before runs on, if it is what is asked for."""
-    if active is not None and fits(plugin, active):
-        return Synced(
-            distribution=plugin.name,
-            action=Action.STALE,
-            version=active.version,
-            previous=active.version,
-            reason=reason,
-        )
-    return Synced(distribution=plugin.name, action=Action.FAILED, reason=f"not installed: {reason}")
+def _without_registry(plugin: PluginConfig, reason: str, delivery: Delivery) -> Synced:
+    """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
+
+    Its signatures are verified again, with the keys that are trusted today, and what was touched is built again.
+    """
+    store, registry = delivery.store, delivery.registry
+    try:
+        if delivery.dry_run:
+            active = store.find(plugin.name)
+        else:
+            active = rebuild(plugin.name, store=store, registry=registry, interpreter=delivery.interpreter)
+        if active is None or not fits(plugin, active):
+            return Synced(distribution=plugin.name, action=Action.FAILED, reason=f"not installed: {reason}")
+        require_trusted(active, store=store, trusted=registry.trusted)
+    except TrustError as refusal:
+        return _failed(plugin, None, Action.REFUSED, refusal)
+    except StoreError as error:
+        return _failed(plugin, None, Action.FAILED, error)
+    return Synced(
+        distribution=plugin.name,
+        action=Action.STALE,
+        version=active.version,
+        previous=active.version,
+        reason=reason,
+    )
 
 
 async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journal: Journal, context: Context) -> Run:

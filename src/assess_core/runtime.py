@@ -110,7 +110,7 @@ class Runtime:
 
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""
-        chosen = [environment] if environment else [plugin.environment for plugin in self.store.active()]
+        chosen = [environment] if environment else list(self.store.serving())
         return tuple(verify_environment(one, store=self.store, registry=self._registry()) for one in chosen)
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
