@@ -140,7 +140,9 @@ def mounting(options: str, directory: Path) -> list[str]:
 def test_the_disk_of_the_state_directory_is_full(site: Site, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    error = failed(site, "--state-dir", small, code=1, kind="operational", prefix=mounting("size=300k,mode=0700", small))
+    error = failed(
+        site, "--state-dir", small, code=1, kind="operational", prefix=mounting("size=300k,mode=0700", small)
+    )
     assert str(small) in error["message"]
     control = site.assess("run", "--state-dir", small, prefix=mounting("size=30m,mode=0700", small))
     assert control.returncode == 0, control.stdout + control.stderr
