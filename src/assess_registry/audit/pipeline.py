@@ -42,7 +42,8 @@ CLOSURE = "closure"
 SDK = "assess-plugin"
 """The one dependency whose wheel need not be given: it is the runtime's own part, and the runtime brings its copy."""
 
-_ONLY_AN_EXTRA = re.compile(r'extra == "[^"]*"\Z')
+# Not `extra == ""`: pip holds that to be true of an installation without extras.
+_ONLY_AN_EXTRA = re.compile(r'extra == "[^"]+"\Z')
 _MAX_MESSAGE = 500
 
 _log = logging.getLogger(__name__)
@@ -243,7 +244,11 @@ def _inspect_closure(
         )
         incomplete = (f"a dependency was refused by inspection: {error.filename}",)
         return (), Examination(check=CLOSURE, findings=findings, incomplete=incomplete)
-    facts = {"wheels": [{"filename": each.filename, "sha256": each.sha256} for each in dependencies]}
+    facts = {
+        "wheels": [
+            {"filename": each.filename, "sha256": each.sha256, "left_out": list(each.left_out)} for each in dependencies
+        ]
+    }
     return dependencies, Examination(check=CLOSURE, facts=facts)
 
 

@@ -174,6 +174,15 @@ def test_dependencies_are_inspected_and_given_to_the_checks() -> None:
     found = report(check, data=NEEDS, closure=closure)
     assert found.verdict is Verdict.APPROVED, found.reasons
     assert [each.filename for each in check.seen[0].closure] == [LIBRARY.filename]
+    (listed,) = next(each for each in found.examinations if each.check == "closure").facts["wheels"]
+    assert listed["left_out"] == []
+
+
+def test_what_is_left_out_of_a_dependency_is_listed() -> None:
+    odd = LIBRARY.but(files={**(LIBRARY.files or {}), "x.pth": "import os\n"})
+    found = report(data=NEEDS, closure={odd.filename: odd.build()})
+    (listed,) = next(each for each in found.examinations if each.check == "closure").facts["wheels"]
+    assert listed["left_out"] == ["x.pth"]
     assert found.examinations[1].facts["wheels"][0]["filename"] == LIBRARY.filename
 
 
@@ -185,6 +194,7 @@ def test_dependencies_are_inspected_and_given_to_the_checks() -> None:
         (("Assess_Plugin>=1.0",), True),
         (('pytest; extra == "test"',), True),
         (("somelib",), False),
+        (('somelib; extra == ""',), False),  # true without extras, says pip
         (('somelib; python_version >= "3"',), False),
         (('somelib; extra == "x" or python_version >= "3"',), False),
     ],
