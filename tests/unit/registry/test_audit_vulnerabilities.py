@@ -69,7 +69,7 @@ def test_without_advisories_nobody_says_that_there_are_none(database: AdvisoryDa
 def test_a_day_before_the_advisories_says_nothing_of_their_age(database: AdvisoryDatabase) -> None:
     early = vulnerabilities.examine(subject(as_of=date(2000, 1, 1)), Context(advisories=database))
     assert "cannot be told" in early.incomplete[0]
-    assert vulnerabilities.examine(subject(as_of=database.imported_on), Context(advisories=database)).incomplete == ()
+    assert vulnerabilities.examine(subject(as_of=database.newest.date()), Context(advisories=database)).incomplete == ()
 
 
 @pytest.mark.parametrize(("days", "complete"), [(30, True), (31, False)])

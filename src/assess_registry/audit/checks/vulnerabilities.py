@@ -99,9 +99,9 @@ def _metadata_entry(wheel: InspectedWheel) -> str:
 
 def _too_old(database: AdvisoryDatabase, subject: Subject, context: Context) -> list[str]:
     age = database.age_days(subject.as_of)
-    if age < 0 or subject.as_of < database.imported_on:
-        told = f"{subject.as_of} is before the advisories were made or imported ({database.imported_on})"
-        return [f"the age of the advisories cannot be told: {told}; judge as of a later day"]
+    if age < 0:
+        newest = database.newest.date()
+        return [f"the age of the advisories cannot be told: {subject.as_of} is before the newest of them ({newest})"]
     if age <= context.advisories_max_age_days:
         return []
     imported = (subject.as_of - database.imported_on).days
