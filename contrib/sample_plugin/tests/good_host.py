@@ -10,8 +10,8 @@ NOW_S = 1_800_000_000
 SHADOW_GID = 42
 
 SEARCH = search_command(7)
-SECURITY_LIST = "deb.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"
-SECURITY_RELEASE = "deb.debian.org_debian-security_dists_bookworm-security_InRelease"
+SECURITY_LIST = "deb.example.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"
+SECURITY_RELEASE = "deb.example.org_debian-security_dists_bookworm-security_InRelease"
 
 SYSCTL = {
     "fs/protected_symlinks": 1,

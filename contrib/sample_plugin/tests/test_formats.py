@@ -123,9 +123,9 @@ def test_packages_and_upgrades() -> None:
 
 
 def test_security_lists_are_known_by_their_suite() -> None:
-    debian = "deb.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages.lz4"
+    debian = "deb.example.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages.lz4"
     ubuntu = "archive.ubuntu.com_ubuntu_dists_jammy-security_main_binary-amd64_Packages"
-    entries = (f"1.5 {debian}", f"2 {ubuntu}", "3 deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages")
+    entries = (f"1.5 {debian}", f"2 {ubuntu}", "3 deb.example.org_debian_dists_bookworm_main_binary-amd64_Packages")
     assert security_lists(entries) == {debian: 1.5, ubuntu: 2.0}
     with pytest.raises(Malformed):
         security_lists((f"yesterday {debian}",))
