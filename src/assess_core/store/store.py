@@ -124,7 +124,8 @@ class Store:
             DamagedError: the record is damaged.
         """
         record = self._read_record(env_key, mentioning)
-        present = record is not None and record.plugin.python.exists() and record.plugin.site_packages.is_dir()
+        with explained(self.root):  # an interpreter in a private home may not even be looked at
+            present = record is not None and record.plugin.python.exists() and record.plugin.site_packages.is_dir()
         return record if present else None
 
     def _read_record(self, env_key: str, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
