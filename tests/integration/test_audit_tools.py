@@ -239,6 +239,7 @@ def nested_zip(levels: int) -> bytes:
 @pytest.mark.parametrize(
     "data",
     [nested_zip(20), b"#!/bin/sh\n" + nested_zip(2), gzip.compress(b"x"), b"\0" * 257 + b"ustar\0" + b"\0" * 249],
+    ids=["zip", "zip behind a script", "gzip", "tar"],
 )
 def test_an_archive_in_the_wheel_is_named_and_hides_nothing(build: Build, data: bytes) -> None:
     found = secrets.examine(build({"demo_plugin/data.dat": data, "demo_plugin/key.py": LEAK}), Context())
