@@ -57,7 +57,7 @@ def site(ran: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def _heed_interrupts() -> None:
-    """A shell's background job ignores SIGINT, what nohup runs SIGHUP, and so would all that these tests start there."""
+    """A background job ignores SIGINT, what nohup runs SIGHUP, and so would all that these tests start there."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 
