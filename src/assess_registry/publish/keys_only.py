@@ -1,4 +1,6 @@
-"""One plugin wheel into an index, with its closure, its lock and its signatures, or nothing at all.
+"""One plugin wheel into an index by its publisher's key alone: with its closure, its lock and its signatures, or not.
+
+Simple clients, which know publishers' keys and nothing else, use what this writes. Nobody has approved it.
 
 The plan; each step is done before the next begins:
 
@@ -13,7 +15,7 @@ Killed at any point, what the pages name is complete, and the same command again
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from assess_registry.config import load_config
 from assess_registry.errors import ConfigError, PublishError, TrustError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.folder import WheelFolder
 from assess_registry.index.plan import (
     PlannedFile,
     changed,
@@ -30,7 +33,7 @@ from assess_registry.index.plan import (
     require_immutable,
     wheel_files,
 )
-from assess_registry.index.tree import WHEEL_SUFFIX, Tree, digest
+from assess_registry.index.tree import Tree, digest
 from assess_registry.keys import KeyId, PrivateKey
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
@@ -60,28 +63,6 @@ class PublishReport:
     written: tuple[str, ...]
     replaced: tuple[str, ...]
     stale: tuple[str, ...]
-
-
-class WheelFolder(Mapping[str, bytes]):
-    """The wheels lying in a directory, by filename; the bytes of one are read when it is asked for."""
-
-    def __init__(self, directory: Path) -> None:
-        try:
-            names = sorted(path.name for path in directory.iterdir() if path.suffix == WHEEL_SUFFIX)
-        except OSError as error:
-            raise ConfigError(f"{directory}: the closure's wheels cannot be read: {error.strerror}") from error
-        self._directory, self._names = directory, names
-
-    def __getitem__(self, filename: str) -> bytes:
-        if filename not in self._names:
-            raise KeyError(filename)
-        return read_bounded(self._directory / filename, MAX_WHEEL_BYTES)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def publish(
