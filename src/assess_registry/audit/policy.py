@@ -7,18 +7,16 @@ check that did not look at everything flags the wheel, whatever its severities s
 incompleteness is accepted: an audit that was not done must not read like one that found nothing.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
 from assess_registry.audit.values import Examination, Finding, Judged, Verdict
 from assess_registry.config import Acceptance, Policy, Publisher
 from assess_registry.config.policy import INCOMPLETE
-from assess_registry.config.values import policy_table
+from assess_registry.config.values import canonical_policy, digest_of
 from assess_registry.manifest import SEVERITIES
 from assess_registry.names import Sha256
 
@@ -63,21 +61,11 @@ def judge(examinations: Iterable[Examination], *, policy: Policy, project: str, 
 
 def policy_sha256(policy: Policy, publishers: Iterable[Publisher]) -> Sha256:
     """Digest of everything in the configuration that a verdict may depend on; the order it was written in is not."""
-    # A policy made in code may hold 20 where a parsed one holds 20.0, which are one number and two texts.
-    same = replace(policy, max_wheel_mib=float(policy.max_wheel_mib))
-    table = {
-        key: sorted(value, key=_canonical) if isinstance(value, list) else value
-        for key, value in policy_table(same).items()
-    }
     people = {
         each.name: {"keys": sorted(each.keys), "projects": sorted(each.projects)}
         for each in sorted(publishers, key=lambda each: each.name)
     }
-    return Sha256(hashlib.sha256(_canonical({"policy": table, "publishers": people}).encode()).hexdigest())
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=date.isoformat)
+    return digest_of({"policy": canonical_policy(policy), "publishers": people})
 
 
 def _incompletes(examination: Examination) -> Iterator[Finding]:

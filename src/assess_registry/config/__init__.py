@@ -8,16 +8,28 @@ from assess_registry.config.load import (
     parse_config,
     parse_policy_file,
 )
-from assess_registry.config.values import POLICY_DEFAULT, Acceptance, IndexConfig, Policy, Publisher
+from assess_registry.config.values import (
+    POLICY_DEFAULT,
+    Acceptance,
+    Expiry,
+    IndexConfig,
+    Policy,
+    Publisher,
+    Reviewer,
+    Targets,
+)
 
 __all__ = [
     "CONFIG_NAME",
     "MAX_CONFIG_BYTES",
     "POLICY_DEFAULT",
     "Acceptance",
+    "Expiry",
     "IndexConfig",
     "Policy",
     "Publisher",
+    "Reviewer",
+    "Targets",
     "load_config",
     "load_policy_file",
     "parse_config",

@@ -10,20 +10,19 @@ Every mistake in it is reported at once, with its key path and the nearest valid
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from assess_registry.config.policy import read_policy, read_publishers
+from assess_registry.config.people import read_people
+from assess_registry.config.policy import read_policy
+from assess_registry.config.registry import read_expiry, read_registry, read_targets
 from assess_registry.config.values import IndexConfig, Policy, Publisher
 from assess_registry.errors import ConfigError, Issue
 from assess_registry.files import read_bounded
 from assess_registry.manifest.reader import Reader
-from assess_registry.names import parse_id
 
 CONFIG_NAME = "registry.toml"
 MAX_CONFIG_BYTES = 256 << 10
 
-TABLES = ("registry", "publishers", "policy")
-REGISTRY_KEYS = ("name", "development")
+TABLES = ("registry", "publishers", "reviewers", "policy", "targets", "expiry")
 
 
 def load_config(root: Path) -> IndexConfig:
@@ -50,19 +49,21 @@ def parse_config(data: bytes, *, source: str) -> IndexConfig:
     """
     issues: list[Issue] = []
     document = _document(data, source, issues)
-    table = document.table.get("registry")
-    name, development = "", False
-    if not isinstance(table, dict):
-        document.refuse("wrong-type", "registry", f"expected a table, got {_shown(table)}")
-    else:
-        registry = document.table_of("registry")
-        registry.only(REGISTRY_KEYS)
-        name = _name(registry)
-        development = registry.boolean("development", default=False)
-    publishers = read_publishers(document)
+    name, development, base_url = read_registry(document)
+    publishers, reviewers = read_people(document)
     policy = read_policy(document, {each.name for each in publishers})
+    targets, expiry = read_targets(document), read_expiry(document)
     _refuse(issues, source)
-    return IndexConfig(name=name, development=development, publishers=publishers, policy=policy)
+    return IndexConfig(
+        name=name,
+        development=development,
+        base_url=base_url,
+        publishers=publishers,
+        reviewers=reviewers,
+        policy=policy,
+        targets=targets,
+        expiry=expiry,
+    )
 
 
 def load_policy_file(path: Path) -> tuple[Policy, tuple[Publisher, ...] | None]:
@@ -86,7 +87,8 @@ def parse_policy_file(data: bytes, *, source: str) -> tuple[Policy, tuple[Publis
     """
     issues: list[Issue] = []
     document = _document(data, source, issues)
-    publishers = read_publishers(document) if "publishers" in document.table else None
+    people = read_people(document)
+    publishers = people[0] if "publishers" in document.table else None
     policy = read_policy(document, None if publishers is None else {each.name for each in publishers})
     if "policy" not in document.table:
         document.refuse("missing-key", "policy", "expected a table [policy], got nothing")
@@ -108,18 +110,3 @@ def _refuse(issues: Iterable[Issue], source: str) -> None:
     problems = tuple(f"{source}: {issue.entry}: {issue.message}" for issue in issues)
     if problems:
         raise ConfigError(*problems)
-
-
-def _name(registry: Reader) -> str:
-    value: Any = registry.table.get("name")
-    try:
-        if not isinstance(value, str):
-            raise ValueError(f"expected a name in quotes, got {_shown(value)}")
-        return parse_id(value)
-    except ValueError as error:
-        registry.refuse("bad-value", "name", str(error))
-        return ""
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else f"{value!r}"[:80]

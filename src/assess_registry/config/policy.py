@@ -1,4 +1,4 @@
-"""Tables `[policy]` and `[publishers.NAME]` become values; every mistake is noted in the readers' list of issues.
+"""Table `[policy]` becomes a value; every mistake is noted in the readers' list of issues.
 
 A mistake in a policy must never loosen it. So nothing is guessed: a misspelt severity is refused, not taken for the id
 of a finding that will never come, and an acceptance says who, why and until when, or is no acceptance.
@@ -11,12 +11,12 @@ from datetime import date, datetime
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from assess_registry.config.values import Acceptance, Policy, Publisher
+from assess_registry.config.people import project_pattern
+from assess_registry.config.values import Acceptance, Policy
 from assess_registry.manifest import SEVERITIES
-from assess_registry.manifest.reader import Reader, join, nearest, show
-from assess_registry.names import parse_id, parse_project, parse_sha256
+from assess_registry.manifest.reader import Reader, nearest, show
+from assess_registry.names import parse_id, parse_project
 
-PUBLISHER_KEYS = ("keys", "projects")
 POLICY_KEYS = (
     "reject",
     "flag",
@@ -27,6 +27,7 @@ POLICY_KEYS = (
     "reserved",
     "reserved_prefixes",
     "advisories_max_age_days",
+    "automatic_approval",
 )
 ACCEPT_KEYS = ("finding", "check", "project", "entry", "reason", "owner", "expires")
 
@@ -38,30 +39,6 @@ ANY_LICENCE = "*"
 _MAX_ITEMS = 1000
 _MAX_TEXT = 500
 _FINDING = re.compile(r"[a-z0-9*]([a-z0-9*._-]{0,98}[a-z0-9*])?\Z", re.ASCII)
-_KEY_ID = "sha256:"
-
-
-def read_publishers(document: Reader) -> tuple[Publisher, ...]:
-    """Every `[publishers.NAME]`, in the order of their names."""
-    table = document.table_of("publishers")
-    found = []
-    for name in sorted(table.table):
-        try:
-            parse_id(name)
-        except ValueError as error:
-            table.refuse("bad-value", join("", name), str(error))
-            continue
-        if not isinstance(table.table[name], dict):
-            table.refuse("wrong-type", name, f"expected a table, got {show(table.table[name])}")
-            continue
-        each = table.table_of(name)
-        each.only(PUBLISHER_KEYS)
-        projects = each.items("projects", _project_pattern, max_items=_MAX_ITEMS)
-        if not each.table.get("projects"):
-            each.refuse("missing-key", "projects", 'expected at least one pattern of projects, for example ["acme-*"]')
-        keys = each.items("keys", _key_id, max_items=_MAX_ITEMS)
-        found.append(Publisher(name=name, keys=keys, projects=projects))
-    return tuple(found)
 
 
 def read_policy(document: Reader, publishers: Collection[str] | None) -> Policy:
@@ -69,7 +46,7 @@ def read_policy(document: Reader, publishers: Collection[str] | None) -> Policy:
 
     Args:
         document: the whole file.
-        publishers: names that `native_publishers` may hold; None when they are not known here.
+        publishers: names that `native_publishers` and `automatic_approval` may hold; None when they are not known here.
     """
     table = document.table_of("policy")
     table.only(POLICY_KEYS)
@@ -90,6 +67,7 @@ def read_policy(document: Reader, publishers: Collection[str] | None) -> Policy:
         advisories_max_age_days=table.integer(
             "advisories_max_age_days", low=1, high=3650, default=standard.advisories_max_age_days
         ),
+        automatic_approval=items("automatic_approval", _text, standard.automatic_approval),
     )
     _check_whole(table, policy, publishers)
     return policy
@@ -103,9 +81,10 @@ def _check_whole(table: Reader, policy: Policy, publishers: Collection[str] | No
     if not policy.licences:
         table.refuse("bad-value", "licences", f'an empty list would allow none; write ["{ANY_LICENCE}"] for any')
     if publishers is not None:
-        for name in policy.native_publishers:
+        named = {"native_publishers": policy.native_publishers, "automatic_approval": policy.automatic_approval}
+        for key, name in ((key, name) for key, names in named.items() for name in names):
             if name not in publishers:
-                table.refuse("bad-value", "native_publishers", f"no publisher {show(name)}; {_among(name, publishers)}")
+                table.refuse("bad-value", key, f"no publisher {show(name)}; {_among(name, publishers)}")
 
 
 def _acceptance(table: Reader) -> Acceptance:
@@ -122,7 +101,7 @@ def _acceptance(table: Reader) -> Acceptance:
     return Acceptance(
         finding=table.parsed("finding", _accepted_finding, "") if "finding" in about else "",
         check=table.parsed("check", parse_id, "") if "check" in about else "",
-        project=table.parsed("project", _project_pattern, "*") if "project" in table.table else "*",
+        project=table.parsed("project", project_pattern, "*") if "project" in table.table else "*",
         entry=table.text("entry", max_chars=_MAX_TEXT) if "entry" in table.table else "*",
         reason=table.text("reason", max_chars=_MAX_TEXT),
         owner=table.text("owner", max_chars=_MAX_TEXT),
@@ -175,23 +154,6 @@ def _project(value: object) -> str:
 def _prefix(value: object) -> str:
     text = _text(value)
     parse_project(text.removesuffix("-"))
-    return text
-
-
-def _project_pattern(value: object) -> str:
-    text = _text(value)
-    try:
-        parse_project(text.replace("*", "x"))
-    except ValueError as error:
-        raise ValueError(f"expected a normalised project name (PEP 503), which may hold *, got {show(text)}") from error
-    return text
-
-
-def _key_id(value: object) -> str:
-    text = _text(value)
-    if not text.startswith(_KEY_ID):
-        raise ValueError(f"expected a key's id, sha256:…, as `assess-registry keys list` shows it, got {show(text)}")
-    parse_sha256(text.removeprefix(_KEY_ID))
     return text
 
 

@@ -1,11 +1,15 @@
 """What `registry.toml` says, as values; every key is described in docs/policy.md."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
 import tomli_w
+
+from assess_registry.names import Sha256
 
 POLICY_DEFAULT = """\
 [policy]
@@ -21,6 +25,7 @@ native_publishers = []
 reserved = ["assess", "assess-core", "assess-plugin", "assess-registry", "assess-runtime"]
 reserved_prefixes = []
 advisories_max_age_days = 30
+automatic_approval = []
 """
 """What holds where `[policy]`, or a key of it, is absent. `Policy()` is this text parsed, as a test asserts."""
 
@@ -32,15 +37,53 @@ class Publisher:
     Attributes:
         keys: ids of their keys, `sha256:…`.
         projects: patterns of the projects that are theirs, for example `acme-*`.
+        approvals: how many reviewers have to approve what they publish, none of them the publisher.
     """
 
     name: str
     keys: tuple[str, ...] = ()
     projects: tuple[str, ...]
+    approvals: int = 1
 
     def admits(self, project: str) -> bool:
         """Whether the project is theirs."""
         return any(fnmatchcase(project, pattern) for pattern in self.projects)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewer:
+    """Somebody who may approve what others publish.
+
+    Attributes:
+        keys: ids of their keys, `sha256:…`; none of them a publisher's.
+    """
+
+    name: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Targets:
+    """Where the plugins of a registry are meant to run.
+
+    Attributes:
+        pythons: versions of Python, `3.N`, without a patch level.
+        platforms: platform tags as they stand in the names of wheels.
+    """
+
+    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13")
+    platforms: tuple[str, ...] = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expiry:
+    """For how many days what each role of the registry signs is believed, from the day it is signed."""
+
+    root_d: int = 365
+    targets_d: int = 180
+    bins_d: int = 90
+    snapshot_d: int = 30
+    timestamp_d: int = 7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +117,7 @@ class Policy:
         native_publishers: publishers whose wheels may hold native code.
         reserved: names that nobody may publish under, or close to.
         reserved_prefixes: beginnings of names that are for those alone whose project patterns begin with them.
+        automatic_approval: publishers whose wheels need no reviewer when the audit approves them.
     """
 
     reject: tuple[str, ...] = ("critical", "high")
@@ -88,27 +132,42 @@ class Policy:
     reserved: tuple[str, ...] = ("assess", "assess-core", "assess-plugin", "assess-registry", "assess-runtime")
     reserved_prefixes: tuple[str, ...] = ()
     advisories_max_age_days: int = 30
+    automatic_approval: tuple[str, ...] = ()
+
+    def digest(self) -> Sha256:
+        """The policy's version: a digest of the whole table, defaults filled in, in whatever order it was written."""
+        return digest_of(canonical_policy(self))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexConfig:
-    """What a registry is called, whether it is a toy of one machine, who publishes in it, and what."""
+    """What a registry is called, whether it is a toy of one machine, who publishes and reviews in it, and what.
+
+    Attributes:
+        base_url: where others reach it, with a slash at its end; empty when nobody said.
+    """
 
     name: str
     development: bool = False
+    base_url: str = ""
     publishers: tuple[Publisher, ...] = ()
+    reviewers: tuple[Reviewer, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    targets: Targets = field(default_factory=Targets)
+    expiry: Expiry = field(default_factory=Expiry)
 
     def text(self) -> str:
         """The file that `parse_config` reads back as this value; what is as by default is left out."""
-        publishers = {each.name: {"keys": list(each.keys), "projects": list(each.projects)} for each in self.publishers}
-        policy = policy_table(self.policy)
-        standard = policy_table(Policy())
-        changed = {key: value for key, value in policy.items() if value != standard[key]}
-        document: dict[str, Any] = {"registry": {"name": self.name, "development": self.development}}
-        document |= {"publishers": publishers} if publishers else {}
-        document |= {"policy": changed} if changed else {}
-        return tomli_w.dumps(document)
+        registry: dict[str, Any] = {"name": self.name, "development": self.development}
+        registry |= {"base_url": self.base_url} if self.base_url else {}
+        tables = {
+            "publishers": {each.name: _named(asdict(each)) for each in self.publishers},
+            "reviewers": {each.name: _named(asdict(each)) for each in self.reviewers},
+            "policy": _changed(policy_table(self.policy), policy_table(Policy())),
+            "targets": _changed(asdict(self.targets), asdict(Targets())),
+            "expiry": _changed(asdict(self.expiry), asdict(Expiry())),
+        }
+        return tomli_w.dumps({"registry": registry, **{key: table for key, table in tables.items() if table}})
 
 
 def policy_table(policy: Policy) -> dict[str, Any]:
@@ -122,8 +181,34 @@ def policy_table(policy: Policy) -> dict[str, Any]:
         "reserved": list(policy.reserved),
         "reserved_prefixes": list(policy.reserved_prefixes),
         "advisories_max_age_days": policy.advisories_max_age_days,
+        "automatic_approval": list(policy.automatic_approval),
         "accept": [_acceptance_table(each) for each in policy.accept],
     }
+
+
+def canonical_policy(policy: Policy) -> dict[str, Any]:
+    """The policy as a table in which order says nothing, so that two policies that mean the same are the same."""
+    # A policy made in code may hold 20 where a parsed one holds 20.0, which are one number and two texts.
+    same = replace(policy, max_wheel_mib=float(policy.max_wheel_mib))
+    table = policy_table(same)
+    return {key: sorted(value, key=_canonical) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def digest_of(table: object) -> Sha256:
+    """Digest of a table's one canonical text."""
+    return Sha256(hashlib.sha256(_canonical(table).encode()).hexdigest())
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=date.isoformat)
+
+
+def _named(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != "name"}
+
+
+def _changed(table: dict[str, Any], standard: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value != standard[key]}
 
 
 def _acceptance_table(acceptance: Acceptance) -> dict[str, Any]:

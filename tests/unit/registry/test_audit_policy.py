@@ -17,8 +17,9 @@ from assess_registry.config import (
     parse_config,
     parse_policy_file,
 )
-from assess_registry.config.load import REGISTRY_KEYS
-from assess_registry.config.policy import ACCEPT_KEYS, POLICY_KEYS, PUBLISHER_KEYS
+from assess_registry.config.people import PUBLISHER_KEYS, REVIEWER_KEYS
+from assess_registry.config.policy import ACCEPT_KEYS, POLICY_KEYS
+from assess_registry.config.registry import EXPIRY_KEYS, REGISTRY_KEYS, TARGETS_KEYS
 from assess_registry.config.values import policy_table
 from assess_registry.errors import ConfigError
 from assess_registry.manifest import SEVERITIES, Severity
@@ -363,8 +364,11 @@ def test_the_digest_knows_every_value_and_no_order() -> None:
         replace(policy, reserved=()),
         replace(policy, reserved_prefixes=("x",)),
         replace(policy, advisories_max_age_days=31),
+        replace(policy, automatic_approval=("a",)),
     ]
     assert len(changed) == len(fields(Policy)), "a new key belongs into the digest, and here"
+    assert shuffled.digest() == policy.digest() == replace(policy, max_wheel_mib=20).digest()
+    assert len({policy.digest(), *(each.digest() for each in changed)}) == len(changed) + 1
     digests = {policy_sha256(each, (one, two)) for each in changed} | {policy_sha256(policy, (one,))}
     assert len(digests - {digest}) == len(changed) + 1
 
@@ -378,14 +382,20 @@ ROW = re.compile(r"^\| `([a-z_]+)` \| ([a-z ]+) \| (.+?) \| `(.+?)` \| (.+) \|$"
 TABLES = {
     "[registry]": REGISTRY_KEYS,
     "[publishers.NAME]": PUBLISHER_KEYS,
+    "[reviewers.NAME]": REVIEWER_KEYS,
     "[policy]": POLICY_KEYS,
     "[[policy.accept]]": ACCEPT_KEYS,
+    "[targets]": TARGETS_KEYS,
+    "[expiry]": EXPIRY_KEYS,
 }
 FRAMES = {
     "[registry]": "[registry]\n{keys}",
     "[publishers.NAME]": REGISTRY + "[publishers.acme]\n{keys}",
+    "[reviewers.NAME]": REGISTRY + "[reviewers.ann]\n{keys}",
     "[policy]": REGISTRY + "[policy]\n{keys}",
     "[[policy.accept]]": REGISTRY + "[[policy.accept]]\n{keys}",
+    "[targets]": REGISTRY + "[targets]\n{keys}",
+    "[expiry]": REGISTRY + "[expiry]\n{keys}",
 }
 
 
@@ -440,9 +450,13 @@ def test_the_default_policy_stands_in_the_documentation_and_in_our_own_registry(
 
 def test_what_is_commented_out_in_our_own_registry_may_be_used() -> None:
     text = (ROOT / "simple-index" / "registry.toml").read_text()
-    used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE).replace("sha256:…", "sha256:" + "0" * 64)
+    used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE).replace(
+        "sha256:…", "sha256:" + "0" * 64, 1
+    )
+    used = used.replace("sha256:…", "sha256:" + "1" * 64)
     config = parse_config(used.encode(), source="x")
     assert [each.name for each in config.publishers] == ["platform-team"]
+    assert [each.name for each in config.reviewers] == ["security-team"]
     assert [each.finding for each in config.policy.accept] == ["bandit-b603"]
 
 
