@@ -1,0 +1,181 @@
+"""The five kinds of TUF metadata of a registry, made and serialised; nothing here touches a disk.
+
+    root        2 of 3 by default, offline     who the others are
+    targets     release keys                   `control/…` files, and the delegation to the bins
+    bins-XX     release keys                   `catalog/…` pages, by hash of their path (TAP 15, succinct)
+    snapshot    online key                     versions of targets and of every bin
+    timestamp   online key                     which snapshot is current
+
+Snapshot lists bins by version alone: a version is never written twice, so a hash would only make it three times as
+large, and clients fetch it after every publish.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from assess_registry.keys import PrivateKey, PublicKey
+from assess_registry.repository.keys import ONLINE_ROLES, KeySigner, to_tuf_key, tuf_key_id
+from assess_registry.repository.tuf_api import (
+    Delegations,
+    JSONSerializer,
+    Key,
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    SuccinctRoles,
+    T,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+
+BINS = 256
+"""Measured: docs/benchmarks.md, `python -m bench refresh`."""
+
+MAX_BINS = 1 << 16
+BIN_PREFIX = "bins"
+
+_CONTROL, _CATALOG = "control", "catalog"
+_TARGET_PATH = re.compile(rf"(?:{_CONTROL}|{_CATALOG})/[a-z0-9](?:[a-z0-9-]{{0,213}}[a-z0-9])?\.json")
+_COMPACT = JSONSerializer(compact=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expiry:
+    """For how many days each kind of metadata is good; `[expiry]` of registry.toml."""
+
+    root_d: int = 365
+    targets_d: int = 180
+    bins_d: int = 90
+    snapshot_d: int = 30
+    timestamp_d: int = 7
+
+    def days(self, role: str) -> int:
+        """Of a role by its name in metadata; every bin is a bin."""
+        match role:
+            case "root":
+                return self.root_d
+            case "targets":
+                return self.targets_d
+            case "snapshot":
+                return self.snapshot_d
+            case "timestamp":
+                return self.timestamp_d
+            case _:
+                return self.bins_d
+
+    def until(self, role: str, now: datetime) -> datetime:
+        """When metadata of this role that is signed now ends, in whole seconds UTC.
+
+        Raises:
+            ValueError: `now` has no time zone.
+        """
+        if now.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return now.astimezone(UTC).replace(microsecond=0) + timedelta(days=self.days(role))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signers:
+    """Who may sign what: the keys and thresholds of a root."""
+
+    root_keys: tuple[PublicKey, ...]
+    root_threshold: int
+    release_keys: tuple[PublicKey, ...]
+    release_threshold: int = 1
+    online_keys: tuple[PublicKey, ...]
+
+
+def new_root(signers: Signers, *, version: int, expires: datetime) -> Root:
+    """A root that names these; whether they are fit is for `check_root`."""
+    online = [tuf_key_id(key) for key in signers.online_keys]
+    roles = {
+        "root": Role([tuf_key_id(key) for key in signers.root_keys], signers.root_threshold),
+        "targets": Role([tuf_key_id(key) for key in signers.release_keys], signers.release_threshold),
+        **{name: Role(list(online), 1) for name in ONLINE_ROLES},
+    }
+    keys: dict[str, Key] = {tuf_key_id(key): to_tuf_key(key) for key in _every(signers)}
+    return Root(version=version, expires=expires, keys=keys, roles=roles, consistent_snapshot=True)
+
+
+def _every(signers: Signers) -> Iterable[PublicKey]:
+    return (*signers.root_keys, *signers.release_keys, *signers.online_keys)
+
+
+def delegations(root: Root, bins: int) -> Delegations:
+    """To so many bins, signed by the keys that sign targets, with their threshold.
+
+    Raises:
+        ValueError: the number is no power of two from 2 to `MAX_BINS`.
+    """
+    if bins & (bins - 1) or not 2 <= bins <= MAX_BINS:
+        raise ValueError(f"bins: expected a power of two from 2 to {MAX_BINS}, got {bins}")
+    role = root.roles["targets"]
+    succinct = SuccinctRoles(list(role.keyids), role.threshold, bins.bit_length() - 1, BIN_PREFIX)
+    return Delegations({each: root.keys[each] for each in role.keyids}, succinct_roles=succinct)
+
+
+def bins_of(targets: Targets) -> SuccinctRoles:
+    """The bins it delegates to; only for targets that `check_targets` has passed."""
+    found = targets.delegations.succinct_roles if targets.delegations else None
+    if found is None:
+        raise ValueError("targets metadata without succinct roles")
+    return found
+
+
+def role_of_target(path: str, bins: SuccinctRoles) -> str:
+    """The role that lists this target: `targets` for control files, else the bin of its path's hash.
+
+    Raises:
+        ValueError: it is neither `control/NAME.json` nor `catalog/PROJECT.json`.
+    """
+    if not _TARGET_PATH.fullmatch(path):
+        raise ValueError(f"target path: expected control/NAME.json or catalog/PROJECT.json, got {path[:120]!r}")
+    return "targets" if path.startswith(_CONTROL + "/") else bins.get_role_for_target(path)
+
+
+def target_file(path: str, data: bytes) -> TargetFile:
+    """Length and SHA-256 of a target, under its path."""
+    return TargetFile(len(data), {"sha256": sha256(data).hexdigest()}, path)
+
+
+def target_name(target: TargetFile) -> str:
+    """Where its bytes lie, relative to the root: `catalog/<sha256>.<project>.json` (TUF 6.2)."""
+    directory, _, name = target.path.rpartition("/")
+    return f"{directory}/{target.hashes['sha256']}.{name}"
+
+
+def metadata_name(role: str, version: int) -> str:
+    """The file in `metadata/`; a timestamp alone has no version in its name."""
+    return "timestamp.json" if role == "timestamp" else f"{version}.{role}.json"
+
+
+def signed_by(signed: T, keys: Sequence[PrivateKey]) -> Metadata[T]:
+    """Metadata with one signature of each key, in the order of their ids: the same keys, the same bytes."""
+    metadata = Metadata(signed)
+    for key in sorted(keys, key=lambda key: key.public.id):
+        metadata.sign(KeySigner(key), append=True)
+    return metadata
+
+
+def serialise(metadata: Metadata[T]) -> bytes:
+    """Without white space: clients fetch it."""
+    return metadata.to_bytes(_COMPACT)
+
+
+def new_snapshot(versions: Mapping[str, int], *, targets: bytes, version: int, expires: datetime) -> Snapshot:
+    """What is current: of each role its version, of targets also length and hash of its bytes."""
+    meta = {f"{role}.json": MetaFile(number) for role, number in versions.items()}
+    meta["targets.json"] = MetaFile(versions["targets"], len(targets), {"sha256": sha256(targets).hexdigest()})
+    return Snapshot(version=version, expires=expires, meta=meta)
+
+
+def new_timestamp(snapshot: bytes, *, snapshot_version: int, version: int, expires: datetime) -> Timestamp:
+    """Names one snapshot by version, length and hash."""
+    meta = MetaFile(snapshot_version, len(snapshot), {"sha256": sha256(snapshot).hexdigest()})
+    return Timestamp(version=version, expires=expires, snapshot_meta=meta)
