@@ -169,7 +169,7 @@ def test_the_control_of_all_that_follows_is_approved(run: Run, tmp_path: Path, c
 def test_a_wheel_that_inspection_refuses_is_rejected(run: Run, tmp_path: Path, clean: Sequence[object]) -> None:
     ended = run("audit", write(plugin(record=lambda rows: rows[1:]), tmp_path), *clean)
     assert (ended.code, ended.document["verdict"]) == (5, "rejected")
-    assert len(incomplete(ended)) == len(checks.CHECKS) + 1
+    assert len(incomplete(ended)) == len(checks.CHECKS) + 2
 
 
 def test_an_advisory_rejects_the_project_it_is_about(

@@ -4,19 +4,17 @@
 2. Choose its dependencies from the wheels at hand, and inspect them as such.
 3. Unpack a private copy for external tools, the very files that would stand in an environment.
 4. Every check in turn. One that crashes has not looked: it is incomplete, and never a pass.
-5. Let the policy judge.
+5. Those that read code read that of each dependency, too.
+6. Let the policy judge.
 
-Steps 1 to 4 are `examine`, step 5 is `conclude`: one examination can be judged by several policies.
+Steps 1 to 5 are `examine`, step 6 is `conclude`: one examination can be judged by several policies.
 
     report = audit(data, "demo_plugin-1.0.0-py3-none-any.whl", closure=None, terms=Terms(as_of=date(2026, 11, 21)))
 """
 
-import contextlib
 import hashlib
-import logging
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -25,28 +23,26 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from assess_registry.audit.advisories import AdvisoryDatabase
-from assess_registry.audit.checks import CHECKS
+from assess_registry.audit.checks import CHECKS, READING_CODE
 from assess_registry.audit.context import Check, Context
+from assess_registry.audit.dependencies import NAME as DEPENDENCIES
+from assess_registry.audit.dependencies import SDK, Seen, examine_dependencies
+from assess_registry.audit.examining import examination, one_line
 from assess_registry.audit.policy import STRUCTURE, judge, policy_sha256
+from assess_registry.audit.private_copy import private_copy
 from assess_registry.audit.values import Examination, Finding, Report, Subject
 from assess_registry.closure import make_closure
 from assess_registry.config import Policy, Publisher
 from assess_registry.config.policy import ANY_LICENCE
 from assess_registry.errors import Issue, PublishError, WheelError
 from assess_registry.names import ProjectName, Sha256
-from assess_registry.wheel import InspectedWheel, UnpackedFile, inspect, unpacked_files
+from assess_registry.wheel import InspectedWheel, inspect, unpacked_files
 
 CLOSURE = "closure"
 """Name of the dependencies' inspection among the checks."""
 
-SDK = "assess-plugin"
-"""The one dependency whose wheel need not be given: it is the runtime's own part, and the runtime brings its copy."""
-
 # Not `extra == ""`: pip holds that to be true of an installation without extras.
 _ONLY_AN_EXTRA = re.compile(r'extra == "[^"]+"\Z')
-_MAX_MESSAGE = 500
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +54,7 @@ class Terms:
         published: projects that are published in it already.
         advisories: None when there are none; then `advisories_problem` says why.
         as_of: the day for ages and expiries (UTC).
+        seen: dependencies that were looked at already; the same wheel is looked at once for all that use these terms.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -66,6 +63,7 @@ class Terms:
     advisories: AdvisoryDatabase | None = None
     advisories_problem: str = "no advisories were given"
     as_of: date
+    seen: Seen = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,9 +125,19 @@ def examine(
     context = replace(context_of(wheel, terms), evidence=evidence)
     examinations = [Examination(check=STRUCTURE, facts={"files": len(wheel.entries)}), about_closure]
     files = tuple(sorted(unpacked_files(data, wheel), key=lambda file: file.path))
-    with _unpacked(files, scratch) as root:  # 3
+    with private_copy(files, scratch) as root:  # 3
         subject = Subject(wheel=wheel, data=data, files=files, unpacked=root, closure=dependencies, as_of=terms.as_of)
-        examinations += [_examination(check, subject, context) for check in checks]  # 4
+        examinations += [examination(check, subject, context) for check in checks]  # 4
+    examinations.append(
+        examine_dependencies(  # 5
+            subject,
+            closure or {},
+            checks=tuple(check for check in checks if check in READING_CODE),
+            context=context,
+            seen=terms.seen,
+            scratch=scratch,
+        )
+    )
     return Examined(
         filename=filename,
         project=wheel.project,
@@ -143,7 +151,7 @@ def examine(
 
 def conclude(examined: Examined, terms: Terms) -> Report:
     """The report on an examined wheel. `terms` must give the checks the context that they were given."""
-    judgement = judge(  # 5
+    judgement = judge(  # 6
         examined.examinations, policy=terms.policy, project=examined.project, as_of=terms.as_of
     )
     return Report(
@@ -182,14 +190,14 @@ def context_of(wheel: InspectedWheel, terms: Terms) -> Context:
 
 def check_names() -> tuple[str, ...]:
     """What an acceptance may name as its `check`."""
-    return (STRUCTURE, CLOSURE, *(check.NAME for check in CHECKS))
+    return (STRUCTURE, CLOSURE, *(check.NAME for check in CHECKS), DEPENDENCIES)
 
 
 def _refused(data: bytes, filename: str, error: WheelError, checks: Iterable[Check]) -> Examined:
     project, version = _named(filename)
     findings = tuple(_structural(issue, issue.entry) for issue in error.issues)
     why = "it was not run, because strict inspection refused the wheel"
-    others = [CLOSURE, *(check.NAME for check in checks)]
+    others = [CLOSURE, *(check.NAME for check in checks), DEPENDENCIES]
     return Examined(
         filename=filename,
         project=project,
@@ -236,7 +244,7 @@ def _inspect_closure(
         names = [each.filename for each in lock.wheels if each.project != wheel.project]
         dependencies = tuple(inspect(candidates[name], name, kind="dependency") for name in sorted(names))
     except PublishError as error:
-        return (), Examination(check=CLOSURE, incomplete=(_one_line(str(error)),))
+        return (), Examination(check=CLOSURE, incomplete=(one_line(str(error)),))
     except WheelError as error:
         findings = tuple(
             _structural(issue, f"{error.filename}: {issue.entry}" if issue.entry else error.filename)
@@ -255,50 +263,3 @@ def _inspect_closure(
 def _is_needed(requirement: Requirement) -> bool:
     only_an_extra = requirement.marker is not None and _ONLY_AN_EXTRA.match(str(requirement.marker))
     return not only_an_extra and canonicalize_name(requirement.name) != SDK
-
-
-@contextlib.contextmanager
-def _unpacked(files: Iterable[UnpackedFile], scratch: Path | None) -> Iterator[Path]:
-    """Inside, a directory that only we may enter holds exactly these files, and nobody may write to them."""
-    with tempfile.TemporaryDirectory(prefix="assess-audit-", dir=scratch) as private:  # 0700, says mkdtemp
-        root = Path(private, "wheel")
-        root.mkdir()
-        directories = {root}
-        try:
-            for file in files:
-                path = root / file.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                directories |= {parent for parent in path.parents if root in parent.parents}
-                with path.open("xb") as out:
-                    out.write(file.data)
-                path.chmod(0o400)  # never executable: no tool has to run anything of a wheel to look at it
-            for directory in directories:
-                directory.chmod(0o500)
-            yield root
-        finally:
-            for directory in sorted(directories):
-                directory.chmod(0o700)
-
-
-def _examination(check: Check, subject: Subject, context: Context) -> Examination:
-    try:
-        examination = check.examine(subject, context)
-    except Exception as error:
-        _log.warning("check %s crashed", check.NAME, exc_info=True, extra={"action": "check-crashed"})
-        # Where the private copy lies differs from audit to audit, and reports must not.
-        message = _one_line(f"{type(error).__name__}: {error}".replace(str(subject.unpacked), "."))
-        finding = Finding(
-            id="check-crashed",
-            severity="medium",
-            entry="",
-            message=f"the check {check.NAME} crashed: {message}",
-            advice="report this; a wheel that makes an audit crash deserves a careful look",
-            rule="docs/policy.md: a check that did not look at everything",
-        )
-        return Examination(check=check.NAME, findings=(finding,), incomplete=("it crashed",))
-    findings = sorted(examination.findings, key=lambda each: (each.entry, each.line or 0, each.id, each.message))
-    return replace(examination, check=check.NAME, findings=tuple(findings))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_MAX_MESSAGE]

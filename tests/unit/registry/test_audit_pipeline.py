@@ -63,7 +63,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_wheel_nobody_objects_to_is_approved() -> None:
     found = report(Doing())
     assert (found.verdict, found.reasons, found.judged) == (Verdict.APPROVED, (), ())
-    assert [each.check for each in found.examinations] == ["structure", "closure", "doing"]
+    assert [each.check for each in found.examinations] == ["structure", "closure", "doing", "dependencies"]
     assert (found.project, found.version, found.size) == ("demo-plugin", "1.0.0", len(DATA))
 
 
@@ -79,8 +79,8 @@ def test_what_inspection_refuses_is_rejected_with_every_issue_and_no_check_is_ru
     assert {(each.finding.severity, each.verdict) for each in issues} == {("critical", Verdict.REJECTED)}
     assert check.seen == []
     why = "it was not run, because strict inspection refused the wheel"
-    assert [each.incomplete for each in found.examinations[1:]] == [(why,), (why,)]
-    assert any("closure, doing did not look at everything: " + why in reason for reason in found.reasons)
+    assert [each.incomplete for each in found.examinations[1:]] == [(why,)] * 3
+    assert any("closure, doing, dependencies did not look at everything: " + why in reason for reason in found.reasons)
     assert report(check).verdict is Verdict.APPROVED
     assert len(check.seen) == 1
 
@@ -158,7 +158,7 @@ def test_findings_are_put_in_order_whatever_order_a_check_finds_them_in() -> Non
 
     wanted = (at("a", None), at("a", 2), at("a", 10), at("b", 1))
     found = report(Doing(lambda *_: Examination(check="doing", findings=wanted[::-1])))
-    assert found.examinations[-1].findings == wanted
+    assert found.examinations[-2].findings == wanted
 
 
 # --- dependencies -------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_any_licence_is_no_list_of_licences() -> None:
 
 def test_every_check_has_a_name_of_its_own_and_is_listed() -> None:
     names = check_names()
-    assert len(set(names)) == len(names) == len(CHECKS) + 2
+    assert len(set(names)) == len(names) == len(CHECKS) + 3
     listed = {f"{path.stem if path.stem != '__init__' else path.parent.name}" for path in _check_modules()}
     assert listed == {check.__name__.rpartition(".")[2] for check in CHECKS}  # type: ignore[attr-defined]
 

@@ -34,3 +34,6 @@ CHECKS: tuple[Check, ...] = (
     compatibility,
 )
 """Literal, so that a check cannot be lost without a line of this file being lost."""
+
+READING_CODE: tuple[Check, ...] = (permissions, native, wasm, bandit, secrets)
+"""Those that read every file, and read the files of dependencies, too."""

@@ -94,11 +94,15 @@ def _result(judged: Judged, report: Report, rule: int, seen: Counter[str]) -> di
 
 
 def _location(finding: Finding, report: Report) -> dict[str, Any]:
-    """The file in the wheel, or the wheel; a key path in the manifest is a logical location besides."""
+    """The file in the wheel or in one of its closure, else the wheel; a key path is a logical location besides."""
     path, _, key = finding.entry.partition(": ")
-    if finding.line is None and "/" not in path:
-        path, key = "", finding.entry
-    base = {"uri": _uri(path), "uriBaseId": "WHEEL"} if path else {"uri": _uri(report.filename), "uriBaseId": "DIST"}
+    if path.endswith(".whl"):
+        base = {"uri": _uri(f"{path}/{key}" if key else path), "uriBaseId": "CLOSURE"}
+        key = ""
+    elif finding.line is None and "/" not in path:
+        base, key = {"uri": _uri(report.filename), "uriBaseId": "DIST"}, finding.entry
+    else:
+        base = {"uri": _uri(path), "uriBaseId": "WHEEL"}
     physical: dict[str, Any] = {"artifactLocation": base}
     if finding.line is not None:
         physical["region"] = {"startLine": max(finding.line, 1)}

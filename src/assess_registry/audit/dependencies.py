@@ -1,0 +1,194 @@
+"""The code of a plugin's closure, read by the checks that read the plugin's own.
+
+A dependency runs in the plugin's process, so what it does matters as much. But it was written for everybody: it may
+carry native code, and its files are full of what bandit remarks on. So findings in it are held against another
+measure, and there is one of each id for a wheel, which counts the others and names the first place:
+
+- what is critical or high in a plugin is medium here, and so is native code: somebody has to look, and then accepts
+  it for that wheel, for a time; a policy may name the id, `dependency-…`, and be stricter;
+- of what the permissions check sees, only processes, sockets and native interfaces are; a library reads files,
+  environments and frames for good reasons;
+- the rest is a note.
+
+What could not be looked at leaves this examination incomplete. Bounds are of bytes and counts, never of time.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import assess_plugin
+from assess_registry.audit.context import Check, Context
+from assess_registry.audit.examining import examination
+from assess_registry.audit.private_copy import private_copy
+from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.errors import WheelError
+from assess_registry.manifest import SEVERITIES, Severity
+from assess_registry.wheel import InspectedWheel, UnpackedFile, unpacked_files
+
+NAME = "dependencies"
+
+SDK = "assess-plugin"
+"""The one dependency that is the runtime's own part: its wheel need not be given, for the runtime brings its copy."""
+
+MAX_WHEELS = 100
+MAX_BYTES = 512 << 20
+"""Unpacked, of all wheels together."""
+
+MAX_NAMED = 20
+"""Reasons of one check on one wheel for not having looked at everything; the last one counts the rest."""
+
+OUTSIDE = frozenset(("process-outside-host", "undeclared-socket", "socket-outside-host", "native-interface"))
+"""What of the permissions check's findings somebody has to look at in a dependency, too."""
+
+_RULE = "docs/audit.md: dependencies"
+_ADVICE = "look at it, then accept it for this wheel and for a time, or depend on something else"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What all checks said of one dependency."""
+
+    findings: tuple[Finding, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    facts: Mapping[str, object]
+    tools: tuple[str, ...] = ()
+
+
+Seen = MutableMapping[tuple[object, ...], Looked]
+"""What was looked at already, by digest of the wheel and whatever else the answer depends on."""
+
+
+def examine_dependencies(
+    subject: Subject,
+    candidates: Mapping[str, bytes],
+    *,
+    checks: Sequence[Check],
+    context: Context,
+    seen: Seen,
+    scratch: Path | None,
+) -> Examination:
+    """Every check on every wheel of the closure.
+
+    Args:
+        subject: the plugin; its closure says which wheels.
+        candidates: filename -> bytes.
+        checks: those that read code.
+        context: as for the plugin.
+        seen: answers given before, which are given again; new ones are added.
+        scratch: as for `pipeline.audit`.
+    """
+    looked: list[Looked] = []
+    incomplete: list[str] = []
+    left = MAX_BYTES
+    for number, wheel in enumerate(sorted(subject.closure, key=lambda each: each.filename)):
+        size = sum(entry.size for entry in wheel.entries)
+        if number >= MAX_WHEELS or size > left:
+            bounds = f"{MAX_WHEELS} wheels and {MAX_BYTES} bytes unpacked are the most"
+            incomplete.append(f"{wheel.filename} was not looked at: {bounds}")
+            continue
+        left -= size
+        manifest = subject.wheel.manifest
+        permissions = manifest.permissions if manifest else None
+        key = (wheel.filename, wheel.sha256, permissions, context.native_allowed, tuple(each.NAME for each in checks))
+        if key not in seen:
+            one = replace(subject, wheel=replace(wheel, manifest=manifest), closure=())
+            seen[key] = _look(one, candidates, checks=checks, context=context, scratch=scratch)
+        looked.append(seen[key])
+    return Examination(
+        check=NAME,
+        findings=tuple(sorted((finding for each in looked for finding in each.findings), key=_place)),
+        incomplete=(*(reason for each in looked for reason in each.incomplete), *incomplete),
+        facts={"wheels": [each.facts for each in looked]},
+        tool=", ".join(sorted({tool for each in looked for tool in each.tools})),
+    )
+
+
+def _look(
+    subject: Subject,
+    candidates: Mapping[str, bytes],
+    *,
+    checks: Sequence[Check],
+    context: Context,
+    scratch: Path | None,
+) -> Looked:
+    wheel = subject.wheel
+    facts: dict[str, object] = {"filename": wheel.filename, "sha256": wheel.sha256}
+    try:
+        data = candidates[wheel.filename]
+        files = tuple(sorted(unpacked_files(data, wheel), key=lambda file: file.path))
+        if hashlib.sha256(data).hexdigest() != wheel.sha256:
+            raise ValueError("it is another file than the one that was inspected")
+    except (KeyError, ValueError, OSError, WheelError):
+        reason = f"{wheel.filename} was not looked at: it changed while it was audited"
+        return Looked(facts=facts, incomplete=(reason,))
+    if _is_own(wheel, files):
+        return Looked(facts=facts | {"same_as": "the runtime's own copy"})
+    with private_copy(files, scratch) as root:
+        dependency = replace(subject, data=data, files=files, unpacked=root)
+        said = [examination(check, dependency, context) for check in checks]
+    return Looked(
+        findings=tuple(finding for each in said for finding in _summary(wheel, each)),
+        incomplete=tuple(reason for each in said for reason in _reasons(wheel, each)),
+        facts=facts | {each.check: dict(each.facts) for each in said},
+        tools=tuple(each.tool for each in said if each.tool),
+    )
+
+
+def _is_own(wheel: InspectedWheel, files: Iterable[UnpackedFile]) -> bool:
+    """Whether every module of it is, byte for byte, what this runtime brings into workers anyway."""
+    if wheel.project != SDK:
+        return False
+    site = Path(assess_plugin.__file__).parent.parent
+    inside = (file for file in files if ".dist-info" not in file.path.partition("/")[0])
+    return all(_is_same(site / file.path, file.data) for file in inside)
+
+
+def _is_same(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _summary(wheel: InspectedWheel, said: Examination) -> list[Finding]:
+    """One finding of each id, at its worst."""
+    alike: dict[str, list[Finding]] = {}
+    for finding in said.findings:
+        alike.setdefault(finding.id, []).append(finding)
+    return [_worst(wheel, said.check, group) for group in alike.values()]
+
+
+def _worst(wheel: InspectedWheel, check: str, group: Sequence[Finding]) -> Finding:
+    first = max(group, key=lambda each: SEVERITIES.index(each.severity))  # of equals the first, which is in order
+    severity = _severity(check, first)
+    count = f"{len(group)} findings of this id, the first of the worst: " if len(group) > 1 else ""
+    crashed = first.id == "check-crashed"
+    return Finding(
+        id=f"dependency-{first.id}",
+        severity=severity,
+        entry=f"{wheel.filename}: {first.entry}" if first.entry else wheel.filename,
+        line=first.line,
+        message=count + first.message,
+        advice=first.advice if crashed else _ADVICE if severity == "medium" else "",
+        rule=f"{_RULE}; {first.rule}",
+    )
+
+
+def _severity(check: str, finding: Finding) -> Severity:
+    severe = SEVERITIES.index(finding.severity) >= SEVERITIES.index("high")
+    if check == "permissions":
+        return "medium" if finding.id in OUTSIDE else "info"
+    if check == "native" or finding.id == "check-crashed":
+        return "medium" if severe else finding.severity
+    return "medium" if severe else "info"
+
+
+def _reasons(wheel: InspectedWheel, said: Examination) -> list[str]:
+    reasons = [
+        f"{wheel.filename}: {said.check}: {reason.removeprefix(f'{said.check}: ')}" for reason in said.incomplete
+    ]
+    more = len(reasons) - MAX_NAMED
+    return [*reasons[:MAX_NAMED], f"{wheel.filename}: {said.check}: and {more} more"] if more > 0 else reasons
+
+
+def _place(finding: Finding) -> tuple[str, int, str, str]:
+    return finding.entry, finding.line or 0, finding.id, finding.message
