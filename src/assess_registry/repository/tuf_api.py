@@ -1,17 +1,33 @@
 """The names of `tuf.api` and securesystemslib used here, most of which mypy says are not exported."""
 
-from securesystemslib.signer import (  # type: ignore[attr-defined]  # as below
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # documented, but in no list of exports
     Key,
     SecretsHandler,
     Signature,
     Signer,
     SSlibKey,
 )
-from tuf.api.exceptions import DownloadError, RepositoryError
-from tuf.api.metadata import (  # type: ignore[attr-defined]  # imported there, and documented, but not in an `__all__ = [
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import (  # type: ignore[attr-defined]  # documented, but in no list of exports
+    Delegations,
+    LengthOrHashMismatchError,
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    SuccinctRoles,
+    T,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONSerializer
+
+__all__ = [
     "Delegations",
     "DeserializationError",
-    "DownloadError",
     "JSONSerializer",
     "Key",
     "LengthOrHashMismatchError",
