@@ -13,7 +13,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "sdk" / "src").r
 
 ONE_PLACE = {
     "httpx": "src/assess_registry/client/transport",
-    "cryptography": "src/assess_registry/keys.py",
+    "cryptography": "src/assess_registry/keys/ed25519.py",
     "sqlite3": "src/assess_core/journal.py",
     "msgspec": "src/assess_core/host/",
     "pydantic": "src/assess_core/config/",
