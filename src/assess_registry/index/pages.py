@@ -39,6 +39,7 @@ class PageFile:
     Attributes:
         metadata_sha256: of the `.metadata` file beside it (PEP 658). Always a hash: with a bare `true` pip believes a
             side file that lies.
+        yanked: why nobody should choose it any more (PEP 592); None when they may.
     """
 
     project: ProjectName
@@ -48,6 +49,7 @@ class PageFile:
     size: int
     metadata_sha256: Sha256
     requires_python: SpecifierSet
+    yanked: str | None = None
 
     @property
     def href(self) -> str:
@@ -90,6 +92,11 @@ def root_json(projects: Iterable[ProjectName]) -> bytes:
     )
 
 
+def named_on_root(project: ProjectName, json_page: bytes, html_page: bytes) -> bool:
+    """Whether both root pages, as they are written here, name the project."""
+    return f'"name": "{project}"\n'.encode() in json_page and f'<a href="{quote(project)}/">'.encode() in html_page
+
+
 def in_order(files: Iterable[PageFile]) -> Sequence[PageFile]:
     """By version as PEP 440 orders them, then by filename."""
     return sorted(files, key=lambda file: (Version(file.version), file.version, file.filename))
@@ -103,6 +110,8 @@ def _anchor(file: PageFile) -> str:
     }
     if file.requires_python:
         attributes["data-requires-python"] = specifier_text(file.requires_python)
+    if file.yanked is not None:
+        attributes["data-yanked"] = file.yanked
     text = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
     return f"<a {text}>{html.escape(file.filename)}</a><br>"
 
@@ -115,7 +124,8 @@ def _json_file(file: PageFile) -> dict[str, Any]:
         "size": file.size,
         "core-metadata": {"sha256": file.metadata_sha256},
         "dist-info-metadata": {"sha256": file.metadata_sha256},
-        "yanked": False,
+        # An empty reason is no reason to a program that asks whether it is true (PEP 691: a boolean or a string).
+        "yanked": False if file.yanked is None else file.yanked or True,
     }
     if file.requires_python:
         entry["requires-python"] = specifier_text(file.requires_python)

@@ -10,9 +10,10 @@ off is invisible until it is finished. What has to change under a page is taken 
 """
 
 import hashlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.metadata import parse_email
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -23,6 +24,7 @@ from assess_registry.index.pages import (
     HTML_NAME,
     JSON_NAME,
     PageFile,
+    named_on_root,
     project_html,
     project_json,
     root_html,
@@ -37,7 +39,12 @@ WHEEL_SUFFIX, METADATA_SUFFIX = ".whl", ".metadata"
 MAX_METADATA_BYTES = 4 << 20
 """The longest METADATA on the package index is under 1 MiB."""
 
+MAX_ROOT_PAGE_BYTES = 64 << 20
+"""At 100 characters a name, half a million projects."""
+
 _CHUNK = 1 << 20
+
+_NONE: Mapping[str, PageFile] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,18 @@ class Tree:
         directory = self.root / FILES / project / version
         return tuple(sorted(path.name for path in _visible(directory) if path.suffix == WHEEL_SUFFIX))
 
-    def page_files(self, project: ProjectName) -> tuple[PageFile, ...]:
-        """Every published wheel of a project, described from its very bytes."""
+    def page_files(
+        self, project: ProjectName, *, known: Mapping[str, PageFile] = _NONE, without: Container[str] = ()
+    ) -> tuple[PageFile, ...]:
+        """Every published wheel of a project but those in `without`, described from its very bytes.
+
+        Those that are `known`, by filename, are not read: the signed catalogue has their digests.
+        """
         return tuple(
-            self._page_file(project, version, filename)
+            known[filename] if filename in known else self._page_file(project, version, filename)
             for version in self.versions(project)
             for filename in self.wheels(project, version)
+            if filename not in without
         )
 
     def projects(self) -> tuple[ProjectName, ...]:
@@ -95,12 +108,24 @@ class Tree:
         self.written.append(path.relative_to(self.root).as_posix())
         return True
 
-    def write_project_pages(self, project: ProjectName, *, without: Container[str] = ()) -> None:
+    def write_project_pages(
+        self, project: ProjectName, *, known: Mapping[str, PageFile] = _NONE, without: Container[str] = ()
+    ) -> None:
         """The project's two pages say what lies in `files/`, except for the filenames in `without`."""
-        files = [file for file in self.page_files(project) if file.filename not in without]
+        files = self.page_files(project, known=known, without=without)
         directory = self.root / SIMPLE / project
         self.write(directory / JSON_NAME, project_json(project, files))
         self.write(directory / HTML_NAME, project_html(project, files))
+
+    def add_to_root_pages(self, projects: Iterable[ProjectName]) -> None:
+        """The two root pages name these projects, too; not touched, and nothing listed, where they do already."""
+        pages = (self.root / SIMPLE / JSON_NAME, self.root / SIMPLE / HTML_NAME)
+        if not all(page.is_file() for page in pages):
+            return self.write_root_pages()
+        texts = [read_bounded(page, MAX_ROOT_PAGE_BYTES) for page in pages]
+        if not all(named_on_root(project, *texts) for project in projects):
+            self.write_root_pages()
+        return None
 
     def write_root_pages(self) -> None:
         """The two root pages name every project that has pages."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urljoin
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from assess_registry.index.pages import PageFile, project_html, project_json, root_html, root_json
+from assess_registry.index.pages import PageFile, named_on_root, project_html, project_json, root_html, root_json
 from assess_registry.names import ProjectName, Sha256
 
 DEMO = ProjectName("demo-plugin")
@@ -143,3 +143,20 @@ def test_an_empty_index_is_a_valid_one() -> None:
     assert json.loads(project_json(DEMO, [])) == {
         "meta": {"api-version": "1.1"}, "name": "demo-plugin", "versions": [], "files": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "shown"), [("breaks <on> 3.13", "breaks <on> 3.13"), ("", True)])
+def test_both_pages_say_that_a_wheel_was_yanked_and_why(reason: str, shown: object) -> None:
+    file, kept = replace(page_file(), yanked=reason), page_file("1.1.0")
+    pages = Anchors(project_html(DEMO, [file, kept])).anchors
+    assert [attributes.get("data-yanked") for attributes, _ in pages] == [reason, None]
+    document = json.loads(project_json(DEMO, [file, kept]))
+    assert [each["yanked"] for each in document["files"]] == [shown, False]
+
+
+def test_whether_a_root_page_names_a_project_is_seen_without_reading_it_all() -> None:
+    pages = (root_json([DEMO]), root_html([DEMO]))
+    assert named_on_root(DEMO, *pages)
+    assert not named_on_root(ProjectName("demo"), *pages)
+    assert not named_on_root(ProjectName("plugin"), *pages)
+    assert not named_on_root(DEMO, pages[0], root_html([]))

@@ -1,0 +1,81 @@
+"""What a version asks for that the one before it did not; pure, and for the eyes of whoever approves it.
+
+    change_of(Permissions(read=("/etc",)), Permissions(read=("/etc/ssh", "/proc")), since="1.0.0")
+        ->  more: read /proc; less: read /etc
+
+An entry that an old one covers is no growth: `/etc/ssh` below `/etc`, a command whose every word an old pattern admits.
+"""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assess_plugin.permissions import Permissions
+
+_Entry = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermissionChange:
+    """The difference between what was approved last and what is asked for now.
+
+    Attributes:
+        since: the version that was approved last; empty when there is none, and everything is new.
+        more: what the old permissions do not cover, as `read /etc/shadow`.
+        less: what the new ones no longer cover.
+    """
+
+    since: str = ""
+    more: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
+
+    @property
+    def grew(self) -> bool:
+        """Whether somebody has to confirm it: there is an approved version, and this one asks for more."""
+        return bool(self.since and self.more)
+
+
+def change_of(old: Permissions | None, new: Permissions, *, since: str) -> PermissionChange:
+    """What `new` asks for beyond `old`, and what it leaves out; `since` is the version of `old`, empty for None."""
+    before = old or Permissions()
+    return PermissionChange(since=since, more=_beyond(before, new), less=_beyond(new, before))
+
+
+def permissions_of(table: Mapping[str, Any]) -> Permissions:
+    """The permissions in the table of a verdict, each entry in the one spelling that inspection left it in."""
+    return Permissions(
+        read=tuple(table.get("read", ())),
+        stat=tuple(table.get("stat", ())),
+        commands=tuple(tuple(each) for each in table.get("commands", ())),
+        network=tuple(table.get("network", ())),
+        env=tuple(table.get("env", ())),
+    )
+
+
+def table_of(permissions: Permissions) -> dict[str, Any]:
+    """The permissions as the table of a verdict: sorted, for their order grants nothing."""
+    return {
+        "read": sorted(permissions.read),
+        "stat": sorted(permissions.stat),
+        "commands": sorted([list(each) for each in permissions.commands]),
+        "network": sorted(permissions.network),
+        "env": sorted(permissions.env),
+    }
+
+
+def _beyond(old: Permissions, new: Permissions) -> tuple[str, ...]:
+    kinds: tuple[tuple[str, Sequence[_Entry], Callable[[Any], bool]], ...] = (
+        ("read", new.read, old.allows_read),
+        ("stat", new.stat, old.allows_stat),
+        # A pattern is admitted as if it were an argv: its `*` only by a `*`, its words by themselves or by a `*`.
+        ("run", new.commands, old.allows_run),
+        ("connect to", new.network, old.network.__contains__),
+        ("see variable", new.env, old.env.__contains__),
+    )
+    return tuple(
+        f"{verb} {entry if isinstance(entry, str) else shlex.join(entry)}"
+        for verb, entries, allowed in kinds
+        for entry in sorted(entries)
+        if not allowed(entry)
+    )
