@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,19 @@ from pathlib import Path
 
 import pytest
 
+from assess_registry.audit import batches as batching
 from assess_registry.audit import findings
-from assess_registry.audit.batches import LARGE_BYTES, MAX_FAILURES, batches
-from assess_registry.audit.checks import bandit, secrets
+from assess_registry.audit.batches import (
+    LARGE_BYTES,
+    MAX_FAILURES,
+    Batches,
+    Bounds,
+    batches,
+    examine_batches,
+)
+from assess_registry.audit.checks import bandit, permissions, secrets
 from assess_registry.audit.context import Check, Context
+from assess_registry.audit.pipeline import Terms, conclude, examine
 from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Finding, Subject
 from assess_registry.wheel import UnpackedFile, inspect, unpacked_files
@@ -64,13 +74,6 @@ def answering(stdout: bytes = b"", *, exit_code: int | None = 0, problem: str = 
 
     def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
         return ToolRun(exit_code=exit_code, stdout=stdout, problem=problem)
-
-    return Context(run_tool=run)
-
-
-def limited(limits: ToolLimits) -> Context:
-    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = limits) -> ToolRun:
-        return run_tool(argv, cwd=cwd, limits=limits)
 
     return Context(run_tool=run)
 
@@ -342,7 +345,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def test_a_million_lines_and_an_archive_of_archives_hide_nothing_and_take_no_longer_than_allowed(build: Build) -> None:
+def test_a_million_lines_and_an_archive_of_archives_hide_nothing_on_any_machine(build: Build) -> None:
     million = "".join(f"x{number} = {number}\n" for number in range(1_000_000))
     subject = build(
         {
@@ -352,18 +355,34 @@ def test_a_million_lines_and_an_archive_of_archives_hide_nothing_and_take_no_lon
             "demo_plugin/key.py": LEAK,
         }
     )
-    context = limited(ToolLimits(timeout_s=2.5))
-    code = bandit.examine(subject, context)
+    ran: list[ToolRun] = []
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        ran.append(run_tool(argv, cwd=cwd, limits=limits))
+        return ran[-1]
+
+    code = bandit.examine(subject, Context(run_tool=run))
     assert "bandit-b602" in ids(code.findings, "demo_plugin/run.py")
-    assert "demo_plugin/million.py" in " ".join(code.incomplete)
-    keys = secrets.examine(subject, context)
+    (gap,) = code.incomplete
+    assert gap.startswith(f"demo_plugin/million.py: {len(million)} bytes in 1000001 lines, more than are examined")
+    keys = secrets.examine(subject, Context(run_tool=run))
     assert "secret-aws-access-key" in ids(keys.findings, "demo_plugin/key.py")
     assert "demo_plugin/million.py" in " ".join(keys.incomplete)
     assert "demo_plugin/archive.zip" in " ".join(keys.incomplete)
+    # No clock had a say: the tools ended by themselves.
+    assert [each.problem for each in ran] == ["", ""]
 
 
 def file_of(path: str, size: int) -> UnpackedFile:
     return UnpackedFile(path=path, data=b"#" * size, executable=False)
+
+
+def grouped(*files: UnpackedFile, max_bytes: int = 1 << 20, max_lines: int = 1000) -> Batches:
+    return batches(files, Bounds(max_bytes=max_bytes, max_lines=max_lines), lambda file: file.data)
+
+
+def paths(made: Batches) -> list[list[str]]:
+    return [[file.path for file in group] for group in made.groups]
 
 
 def test_large_files_come_last_and_alone() -> None:
@@ -373,7 +392,39 @@ def test_large_files_come_last_and_alone() -> None:
         file_of("d.py", LARGE_BYTES + 1),
         file_of("a.py", 10),
     ]
-    assert [[file.path for file in batch] for batch in batches(files)] == [["a.py", "b.py"], ["d.py"], ["c.py"]]
+    assert paths(grouped(*files)) == [["a.py", "b.py"], ["d.py"], ["c.py"]]
+
+
+def test_a_file_beyond_the_bounds_is_named_and_one_at_them_is_examined() -> None:
+    made = grouped(file_of("a.py", 100), file_of("b.py", 101), max_bytes=100)
+    assert paths(made) == [["a.py"]]
+    assert made.too_large == ("b.py: 101 bytes in 1 lines, more than are examined (100 bytes, 1000 lines)",)
+    lines = [UnpackedFile(path=f"{end!r}.py", data=f"x{end}".encode() * 3, executable=False) for end in "\n\r"]
+    assert grouped(*lines, max_lines=4).too_large == ()
+    assert len(grouped(*lines, max_lines=3).too_large) == 2
+
+
+def test_a_batch_is_no_larger_than_a_file_may_be() -> None:
+    three = [file_of(f"{name}.py", 40) for name in "abc"]
+    assert paths(grouped(*three, max_bytes=100)) == [["a.py", "b.py"], ["c.py"]]
+    assert paths(grouped(*three, max_lines=2)) == [["a.py", "b.py"], ["c.py"]]
+    assert paths(grouped(*three)) == [["a.py", "b.py", "c.py"]]
+
+
+def test_a_tool_is_run_so_often_and_what_is_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_RUNS", 2)
+    three = [file_of(f"{name}.py", 40) for name in "abc"]
+    bounds = Bounds(max_bytes=50, max_lines=10)
+    said = examine_batches(three, lambda _: ToolRun(exit_code=0), lambda _, batch: batch[0].path, bounds=bounds)
+    assert (said.answers, said.incomplete) == (("a.py", "b.py"), ("not tried, after 2 runs, on c.py",))
+
+
+def test_what_a_tool_may_be_given_takes_it_a_fraction_of_its_time(build: Build) -> None:
+    # The slowest known content at a quarter of the bound; the bound is for a machine ten times as slow as this one.
+    source = "f(f(f(f(f(0)))))\n" * (bandit.BOUNDS.max_bytes // 17 // 4)
+    begun = time.monotonic()
+    assert bandit.examine(build({"demo_plugin/nested.py": source}), Context()).incomplete == ()
+    assert time.monotonic() - begun < ToolLimits().timeout_s / 10
 
 
 @pytest.mark.parametrize("check", TOOLS, ids=lambda check: check.NAME)
@@ -412,3 +463,31 @@ def test_more_findings_of_one_kind_than_anybody_reads_are_counted() -> None:
     assert kept[:-1] == tuple(many[: findings.MAX_ALIKE - 1])
     assert (kept[-1].line, kept[-1].message) == (findings.MAX_ALIKE, "951 findings of this kind from this line on")
     assert findings.in_order(many[: findings.MAX_ALIKE]) == tuple(many[: findings.MAX_ALIKE])
+
+
+# --- the closure ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "hostile", "control", "kind"),
+    [
+        ("somelib/run.py", DANGEROUS, HARMLESS.replace("subprocess", "other"), "dependency-bandit-b602"),
+        ("somelib/key.py", LEAK, NO_LEAK, "dependency-secret-aws-access-key"),
+    ],
+)
+def test_the_tools_read_dependencies_too(path: str, hostile: str, control: str, kind: str) -> None:
+    plugin = WheelBuilder(requires=("somelib",))
+    verdicts = []
+    for source in (hostile, control):
+        library = WheelBuilder.dependency("somelib", files={"somelib/__init__.py": "", path: source})
+        terms = Terms(as_of=date(2026, 11, 21))
+        closure = {library.filename: library.build()}
+        examined = examine(
+            plugin.build(), plugin.filename, closure=closure, terms=terms, checks=(permissions, bandit, secrets)
+        )
+        report = conclude(examined, terms)
+        verdicts.append(report.verdict)
+        found = {each.finding.id: each.finding for each in report.judged}
+        if source == hostile:
+            assert (found[kind].severity, found[kind].entry) == ("medium", f"{library.filename}: {path}")
+    assert verdicts == ["flagged", "approved"]

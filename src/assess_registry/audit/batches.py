@@ -1,8 +1,12 @@
-"""Which files a tool is given together, so that one file that stops it hides nothing but itself.
+"""Which files a tool is given together, and which are too large to give to it at all.
 
 A wheel could be made to look better by adding a file on which a scanner dies: what it would have said of the others
 is lost with it. So files of ordinary size go in batches, and large ones alone, after them; after a few batches that
-failed the rest is not tried, which bounds the time of an audit, and what was not examined is named.
+failed the rest is not tried.
+
+How long a tool takes must decide nothing, or a verdict would hang on the machine. So what is given to it is bounded by
+bytes, lines and runs, such that it is done in a tenth of its time limit on a slow machine; whatever is beyond the
+bounds is named as not examined, on every machine alike.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,16 +16,25 @@ from typing import Generic, TypeVar
 from assess_registry.audit.tools import ToolRun
 from assess_registry.wheel import UnpackedFile
 
-LARGE_BYTES = 1 << 20
-"""A source file beyond this is unusual: none of the 3,136 that this project's own tools are made of."""
-MAX_BATCH_BYTES = 8 << 20
+LARGE_BYTES = 256 << 10
+"""Files beyond this are given to a tool alone."""
 MAX_BATCH_FILES = 200
 """Their names must fit on a command line."""
+MAX_RUNS = 100
+"""Of one tool over one wheel: more than any honest plugin needs."""
 MAX_FAILURES = 3
 
 _MAX_NAMED = 20
 
 Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """The most that a tool is given, of one file and in one run: the slowest content there is takes it a minute."""
+
+    max_bytes: int
+    max_lines: int
 
 
 class UnreliableError(Exception):
@@ -36,35 +49,63 @@ class Examined(Generic[Parsed]):
     incomplete: tuple[str, ...]
 
 
-def batches(files: Iterable[UnpackedFile]) -> tuple[tuple[UnpackedFile, ...], ...]:
-    """The files in groups: ordinary ones by path, then large ones one by one, smallest first."""
-    ordered = sorted(files, key=lambda file: file.path)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batches:
+    """Files in groups, and those that no run can take, with the reason."""
+
+    groups: tuple[tuple[UnpackedFile, ...], ...]
+    too_large: tuple[str, ...]
+
+
+def batches(files: Iterable[UnpackedFile], bounds: Bounds, content: Callable[[UnpackedFile], bytes]) -> Batches:
+    """The files in groups: ordinary ones by path, then large ones one by one, smallest first.
+
+    Args:
+        files: all there are.
+        bounds: of a file, and of a group.
+        content: what the tool is given of a file.
+    """
     groups: list[list[UnpackedFile]] = []
-    size = 0
-    for file in ordered:
-        if len(file.data) > LARGE_BYTES:
-            continue
-        if not groups or len(groups[-1]) == MAX_BATCH_FILES or size + len(file.data) > MAX_BATCH_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(file)
-        size += len(file.data)
-    large = sorted((file for file in ordered if len(file.data) > LARGE_BYTES), key=lambda file: len(file.data))
-    return tuple(tuple(group) for group in groups) + tuple((file,) for file in large)
+    large: list[tuple[int, UnpackedFile]] = []
+    too_large: list[str] = []
+    size = lines = 0
+    for file in sorted(files, key=lambda file: file.path):
+        data = content(file)
+        own = _lines(data)
+        if len(data) > bounds.max_bytes or own > bounds.max_lines:
+            too_large.append(f"{file.path}: {len(data)} bytes in {own} lines, more than are examined ({_said(bounds)})")
+        elif len(data) > LARGE_BYTES:
+            large.append((len(data), file))
+        else:
+            size, lines = size + len(data), lines + own
+            full = not groups or len(groups[-1]) == MAX_BATCH_FILES
+            if full or size > bounds.max_bytes or lines > bounds.max_lines:
+                groups.append([])
+                size, lines = len(data), own
+            groups[-1].append(file)
+    alone = [[file] for _, file in sorted(large, key=lambda each: (each[0], each[1].path))]
+    return Batches(groups=tuple(map(tuple, [*groups, *alone])), too_large=tuple(too_large))
 
 
 def examine_batches(
     files: Iterable[UnpackedFile],
     run: Callable[[Sequence[UnpackedFile]], ToolRun],
     parse: Callable[[ToolRun, Sequence[UnpackedFile]], Parsed],
+    *,
+    bounds: Bounds,
+    content: Callable[[UnpackedFile], bytes] = lambda file: file.data,
 ) -> Examined[Parsed]:
     """Run the tool on every batch; `parse` raises `UnreliableError` for an answer that cannot be relied on."""
+    made = batches(files, bounds, content)
     answers: list[Parsed] = []
-    incomplete: list[str] = []
+    incomplete = list(made.too_large)
     failures = 0
-    for batch in batches(files):
+    for number, batch in enumerate(made.groups):
         if failures == MAX_FAILURES:
             incomplete.append(f"not tried, after {failures} failures, on {_names(batch)}")
+            continue
+        if number >= MAX_RUNS:
+            incomplete.append(f"not tried, after {MAX_RUNS} runs, on {_names(batch)}")
             continue
         ran = run(batch)
         try:
@@ -75,6 +116,14 @@ def examine_batches(
             failures += 1
             incomplete.append(f"{error}; not examined: {_names(batch)}")
     return Examined(answers=tuple(answers), incomplete=tuple(incomplete))
+
+
+def _lines(data: bytes) -> int:
+    return data.count(b"\n") + data.count(b"\r") + 1
+
+
+def _said(bounds: Bounds) -> str:
+    return f"{bounds.max_bytes} bytes, {bounds.max_lines} lines"
 
 
 def _names(batch: Sequence[UnpackedFile]) -> str:

@@ -32,6 +32,9 @@ _LINGER_S = 2.0
 class ToolLimits:
     """What one run of a tool may take.
 
+    The limits of time are for tools that hang: what a tool is given is bounded so that it never comes close to them,
+    or a verdict would depend on how fast the machine is (`batches`).
+
     Attributes:
         timeout_s: on the wall, from start to last byte.
         cpu_s: of processor time of any one process.
@@ -42,8 +45,8 @@ class ToolLimits:
         stderr_bytes: more is read and dropped: it is only ever shown.
     """
 
-    timeout_s: float = 120.0
-    cpu_s: int = 100
+    timeout_s: float = 900.0
+    cpu_s: int = 600
     memory_mib: int = 1024
     file_mib: int = 64
     open_files: int = 256

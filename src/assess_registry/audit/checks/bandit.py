@@ -8,7 +8,8 @@ What a wheel could use to silence it, and what is done about each:
 - names: the default exclusions match any part of a path (`demo/.tox/…`, but `demo/CVSparser.py`, too): `-x ''`;
 - modules called like bandit's own: `-I` keeps the wheel off the import path;
 - files it cannot parse: bandit lists them and ends well; here each one is an `incomplete`. Files that it says nothing
-  about, neither metrics nor an error, are, too.
+  about, neither metrics nor an error, are, too;
+- size: a file beyond `BOUNDS` is not given to it, and is an `incomplete`, however fast the machine is.
 
 Severity is bandit's own, weighed by its confidence in what it saw. Ids are `bandit-` and the test's: `bandit-b602`.
 
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from assess_registry.audit.batches import UnreliableError, examine_batches
+from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.tools import ToolRun
@@ -37,6 +38,9 @@ NAME = "bandit"
 
 _ARGV = ("-m", "bandit", "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini", "/dev/null", "-x", "")
 # -q also keeps the progress bar out of the JSON, which bandit draws on standard output for more than 50 files.
+
+BOUNDS = Bounds(max_bytes=512 << 10, max_lines=100_000)
+"""Measured: calls in calls in calls, the slowest code there is, take it 20 s."""
 
 _SEVERITIES: Mapping[str, Mapping[str, Severity]] = {
     "HIGH": {"HIGH": "high", "MEDIUM": "high", "UNDEFINED": "high", "LOW": "medium"},
@@ -67,7 +71,7 @@ def examine(subject: Subject, context: Context) -> Examination:
         targets = [f"./{file.path}" for file in batch]
         return context.run_tool([sys.executable, "-I", *_ARGV, *targets], cwd=subject.unpacked)
 
-    examined = examine_batches(files, run, _parse)
+    examined = examine_batches(files, run, _parse, bounds=BOUNDS)
     skipped = sorted(reason for answer in examined.answers for reason in answer.skipped)
     return Examination(
         check=NAME,
