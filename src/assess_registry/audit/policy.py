@@ -10,7 +10,7 @@ incompleteness is accepted: an audit that was not done must not read like one th
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 
 from assess_registry.audit.values import Examination, Finding, Judged, Verdict
@@ -28,6 +28,9 @@ MAX_REASONS = 20
 
 MAX_PLACE, MAX_MESSAGE = 120, 300
 """Characters of a place and a message in a reason; a wheel chooses how long its names are."""
+
+MAX_ACCEPTED_DAYS = 366
+"""Beyond a year nobody remembers why. The day is counted from the one that an audit is about, not from today."""
 
 _RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
@@ -59,6 +62,15 @@ def judge(examinations: Iterable[Examination], *, policy: Policy, project: str, 
     return Judgement(verdict=verdict, reasons=tuple(_reasons(judged)), judged=judged)
 
 
+def overlong_acceptances(policy: Policy, *, as_of: date) -> tuple[str, ...]:
+    """A sentence for each acceptance that lasts longer than any may, which `judge` would not heed."""
+    return tuple(
+        f"policy.accept[{number}].expires: {each.expires} is too far: {_at_most(as_of)}"
+        for number, each in enumerate(policy.accept)
+        if _is_overlong(each, as_of)
+    )
+
+
 def policy_sha256(policy: Policy, publishers: Iterable[Publisher]) -> Sha256:
     """Digest of everything in the configuration that a verdict may depend on; the order it was written in is not."""
     people = {
@@ -85,15 +97,27 @@ def _judge(finding: Finding, check: str, *, policy: Policy, project: str, as_of:
     if check == STRUCTURE or verdict is Verdict.APPROVED:
         return Judged(finding=finding, check=check, verdict=verdict, reason=rule)
     matching = [each for each in policy.accept if _accepts(each, finding, check, project)]
-    latest = max(matching, key=lambda each: (each.expires, each.owner, each.reason), default=None)
+    usable = [each for each in matching if not _is_overlong(each, as_of)]
+    latest = max(usable or matching, key=lambda each: (each.expires, each.owner, each.reason), default=None)
     if latest is None:
         return Judged(finding=finding, check=check, verdict=verdict, reason=rule)
+    if not usable:
+        reason = f"{rule}; an acceptance until {latest.expires} by {latest.owner} does not count: {_at_most(as_of)}"
+        return Judged(finding=finding, check=check, verdict=verdict, reason=reason)
     who = f"by {latest.owner}: {latest.reason}"
     if as_of > latest.expires:
         reason = f"{rule}; it was accepted, but only until {latest.expires}, {who}"
         return Judged(finding=finding, check=check, verdict=verdict, reason=reason)
     reason = f"accepted until {latest.expires} {who}"
     return Judged(finding=finding, check=check, verdict=Verdict.APPROVED, reason=reason)
+
+
+def _at_most(as_of: date) -> str:
+    return f"as of {as_of} it may last until {as_of + timedelta(days=MAX_ACCEPTED_DAYS)} at most"
+
+
+def _is_overlong(acceptance: Acceptance, as_of: date) -> bool:
+    return (acceptance.expires - as_of).days > MAX_ACCEPTED_DAYS
 
 
 def _ruled(finding: Finding, check: str, policy: Policy) -> tuple[Verdict, str]:

@@ -15,7 +15,7 @@ from assess_registry.config.people import project_pattern
 from assess_registry.config.values import Acceptance, Policy
 from assess_registry.manifest import SEVERITIES
 from assess_registry.manifest.reader import Reader, nearest, show
-from assess_registry.names import parse_id, parse_project
+from assess_registry.names import MAX_NAME, parse_id, parse_project
 
 POLICY_KEYS = (
     "reject",
@@ -38,6 +38,9 @@ ANY_LICENCE = "*"
 
 _MAX_ITEMS = 1000
 _MAX_TEXT = 500
+_AS_IN = "as in 'bandit-b603' or 'bandit-*'"
+_MUST_STAND = ("critical", "high", "medium")
+_NAMED = re.compile(r"([a-z0-9]+([._-][a-z0-9]+)*|[a-z0-9]+-[a-z0-9._-]*\*)\Z", re.ASCII)
 _FINDING = re.compile(r"[a-z0-9*]([a-z0-9*._-]{0,98}[a-z0-9*])?\Z", re.ASCII)
 
 
@@ -57,7 +60,7 @@ def read_policy(document: Reader, publishers: Collection[str] | None) -> Policy:
 
     policy = Policy(
         reject=items("reject", _rule, standard.reject),
-        flag=items("flag", _rule, standard.flag),
+        flag=items("flag", _flagged, standard.flag),
         accept=tuple(_acceptance(each) for each in table.tables_of("accept", max_items=_MAX_ITEMS)),
         licences=items("licences", _licence, standard.licences),
         max_wheel_mib=table.number("max_wheel_mib", low=0.001, high=256, default=standard.max_wheel_mib),
@@ -75,6 +78,15 @@ def read_policy(document: Reader, publishers: Collection[str] | None) -> Policy:
 
 def _check_whole(table: Reader, policy: Policy, publishers: Collection[str] | None) -> None:
     """What no single value shows."""
+    # Not filled in: who writes `reject = ["bandit-*"]` may have meant it to come on top, or may not, and has to say so.
+    unread = any(each.entry.startswith((f"{table.path}.reject", f"{table.path}.flag")) for each in table.issues)
+    for severity in _MUST_STAND if not unread else ():
+        if severity not in (*policy.reject, *policy.flag):
+            key = "reject" if "reject" in table.table and severity != "medium" else "flag"
+            message = (
+                f"severity {severity!r} stands neither in reject nor in flag, and would be let through; add it to one"
+            )
+            table.refuse("missing-key", key, message)
     # A severity that `flag` names and the default of `reject` holds is one the author moved, and has to say so there.
     for rule in sorted({*policy.reject} & {*policy.flag}):
         table.refuse("duplicate", "flag", f"{rule!r} stands in reject too, written there or by default; keep one")
@@ -110,11 +122,24 @@ def _acceptance(table: Reader) -> Acceptance:
 
 
 def _accepted_finding(text: str) -> str:
-    if text in SEVERITIES or not text.strip("*.-_"):
-        raise ValueError(f"an acceptance names findings by id, as in 'bandit-b603' or 'bandit-*', got {show(text)}")
     if text == INCOMPLETE:
         raise ValueError("what a check did not look at is accepted by its name: check = NAME instead of finding")
-    return _finding(text)
+    if text in SEVERITIES or not _is_named(text):
+        raise ValueError(f"an acceptance names findings by id, {_AS_IN}, got {show(text)}")
+    return text
+
+
+def _flagged(value: object) -> str:
+    text = _rule(value)
+    # It outranks severities, so it takes from `reject` what it matches, as an acceptance does.
+    if text not in SEVERITIES and not _is_named(text):
+        raise ValueError(f"a rule of flag names findings by id, {_AS_IN}, got {show(text)}")
+    return text
+
+
+def _is_named(text: str) -> bool:
+    """Whether it is an id, or a family of ids that begins with something and a dash; `*` alone is no family."""
+    return len(text) <= MAX_NAME and bool(_NAMED.match(text))
 
 
 def _rule(value: object) -> str:

@@ -223,7 +223,7 @@ def test_what_is_written_is_read_back() -> None:
         name="acme",
         publishers=(Publisher(name="acme", keys=("sha256:" + "0" * 64,), projects=("acme-*", "demo")),),
         policy=Policy(
-            reject=("critical", "bandit-*"),
+            reject=("critical", "high", "bandit-*"),
             accept=(accepting(), accepting(finding="", check="bandit", entry="x", project="y")),
             licences=("*",),
             native_publishers=("acme",),
@@ -243,7 +243,7 @@ def test_every_problem_of_publishers_and_policy_is_reported_at_once() -> None:
         [publishers.other]
         [policy]
         rejects = ["high"]
-        reject = ["hihg"]
+        reject = ["critical", "hihg"]
         licences = ["Apache 2"]
         native_publishers = ["acne"]
         advisories_max_age_days = 0
@@ -260,7 +260,7 @@ def test_every_problem_of_publishers_and_policy_is_reported_at_once() -> None:
         "publishers.acme.keys[0]",
         "publishers.other.projects",
         "policy.rejects",
-        "policy.reject[0]",
+        "policy.reject[1]",
         "policy.accept[0].expires",
         "policy.accept[0].reason",
         "policy.accept[0].owner",
@@ -288,7 +288,7 @@ ACCEPT = '[[policy.accept]]\nfinding = "bandit-b603"\nreason = "r"\nowner = "o"\
         ('"bandit-b603"', '"*-*"', "names findings by id"),
         ('"bandit-b603"', '"high"', "names findings by id"),
         ('"bandit-b603"', '"check-incomplete"', "check = NAME"),
-        ('"bandit-b603"', '"Bandit B603"', "expected a severity or the id of a finding"),
+        ('"bandit-b603"', '"Bandit B603"', "names findings by id"),
         ('owner = "o"', 'owner = " "', "expected 1 to 500 characters"),
         ('owner = "o"', 'owmer = "o"', "did you mean 'owner'?"),
         ('reason = "r"', 'reason = "a\\u202Eb"', "printable"),
@@ -327,14 +327,15 @@ def test_a_policy_that_is_no_table_is_refused() -> None:
 def test_a_severity_with_letters_swapped_is_no_finding_id(severity: str) -> None:
     typo = severity[:-2] + severity[-1] + severity[-2]
     assert any(f"did you mean {severity!r}?" in each for each in problems(f'[policy]\nreject = ["{typo}"]'))
-    assert policy_of('[policy]\nreject = ["unknown-publisher", "wasm-import"]').reject == (
-        "unknown-publisher",
-        "wasm-import",
-    )
+    named = ("critical", "high", "unknown-publisher", "wasm-import")
+    assert policy_of('[policy]\nreject = ["critical", "high", "unknown-publisher", "wasm-import"]').reject == named
 
 
 def test_a_policy_may_stand_in_a_file_of_its_own_with_or_without_publishers() -> None:
-    assert parse_policy_file(b'[policy]\nflag = ["low"]\n', source="p.toml") == (Policy(flag=("low",)), None)
+    assert parse_policy_file(b'[policy]\nflag = ["medium", "low"]\n', source="p.toml") == (
+        Policy(flag=("medium", "low")),
+        None,
+    )
     text = REGISTRY + '[publishers.acme]\nprojects = ["acme-*"]\n[policy]\nnative_publishers = ["acme"]\n'
     policy, publishers = parse_policy_file(text.encode(), source="p.toml")
     assert (policy.native_publishers, publishers) == (("acme",), (Publisher(name="acme", projects=("acme-*",)),))
