@@ -1,0 +1,11 @@
+"""What the registry says now, by TUF, and what it last said: nothing of it can be forged, rolled back or mixed.
+
+`SignedWord` (in `word.py`) asks the registry and remembers; its `Word`s hand out signed files. Only `rules`, `fetcher`,
+`metadata`, `remembered` and `refusals` import the `tuf` library, which costs about 80 ms: this package imports none of
+them by itself, and `open.py` does at first use.
+"""
+
+from assess_registry.client.trust.open import open_word
+from assess_registry.client.trust.port import TrustState, Word
+
+__all__ = ["TrustState", "Word", "open_word"]

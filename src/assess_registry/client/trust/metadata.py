@@ -1,0 +1,123 @@
+"""TUF's client as this registry sets it up: its own directory, our fetcher, our rules, files written to last.
+
+`tests/conformance` runs the very same set-up against the tuf-conformance suite.
+"""
+
+from pathlib import Path
+
+from assess_registry.client.location import Location
+from assess_registry.client.transport import Deadline
+from assess_registry.client.trust.fetcher import METADATA_DIRECTORY, Check, RegistryFetcher
+from assess_registry.client.trust.port import ReadFile
+from assess_registry.client.trust.refusals import in_our_words
+from assess_registry.client.trust.rules import check_document, check_roles_apart
+from assess_registry.client.trust.tuf_api import (
+    LengthOrHashMismatchError,
+    Metadata,
+    Root,
+    TargetFile,
+    Targets,
+    Updater,
+    UpdaterConfig,
+)
+from assess_registry.errors import TrustError
+from assess_registry.files import atomic_write
+
+CONFIG = UpdaterConfig(max_root_rotations=256, max_delegations=32)
+"""TUF's own bounds: 512 kB for a root, 16 kB for a timestamp, 2 MB for a snapshot, 5 MB for targets and bins."""
+
+
+class SignedMetadata:
+    """The metadata of one registry at one moment: asked for once by `refresh`, bins as they are needed.
+
+    Args:
+        directory: what is remembered; one process at a time.
+        root: bytes of the anchor, always given: the directory alone must not decide what is trusted.
+        check: looks at each document before TUF does.
+
+    Raises:
+        TrustError: step `root`; the anchor is not acceptable.
+    """
+
+    def __init__(
+        self, directory: Path, *, root: bytes, read: ReadFile, deadline: Deadline, check: Check = check_document
+    ) -> None:
+        self._directory = directory
+        self._check = check
+        self._fetcher = RegistryFetcher(read, check, deadline)
+        self._fetcher.asked, self._fetcher.got = "root.json", {Root.type: root}
+        check(Root.type, root, "the configured root")
+        with in_our_words(self._fetcher, directory):
+            self._updater = _Updater(
+                str(directory), METADATA_DIRECTORY, fetcher=self._fetcher, config=CONFIG, bootstrap=root
+            )
+
+    def refresh(self) -> None:
+        """Root, timestamp, snapshot and targets are current.
+
+        Raises:
+            TransportError: a file could not be had by the deadline.
+            TrustError: step `root`, `timestamp`, `snapshot`, `targets`, `length` or `redirect`.
+        """
+        with in_our_words(self._fetcher, self._directory):
+            self._updater.refresh()
+        if self._check is check_document:
+            self._check_together()
+
+    def find(self, path: str, deadline: Deadline) -> TargetFile | None:
+        """Length and hashes of a target, its bin fetched if need be; None when no role vouches for it."""
+        self._fetcher.deadline = deadline
+        with in_our_words(self._fetcher, self._directory):
+            return self._updater.get_targetinfo(path)
+
+    def _check_together(self) -> None:
+        # As they were written: the updater shows its trusted documents to nobody.
+        root = Metadata[Root].from_bytes((self._directory / "root.json").read_bytes()).signed
+        targets = Metadata[Targets].from_bytes((self._directory / "targets.json").read_bytes()).signed
+        check_roles_apart(root, targets, METADATA_DIRECTORY + "targets.json")
+
+
+def stored_at(path: str, target: TargetFile) -> Location:
+    """Where a mutable target lies, by its digest (TUF 6.2, consistent snapshots).
+
+    Raises:
+        TrustError: step `targets`; it is vouched for without a SHA-256.
+    """
+    sha256 = target.hashes.get("sha256")
+    if sha256 is None:
+        raise TrustError("it is vouched for without a SHA-256", step="targets", thing=path)
+    directory, _, name = path.rpartition("/")
+    return Location(f"{directory}/{sha256}.{name}".lstrip("/"))
+
+
+def check_target(data: bytes, path: str, target: TargetFile) -> None:
+    """These bytes are what the registry vouches for.
+
+    Raises:
+        TrustError: step `targets`; they are not.
+    """
+    try:
+        target.verify_length_and_hashes(data)
+    except LengthOrHashMismatchError as error:
+        raise TrustError(
+            "these are not the bytes that the registry vouches for",
+            step="targets",
+            thing=path,
+            expected=f"{target.length} bytes, sha256 {target.hashes.get('sha256')}",
+            got=f"{len(data)} bytes; {error}",
+            next_step="do not use this registry until its maintainer has explained the difference",
+        ) from error
+
+
+class _Updater(Updater):
+    """Writes what it remembers the way we write everything.
+
+    Upstream renames without fsync: after a power cut the remembered timestamp could be empty, which reads as "never
+    seen", and rollback would be possible again.
+    """
+
+    def _persist_file(self, filename: str, data: bytes) -> None:
+        path = Path(filename)
+        # The anchor is persisted at each start; unchanged files stay the same file, which `kept` tells changes by.
+        if not path.is_file() or path.is_symlink() or path.read_bytes() != data:
+            atomic_write(path, data, mode=0o600)

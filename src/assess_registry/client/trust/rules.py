@@ -1,0 +1,139 @@
+"""What TUF leaves open and this registry does not: which keys, which roles, which delegations a document may have.
+
+TUF counts key ids, and takes the ids a document states. So one key under two ids meets a threshold of two, and a key of
+small order verifies what nobody signed. Here an id is derived from its key, a key is a safe Ed25519 key, and a key
+has one role: whoever steals the online key of `snapshot` and `timestamp` must not hold a share of another role.
+"""
+
+import re
+
+from assess_registry.client.strict_json import parse_json
+from assess_registry.client.trust.tuf_api import Key, Metadata, RepositoryError, Root, Snapshot, Targets, Timestamp
+from assess_registry.errors import TrustError
+from assess_registry.keys import PublicKey
+
+ONLINE = (Timestamp.type, Snapshot.type)
+
+_BIN_PREFIX = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z", re.ASCII)
+
+_HEX = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
+
+
+def check_document(role: str, data: bytes, thing: str) -> None:
+    """The document, signed or not, is one that our rules admit; signatures are TUF's business.
+
+    Raises:
+        TrustError: step `root`, `timestamp`, `snapshot` or `targets`; it is not strict JSON, or its keys or
+            delegations are not as they have to be.
+    """
+    check_json(role, data, thing)
+    try:
+        if role == Root.type:
+            check_root(Metadata[Root].from_bytes(data).signed)
+        elif role not in ONLINE:
+            check_targets(Metadata[Targets].from_bytes(data).signed, top=role == Targets.type)
+    except RepositoryError:
+        return  # not metadata at all: whoever asked for it is about to find that out, and says it better
+    except ValueError as error:
+        raise _refusal(role, thing, str(error)) from error
+
+
+def check_json(role: str, data: bytes, thing: str) -> None:
+    """The document reads the same for every reader.
+
+    Raises:
+        TrustError: it is no JSON, or repeats a key, or nests deeply, or has NaN.
+    """
+    try:
+        parse_json(data)
+    except ValueError as error:
+        raise _refusal(role, thing, f"not strict JSON: {error}") from error
+
+
+def check_roles_apart(root: Root, targets: Targets, thing: str) -> None:
+    """No key of the release role, which root and targets name each for itself, has another role as well.
+
+    Raises:
+        TrustError: step `targets`; one has.
+    """
+    delegations = targets.delegations
+    release = set(delegations.keys) if delegations is not None else set()
+    for role in (Root.type, *ONLINE):
+        for keyid in sorted(release & set(root.roles[role].keyids)):
+            raise _refusal(Targets.type, thing, f"key {keyid} signs releases and is a key of {role} as well")
+
+
+def check_root(root: Root) -> None:
+    """Every key derived and safe, no key in two roles, files stored under their hash.
+
+    Raises:
+        ValueError: not so.
+    """
+    _check_keys(root.keys)
+    if not root.consistent_snapshot:
+        raise ValueError("consistent_snapshot is not true: readers would race with every publish")
+    groups = {
+        "root": root.roles[Root.type].keyids,
+        "release": root.roles[Targets.type].keyids,
+        "online": [keyid for role in ONLINE for keyid in root.roles[role].keyids],
+    }
+    seen: dict[str, str] = {}
+    for group, keyids in groups.items():
+        for keyid in keyids:
+            if keyid not in root.keys:
+                raise ValueError(f"key {keyid} of role {group} is not in the document")
+            if seen.setdefault(keyid, group) != group:
+                raise ValueError(f"key {keyid} has two roles, {seen[keyid]} and {group}")
+
+
+def check_targets(targets: Targets, *, top: bool) -> None:
+    """Delegations are hash bins of the top-level role, signed by derived and safe keys; nobody delegates further.
+
+    Raises:
+        ValueError: not so.
+    """
+    delegations = targets.delegations
+    if delegations is None:
+        return
+    if not top:
+        raise ValueError("a bin delegates further, and only the top-level targets role may")
+    _check_keys(delegations.keys)
+    if delegations.succinct_roles is None:
+        raise ValueError("delegations are not hash bins (TAP 15)")
+    if not _BIN_PREFIX.match(delegations.succinct_roles.name_prefix):
+        raise ValueError(f"name of the bins {delegations.succinct_roles.name_prefix[:80]!r} is not a plain name")
+    missing = [keyid for keyid in delegations.succinct_roles.keyids if keyid not in delegations.keys]
+    if missing:
+        raise ValueError(f"key {missing[0]} of the bins is not in the document")
+
+
+def _check_keys(keys: dict[str, Key]) -> None:
+    for problem in (problem for keyid, key in sorted(keys.items()) if (problem := _key_problem(keyid, key))):
+        raise ValueError(problem)
+
+
+def _key_problem(keyid: str, key: Key) -> str:
+    public = key.keyval.get("public")
+    if (key.keytype, key.scheme) != ("ed25519", "ed25519") or set(key.keyval) != {"public"}:
+        return f"key {keyid} is no Ed25519 key"
+    if not isinstance(public, str) or not _HEX.match(public):
+        return f"key {keyid} is not 32 bytes in lower-case hexadecimal"
+    try:
+        derived = PublicKey(bytes.fromhex(public)).hex_id
+    except ValueError as error:
+        return f"key {keyid} is not a safe key: {error}"
+    return "" if derived == keyid else f"key {keyid} is not called by its own digest, {derived}"
+
+
+def _refusal(role: str, thing: str, message: str) -> TrustError:
+    return TrustError(
+        message,
+        step=step_of(role),
+        thing=thing,
+        next_step="do not use this registry until its maintainer has explained the document",
+    )
+
+
+def step_of(role: str) -> str:
+    """The verification step in which a role's document is refused: bins are targets."""
+    return role if role in (Root.type, *ONLINE) else Targets.type
