@@ -213,6 +213,103 @@ def test_an_acceptance_of_a_check_that_does_not_exist_is_refused(run: Run, sampl
     assert "p.toml: policy.accept[0].check: no check 'bandti'; did you mean 'bandit'?" in ended.stderr
 
 
+@pytest.mark.parametrize("what", ['check = "vulnerabilities"', 'finding = "bandit-*"'])
+def test_an_acceptance_for_longer_than_a_year_is_refused(what: str, run: Run, sample: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "p.toml"
+    policy.write_text(ACCEPT.format(what=what, expires="2027-11-22"))
+    assert run("audit", sample, "--policy", policy, *FRESH).code in (0, 4)
+    policy.write_text(ACCEPT.format(what=what, expires="2027-11-23"))
+    ended = run("audit", sample, "--policy", policy, *FRESH)
+    assert (ended.code, ended.stdout) == (2, "")
+    says = "policy.accept[0].expires: 2027-11-23 is too far: as of 2026-11-21 it may last until 2027-11-22 at most"
+    assert f"{policy}: {says}" in ended.stderr
+
+
+# --- whose policy -------------------------------------------------------------------------------------------------
+
+LAX = '[registry]\nname = "lax"\n[policy]\nreject = []\nflag = ["critical", "high", "medium"]\n'
+
+
+def policy_line(ended: Ended) -> str:
+    return next(line for line in ended.stderr.splitlines() if line.startswith("policy: "))
+
+
+def test_by_whose_policy_a_wheel_was_judged_is_said_with_the_digest_in_the_report(
+    run: Run, tmp_path: Path, clean: Sequence[object]
+) -> None:
+    wheel = write(plugin({"demo_plugin/run.py": DANGEROUS}), tmp_path / "dist")
+    (tmp_path / "other").mkdir()
+    for name in ("other/registry.toml", "p.toml"):
+        (tmp_path / name).write_text(LAX)
+    default = run("audit", wheel, *clean)
+    named = run("audit", wheel, *clean, "--index", "other")
+    by_file = run("audit", wheel, *clean, "--policy", "p.toml")
+    (tmp_path / "other").rename(tmp_path / "simple-index")
+    found = run("audit", wheel, *clean)
+    assert [each.code for each in (default, named, by_file, found)] == [5, 4, 4, 4]
+    wheres = (
+        "the default",
+        f"{tmp_path}/other/registry.toml",
+        f"{tmp_path}/p.toml",
+        f"{tmp_path}/simple-index/registry.toml",
+    )
+    for ended, where in zip((default, named, by_file, found), wheres, strict=True):
+        assert policy_line(ended) == f"policy: {where}, sha256:{ended.document['policy']['sha256']}"
+    assert f"index: {tmp_path}/simple-index, found in the current directory" in found.stderr
+    assert "index: " not in default.stderr + named.stderr
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source tree that brings a registry with a policy of its own, and stands where the command is run."""
+    tree = tmp_path / "tree"
+    shutil.copytree(SAMPLE, tree, ignore=shutil.ignore_patterns("__pycache__", ".*cache"))
+    (tree / "simple-index").mkdir()
+    (tree / "simple-index" / "registry.toml").write_text(LAX)
+    monkeypatch.chdir(tree)
+    return tree
+
+
+def test_a_source_tree_does_not_bring_its_own_policy(run: Run, tree: Path, clean: Sequence[object]) -> None:
+    ended = run("audit", ".", *clean)
+    assert policy_line(ended).startswith("policy: the default, ")
+    assert (
+        "warning: simple-index lies in ., which is audited, so its policy and advisories are not used" in ended.stderr
+    )
+    assert policy_line(run("audit", ".", *clean, "--index", "simple-index")).startswith(f"policy: {tree}/simple-index/")
+
+
+def test_a_tree_beside_the_registry_is_audited_by_it(
+    run: Run, tree: Path, clean: Sequence[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "simple-index").rename(tree.parent / "simple-index")
+    monkeypatch.chdir(tree.parent)
+    assert policy_line(run("audit", "tree", *clean)).startswith(f"policy: {tree.parent}/simple-index/registry.toml, ")
+
+
+@pytest.mark.parametrize("link", ["directory", "file"])
+def test_a_link_in_the_tree_is_the_trees_too(link: str, run: Run, tree: Path, clean: Sequence[object]) -> None:
+    elsewhere = tree.parent / "elsewhere"
+    (tree / "simple-index").rename(elsewhere)
+    if link == "directory":
+        (tree / "simple-index").symlink_to(elsewhere)
+    else:
+        (tree / "simple-index").mkdir()
+        (tree / "simple-index" / "registry.toml").symlink_to(elsewhere / "registry.toml")
+    assert policy_line(run("audit", ".", *clean)).startswith("policy: the default, ")
+    assert policy_line(run("audit", ".", *clean, "--index", elsewhere)).startswith(f"policy: {elsewhere}/")
+
+
+def test_dependencies_do_not_bring_the_policy_either(
+    run: Run, sample: Path, clean: Sequence[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closure" / "simple-index").mkdir(parents=True)
+    (tmp_path / "closure" / "simple-index" / "registry.toml").write_text(LAX)
+    monkeypatch.chdir(tmp_path / "closure")
+    assert policy_line(run("audit", sample, *clean, "--closure", ".")).startswith("policy: the default, ")
+    assert policy_line(run("audit", sample, *clean)).startswith(f"policy: {tmp_path}/closure/simple-index/")
+
+
 # --- the report ---------------------------------------------------------------------------------------------------
 
 

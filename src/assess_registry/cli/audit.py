@@ -1,32 +1,28 @@
 """`assess-registry audit WHEEL_OR_DIR`."""
 
-import contextlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
+from assess_registry.audit.advisories import DATABASE_NAME
 from assess_registry.audit.dry_run import Compared, compare
-from assess_registry.audit.pipeline import Terms, audit, check_names
+from assess_registry.audit.pipeline import Terms, audit
 from assess_registry.audit.policy import policy_sha256
 from assess_registry.audit.render import FORMS, Form, render
 from assess_registry.audit.source import build_wheel
 from assess_registry.audit.values import Report, Verdict
 from assess_registry.cli.options import index_option
-from assess_registry.config import CONFIG_NAME, Policy, load_config, load_policy_file
+from assess_registry.cli.terms import implicit_index, terms_of
 from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, EXIT_REFUSED, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, read_bounded
-from assess_registry.index.tree import Tree
-from assess_registry.manifest.reader import nearest
 from assess_registry.publish import WheelFolder
 from assess_registry.text import plain, table
 from assess_registry.wheel import MAX_WHEEL_BYTES
@@ -34,8 +30,6 @@ from assess_registry.wheel import MAX_WHEEL_BYTES
 EXITS = {Verdict.APPROVED: EXIT_DONE, Verdict.FLAGGED: EXIT_FLAGGED, Verdict.REJECTED: EXIT_REFUSED}
 
 MAX_EVIDENCE_BYTES = 32 << 20
-
-_PEEK = 200
 
 
 @click.command("audit")
@@ -99,13 +93,13 @@ def command(
     Exits 0 when it is approved, 4 when it is flagged, 5 when it is rejected; --dry-run exits 0 whatever it finds.
     """
     targets = [_report_target(each) for each in reports]
-    is_default = context.get_parameter_source("root") is ParameterSource.DEFAULT
+    is_implicit = context.get_parameter_source("root") is ParameterSource.DEFAULT
+    audited = [path for path in (wheel_or_dir, closure) if path is not None]
+    index = implicit_index(root, audited=audited) if is_implicit else root
     today = datetime.now(UTC).date() if as_of is None else as_of.date()
-    index = None if is_default and not (root / CONFIG_NAME).exists() else root
-    with _advisories(advisories_file, index) as (advisories, problem):
-        terms = replace(_terms(index, today), advisories=advisories, advisories_problem=problem)
-        other = _with_policy(terms, policy_file)
-        _require_known_checks(other.policy, policy_file or root / CONFIG_NAME)
+    with terms_of(
+        index, as_of=today, policy_file=policy_file, advisories_file=advisories_file, is_implicit=is_implicit
+    ) as (terms, other):
         if dry_run:
             _require_dry_run((wheel_or_dir, closure, evidence_file, attachments), policy_file, output, reports)
             if index is None:
@@ -147,61 +141,6 @@ def _write_attachments(report: Report, directory: Path) -> None:
         for name, data in sorted(examination.attachments.items()):
             # Two checks may make documents of one name, and neither is worth less.
             atomic_write(directory / f"{examination.check}-{name}", data)
-
-
-def _terms(index: Path | None, as_of: date) -> Terms:
-    if index is None:
-        return Terms(as_of=as_of)
-    config = load_config(index)
-    return Terms(
-        policy=config.policy,
-        publishers=config.publishers,
-        published=frozenset(Tree(index).projects()),
-        as_of=as_of,
-    )
-
-
-def _with_policy(terms: Terms, path: Path | None) -> Terms:
-    if path is None:
-        return terms
-    policy, publishers = load_policy_file(path)
-    return replace(terms, policy=policy, publishers=terms.publishers if publishers is None else publishers)
-
-
-def _require_known_checks(policy: Policy, path: Path) -> None:
-    known = check_names()
-    problems = [
-        f"{path}: policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}"
-        for number, each in enumerate(policy.accept)
-        if each.check and each.check not in known
-    ]
-    if problems:
-        raise ConfigError(*problems)
-
-
-@contextlib.contextmanager
-def _advisories(path: Path | None, index: Path | None) -> Iterator[tuple[AdvisoryDatabase | None, str]]:
-    """The advisories asked for, else the index's own; None, and why, when there are none."""
-    if path is None:
-        if index is None:
-            yield None, "no advisories: there is no index here, and --advisories was not given"
-        elif not (index / DATABASE_NAME).exists():
-            yield None, "no advisories were imported into the index"
-        else:
-            yield AdvisoryDatabase.load(index / DATABASE_NAME), ""
-    elif _is_database(path):
-        yield AdvisoryDatabase.load(path), ""
-    else:
-        with tempfile.TemporaryDirectory(prefix="assess-advisories-") as scratch:
-            yield import_advisories(path, Path(scratch, DATABASE_NAME), imported_on=datetime.now(UTC).date()), ""
-
-
-def _is_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return b'"assess-advisories"' in file.read(_PEEK)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _report_target(text: str) -> tuple[Form, Path]:
