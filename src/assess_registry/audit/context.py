@@ -5,13 +5,14 @@ configuration file, no environment. Its own failure to look at something is an `
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from assess_registry.audit.advisories import AdvisoryDatabase
 from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Examination, Subject
+from assess_registry.config import Targets
 from assess_registry.names import ProjectName
 
 
@@ -47,6 +48,7 @@ class Context:
         max_wheel_bytes: size of a wheel that needs no second look.
         publishers: name and project patterns (`acme-*`) of every publisher; empty when none are configured.
         published: projects that are published already.
+        targets: Pythons and platforms that the registry serves.
         reserved: names nobody may take or come close to.
         reserved_prefixes: beginnings of names, for those publishers only whose patterns have them.
         evidence: what `tox --result-json` wrote about this wheel, as given beside it; None when nothing was given.
@@ -61,6 +63,7 @@ class Context:
     max_wheel_bytes: int = 20 << 20
     publishers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     published: frozenset[ProjectName] = frozenset()
+    targets: Targets = field(default_factory=Targets)
     reserved: tuple[str, ...] = ()
     reserved_prefixes: tuple[str, ...] = ()
     evidence: bytes | None = None

@@ -1,10 +1,14 @@
-"""One check on one wheel. A check that crashes has not looked: it is incomplete, and never a pass."""
+"""One check on one wheel, and findings that several places make.
+
+A check that crashes has not looked: it is incomplete, and never a pass.
+"""
 
 import logging
 from dataclasses import replace
 
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.errors import Issue
 
 _MAX_MESSAGE = 500
 
@@ -35,3 +39,8 @@ def examination(check: Check, subject: Subject, context: Context) -> Examination
 def one_line(text: str) -> str:
     """The text without line breaks, cut where nobody reads on."""
     return " ".join(text.split())[:_MAX_MESSAGE]
+
+
+def structural(issue: Issue, entry: str) -> Finding:
+    """What strict inspection refuses."""
+    return Finding(id=issue.id, severity="critical", entry=entry, message=issue.message, rule=issue.rule)

@@ -13,36 +13,29 @@ Steps 1 to 5 are `examine`, step 6 is `conclude`: one examination can be judged 
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from assess_registry.audit.advisories import AdvisoryDatabase
 from assess_registry.audit.checks import CHECKS, READING_CODE
+from assess_registry.audit.closure import NAME as CLOSURE
+from assess_registry.audit.closure import examine_closure
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.dependencies import NAME as DEPENDENCIES
-from assess_registry.audit.dependencies import SDK, Seen, examine_dependencies
-from assess_registry.audit.examining import examination, one_line
+from assess_registry.audit.dependencies import Seen, examine_dependencies
+from assess_registry.audit.examining import examination, structural
 from assess_registry.audit.policy import STRUCTURE, judge, policy_sha256
 from assess_registry.audit.private_copy import private_copy
-from assess_registry.audit.values import Examination, Finding, Report, Subject
-from assess_registry.closure import make_closure
-from assess_registry.config import Policy, Publisher
+from assess_registry.audit.values import Examination, Report, Subject
+from assess_registry.config import Policy, Publisher, Targets
 from assess_registry.config.policy import ANY_LICENCE
-from assess_registry.errors import Issue, PublishError, WheelError
+from assess_registry.errors import WheelError
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.wheel import InspectedWheel, inspect, unpacked_files
-
-CLOSURE = "closure"
-"""Name of the dependencies' inspection among the checks."""
-
-# Not `extra == ""`: pip holds that to be true of an installation without extras.
-_ONLY_AN_EXTRA = re.compile(r'extra == "[^"]+"\Z')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +45,7 @@ class Terms:
     Attributes:
         policy, publishers: of the registry.
         published: projects that are published in it already.
+        targets: where its plugins run.
         advisories: None when there are none; then `advisories_problem` says why.
         as_of: the day for ages and expiries (UTC).
         seen: dependencies that were looked at already; the same wheel is looked at once for all that use these terms.
@@ -60,6 +54,7 @@ class Terms:
     policy: Policy = field(default_factory=Policy)
     publishers: tuple[Publisher, ...] = ()
     published: frozenset[ProjectName] = frozenset()
+    targets: Targets = field(default_factory=Targets)
     advisories: AdvisoryDatabase | None = None
     advisories_problem: str = "no advisories were given"
     as_of: date
@@ -121,8 +116,8 @@ def examine(
         wheel = inspect(data, filename, kind="plugin")  # 1
     except WheelError as error:
         return _refused(data, filename, error, checks)
-    dependencies, about_closure = _inspect_closure(wheel, closure)  # 2
     context = replace(context_of(wheel, terms), evidence=evidence)
+    dependencies, about_closure = examine_closure(wheel, closure, context.targets)  # 2
     examinations = [Examination(check=STRUCTURE, facts={"files": len(wheel.entries)}), about_closure]
     files = tuple(sorted(unpacked_files(data, wheel), key=lambda file: file.path))
     with private_copy(files, scratch) as root:  # 3
@@ -183,6 +178,7 @@ def context_of(wheel: InspectedWheel, terms: Terms) -> Context:
         max_wheel_bytes=int(policy.max_wheel_mib * (1 << 20)),
         publishers=tuple((each.name, each.projects) for each in terms.publishers),
         published=terms.published,
+        targets=terms.targets,
         reserved=policy.reserved,
         reserved_prefixes=policy.reserved_prefixes,
     )
@@ -195,7 +191,7 @@ def check_names() -> tuple[str, ...]:
 
 def _refused(data: bytes, filename: str, error: WheelError, checks: Iterable[Check]) -> Examined:
     project, version = _named(filename)
-    findings = tuple(_structural(issue, issue.entry) for issue in error.issues)
+    findings = tuple(structural(issue, issue.entry) for issue in error.issues)
     why = "it was not run, because strict inspection refused the wheel"
     others = [CLOSURE, *(check.NAME for check in checks), DEPENDENCIES]
     return Examined(
@@ -219,47 +215,3 @@ def _named(filename: str) -> tuple[str, str]:
     except InvalidWheelFilename:
         return "", ""
     return name, str(version)
-
-
-def _structural(issue: Issue, entry: str) -> Finding:
-    return Finding(
-        id=issue.id,
-        severity="critical",
-        entry=entry,
-        message=issue.message,
-        rule=issue.rule,
-    )
-
-
-def _inspect_closure(
-    wheel: InspectedWheel, candidates: Mapping[str, bytes] | None
-) -> tuple[tuple[InspectedWheel, ...], Examination]:
-    """The dependencies, and what there is to say about them; what is missing or refused makes it incomplete."""
-    if candidates is None:
-        needed = sorted({requirement.name for requirement in wheel.requires_dist if _is_needed(requirement)})
-        missing = (f"the wheels of its dependencies were not given: {', '.join(needed)}",) if needed else ()
-        return (), Examination(check=CLOSURE, incomplete=missing)
-    try:
-        lock = make_closure(wheel, candidates)
-        names = [each.filename for each in lock.wheels if each.project != wheel.project]
-        dependencies = tuple(inspect(candidates[name], name, kind="dependency") for name in sorted(names))
-    except PublishError as error:
-        return (), Examination(check=CLOSURE, incomplete=(one_line(str(error)),))
-    except WheelError as error:
-        findings = tuple(
-            _structural(issue, f"{error.filename}: {issue.entry}" if issue.entry else error.filename)
-            for issue in error.issues
-        )
-        incomplete = (f"a dependency was refused by inspection: {error.filename}",)
-        return (), Examination(check=CLOSURE, findings=findings, incomplete=incomplete)
-    facts = {
-        "wheels": [
-            {"filename": each.filename, "sha256": each.sha256, "left_out": list(each.left_out)} for each in dependencies
-        ]
-    }
-    return dependencies, Examination(check=CLOSURE, facts=facts)
-
-
-def _is_needed(requirement: Requirement) -> bool:
-    only_an_extra = requirement.marker is not None and _ONLY_AN_EXTRA.match(str(requirement.marker))
-    return not only_an_extra and canonicalize_name(requirement.name) != SDK
