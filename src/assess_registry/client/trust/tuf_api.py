@@ -10,6 +10,7 @@ from tuf.api.exceptions import (
     UnsignedMetadataError,
 )
 from tuf.api.metadata import (  # type: ignore[attr-defined]  # documented, but in no list of exports
+    Delegations,
     Key,
     Metadata,
     MetaFile,
@@ -28,6 +29,7 @@ from tuf.ngclient import (  # type: ignore[attr-defined]  # documented, but in n
 
 __all__ = [
     "BadVersionNumberError",
+    "Delegations",
     "DeserializationError",
     "DownloadError",
     "DownloadHTTPError",
