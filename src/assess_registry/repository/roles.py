@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from assess_registry.config import Expiry
 from assess_registry.keys import PrivateKey, PublicKey
 from assess_registry.repository.keys import ONLINE_ROLES, KeySigner, to_tuf_key, tuf_key_id
 from assess_registry.repository.tuf_api import (
@@ -46,41 +47,6 @@ _COMPACT = JSONSerializer(compact=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expiry:
-    """For how many days each kind of metadata is good; `[expiry]` of registry.toml."""
-
-    root_d: int = 365
-    targets_d: int = 180
-    bins_d: int = 90
-    snapshot_d: int = 30
-    timestamp_d: int = 7
-
-    def days(self, role: str) -> int:
-        """Of a role by its name in metadata; every bin is a bin."""
-        match role:
-            case "root":
-                return self.root_d
-            case "targets":
-                return self.targets_d
-            case "snapshot":
-                return self.snapshot_d
-            case "timestamp":
-                return self.timestamp_d
-            case _:
-                return self.bins_d
-
-    def until(self, role: str, now: datetime) -> datetime:
-        """When metadata of this role that is signed now ends, in whole seconds UTC.
-
-        Raises:
-            ValueError: `now` has no time zone.
-        """
-        if now.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return now.astimezone(UTC).replace(microsecond=0) + timedelta(days=self.days(role))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Signers:
     """Who may sign what: the keys and thresholds of a root."""
 
@@ -89,6 +55,28 @@ class Signers:
     release_keys: tuple[PublicKey, ...]
     release_threshold: int = 1
     online_keys: tuple[PublicKey, ...]
+
+
+def days(expiry: Expiry, role: str) -> int:
+    """How long metadata of this role is good, by the role's name; every bin is a bin."""
+    known = {
+        "root": expiry.root_d,
+        "targets": expiry.targets_d,
+        "snapshot": expiry.snapshot_d,
+        "timestamp": expiry.timestamp_d,
+    }
+    return known.get(role, expiry.bins_d)
+
+
+def until(expiry: Expiry, role: str, now: datetime) -> datetime:
+    """When metadata of this role that is signed now ends, in whole seconds UTC.
+
+    Raises:
+        ValueError: `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return now.astimezone(UTC).replace(microsecond=0) + timedelta(days=days(expiry, role))
 
 
 def new_root(signers: Signers, *, version: int, expires: datetime) -> Root:

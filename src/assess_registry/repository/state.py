@@ -81,10 +81,17 @@ class State:
         if name == "targets":
             return self.current.targets.signed
         delegator = self.current.targets.signed
-        metadata, data = _read(self.place, name, self.current.versions()[name], Targets)
+        metadata, data = read_metadata(self.place, name, self.current.versions()[name], Targets)
         _verify(delegator, name, metadata)
         del data
         return metadata.signed
+
+    def signed_for(self, root: Root, role: str) -> bool:
+        """Whether current top-level metadata is signed as this root asks for."""
+        if self.current is None:
+            return False
+        metadata = getattr(self.current, role)
+        return bool(root.get_verification_result(role, metadata.signed_bytes, metadata.signatures))
 
     def listed(self, path: str) -> TargetFile | None:
         """The target of this path, if there is one.
@@ -133,13 +140,30 @@ def read_roots(place: Path) -> tuple[Metadata[Root], ...]:
     """
     roots: list[Metadata[Root]] = []
     while len(roots) < MAX_ROOTS and (place / METADATA / metadata_name("root", len(roots) + 1)).exists():
-        metadata, _ = _read(place, "root", len(roots) + 1, Root)
+        metadata, _ = read_metadata(place, "root", len(roots) + 1, Root)
         check_root(metadata.signed, thing=_thing("root", len(roots) + 1))
         if roots:
             _verify(roots[-1].signed, "root", metadata)
         _verify(metadata.signed, "root", metadata)
         roots.append(metadata)
     return tuple(roots)
+
+
+def read_metadata(place: Path, role: str, version: int | None, kind: type[T]) -> tuple[Metadata[T], bytes]:
+    """Metadata from its file, and the file's bytes; nothing about it is verified but its version.
+
+    Raises:
+        TrustError: step `metadata`; it is missing, or not what its name says.
+    """
+    thing = _thing(role, version or 0)
+    try:
+        data = read_bounded(place / thing, MAX_METADATA_BYTES)
+    except FileNotFoundError as error:
+        raise _refused("metadata that other metadata names is missing", thing, "a file", "nothing") from error
+    metadata = parse_metadata(data, kind, thing=thing)
+    if version is not None and metadata.signed.version != version:
+        raise _refused("another version than its name says", thing, str(version), str(metadata.signed.version))
+    return metadata, data
 
 
 def parse_metadata(data: bytes, kind: type[T], *, thing: str) -> Metadata[T]:
@@ -177,14 +201,14 @@ def read_target(place: Path, target: TargetFile) -> bytes:
 def _read_current(place: Path, roots: tuple[Root, ...]) -> Current | None:
     if not (place / METADATA / metadata_name("timestamp", 0)).exists():
         return None
-    timestamp, _ = _read(place, "timestamp", None, Timestamp)
+    timestamp, _ = read_metadata(place, "timestamp", None, Timestamp)
     _verify_by_one(roots, "timestamp", timestamp)
     named = timestamp.signed.snapshot_meta
-    snapshot, data = _read(place, "snapshot", named.version, Snapshot)
+    snapshot, data = read_metadata(place, "snapshot", named.version, Snapshot)
     _matches(named, data, _thing("snapshot", named.version))
     _verify_by_one(roots, "snapshot", snapshot)
     named = snapshot.signed.meta["targets.json"]
-    targets, data = _read(place, "targets", named.version, Targets)
+    targets, data = read_metadata(place, "targets", named.version, Targets)
     _matches(named, data, _thing("targets", named.version))
     root = _verify_by_one(roots, "targets", targets)
     check_targets(targets.signed, root, thing=_thing("targets", named.version))
@@ -192,18 +216,6 @@ def _read_current(place: Path, roots: tuple[Root, ...]) -> Current | None:
     if missing := sorted(expected - set(snapshot.signed.meta)):
         raise _refused("a bin is missing", _thing("snapshot", snapshot.signed.version), "every bin", missing[0])
     return Current(timestamp=timestamp, snapshot=snapshot, targets=targets)
-
-
-def _read(place: Path, role: str, version: int | None, kind: type[T]) -> tuple[Metadata[T], bytes]:
-    thing = _thing(role, version or 0)
-    try:
-        data = read_bounded(place / thing, MAX_METADATA_BYTES)
-    except FileNotFoundError as error:
-        raise _refused("metadata that other metadata names is missing", thing, "a file", "nothing") from error
-    metadata = parse_metadata(data, kind, thing=thing)
-    if version is not None and metadata.signed.version != version:
-        raise _refused("another version than its name says", thing, str(version), str(metadata.signed.version))
-    return metadata, data
 
 
 def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> None:

@@ -1,0 +1,263 @@
+"""A commit in the making: what has to be signed and in which order it has to be written, with nothing on disk yet.
+
+While keys are exchanged, a draft serves two roots: the one that readers may still have and the one that they will have
+next. The top-level metadata it signs carries signatures for both, so that readers believe it before and after the new
+root is there. Where keys of the old root are lost that cannot be; then the new root is written directly before the
+timestamp, and who reads in between is refused once and tries again.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from assess_registry.config import Expiry
+from assess_registry.errors import ConfigError
+from assess_registry.keys import PrivateKey
+from assess_registry.repository.keys import key_id, tuf_key_id
+from assess_registry.repository.roles import (
+    BINS,
+    bins_of,
+    delegations,
+    metadata_name,
+    new_snapshot,
+    new_timestamp,
+    role_of_target,
+    serialise,
+    signed_by,
+    target_file,
+    target_name,
+    until,
+)
+from assess_registry.repository.state import METADATA, State, read_metadata
+from assess_registry.repository.tuf_api import Metadata, Role, Root, TargetFile, Targets
+
+_OPTIONS = {"targets": "--release-key", "timestamp": "--online-key"}
+
+
+@dataclass(kw_only=True, slots=True)
+class Draft:
+    """What will be current.
+
+    Attributes:
+        state: what is current.
+        release_keys, online_keys: who signs; while keys are exchanged, the old ones, too.
+        now: from which expiry counts.
+        expiry: for how long each role is signed.
+        bins: how many, if this is the first commit.
+        next_root: the root that becomes current with this commit.
+        rotating: the newest root is there, and perhaps nothing yet that its keys signed.
+        skipped: files of a killed commit, whose versions `files` passed over; nothing names them.
+    """
+
+    state: State
+    release_keys: Sequence[PrivateKey]
+    online_keys: Sequence[PrivateKey]
+    now: datetime
+    expiry: Expiry
+    bins: int = BINS
+    next_root: Metadata[Root] | None = None
+    rotating: bool = False
+    skipped: list[str] = field(default_factory=list)
+    _roles: dict[str, Targets] = field(default_factory=dict)
+    _target_files: dict[str, bytes] = field(default_factory=dict)
+    _renewed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.state.current is None:
+            first = Targets(expires=until(self.expiry, "targets", self.now))
+            first.delegations = delegations(self.root, self.bins)
+            self._roles["targets"] = first
+            self._add_bins()
+
+    @property
+    def root(self) -> Root:
+        """The root that will be the newest."""
+        return self.next_root.signed if self.next_root else self.state.root
+
+    @property
+    def former_root(self) -> Root:
+        """The root by which readers may judge until this commit is done."""
+        return self.state.roots[-2 if self.rotating and len(self.state.roots) > 1 else -1].signed
+
+    @property
+    def version(self) -> int:
+        """Of the timestamp that will be current."""
+        before = self.state.current.timestamp.signed.version if self.state.current else 0
+        return before + self.changed
+
+    @property
+    def changed(self) -> bool:
+        """Whether any metadata has to be signed."""
+        return bool(self._roles) or self._renewed
+
+    def change(self, targets: Mapping[str, bytes | None]) -> None:
+        """Put these in, take those out that are None; what is as it was stays untouched.
+
+        Raises:
+            ValueError: a path is no target's.
+            TrustError: a role to change is not signed as it has to be.
+        """
+        bins = bins_of(self._role("targets"))
+        for path, data in sorted(targets.items()):
+            name = role_of_target(path, bins)
+            role = self._role(name)
+            wanted = None if data is None else target_file(path, data)
+            if wanted is not None and data is not None:
+                self._place(wanted, data)
+            if role.targets.get(path) == wanted:
+                continue
+            self._roles[name] = role
+            role.targets.pop(path, None)
+            if wanted is not None:
+                role.targets[path] = wanted
+
+    def renew(self, roles: Sequence[str] = ()) -> None:
+        """Sign snapshot and timestamp anew, and these, and whatever the newest root's keys have not signed."""
+        self._renewed = True
+        for name in roles:
+            self._roles[name] = self._role(name)
+        targets = self._role("targets")
+        wanted = delegations(self.root, bins_of(targets).number_of_bins)
+        if targets.delegations != wanted:
+            self._add_bins()
+            targets.delegations = wanted
+            self._roles["targets"] = targets
+        elif not self.state.signed_for(self.root, "targets"):
+            self._roles["targets"] = targets
+
+    def enough_keys(self) -> bool:
+        """Whether the keys suffice for the next root.
+
+        Raises:
+            ConfigError: they do not, though one of them is new with it, so that it was meant.
+        """
+        try:
+            self.files()
+        except ConfigError:
+            if any(self._is_new(key, role) for role in _OPTIONS for key in self._given(role)):
+                raise
+            return False
+        return True
+
+    def files(self) -> dict[str, bytes]:
+        """Every file to write, by its path relative to the root, in the order to write them in.
+
+        Raises:
+            ConfigError: a key that is needed was not given, or one that was has no part in this.
+        """
+        files = dict(self._target_files)
+        if not self.changed:
+            return files
+        versions = self.state.current.versions() if self.state.current else {}
+        self._check_strangers()
+        targets_data = b""
+        # Bins before targets: nothing names a file that is not there yet.
+        for name in sorted(self._roles, key=lambda name: (name == "targets", name)):
+            role = self._roles[name]
+            role.version = self._free_version(name, versions.get(name, 0))
+            role.expires = until(self.expiry, name, self.now)
+            # Bins are believed by what targets say, so the old root has no say in who signs them.
+            data = serialise(signed_by(role, self._signers("targets", both=name == "targets")))
+            versions[name] = role.version
+            files[_path(name, role.version)] = data
+            targets_data = data if name == "targets" else targets_data
+        online = self._online_files(versions, targets_data or self._current_targets(versions["targets"]))
+        return _in_order(files, online, self._root_file(), before_timestamp=not self._both_satisfied())
+
+    def _role(self, name: str) -> Targets:
+        # A copy: the state's own targets are what its bins are verified by.
+        return self._roles.get(name) or copy.deepcopy(self.state.role(name))
+
+    def _add_bins(self) -> None:
+        for name in bins_of(self._role("targets")).get_roles():
+            if name not in self._roles:
+                first = self.state.current is None
+                self._roles[name] = Targets(expires=self._role("targets").expires) if first else self._role(name)
+
+    def _place(self, target: TargetFile, data: bytes) -> None:
+        path = self.state.place / target_name(target)
+        # Also where the metadata did not change: a file that got lost or was altered is put back.
+        if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+            self._target_files[target_name(target)] = data
+
+    def _online_files(self, versions: Mapping[str, int], targets_data: bytes) -> dict[str, bytes]:
+        signers = self._signers("timestamp", both=True)
+        current = self.state.current
+        version = self._free_version("snapshot", current.snapshot.signed.version if current else 0)
+        expires = until(self.expiry, "snapshot", self.now)
+        snapshot = new_snapshot(versions, targets=targets_data, version=version, expires=expires)
+        snapshot_data = serialise(signed_by(snapshot, signers))
+        expires = until(self.expiry, "timestamp", self.now)
+        timestamp = new_timestamp(snapshot_data, snapshot_version=version, version=self.version, expires=expires)
+        return {
+            _path("snapshot", version): snapshot_data,
+            _path("timestamp", self.version): serialise(signed_by(timestamp, signers)),
+        }
+
+    def _root_file(self) -> dict[str, bytes]:
+        if self.next_root is None:
+            return {}
+        return {_path("root", self.next_root.signed.version): serialise(self.next_root)}
+
+    def _current_targets(self, version: int) -> bytes:
+        return read_metadata(self.state.place, "targets", version, Targets)[1]
+
+    def _free_version(self, role: str, before: int) -> int:
+        version = before + 1
+        while (self.state.place / _path(role, version)).exists():
+            # A killed commit left it, and nothing names it: whoever has seen it must never see other bytes there.
+            self.skipped.append(_path(role, version))
+            version += 1
+        return version
+
+    def _signers(self, role: str, *, both: bool) -> list[PrivateKey]:
+        """The keys that sign for this role, enough for the newest root; with `both` those of the former, too."""
+        wanted = self.root.roles[role]
+        usable = _of_role(self._given(role), wanted)
+        if len(usable) < wanted.threshold:
+            names = ", ".join(f"{key_id(each)[:19]}…" for each in wanted.keyids)
+            where = metadata_name("root", self.root.version)
+            raise ConfigError(f"{_OPTIONS[role]}: {wanted.threshold} of {names} ({where}) have to sign, "
+                              f"{len(usable)} of them given")  # fmt: skip
+        old = _of_role(self._given(role), self.former_root.roles[role]) if both else {}
+        return list((usable | old).values())
+
+    def _both_satisfied(self) -> bool:
+        """Whether readers of the former root, too, believe what is signed here."""
+        wanted = {role: self.former_root.roles[role] for role in _OPTIONS}
+        needed = ["timestamp", *(["targets"] if "targets" in self._roles else [])]
+        return all(len(_of_role(self._given(role), wanted[role])) >= wanted[role].threshold for role in needed)
+
+    def _is_new(self, key: PrivateKey, role: str) -> bool:
+        keyid = tuf_key_id(key.public)
+        return keyid in self.root.roles[role].keyids and keyid not in self.former_root.roles[role].keyids
+
+    def _given(self, role: str) -> Sequence[PrivateKey]:
+        return self.release_keys if role == "targets" else self.online_keys
+
+    def _check_strangers(self) -> None:
+        problems = []
+        for role, option in _OPTIONS.items():
+            known = {*self.root.roles[role].keyids, *self.former_root.roles[role].keyids}
+            where = f"role {role} in {metadata_name('root', self.root.version)}"
+            strange = [key.public.id for key in self._given(role) if tuf_key_id(key.public) not in known]
+            problems += [f"{option}: {each} is no key of {where}" for each in strange]
+        if problems:
+            raise ConfigError(*problems)
+
+
+def _of_role(keys: Sequence[PrivateKey], role: Role) -> dict[str, PrivateKey]:
+    return {tuf_key_id(key.public): key for key in keys if tuf_key_id(key.public) in role.keyids}
+
+
+def _in_order(
+    files: Mapping[str, bytes], online: Mapping[str, bytes], root: Mapping[str, bytes], *, before_timestamp: bool
+) -> dict[str, bytes]:
+    *earlier, timestamp = online.items()
+    last = (*root.items(), timestamp) if before_timestamp else (timestamp, *root.items())
+    return dict((*files.items(), *earlier, *last))
+
+
+def _path(role: str, version: int) -> str:
+    return f"{METADATA}/{metadata_name(role, version)}"
