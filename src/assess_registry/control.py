@@ -15,7 +15,8 @@ from typing import Any
 
 from assess_registry.canonical import Members, decode, encode, parse_text, require_zone, write_time
 from assess_registry.catalogue import parse_severity
-from assess_registry.errors import TrustError
+from assess_registry.config import CONFIG_NAME, IndexConfig
+from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import KeyId, TimedKey, check_distinct, parse_base64_key
 from assess_registry.manifest import Severity
 from assess_registry.names import ProjectName, Sha256, parse_id, parse_project, parse_sha256, parse_version
@@ -64,6 +65,13 @@ class PublisherTrust:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewerTrust:
+    """Somebody who may approve what others publish; `keys` are all they ever had here, with their times."""
+
+    keys: tuple[TimedKey, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Publishers:
     """Who publishes, who reviews, and which keys approve automatically.
 
@@ -72,7 +80,7 @@ class Publishers:
     """
 
     publishers: Mapping[str, PublisherTrust] = field(default_factory=dict)
-    reviewers: Mapping[str, tuple[TimedKey, ...]] = field(default_factory=dict)
+    reviewers: Mapping[str, ReviewerTrust] = field(default_factory=dict)
     audit_keys: tuple[TimedKey, ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,13 +88,38 @@ class Publishers:
             parse_id(name)
         check_distinct((use, timed.key) for use, timed in self.uses())
 
+    @classmethod
+    def from_config(cls, config: IndexConfig) -> "Publishers":
+        """Everybody whom `registry.toml` names, with all their keys.
+
+        Raises:
+            ConfigError: a key stands in it twice.
+        """
+        automatic = config.policy.automatic_approval
+        try:
+            return cls(
+                publishers={
+                    each.name: PublisherTrust(
+                        projects=each.projects,
+                        approvals=each.approvals,
+                        automatic=each.name in automatic,
+                        keys=each.keys,
+                    )
+                    for each in config.publishers
+                },
+                reviewers={each.name: ReviewerTrust(keys=each.keys) for each in config.reviewers},
+                audit_keys=config.audit_keys,
+            )
+        except ValueError as error:
+            raise ConfigError(f"{CONFIG_NAME}: {error}") from error
+
     def uses(self) -> Iterator[tuple[str, TimedKey]]:
         """Every key with what it is for, as `publisher acme`."""
         for name, trust in sorted(self.publishers.items()):
             for timed in trust.keys:
                 yield f"publisher {name}", timed
-        for name, keys in sorted(self.reviewers.items()):
-            for timed in keys:
+        for name, reviewer in sorted(self.reviewers.items()):
+            for timed in reviewer.keys:
                 yield f"reviewer {name}", timed
         for timed in self.audit_keys:
             yield "audit", timed
@@ -123,7 +156,7 @@ class Publishers:
             }
             for name, trust in self.publishers.items()
         }
-        reviewers = {name: {"keys": _key_tables(keys)} for name, keys in self.reviewers.items()}
+        reviewers = {name: {"keys": _key_tables(reviewer.keys)} for name, reviewer in self.reviewers.items()}
         audit = {"keys": _key_tables(self.audit_keys)}
         return encode({"schema": SCHEMA, "publishers": publishers, "reviewers": reviewers, "audit": audit})
 
@@ -285,7 +318,7 @@ def _publishers(data: bytes) -> Publishers:
             for name, value, path in page.named("publishers", parse_id, max_items=MAX_PEOPLE)
         },
         reviewers={
-            name: _timed_keys(Members.of(value, path, required=("keys",)))
+            name: ReviewerTrust(keys=_timed_keys(Members.of(value, path, required=("keys",))))
             for name, value, path in page.named("reviewers", parse_id, max_items=MAX_PEOPLE)
         },
         audit_keys=_timed_keys(audit),

@@ -236,9 +236,9 @@ def _by_reviewers(envelope: Envelope, verdict: Verdict, control: Publishers, pub
     needed = control.publishers[publisher].approvals
     own = {timed.key.id for timed in control.publishers[publisher].keys}
     counted: dict[str, KeyId] = {}
-    for name, keys in sorted(control.reviewers.items()):
-        signed = envelope.signers({timed.key.id: timed.key for timed in keys})
-        valid = sorted(timed.key.id for timed in keys if timed.key.id in signed - own and timed.valid_at(at))
+    for name, reviewer in sorted(control.reviewers.items()):
+        signed = envelope.signers({timed.key.id: timed.key for timed in reviewer.keys})
+        valid = sorted(timed.key.id for timed in reviewer.keys if timed.key.id in signed - own and timed.valid_at(at))
         if valid and name != publisher:
             counted[name] = KeyId(valid[0])
     # Distinct names with distinct keys: `Publishers` holds no key twice, and nothing here relies on that.

@@ -74,7 +74,7 @@ def overlong_acceptances(policy: Policy, *, as_of: date) -> tuple[str, ...]:
 def policy_sha256(policy: Policy, publishers: Iterable[Publisher]) -> Sha256:
     """Digest of everything in the configuration that a verdict may depend on; the order it was written in is not."""
     people = {
-        each.name: {"keys": sorted(each.keys), "projects": sorted(each.projects)}
+        each.name: {"keys": sorted(timed.key.id for timed in each.keys), "projects": sorted(each.projects)}
         for each in sorted(publishers, key=lambda each: each.name)
     }
     return digest_of({"policy": canonical_policy(policy), "publishers": people})

@@ -22,7 +22,7 @@ from assess_registry.manifest.reader import Reader
 CONFIG_NAME = "registry.toml"
 MAX_CONFIG_BYTES = 256 << 10
 
-TABLES = ("registry", "publishers", "reviewers", "policy", "targets", "expiry")
+TABLES = ("registry", "publishers", "reviewers", "audit", "policy", "targets", "expiry")
 
 
 def load_config(root: Path) -> IndexConfig:
@@ -50,16 +50,17 @@ def parse_config(data: bytes, *, source: str) -> IndexConfig:
     issues: list[Issue] = []
     document = _document(data, source, issues)
     name, development, base_url = read_registry(document)
-    publishers, reviewers = read_people(document)
-    policy = read_policy(document, {each.name for each in publishers})
+    people = read_people(document)
+    policy = read_policy(document, {each.name for each in people.publishers})
     targets, expiry = read_targets(document), read_expiry(document)
     _refuse(issues, source)
     return IndexConfig(
         name=name,
         development=development,
         base_url=base_url,
-        publishers=publishers,
-        reviewers=reviewers,
+        publishers=people.publishers,
+        reviewers=people.reviewers,
+        audit_keys=people.audit_keys,
         policy=policy,
         targets=targets,
         expiry=expiry,
@@ -88,7 +89,7 @@ def parse_policy_file(data: bytes, *, source: str) -> tuple[Policy, tuple[Publis
     issues: list[Issue] = []
     document = _document(data, source, issues)
     people = read_people(document)
-    publishers = people[0] if "publishers" in document.table else None
+    publishers = people.publishers if "publishers" in document.table else None
     policy = read_policy(document, None if publishers is None else {each.name for each in publishers})
     if "policy" not in document.table:
         document.refuse("missing-key", "policy", "expected a table [policy], got nothing")

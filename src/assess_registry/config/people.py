@@ -1,31 +1,41 @@
-"""Tables `[publishers.NAME]` and `[reviewers.NAME]` become values; every mistake is noted in the readers' issues.
-
-A key belongs to one name in one role. Whoever could sign as publisher and as reviewer would approve their own work, and
-a key that two people share says of neither that they signed.
-"""
+"""Tables `[publishers.NAME]`, `[reviewers.NAME]` and `[audit]` become values; mistakes are noted in readers' issues."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from assess_registry.config.keys import read_keys
 from assess_registry.config.values import Publisher, Reviewer
+from assess_registry.keys import TimedKey
 from assess_registry.manifest.reader import Reader, join, show
-from assess_registry.names import parse_id, parse_project, parse_sha256
+from assess_registry.names import parse_id, parse_project
 
 PUBLISHER_KEYS = ("keys", "projects", "approvals")
 REVIEWER_KEYS = ("keys",)
+AUDIT_KEYS = ("keys",)
 
 MAX_APPROVALS = 16
 """As many signatures as a verdict may carry."""
 
 _MAX_ITEMS = 1000
-_KEY_ID = "sha256:"
 
 
-def read_people(document: Reader) -> tuple[tuple[Publisher, ...], tuple[Reviewer, ...]]:
-    """Every `[publishers.NAME]` and every `[reviewers.NAME]`, in the order of their names."""
-    holders: dict[str, str] = {}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class People:
+    """Everybody the file names, in the order of their names, and the keys of automatic audits."""
+
+    publishers: tuple[Publisher, ...]
+    reviewers: tuple[Reviewer, ...]
+    audit_keys: tuple[TimedKey, ...]
+
+
+def read_people(document: Reader) -> People:
+    """Every `[publishers.NAME]`, every `[reviewers.NAME]`, and `[audit]`."""
+    holders: dict[bytes, str] = {}
     publishers = tuple(_publisher(name, table, holders) for name, table in _named(document, "publishers"))
     reviewers = tuple(_reviewer(name, table, holders) for name, table in _named(document, "reviewers"))
-    return publishers, reviewers
+    audit = document.table_of("audit")
+    audit.only(AUDIT_KEYS)
+    return People(publishers=publishers, reviewers=reviewers, audit_keys=read_keys(audit, holders))
 
 
 def project_pattern(value: object) -> str:
@@ -59,35 +69,19 @@ def _named(document: Reader, role: str) -> Iterator[tuple[str, Reader]]:
         yield name, table.table_of(name)
 
 
-def _publisher(name: str, table: Reader, holders: dict[str, str]) -> Publisher:
+def _publisher(name: str, table: Reader, holders: dict[bytes, str]) -> Publisher:
     table.only(PUBLISHER_KEYS)
     projects = table.items("projects", project_pattern, max_items=_MAX_ITEMS)
     if not table.table.get("projects"):
         table.refuse("missing-key", "projects", 'expected at least one pattern of projects, for example ["acme-*"]')
     return Publisher(
         name=name,
-        keys=_keys(table, holders),
+        keys=read_keys(table, holders),
         projects=projects,
         approvals=table.integer("approvals", low=1, high=MAX_APPROVALS, default=1),
     )
 
 
-def _reviewer(name: str, table: Reader, holders: dict[str, str]) -> Reviewer:
+def _reviewer(name: str, table: Reader, holders: dict[bytes, str]) -> Reviewer:
     table.only(REVIEWER_KEYS)
-    return Reviewer(name=name, keys=_keys(table, holders))
-
-
-def _keys(table: Reader, holders: dict[str, str]) -> tuple[str, ...]:
-    keys = table.items("keys", _key_id, max_items=_MAX_ITEMS)
-    for key in keys:
-        holder = holders.setdefault(key, table.path)
-        if holder != table.path:
-            table.refuse("duplicate", "keys", f"{key} is a key of {holder} too; a key has one holder in one role")
-    return keys
-
-
-def _key_id(value: object) -> str:
-    if not isinstance(value, str) or not value.startswith(_KEY_ID):
-        raise ValueError(f"expected a key's id, sha256:…, as `assess-registry keys list` shows it, got {show(value)}")
-    parse_sha256(value.removeprefix(_KEY_ID))
-    return value
+    return Reviewer(name=name, keys=read_keys(table, holders))

@@ -9,6 +9,7 @@ from typing import Any
 
 import tomli_w
 
+from assess_registry.keys import TimedKey
 from assess_registry.names import Sha256
 
 POLICY_DEFAULT = """\
@@ -35,13 +36,13 @@ class Publisher:
     """Somebody who may publish.
 
     Attributes:
-        keys: ids of their keys, `sha256:…`.
+        keys: all keys they ever had here, with the times for which they are valid.
         projects: patterns of the projects that are theirs, for example `acme-*`.
         approvals: how many reviewers have to approve what they publish, none of them the publisher.
     """
 
     name: str
-    keys: tuple[str, ...] = ()
+    keys: tuple[TimedKey, ...] = ()
     projects: tuple[str, ...]
     approvals: int = 1
 
@@ -55,11 +56,11 @@ class Reviewer:
     """Somebody who may approve what others publish.
 
     Attributes:
-        keys: ids of their keys, `sha256:…`; none of them a publisher's.
+        keys: all keys they ever had here, with the times for which they are valid; none of them a publisher's.
     """
 
     name: str
-    keys: tuple[str, ...] = ()
+    keys: tuple[TimedKey, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +146,7 @@ class IndexConfig:
 
     Attributes:
         base_url: where others reach it, with a slash at its end; empty when nobody said.
+        audit_keys: keys that approve what the policy lets an audit approve.
     """
 
     name: str
@@ -152,6 +154,7 @@ class IndexConfig:
     base_url: str = ""
     publishers: tuple[Publisher, ...] = ()
     reviewers: tuple[Reviewer, ...] = ()
+    audit_keys: tuple[TimedKey, ...] = ()
     policy: Policy = field(default_factory=Policy)
     targets: Targets = field(default_factory=Targets)
     expiry: Expiry = field(default_factory=Expiry)
@@ -161,8 +164,9 @@ class IndexConfig:
         registry: dict[str, Any] = {"name": self.name, "development": self.development}
         registry |= {"base_url": self.base_url} if self.base_url else {}
         tables = {
-            "publishers": {each.name: _named(asdict(each)) for each in self.publishers},
-            "reviewers": {each.name: _named(asdict(each)) for each in self.reviewers},
+            "publishers": {each.name: _person(asdict(each), each.keys) for each in self.publishers},
+            "reviewers": {each.name: _person({}, each.keys) for each in self.reviewers},
+            "audit": _person({}, self.audit_keys),
             "policy": _changed(policy_table(self.policy), policy_table(Policy())),
             "targets": _changed(asdict(self.targets), asdict(Targets())),
             "expiry": _changed(asdict(self.expiry), asdict(Expiry())),
@@ -203,8 +207,16 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=date.isoformat)
 
 
-def _named(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key != "name"}
+def key_table(timed: TimedKey) -> dict[str, Any]:
+    """The key as the table it is parsed from."""
+    table: dict[str, Any] = {"public": timed.key.base64(), "from": timed.valid_from}
+    table |= {"until": timed.valid_until} if timed.valid_until else {}
+    return table | ({"revoked": timed.revoked} if timed.revoked else {})
+
+
+def _person(table: dict[str, Any], keys: tuple[TimedKey, ...]) -> dict[str, Any]:
+    others = {key: value for key, value in table.items() if key not in ("name", "keys")}
+    return others | ({"keys": [key_table(timed) for timed in keys]} if keys else {})
 
 
 def _changed(table: dict[str, Any], standard: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import re
 import tomllib
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,18 @@ from assess_registry.config import (
     parse_config,
     parse_policy_file,
 )
-from assess_registry.config.people import PUBLISHER_KEYS, REVIEWER_KEYS
+from assess_registry.config.keys import KEY_KEYS
+from assess_registry.config.people import AUDIT_KEYS, PUBLISHER_KEYS, REVIEWER_KEYS
 from assess_registry.config.policy import ACCEPT_KEYS, POLICY_KEYS
 from assess_registry.config.registry import EXPIRY_KEYS, REGISTRY_KEYS, TARGETS_KEYS
 from assess_registry.config.values import policy_table
 from assess_registry.errors import ConfigError
+from assess_registry.keys import TimedKey, generate_key
 from assess_registry.manifest import SEVERITIES, Severity
 
 TODAY = date(2026, 11, 21)
 REGISTRY = '[registry]\nname = "local"\n'
+KEY = TimedKey(key=generate_key().public, valid_from=datetime(2026, 1, 1, tzinfo=UTC))
 APPROVED, FLAGGED, REJECTED = Verdict
 
 
@@ -221,7 +224,7 @@ def test_the_written_default_is_the_default() -> None:
 def test_what_is_written_is_read_back() -> None:
     config = IndexConfig(
         name="acme",
-        publishers=(Publisher(name="acme", keys=("sha256:" + "0" * 64,), projects=("acme-*", "demo")),),
+        publishers=(Publisher(name="acme", keys=(KEY,), projects=("acme-*", "demo")),),
         policy=Policy(
             reject=("critical", "high", "bandit-*"),
             accept=(accepting(), accepting(finding="", check="bandit", entry="x", project="y")),
@@ -237,7 +240,7 @@ def test_every_problem_of_publishers_and_policy_is_reported_at_once() -> None:
     found = problems(
         """
         [publishers.acme]
-        keys = ["abc"]
+        keys = [{ public = "abc", from = 2026-11-21T05:10:00Z }]
         projects = ["Acme_*"]
         project = 1
         [publishers.other]
@@ -257,7 +260,7 @@ def test_every_problem_of_publishers_and_policy_is_reported_at_once() -> None:
     assert paths == [
         "publishers.acme.project",
         "publishers.acme.projects[0]",
-        "publishers.acme.keys[0]",
+        "publishers.acme.keys[0].public",
         "publishers.other.projects",
         "policy.rejects",
         "policy.reject[1]",
@@ -384,6 +387,8 @@ TABLES = {
     "[registry]": REGISTRY_KEYS,
     "[publishers.NAME]": PUBLISHER_KEYS,
     "[reviewers.NAME]": REVIEWER_KEYS,
+    "[audit]": AUDIT_KEYS,
+    "[[publishers.NAME.keys]]": KEY_KEYS,
     "[policy]": POLICY_KEYS,
     "[[policy.accept]]": ACCEPT_KEYS,
     "[targets]": TARGETS_KEYS,
@@ -393,6 +398,8 @@ FRAMES = {
     "[registry]": "[registry]\n{keys}",
     "[publishers.NAME]": REGISTRY + "[publishers.acme]\n{keys}",
     "[reviewers.NAME]": REGISTRY + "[reviewers.ann]\n{keys}",
+    "[audit]": REGISTRY + "[audit]\n{keys}",
+    "[[publishers.NAME.keys]]": REGISTRY + '[publishers.acme]\nprojects = ["a"]\n[[publishers.acme.keys]]\n{keys}',
     "[policy]": REGISTRY + "[policy]\n{keys}",
     "[[policy.accept]]": REGISTRY + "[[policy.accept]]\n{keys}",
     "[targets]": REGISTRY + "[targets]\n{keys}",
@@ -409,6 +416,8 @@ def with_required(table: str, key: str) -> str:
     needed = {other: row[2] for other, row in rows(table).items() if row[1] == "required" and other != key}
     if table == "[[policy.accept]]" and key not in ("finding", "check"):
         needed["finding"] = rows(table)["finding"][2]
+    if key == "revoked":
+        needed["until"] = rows(table)["until"][2]
     return FRAMES[table].format(keys="\n".join([rows(table)[key][2], *needed.values()]))
 
 
@@ -451,13 +460,11 @@ def test_the_default_policy_stands_in_the_documentation_and_in_our_own_registry(
 
 def test_what_is_commented_out_in_our_own_registry_may_be_used() -> None:
     text = (ROOT / "simple-index" / "registry.toml").read_text()
-    used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE).replace(
-        "sha256:…", "sha256:" + "0" * 64, 1
-    )
-    used = used.replace("sha256:…", "sha256:" + "1" * 64)
+    used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE)
     config = parse_config(used.encode(), source="x")
     assert [each.name for each in config.publishers] == ["platform-team"]
     assert [each.name for each in config.reviewers] == ["security-team"]
+    assert (len(config.publishers[0].keys), len(config.reviewers[0].keys)) == (1, 1)
     assert [each.finding for each in config.policy.accept] == ["bandit-b603"]
 
 

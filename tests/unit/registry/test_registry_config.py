@@ -1,7 +1,10 @@
+import base64
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assess_registry.config import (
     Expiry,
@@ -15,6 +18,8 @@ from assess_registry.config import (
     parse_policy_file,
 )
 from assess_registry.errors import ConfigError
+from assess_registry.keys import PrivateKey, PublicKey, TimedKey
+from assess_registry.keys.ed25519 import Secret
 
 
 def problems(text: str) -> tuple[str, ...]:
@@ -23,13 +28,21 @@ def problems(text: str) -> tuple[str, ...]:
     return refused.value.problems
 
 
-ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+def key(number: int) -> PublicKey:
+    """The same key for the same number."""
+    return PrivateKey(Secret(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))).public
+
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+ONE = TimedKey(key=key(1), valid_from=SINCE, valid_until=datetime(2026, 2, 1, 12, 30, 0, 5, tzinfo=UTC), revoked="lost")
+TWO, THREE = TimedKey(key=key(2), valid_from=SINCE), TimedKey(key=key(3), valid_from=SINCE)
 ACME = '[registry]\nname = "acme"\n'
 WHOLE = IndexConfig(
     name="acme",
     base_url="https://plugins.example.org/acme/",
     publishers=(Publisher(name="platform", keys=(ONE,), projects=("acme-*",), approvals=2),),
     reviewers=(Reviewer(name="ann", keys=(TWO,)), Reviewer(name="bob")),
+    audit_keys=(THREE,),
     policy=Policy(automatic_approval=("platform",)),
     targets=Targets(pythons=("3.12",), platforms=("musllinux_1_2_x86_64", "win_amd64")),
     expiry=Expiry(root_d=100, timestamp_d=2),
@@ -111,33 +124,84 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
 
 PEOPLE = f"""{ACME}
 [publishers.ann]
-keys = ["{ONE}"]
 projects = ["a"]
+[[publishers.ann.keys]]
+public = "{key(1).base64()}"
+from = 2026-01-01T00:00:00Z
 [publishers.bob]
-keys = ["sha256:{"3" * 64}"]
 projects = ["b"]
-[reviewers.ann]
-keys = ["{TWO}"]
-[reviewers.eve]
-keys = ["sha256:{"4" * 64}"]
+[[publishers.bob.keys]]
+public = "{key(3).base64()}"
+from = 2026-01-01T00:00:00+01:00
+[[reviewers.ann.keys]]
+public = "{key(2).base64()}"
+from = 2026-01-01T00:00:00Z
+[[reviewers.eve.keys]]
+public = "{key(4).base64()}"
+from = 2026-01-01T00:00:00Z
+[[audit.keys]]
+public = "{key(5).base64()}"
+from = 2026-01-01T00:00:00Z
+until = 2026-03-01T00:00:00Z
+[[audit.keys]]
+public = "{key(6).base64()}"
+from = 2026-03-01T00:00:00Z
 """
 
 
 @pytest.mark.parametrize(
-    ("digit", "says"),
+    ("number", "says"),
     [
-        ("2", f"reviewers.ann.keys: {ONE} is a key of publishers.ann too"),
-        ("3", f"publishers.bob.keys: {ONE} is a key of publishers.ann too"),
-        ("4", f"reviewers.eve.keys: {ONE} is a key of publishers.ann too"),
+        (2, f"reviewers.ann.keys[0]: {key(1).id} is a key of publishers.ann too"),
+        (3, f"publishers.bob.keys[0]: {key(1).id} is a key of publishers.ann too"),
+        (4, f"reviewers.eve.keys[0]: {key(1).id} is a key of publishers.ann too"),
+        (6, f"audit.keys[1]: {key(1).id} is a key of publishers.ann too"),
     ],
 )
 @pytest.mark.parametrize("parse", [parse_config, parse_policy_file])
-def test_a_key_has_one_holder_in_one_role(digit: str, says: str, parse: Callable[..., object]) -> None:
+def test_a_key_has_one_holder_in_one_role(number: int, says: str, parse: Callable[..., object]) -> None:
     text = PEOPLE + "[policy]\n"
     assert parse(text.encode(), source="x"), "one person may have both roles, with a key for each"
     with pytest.raises(ConfigError) as refused:
-        parse(text.replace(digit * 64, "1" * 64).encode(), source="x")
+        parse(text.replace(key(number).base64(), key(1).base64()).encode(), source="x")
     assert any(says in problem for problem in refused.value.problems)
+
+
+SMALL_ORDER = base64.b64encode(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+).decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (key(6).base64(), key(5).base64(), "audit.keys[1]: sha256:"),
+        (key(5).base64(), SMALL_ORDER, "audit.keys[0].public: a point of small order"),
+        (key(5).base64(), key(5).base64().rstrip("="), "audit.keys[0].public: not base64"),
+        (key(5).base64(), key(5).id, "audit.keys[0].public: expected base64 of 32 bytes, got 71 characters"),
+        ("until = 2026-03-01T00:00:00Z", "until = 2025-03-01T00:00:00Z", "audit.keys[0]: the key's end lies before"),
+        ("until = 2026-03-01T00:00:00Z", 'revoked = "lost"', "audit.keys[0]: a revoked key has an end"),
+        (
+            "until = 2026-03-01T00:00:00Z",
+            "until = 2026-03-01T00:00:00",
+            "audit.keys[0].until: expected a time with its",
+        ),
+        ("until = 2026-03-01T00:00:00Z", "until = 2026-03-01", "audit.keys[0].until: expected a time with its zone"),
+        ("until = 2026-03-01T00:00:00Z", 'until = "2026-03-01T00:00:00Z"', "audit.keys[0].until: expected a time with"),
+        ("until = 2026-03-01T00:00:00Z", "untill = 2026-03-01T00:00:00Z", "did you mean 'until'?"),
+        ("from = 2026-03-01T00:00:00Z", "", "audit.keys[1].from: expected a time with its zone"),
+        ("[[audit.keys]]", "[[audit.key]]", "audit.key: there is no such key"),
+    ],
+)
+def test_a_wrong_key_is_refused_in_place(old: str, new: str, says: str) -> None:
+    assert old in PEOPLE
+    found = problems(PEOPLE.replace(old, new))
+    assert any(says in problem for problem in found), found
+
+
+def test_ids_in_the_place_of_keys_are_explained() -> None:
+    (problem,) = problems(f'{ACME}[reviewers.ann]\nkeys = ["{key(1).id}"]')
+    assert "expected tables with public and from, which `assess-registry keys add` writes" in problem
 
 
 def test_every_problem_is_reported_at_once_with_its_path_and_the_nearest_word() -> None:
