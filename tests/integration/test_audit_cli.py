@@ -21,6 +21,7 @@ from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Examination, Subject
 from assess_registry.cli import main
 from assess_registry.keys import generate_key, write_private_key
+from tests.support.osv import about_others
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder, demo_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,7 @@ def advisory(project: str = "some-other-project") -> dict[str, Any]:
 def advisories(tmp_path: Path) -> Path:
     """An export of OSV that knows nothing of our projects."""
     path = tmp_path / "osv.json"
-    path.write_text(json.dumps(advisory()))
+    path.write_text(json.dumps([advisory(), *about_others()]))
     return path
 
 
@@ -176,7 +177,7 @@ def test_an_advisory_rejects_the_project_it_is_about(
     run: Run, sample: Path, advisories: Path, clean: Sequence[object]
 ) -> None:
     assert run("audit", sample, *clean).code == 0
-    advisories.write_text(json.dumps(advisory("assess-host-baseline")))
+    advisories.write_text(json.dumps([advisory("assess-host-baseline"), *about_others()]))
     ended = run("audit", sample, *clean)
     assert (ended.code, ended.findings["known-vulnerability"]["verdict"]) == (5, "rejected")
 
@@ -589,7 +590,7 @@ def test_imported_advisories_are_those_of_every_audit_of_the_index(
     assert run(*argv).code == 4
     assert run("advisories", "status", "--index", index).code == 2
     done = run("advisories", "import", advisories, "--index", index, "--output", "json")
-    assert (done.code, done.document["advisories"]["count"]) == (0, 1)
+    assert (done.code, done.document["advisories"]["count"]) == (0, 1001)
     assert run(*argv).code == 0
     assert run(*argv, "--advisories", index / "advisories.jsonl").code == 0
     (index / "advisories.jsonl").write_text("{}")

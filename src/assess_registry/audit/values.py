@@ -106,7 +106,7 @@ class Report:
     Attributes:
         reasons: why it is not `approved`, most severe first, one sentence each; empty for `approved`.
         policy_sha256: digest of the policy it was judged by.
-        advisories: `sha256:… of N advisories, newest 2026-11-20`, or why there are none.
+        advisories: `sha256:… of N advisories about M projects of PyPI, newest 2026-11-20`, or why there are none.
     """
 
     filename: str

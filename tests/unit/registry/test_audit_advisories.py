@@ -302,6 +302,13 @@ def test_a_withdrawn_advisory_does_not_match(tmp_path: Path) -> None:
     assert imported(tmp_path, document(withdrawn="2026-11-20T10:00:00Z")).match(DEMO, "1.0") == ()
 
 
+@pytest.mark.parametrize(("withdrawn", "matches"), [("2026-11-21T23:59:00Z", False), ("2026-11-22T00:01:00Z", True)])
+def test_what_is_to_be_withdrawn_later_still_matches(tmp_path: Path, withdrawn: str, *, matches: bool) -> None:
+    database = imported(tmp_path, document(withdrawn=withdrawn), on=DAY)
+    assert bool(database.match(DEMO, "1.0")) is matches
+    assert (database.count, database.withdrawn) == ((1, 0) if matches else (0, 1))
+
+
 def test_documents_that_share_a_name_are_one_vulnerability_with_the_worst_severity(tmp_path: Path) -> None:
     documents = [
         document("TEST-B", aliases=["CVE-X"], database_specific={"severity": "LOW"}),
@@ -365,6 +372,12 @@ def test_base_scores_are_those_of_the_specifications_calculator(vector: str, sco
         ("TEST-1", [], [], "high"),
         ("TEST-1", [], ["curious"], "high"),
         ("TEST-1", ["CVSS:4.0/AV:N"], [], "high"),
+        ("TEST-1", ["CVSS:4.0/AV:N"], ["LOW"], "high"),
+        ("TEST-1", ["CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"], ["LOW"], "medium"),
+        ("TEST-1", ["CVSS:4.0/AV:N"], ["CRITICAL"], "critical"),
+        ("TEST-1", ["CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", "CVSS:4.0/AV:N"], [], "high"),
+        ("TEST-1", [], ["LOW", "severe"], "high"),
+        ("TEST-1", [], ["LOW", "unknown", ""], "low"),
         ("TEST-1", [], ["MODERATE"], "medium"),
         ("TEST-1", ["CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"], ["LOW"], "critical"),
         ("TEST-1", ["CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"], ["HIGH"], "high"),
@@ -386,7 +399,10 @@ def test_an_old_export_imported_today_is_old(tmp_path: Path) -> None:
     )
     assert (database.imported_on, database.age_days(DAY)) == (DAY, 81)
     assert database.newest == datetime(2026, 9, 1, 23, tzinfo=UTC)
-    assert database.describe() == f"sha256:{database.source_sha256} of 2 advisories, newest 2026-09-01"
+    assert (
+        database.describe()
+        == f"sha256:{database.source_sha256} of 2 advisories about 1 project of PyPI, newest 2026-09-01"
+    )
 
 
 def test_news_of_another_ecosystem_makes_nothing_younger(tmp_path: Path) -> None:

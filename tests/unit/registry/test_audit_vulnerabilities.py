@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assess_registry.audit.advisories import AdvisoryDatabase, import_advisories
+from assess_registry.audit.advisories import MIN_ADVISORIES, AdvisoryDatabase, import_advisories
 from assess_registry.audit.checks import vulnerabilities
 from assess_registry.audit.context import Context
 from assess_registry.audit.values import Subject
 from assess_registry.wheel import InspectedWheel, inspect, unpacked_files
+from tests.support.osv import about_others
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 
 CHECKED_IN = Path(__file__).parents[2] / "support" / "advisories"
@@ -22,7 +23,7 @@ DAY = date(2026, 11, 21)
 def database(tmp_path_factory: pytest.TempPathFactory) -> AdvisoryDatabase:
     place = tmp_path_factory.mktemp("advisories")
     documents = [json.loads(path.read_text()) for path in sorted(CHECKED_IN.glob("*.json"))]
-    (place / "export.json").write_text(json.dumps(documents))
+    (place / "export.json").write_text(json.dumps([*documents, *about_others()]))
     return import_advisories(place / "export.json", place / "advisories.jsonl", imported_on=date(2026, 11, 20))
 
 
@@ -84,6 +85,22 @@ def test_advisories_older_than_the_policy_allows_are_not_enough(
     assert len(found.findings) == 1, "what is known counts, however old"
 
 
+@pytest.mark.parametrize(("others", "complete"), [(0, False), (MIN_ADVISORIES - 2, False), (MIN_ADVISORIES - 1, True)])
+def test_a_few_advisories_are_no_export_and_what_they_know_counts_all_the_same(
+    tmp_path: Path, others: int, *, complete: bool
+) -> None:
+    known = json.loads((CHECKED_IN / "TEST-2026-0001.json").read_text())
+    (tmp_path / "export").write_text(json.dumps([known, *about_others(others)]))
+    few = import_advisories(tmp_path / "export", tmp_path / "database", imported_on=DAY)
+    found = vulnerabilities.examine(subject("1.0.0"), Context(advisories=few))
+    assert [finding.id for finding in found.findings] == ["known-vulnerability"]
+    repaired = vulnerabilities.examine(subject("1.0.1"), Context(advisories=few))
+    assert (repaired.findings, repaired.incomplete == ()) == ((), complete)
+    if not others:
+        said = "too few advisories: 1 advisory about 1 project of PyPI, and an export of all of PyPI has at least 1,000"
+        assert repaired.incomplete[0].startswith(said)
+
+
 @pytest.mark.parametrize(("version", "count"), [("1.4.2", 1), ("1.4.3", 0)])
 def test_every_wheel_of_the_closure_is_looked_up(database: AdvisoryDatabase, version: str, count: int) -> None:
     dependency = somelib(version)
@@ -128,7 +145,7 @@ def test_what_cannot_be_compared_leaves_it_incomplete(tmp_path: Path) -> None:
             }
         ],
     }
-    (tmp_path / "export").write_text(json.dumps(unclear))
+    (tmp_path / "export").write_text(json.dumps([unclear, *about_others()]))
     database = import_advisories(tmp_path / "export", tmp_path / "database", imported_on=DAY)
     found = vulnerabilities.examine(subject(), Context(advisories=database))
     assert found.findings == ()

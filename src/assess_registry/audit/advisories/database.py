@@ -30,6 +30,9 @@ from assess_registry.names import ProjectName, Sha256
 DATABASE_NAME = "advisories.jsonl"
 FORMAT = 1
 
+MIN_ADVISORIES = 1_000
+"""Fewer are no export of all of PyPI, which had 20,000 in 2026; what they do not know proves nothing."""
+
 _MAX_HEADER_BYTES = 4 << 10
 _MAX_INDEX_BYTES = 64 << 20
 _MAX_PROBLEMS = 20
@@ -41,7 +44,7 @@ class AdvisoryDatabase:
 
     Attributes:
         count: documents that may match: those about projects of PyPI, not withdrawn.
-        withdrawn: documents about projects of PyPI that were taken back; they never match.
+        withdrawn: documents about projects of PyPI that had been taken back on the day of the import; they never match.
         newest: when the newest of those documents was last modified, withdrawn ones included (UTC).
         source_sha256: digest of the export's file.
         imported_on: the day the importer gave.
@@ -120,8 +123,18 @@ class AdvisoryDatabase:
         return (as_of - self.newest.date()).days
 
     def describe(self) -> str:
-        """For reports: `sha256:… of N advisories, newest 2026-11-20`."""
-        return f"sha256:{self.source_sha256} of {self.count} advisories, newest {self.newest.date().isoformat()}"
+        """For reports: `sha256:… of N advisories about M projects of PyPI, newest 2026-11-20`."""
+        return f"sha256:{self.source_sha256} of {self.coverage()}, newest {self.newest.date().isoformat()}"
+
+    def coverage(self) -> str:
+        """How much it knows: `20,123 advisories about 9,876 projects of PyPI`."""
+        advisories = "advisory" if self.count == 1 else "advisories"
+        projects = "project" if len(self.places) == 1 else "projects"
+        return f"{self.count:,} {advisories} about {len(self.places):,} {projects} of {ECOSYSTEM}"
+
+    def is_whole(self) -> bool:
+        """Whether it may be an export of everything, as far as its size can tell."""
+        return self.count >= MIN_ADVISORIES
 
     def _records(self, project: ProjectName) -> tuple[Record, ...]:
         if project not in self.places:
@@ -150,7 +163,7 @@ def import_advisories(source: Path, destination: Path, *, imported_on: date) -> 
     """
     export = read_export(source)
     # Those of other ecosystems are checked like the others, and dropped: fresh news of npm makes nothing here younger.
-    documents = [document for document in _parsed(export.documents()) if document.concerns_us]
+    documents = [document for document in _parsed(export.documents(), imported_on) if document.concerns_us]
     if not documents:
         raise ConfigError(f"{source}: it holds no advisories about {ECOSYSTEM}, and would make every wheel look clean")
     newest = max(document.modified for document in documents)
@@ -163,12 +176,12 @@ def import_advisories(source: Path, destination: Path, *, imported_on: date) -> 
     return AdvisoryDatabase.load(destination)
 
 
-def _parsed(labelled: Iterable[tuple[str, Any]]) -> list[Document]:
+def _parsed(labelled: Iterable[tuple[str, Any]], on: date) -> list[Document]:
     documents: dict[str, Document] = {}
     problems: list[str] = []
     for label, value in labelled:
         try:
-            document = parse_document(value, label=label)
+            document = parse_document(value, label=label, on=on)
         except ConfigError as error:
             problems += error.problems
             if len(problems) >= _MAX_PROBLEMS:

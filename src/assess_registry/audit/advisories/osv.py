@@ -6,7 +6,7 @@ key path; one that is well formed but cannot be compared with versions is kept, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
 from assess_registry.audit.advisories.severity import severity_of
@@ -37,8 +37,13 @@ class Document:
     records: tuple[tuple[ProjectName, Record], ...]
 
 
-def parse_document(value: Any, *, label: str) -> Document:
+def parse_document(value: Any, *, label: str, on: date) -> Document:
     """The document; `label` names it in messages.
+
+    Args:
+        value: its JSON.
+        label: what to call it.
+        on: the day it is read. Who is to withdraw it later has not done so yet.
 
     Raises:
         ConfigError: it is not an OSV document; the message has the key path.
@@ -63,9 +68,7 @@ def parse_document(value: Any, *, label: str) -> Document:
         if project is not None:
             statements.setdefault(project, []).append(_affected(part))
     severity = severity_of(advisory_id, vectors=vectors, words=words)
-    withdrawn = it.value.get("withdrawn") is not None
-    if withdrawn:
-        it.time("withdrawn")
+    withdrawn = it.value.get("withdrawn") is not None and it.time("withdrawn").date() <= on
     return Document(
         id=advisory_id,
         modified=modified,

@@ -2,10 +2,11 @@
 
 The worst that any part of a document says counts: a CVSS 3 vector (FIRST, CVSS 3.1 specification, section 7.1 and the
 scale of section 5), or the word of the database that published it. CVSS 4 is not computed, for its scores are looked
-up in a table of 270 cells, nor is CVSS 2; documents that carry them carry a word or a version 3 vector as a rule.
+up in a table of 270 cells, nor is CVSS 2.
 
-Where nothing is said it is `high`, for silence is no reason to let something pass; an id `MAL-…` (OpenSSF, malicious
-packages) is `critical` by itself.
+Where nothing is said, or something is said that cannot be read, it is at least `high`: neither is a reason to let
+something pass, and a word beside a vector that nobody read may say less than the vector. An id `MAL-…` (OpenSSF,
+malicious packages) is `critical` by itself.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from assess_registry.manifest import SEVERITIES, Severity
 
 UNKNOWN: Severity = "high"
+_SAYS_NOTHING = ("", "UNKNOWN")
 
 _WORDS: dict[str, Severity] = {
     "NONE": "info",
@@ -37,9 +39,11 @@ _SCALE: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), 
 
 
 def severity_of(advisory_id: str, *, vectors: Iterable[str], words: Iterable[str]) -> Severity:
-    """The worst of what is said, `UNKNOWN` when nothing that can be read is."""
-    said: list[Severity] = [_WORDS[word.upper()] for word in words if word.upper() in _WORDS]
-    said += [_word(score) for vector in vectors if (score := base_score(vector)) is not None]
+    """The worst of what is said; what cannot be read, or nothing at all, is `UNKNOWN`."""
+    spoken = [word.strip().upper() for word in words]
+    said: list[Severity] = [_WORDS.get(word, UNKNOWN) for word in spoken if word not in _SAYS_NOTHING]
+    scores = [base_score(vector) for vector in vectors]
+    said += [UNKNOWN if score is None else _word(score) for score in scores]
     said += ["critical"] if advisory_id.startswith("MAL-") else []
     return max(said, key=SEVERITIES.index, default=UNKNOWN)
 

@@ -1,7 +1,8 @@
 """Known vulnerabilities of the wheel, of every wheel of its closure, and of what it pins without bringing it along.
 
 Advisories come from a database that was imported; nothing is asked of a network. No database, one that is older than
-the policy allows, or an advisory that cannot be compared with a version: each leaves the check incomplete. (A
+the policy allows or too small to be an export of all of PyPI, or an advisory that cannot be compared with a version:
+each leaves the check incomplete. (A
 requirement that no wheel at hand satisfies is the closure's affair.) `docs/advisories.md` says how to import an export.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 
-from assess_registry.audit.advisories import Advisory, AdvisoryDatabase
+from assess_registry.audit.advisories import MIN_ADVISORIES, Advisory, AdvisoryDatabase
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
@@ -40,7 +41,7 @@ def examine(subject: Subject, context: Context) -> Examination:
         return Examination(check=NAME, incomplete=(context.advisories_problem or _NO_ADVISORIES,))
     questions = tuple(_questions(subject))
     findings: list[Finding] = []
-    incomplete = _too_old(database, subject, context)
+    incomplete = [*_too_few(database), *_too_old(database, subject, context)]
     try:
         for question in questions:
             for advisory in database.match(question.project, question.version):
@@ -95,6 +96,13 @@ def _project(requirement: Requirement) -> ProjectName | None:
 
 def _metadata_entry(wheel: InspectedWheel) -> str:
     return next(entry.path for entry in wheel.entries if entry.path.endswith(".dist-info/METADATA"))
+
+
+def _too_few(database: AdvisoryDatabase) -> list[str]:
+    if database.is_whole():
+        return []
+    held = f"too few advisories: {database.coverage()}, and an export of all of PyPI has at least {MIN_ADVISORIES:,}"
+    return [f"{held}; import one with: assess-registry advisories import FILE"]
 
 
 def _too_old(database: AdvisoryDatabase, subject: Subject, context: Context) -> list[str]:
