@@ -86,7 +86,7 @@ def findings(text: str, **changes: str) -> tuple[Finding, ...]:
             "import importlib\nimportlib.import_module('re')",
             "dynamic-code",
         ),
-        ("import os, x\ngetattr(os, x.y)", "import os, x\ngetattr(x, x.y)", "dynamic-code"),
+        ("import os, x\ngetattr(os, x.y)", "import os, x\ngetattr(x.y, x.y)", "dynamic-code"),
         ("import os\nos.__dict__['fork']()", "import os\nos.__dict__['getpid']()", "process-outside-host"),
         ("import os\nos.__dict__[x]()", "import os\nos.__dict__['getpid']()", "dynamic-code"),
         ("import pickle\npickle.loads(b'')", "import json\njson.loads(b'')", "dynamic-code"),

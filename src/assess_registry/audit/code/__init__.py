@@ -1,6 +1,8 @@
 """What Python code says it will do, read as syntax: never imported, never run, bounded whatever it holds."""
 
-from assess_registry.audit.code.collect import MAX_WHEEL_SOURCE_BYTES, FileCode, WheelCode, read_code
+from assess_registry.audit.code.collect import MAX_WHEEL_SOURCE_BYTES, WheelCode, read_code
+from assess_registry.audit.code.facts import FileCode
+from assess_registry.audit.code.link import resolvers
 from assess_registry.audit.code.mentions import Argument, Call, Mention
 from assess_registry.audit.code.resolve import Resolver
 
@@ -13,4 +15,5 @@ __all__ = [
     "Resolver",
     "WheelCode",
     "read_code",
+    "resolvers",
 ]

@@ -2,13 +2,19 @@
 
 A chain is its root's name and its steps, outermost last: an attribute is its name; a call is `()`, or `('text')` with
 the text of its first argument; an index is `[]` or `['text']`. `getattr(x, "y")` is the attribute `y`; a computed one
-is `?`, and a name that is given another name ends in `=`. The root is empty where it is not a name.
+is `?`, and a name that is given another name ends in `=`. The root is empty where it is not a name, and `@names` for
+the names of the module itself: `globals()`. A chain that is written to ends in `:=`; one of which only something
+harmless is asked, in `<` and what asks: `<isinstance`, `<in`.
 """
 
 import ast
 from dataclasses import dataclass
 
-CALL, INDEX, COMPUTED, ALIAS = "()", "[]", "?", "="
+CALL, INDEX, COMPUTED, ALIAS, WRITE, ASKED = "()", "[]", "?", "=", ":=", "<"
+STREAM_CALL, OWN_INDEX = "(~)", "[@]"
+"""A call whose first argument is data in memory, and `[__name__]`."""
+
+NAMES = "@names"
 
 MAX_STEPS = 32
 """Of a chain; a longer one is followed from its middle. Nobody writes it, and each prefix of it would cost again."""

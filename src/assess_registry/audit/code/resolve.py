@@ -5,31 +5,60 @@
     getattr(os, "system")                                   ->  os.system
     __import__("os").popen                                  ->  os.popen
     sys.modules["socket"]                                   ->  socket
+    self.m = os                     anything.m.fork         ->  os.fork
+    import random                   random._os.fork         ->  os.fork
     h = input.host                  h.run                   ->  @host.run
 
-Names are followed without regard to scope and order: a name stands for everything it is bound to anywhere in the file.
-Only what leads to a known name is kept, so the work is bounded by the file and by what is known.
+Names are followed without regard to scope and order: a name stands for everything it is bound to anywhere in the file,
+and what one module of the wheel binds, others can import (`link`). Only what leads to a known name is kept, so the
+work is bounded by the files and by what is known.
 """
 
-import ast
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Protocol
 
-from assess_registry.audit.code.collect import FileCode
-from assess_registry.audit.code.mentions import ALIAS, COMPUTED, Argument, Chain
+from assess_registry.audit.code.facts import FileCode
+from assess_registry.audit.code.host import HOST, is_host
+from assess_registry.audit.code.known import OWN, Known
+from assess_registry.audit.code.mentions import ALIAS, COMPUTED, NAMES, OWN_INDEX, Argument, Chain
 
-HOST = "@host"
-"""What every chain through a name or attribute `host` or `_host` stands for."""
+_BUILTINS = frozenset(("eval", "exec", "compile", "open", "__import__", "__builtins__", "breakpoint", "getattr"))
+_NAMESPACES = frozenset(("globals", "locals", "vars", "__loader__", "__spec__"))
+_ROOTS = _BUILTINS | _NAMESPACES
 
-_HOST_NAMES = frozenset(("host", "_host"))
-_BUILTINS = frozenset(("eval", "exec", "compile", "open", "__import__", "__builtins__", "breakpoint"))
-_WHOLE_IMPORTERS = frozenset(("importlib.import_module",))
-_TOP_IMPORTERS = frozenset(("builtins.__import__", "importlib.__import__"))
-_SAME = {"posix": "os", "_io": "io", "_socket": "socket", "_ssl": "ssl", "_ctypes": "ctypes", "_pickle": "pickle"}
-_WITHIN = frozenset(("os", "sys", "subprocess", "builtins", "importlib", "shutil"))
-"""Modules that are recognised behind another name too: `helpers.os.system`."""
+_ANYWHERE = """
+    os posix sys subprocess builtins importlib shutil socket ctypes pickle marshal multiprocessing pty tempfile
+    """
+_WITHIN = frozenset(_ANYWHERE.split())
+"""Modules that are recognised behind every other name too: `helpers.os.system`, `anything._os`."""
 
-_PATHS = frozenset(("Path", "PosixPath", "WindowsPath"))
-PATH = "pathlib.Path"
+_AMBIGUOUS = "code io types signal resource select typing inspect operator profile trace sh"
+_WORDS = frozenset(_AMBIGUOUS.split())
+"""Modules of which other libraries have a member of the same name that is something else: `scipy.signal`."""
+
+_STANDARD = frozenset(sys.stdlib_module_names)
+
+MAX_PATHS = 64
+"""Known names that one chain is followed to."""
+
+
+class Exports(Protocol):
+    """What the modules of the wheel bind: `link.Exports`."""
+
+    attributes: dict[str, set[str]]
+
+    def own(self, dotted: str, path: str) -> tuple[str, Chain]:
+        """The longest beginning that is a module of the wheel."""
+        ...
+
+    def member(self, path: str, name: str) -> set[str]:
+        """What a name of a module stands for."""
+        ...
+
+    def everything_of(self, dotted: str, path: str) -> Iterable["Resolver"]:
+        """The module of the wheel from which everything is imported."""
+        ...
 
 
 class Resolver:
@@ -40,26 +69,65 @@ class Resolver:
         known: dotted names that matter to the caller; whatever begins one of them is followed.
     """
 
-    def __init__(self, code: FileCode, known: Iterable[str]) -> None:
+    def __init__(self, code: FileCode, known: Iterable[str] | Known, exports: Exports | None = None) -> None:
         self._code = code
-        self._known = frozenset(known)
-        self._leads = {dotted.rpartition(".")[0] for dotted in self._known} | self._known
-        while missing := {dotted.rpartition(".")[0] for dotted in self._leads} - self._leads:
-            self._leads |= missing
-        self._leads |= {*_WHOLE_IMPORTERS, *_TOP_IMPORTERS, "importlib", "builtins", "sys", "sys.modules", HOST}
+        self._known = known if isinstance(known, Known) else Known(known)
+        self._exports = exports
         self._names: dict[str, set[str]] = {}
-        self._follow()
+        self.stars = {module for module in code.stars if module[0] != "." and not self._is_own(module)}
+        """Modules that are not the wheel's, of which all names are here; also those that come by its own modules."""
+        self.is_followed = True
+        self.is_type_checking = _means_type_checking(code)
+        if not self.is_type_checking:
+            for name, dotted in code.only_typing:
+                self._import(name, dotted)
+        for name, targets in code.bound.items():
+            for dotted in targets:
+                self._import(name, dotted)
+        self.has_links = bool(code.stars) or any(
+            each.startswith(".") or self._is_own(each) for targets in code.bound.values() for each in targets
+        )
+        self._by_name: dict[str, list[tuple[str, Chain]]] = {}
+        for name, chains in code.aliases.items():
+            for chain in chains:
+                for each in {chain[0], f".[{chain[0]}", *(f".{step}" for step in chain[1:])}:
+                    self._by_name.setdefault(each, []).append((name, chain))
+        self.follow()
 
-    def imported(self, dotted: str) -> str:
-        """The known name that an import of this leads to; empty when to none."""
-        return self._absolute(dotted)
+    # What is asked of it
+
+    def imported(self, dotted: str) -> set[str]:
+        """The known names that an import of this leads to."""
+        return {path for path, _ in self._absolute(dotted) if path and not path.startswith(OWN)}
 
     def paths(self, chain: Chain) -> set[str]:
         """The known names, or beginnings of such, that this chain may stand for."""
-        root, *steps = chain
-        found = {self._walk(path, steps) for path in self._roots(root)}
-        found |= set(self._through(chain))
-        return found - {""}
+        return {path for path, _ in self.uses(chain)}
+
+    def uses(self, chain: Chain) -> set[tuple[str, Chain]]:
+        """The known names that this chain may stand for, each with the steps that follow it."""
+        return {(path, rest) for path, rest in self._ends(chain) if path and not path.startswith(OWN)}
+
+    def is_computed(self, chain: Chain) -> bool:
+        """Whether a member of a module, of whichever, is taken by a computed name."""
+        if COMPUTED not in chain:
+            return False
+        before = chain[: chain.index(COMPUTED)]
+        return (len(before) == 1 and self.is_module(before[0])) or any(
+            path.startswith(OWN) and not rest for path, rest in self._ends(before)
+        )
+
+    def is_module(self, name: str) -> bool:
+        """Whether this name is certainly a module that is not the wheel's own."""
+        return name in self._code.modules and self.is_foreign(name)
+
+    def is_foreign(self, root: str) -> bool:
+        """Whether this name was imported from elsewhere than the wheel."""
+        return any(not dotted.startswith(".") and not self._is_own(dotted) for dotted in self._code.bound.get(root, ()))
+
+    def is_rebound(self, name: str) -> bool:
+        """Whether a builtin's name may stand for something else here."""
+        return name in self._code.stores or bool(self._code.stars)
 
     def value(self, given: Argument) -> Argument:
         """The argument, with a name replaced by the one constant that it stands for."""
@@ -67,105 +135,179 @@ class Resolver:
             return self._code.constants.get(given.name, given)
         return given
 
-    def _roots(self, root: str) -> set[str]:
-        found = set(self._names.get(root, ()))
-        if root in _HOST_NAMES:
-            found.add(HOST)
-        if root in _BUILTINS and not self._is_shadowed(root):
-            found.add("builtins" if root == "__builtins__" else f"builtins.{root}")
-        if not found and root not in self._code.stores:
-            for module in self._code.stars:
-                found.add(self._absolute(f"{module}.{root}"))
+    # What it knows
+
+    def exported(self, name: str) -> set[str]:
+        """What another module gets that imports this name from here."""
+        return {*self._names.get(name, ()), *self._from_stars(name)}
+
+    def attributes(self) -> Mapping[str, Set[str]]:
+        """What is kept in attributes, whosever they are."""
+        found = {name: paths for name, paths in self._names.items() if name[0] == "." and name[1] != "["}
+        found |= {f".{name}": self._names[name] for name in self._code.class_level if name in self._names}
         return found
 
-    def _is_shadowed(self, name: str) -> bool:
-        """A file that imports its own `open` means that one; a `compile` that is not `exec`uted does nothing."""
-        return (name in self._code.bound and name == "open") or (name in self._code.stores and name == "compile")
-
-    def _through(self, chain: Chain) -> Iterator[str]:
-        """What a chain means by the words in it, wherever it begins: a module at its root, `.host.`, `.os.`."""
-        for number, step in enumerate(chain):
-            if step in _HOST_NAMES and number:
-                yield self._walk(HOST, chain[number + 1 :])
-            elif step in _WITHIN and number:
-                yield self._walk(step, chain[number + 1 :])
-
-    def _walk(self, path: str, steps: Iterable[str]) -> str:
-        """The longest known name on the way; empty when the way leads nowhere."""
-        for step in steps:
-            if path not in self._leads:
-                break
-            if step == ALIAS:
-                continue
-            if step == COMPUTED:
-                return f"{path}.{COMPUTED}"
-            if step[0] in "([":
-                path = self._canonical(_into(path, step))
-                continue
-            if path == PATH and f"{PATH}.{step}" not in self._known:
-                continue  # whatever is made of a path is one
-            path = self._canonical(f"{path}.{step}" if path else step)
-        return self._best(path)
-
-    def _canonical(self, path: str) -> str:
-        head, dot, tail = path.partition(".")
-        path = f"{_SAME.get(head, head)}{dot}{tail}"
-        return PATH if head == "pathlib" and tail in _PATHS else path
-
-    def _best(self, path: str) -> str:
-        """The path itself when it leads on, else the longest known beginning of it."""
-        while path and path not in self._leads:
-            path = path.rpartition(".")[0]
-            if path in self._leads:
-                return path if path in self._known else ""
-        return path
-
-    def _follow(self) -> None:
-        """What each name stands for: imports first, then assignments as long as they add something."""
-        for name, dotted in self._code.bound.items():
-            for each in dotted:
-                self._add(name, self._absolute(each))
-        by_root: dict[str, list[tuple[str, Chain]]] = {}
-        for name, chains in self._code.aliases.items():
-            for chain in chains:
-                by_root.setdefault(chain[0], []).append((name, chain))
-                for path in self.paths(chain):
+    def take(self, other: "Resolver") -> None:
+        """Everything that another module binds is here, too: `from .other import *`."""
+        self.stars |= other.stars
+        for name, paths in other._names.items():  # noqa: SLF001  of the same class
+            if name[0] != ".":
+                for path in paths:
                     self._add(name, path)
-        waiting = list(self._names)
+
+    def follow(self) -> bool:
+        """Follow every assignment as long as that adds something; whether it did."""
+        before = self._size
+        self._take_stars()
+        for name, targets in self._code.bound.items():
+            for dotted in targets:
+                if dotted.startswith(".") or self._is_own(dotted):
+                    self._import(name, dotted)
+        waiting = [pair for name, chains in self._code.aliases.items() for pair in ((name, each) for each in chains)]
         while waiting:
-            for name, chain in by_root.get(waiting.pop(), ()):
-                before = len(self._names.get(name, ()))
-                for path in self.paths(chain):
-                    self._add(name, path)
-                if len(self._names.get(name, ())) > before:
-                    waiting.append(name)
+            name, chain = waiting.pop()
+            have = len(self._names.get(name, ()))
+            for path, _ in self._ends(chain):
+                self._add(name, path)
+            if len(self._names.get(name, ())) > have:
+                waiting += self._by_name.get(name, ())
+                if name in self._code.class_level:
+                    waiting += self._by_name.get(f".{name}", ())
+        return self._size > before
 
-    def _absolute(self, dotted: str) -> str:
-        steps = _steps_of(dotted)
-        if dotted.startswith("."):
-            return next(self._through(steps), "")
-        return self._walk("", steps) or next(self._through(steps), "")
+    def _take_stars(self) -> None:
+        if self._exports is not None:
+            for module in self._code.stars:
+                for other in self._exports.everything_of(module, self._code.path):
+                    self.take(other)
+
+    @property
+    def _size(self) -> int:
+        return sum(map(len, self._names.values())) + len(self.stars)
+
+    # How it finds out
+
+    def _ends(self, chain: Chain) -> Iterator[tuple[str, Chain]]:
+        root, *steps = chain
+        if root == NAMES:
+            yield from self._namespace(tuple(steps))
+            return
+        for path in self._roots(root):
+            yield from self._walk(path, tuple(steps))
+        yield from self._through(chain)
+
+    def _namespace(self, steps: Chain) -> Iterator[tuple[str, Chain]]:
+        """`globals()["os"]` is `os`; what is done with all names at once, or a computed one, is a use of its own."""
+        if steps and steps[0][:2] in ("['", '["'):
+            yield from self._ends((steps[0][2:-2], *steps[1:]))
+        else:
+            yield "builtins.globals", steps
+
+    def _roots(self, root: str) -> set[str]:
+        found = {*self._names.get(root, ()), *self._names.get(f".[{root}", ())}
+        if is_host(self._code, (root,), 0):
+            found.add(HOST)
+        if root in _ROOTS and not (root == "compile" and root in self._code.stores):
+            found.add("builtins" if root == "__builtins__" else f"builtins.{root}")
+        found |= self._from_stars(root)
+        return found
+
+    def _from_stars(self, name: str) -> set[str]:
+        return {path for module in self.stars for path, _ in self._absolute(f"{module}.{name}")}
+
+    def _through(self, chain: Chain) -> Iterator[tuple[str, Chain]]:
+        """What a chain means by the words in it, wherever it begins: `.host.`, `.os.`, an attribute that is known."""
+        is_foreign = self.is_foreign(chain[0])
+        is_standard = is_foreign and any(
+            each.partition(".")[0] in _STANDARD for each in self._code.bound.get(chain[0], ())
+        )
+        yield from self._words(chain, 1, is_foreign=is_foreign, is_standard=is_standard)
+        if self._exports is not None:
+            yield from self._by_text(chain, self._exports)
+        for number, step in enumerate(chain[1:], 1):
+            if is_host(self._code, chain, number):
+                yield from self._walk(HOST, chain[number + 1 :])
+            for path in self._attribute(step):
+                yield from self._walk(path, chain[number + 1 :])
+
+    def _by_text(self, chain: Chain, exports: Exports) -> Iterator[tuple[str, Chain]]:
+        """`import_module("plugin.h")`, `sys.modules["plugin.h"]`, `sys.modules[__name__]`: modules of the wheel."""
+        for number, step in enumerate(chain):
+            if step == OWN_INDEX and chain[number + 1 :] and chain[number + 1].isidentifier():
+                yield from self._ends(chain[number + 1 :])
+            elif step[:2] in ("('", "['"):
+                own, names = exports.own(step[2:-2], self._code.path)
+                if own and not names:
+                    yield from self._walk(own, chain[number + 1 :])
+
+    def _attribute(self, step: str) -> set[str]:
+        name = f".{step}"
+        found = set(self._names.get(name, ()))
+        if step in self._code.class_level:
+            found |= self._names.get(step, set())
+        if self._exports is not None:
+            found |= self._exports.attributes.get(name, set())
+        return found
+
+    def _words(self, steps: Chain, first: int, *, is_foreign: bool, is_standard: bool) -> Iterator[tuple[str, Chain]]:
+        for number, step in enumerate(steps[first:], first):
+            name = step.lstrip("_")
+            is_module = name in _WITHIN or (
+                is_foreign and name in self._known.modules and (is_standard or name not in _WORDS or step[0] == "_")
+            )
+            if is_module:
+                yield from self._walk(name, steps[number + 1 :])
+
+    def _walk(self, path: str, steps: Chain) -> Iterator[tuple[str, Chain]]:
+        """To the longest known name on the way; through modules of the wheel by what they bind."""
+        waiting = [(path, 0)]
+        met = 0
+        while waiting and met < MAX_PATHS:
+            path, number = waiting.pop()
+            met += 1
+            if not path.startswith(OWN):
+                yield self._known.walk(path, steps[number:])
+            elif number == len(steps) or steps[number] == ALIAS:
+                yield path, ()
+            elif self._exports is not None:
+                waiting += [(each, number + 1) for each in self._exports.member(path, steps[number])]
+
+    def _absolute(self, dotted: str) -> Iterator[tuple[str, Chain]]:
+        """What a dotted name of an import leads to: in the wheel, among the known names, or by the words in it."""
+        if self._exports is not None:
+            own, steps = self._exports.own(dotted, self._code.path)
+            if own:
+                yield from self._walk(own, steps)
+        steps = tuple(dotted.lstrip(".").split("."))
+        top = steps[0]
+        is_relative = dotted.startswith(".")
+        if not is_relative:
+            yield self._known.walk("", steps)
+        is_foreign = not is_relative and not self._is_own(dotted)
+        yield from self._words(steps, 0 if is_relative else 1, is_foreign=is_foreign, is_standard=top in _STANDARD)
+
+    def _is_own(self, dotted: str) -> bool:
+        return self._exports is not None and bool(self._exports.own(dotted, self._code.path)[0])
+
+    def _import(self, name: str, dotted: str) -> None:
+        for path, _ in self._absolute(dotted):
+            self._add(name, path)
 
     def _add(self, name: str, path: str) -> None:
         if path:
-            self._names.setdefault(name, set()).add(path)
+            paths = self._names.setdefault(name, set())
+            if len(paths) < MAX_PATHS:
+                paths.add(path)
 
 
-def _steps_of(dotted: str) -> Chain:
-    return tuple(dotted.split("."))
-
-
-def _into(path: str, step: str) -> str:
-    """Where a call or an index leads; what is made by calling a name is known by that name."""
-    text = ast.literal_eval(step[1:-1]) if len(step) > 2 else ""
-    if not text:
-        return path
-    if step[0] == "(" and path in _WHOLE_IMPORTERS:
-        return str(text)
-    if step[0] == "(" and path in _TOP_IMPORTERS:
-        return str(text).partition(".")[0]
-    if step[0] == "[" and path == "sys.modules":
-        return str(text)
-    if step[0] == "[" and (path == "builtins" or path.endswith(".__dict__")):
-        return f"{path.removesuffix('.__dict__')}.{text}"
-    return path
+def _means_type_checking(code: FileCode) -> bool:
+    """Whether `TYPE_CHECKING` is that of `typing`, and nothing in the file can make it something else."""
+    if code.stars:
+        return False
+    if "TYPE_CHECKING" in code.bound:
+        return code.bound["TYPE_CHECKING"] == {"typing.TYPE_CHECKING"} and code.stores.get("TYPE_CHECKING") == 1
+    if "TYPE_CHECKING" in code.stores:
+        return False
+    names = {name for name, targets in code.bound.items() if targets == {"typing"} and code.stores.get(name) == 1}
+    asked = {chain[0] for chain in code.mentions if chain[-1] == "TYPE_CHECKING" and len(chain) > 1}
+    return bool(asked) and asked <= names

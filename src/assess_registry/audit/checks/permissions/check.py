@@ -5,60 +5,42 @@ constant `getattr` and the like, and looked up in `rules`; calls of the host wit
 manifest. It is no proof of innocence: code can hide what it does, and the sandbox stands behind this check.
 """
 
-import ast
 import json
-from collections.abc import Iterable, Iterator
 
+from assess_registry.audit.checks.permissions.environment import environment
 from assess_registry.audit.checks.permissions.host_calls import SEVERITY, Unknown, judge_call
-from assess_registry.audit.checks.permissions.rules import (
-    DYNAMIC,
-    ENVIRONMENT,
-    HARMLESS,
-    HOST_CALLS,
-    INNER_NAMES,
-    KINDS,
-    MODULES_WITH_MEMBERS,
-    PASSED_ON,
-    PROCESS,
-    RULE,
-    SOCKET,
-    SOCKET_BY_HAND,
-    TAMPERING,
-    Kind,
-    kind_of,
-    known_names,
-)
-from assess_registry.audit.code import Argument, FileCode, Mention, Resolver, read_code
+from assess_registry.audit.checks.permissions.kinds import PROCESS, RULE, SOCKET, SOCKET_BY_HAND, Kind
+from assess_registry.audit.checks.permissions.rules import HOST_CALLS, kind_of, known_names
+from assess_registry.audit.checks.permissions.uses import uses
+from assess_registry.audit.code import Argument, FileCode, Resolver, read_code, resolvers
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
-from assess_registry.manifest import Permissions
+from assess_registry.manifest import Manifest, Permissions
 
 NAME = "permissions"
 
 UNREAD = "source-unread"
-UNDECLARED_ENV = "undeclared-env"
-
-GIVEN_ENV = frozenset(("HOME", "TMPDIR", "USER", "LANG", "TZ"))
-"""Variables every worker has."""
 
 MAX_FINDINGS_PER_FILE = 20
 """Of one id in one file; the last one says how many more there are."""
 
 _KNOWN = known_names()
-_ENV_PATHS = frozenset(("os.environ", "os.getenv", "os.environb", "os.getenvb"))
 
 
 def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001  the checks' one signature
     """What the plugin's own Python files do, and what of it the manifest does not permit."""
     code = read_code(subject.files)
-    permissions = subject.wheel.manifest.permissions if subject.wheel.manifest else Permissions()
+    functions = frozenset(name for file in code.files for name in file.functions)
     findings: list[Finding] = []
     unjudged = 0
-    for file in code.files:
-        found, unknown = _examine_file(file, permissions)
+    unfollowed: tuple[str, ...] = ()
+    for file, resolver in resolvers(code.files, _KNOWN):
+        found, unknown = _examine_file(file, resolver, functions, subject.wheel.manifest)
         findings += found
         unjudged += unknown
+        if not resolver.is_followed:
+            unfollowed = ("names lead through more files than are followed",)
     findings += [
         Finding(
             id=UNREAD,
@@ -73,7 +55,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     return Examination(
         check=NAME,
         findings=in_order(findings),
-        incomplete=tuple(f"{path} was not examined: {why}" for path, why in sorted(code.unread.items())),
+        incomplete=unfollowed + tuple(f"{path} was not examined: {why}" for path, why in sorted(code.unread.items())),
         facts={
             "files": len(code.files),
             "lines": code.lines,
@@ -82,12 +64,13 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     )
 
 
-def _examine_file(file: FileCode, permissions: Permissions) -> tuple[list[Finding], int]:
-    resolver = Resolver(file, _KNOWN)
+def _examine_file(
+    file: FileCode, resolver: Resolver, functions: frozenset[str], manifest: Manifest | None
+) -> tuple[list[Finding], int]:
+    permissions = manifest.permissions if manifest else Permissions()
     used: dict[Kind, dict[int, str]] = {}
     counts: dict[Kind, int] = {}
-    harmless_only = _harmless_only(file, resolver)
-    for kind, what, mention in _uses(file, resolver, harmless_only):
+    for kind, what, mention in uses(file, resolver, functions):
         actual = SOCKET_BY_HAND if kind is SOCKET and permissions.network else kind
         lines = used.setdefault(actual, {})
         counts[actual] = counts.get(actual, 0) + mention.count
@@ -109,48 +92,15 @@ def _examine_file(file: FileCode, permissions: Permissions) -> tuple[list[Findin
         for kind, lines in used.items()
         for number, (line, what) in enumerate(sorted(lines.items())[:MAX_FINDINGS_PER_FILE], 1)
     ]
-    calls, unjudged = _host_calls(file, resolver, permissions)
-    return findings + calls + list(_environment(file, resolver, permissions)), unjudged
+    secrets = frozenset(each.name for each in manifest.settings if each.secret) if manifest else frozenset()
+    calls, unjudged = _host_calls(file, resolver, permissions, secrets)
+    return findings + calls + list(environment(file, resolver, permissions)), unjudged
 
 
 def _more(count: int, number: int, lines: int) -> str:
     if number < min(lines, MAX_FINDINGS_PER_FILE) or count <= number:
         return ""
     return f" (and {count - number} more in this file)"
-
-
-def _uses(file: FileCode, resolver: Resolver, harmless_only: frozenset[str]) -> Iterator[tuple[Kind, str, Mention]]:
-    for dotted, mention in file.imports.items():
-        path = resolver.imported(dotted)
-        kind = kind_of(path)
-        if kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
-            yield kind, path, mention
-    for chain, mention in file.mentions.items():
-        if inner := INNER_NAMES.intersection(chain[1:]):
-            yield TAMPERING, min(inner), mention
-        for path in resolver.paths(chain):
-            base, _, last = path.rpartition(".")
-            kind = kind_of(path)
-            if last == "?" and base in MODULES_WITH_MEMBERS:
-                yield DYNAMIC, f"getattr({base}, …)", mention
-            elif last == "__dict__" and base in MODULES_WITH_MEMBERS:
-                yield DYNAMIC, path, mention
-            elif len(chain) == 1 and path in MODULES_WITH_MEMBERS:
-                yield PASSED_ON, path, mention
-            elif kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
-                yield kind, path, mention
-
-
-def _harmless_only(file: FileCode, resolver: Resolver) -> frozenset[str]:
-    """Modules of which a file uses harmless members only, and at least one."""
-    found: dict[str, bool] = {}
-    used = {path for chain in file.mentions for path in resolver.paths(chain)}
-    # `from socket import x` uses x; `import socket` alone uses nothing yet
-    used |= {resolver.imported(dotted) for dotted in file.imports if dotted not in KINDS}
-    for path in used:
-        top = path.partition(".")[0]
-        found[top] = found.get(top, True) and path in HARMLESS
-    return frozenset(top for top, harmless in found.items() if harmless)
 
 
 def _details(file: FileCode, resolver: Resolver) -> dict[tuple[Kind, int], str]:
@@ -191,12 +141,15 @@ def _peer(arguments: list[Argument]) -> str:
     return ""
 
 
-def _host_calls(file: FileCode, resolver: Resolver, permissions: Permissions) -> tuple[list[Finding], int]:
+def _host_calls(
+    file: FileCode, resolver: Resolver, permissions: Permissions, secrets: frozenset[str]
+) -> tuple[list[Finding], int]:
     findings: list[Finding] = []
     unjudged = 0
     for call, mention in file.calls.items():
         for path in resolver.paths(call.chain) & HOST_CALLS:
-            judged = judge_call(path.rpartition(".")[2], [resolver.value(each) for each in call.arguments], permissions)
+            arguments = [resolver.value(each) for each in call.arguments]
+            judged = judge_call(path.rpartition(".")[2], arguments, permissions, secrets)
             if isinstance(judged, Unknown):
                 unjudged += mention.count
             elif judged is not None:
@@ -213,43 +166,3 @@ def _host_calls(file: FileCode, resolver: Resolver, permissions: Permissions) ->
                     for line in mention.lines
                 ]
     return findings, unjudged
-
-
-def _environment(file: FileCode, resolver: Resolver, permissions: Permissions) -> Iterable[Finding]:
-    known_lines: set[int] = set()
-    for name, lines in _env_names(file, resolver):
-        known_lines.update(lines)
-        if name in GIVEN_ENV or name in permissions.env:
-            continue
-        for line in lines:
-            yield Finding(
-                id=UNDECLARED_ENV,
-                severity="medium",
-                entry=file.path,
-                line=line,
-                message=f"reads the environment variable {name!r:.200}, which permissions.env does not name",
-                advice=f"[permissions] env = [{json.dumps(name, ensure_ascii=False)}]",
-                rule="assess: a worker's environment holds what was granted",
-            )
-    seen: set[int] = set()
-    for chain, mention in file.mentions.items():
-        if any(kind_of(path) is ENVIRONMENT for path in resolver.paths(chain)):
-            seen.update(mention.lines)
-    for line in sorted(seen - known_lines)[:MAX_FINDINGS_PER_FILE]:
-        yield Finding(
-            id=ENVIRONMENT.id,
-            severity=ENVIRONMENT.severity,
-            entry=file.path,
-            line=line,
-            message=f"os.environ: {ENVIRONMENT.what}",
-            advice=ENVIRONMENT.advice,
-            rule=RULE,
-        )
-
-
-def _env_names(file: FileCode, resolver: Resolver) -> Iterator[tuple[str, list[int]]]:
-    for chain, mention in file.mentions.items():
-        # the first text in brackets is the name: os.environ["A"].split(",") reads A
-        step = next((step for step in chain[1:] if step[1:2] in ("'", '"')), "")
-        if step and _ENV_PATHS & resolver.paths(chain):
-            yield str(ast.literal_eval(step[1:-1])), mention.lines

@@ -1,4 +1,4 @@
-"""Calls of `host.run`, `host.open`, `host.stat` and `host.connect`, held against the manifest as far as they are known.
+"""Calls of `host.run`, `open`, `stat`, `connect` and `secret`, held against the manifest as far as they are known.
 
 host.run(["rpm", "-q", name])      is admitted by  ["rpm", "-q", "*"]  and by  ["rpm", "-q", "bash"]
 host.open(f"/etc/ssh/{name}")      is admitted by  "/etc/ssh"  and by  "/etc/ssh/sshd_config"
@@ -15,6 +15,7 @@ SEVERITY: Severity = "high"
 UNDECLARED_COMMAND = "undeclared-command"
 UNDECLARED_PATH = "undeclared-path"
 UNDECLARED_SOCKET = "undeclared-socket"
+UNDECLARED_SECRET = "undeclared-secret"  # noqa: S105  a finding, not a password
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,14 +32,18 @@ class Unknown:
     """A call whose arguments are computed: nobody can tell beforehand."""
 
 
-def judge_call(method: str, arguments: Sequence[Argument], permissions: Permissions) -> Refused | Unknown | None:
-    """What is wrong with this call of the host; None when it may be admitted."""
+def judge_call(
+    method: str, arguments: Sequence[Argument], permissions: Permissions, secrets: frozenset[str] = frozenset()
+) -> Refused | Unknown | None:
+    """What is wrong with this call of the host; None when it may be admitted. `secrets` are settings marked as such."""
     if not arguments:
         return Unknown()
     if method == "run":
         return _run(arguments[0], permissions)
     if method == "connect":
         return _connect(arguments, permissions)
+    if method == "secret":
+        return _secret(arguments[0], secrets)
     return _path(method, arguments[0], permissions)
 
 
@@ -109,4 +114,18 @@ def _no_network() -> Refused:
         id=UNDECLARED_SOCKET,
         message="host.connect, and permissions.network is empty",
         advice='[permissions] network = ["host:port"]',
+    )
+
+
+def _secret(name: Argument, secrets: frozenset[str]) -> Refused | Unknown | None:
+    if name.text is None or name.is_prefix:
+        return Unknown() if secrets else _refused_secret("a computed name", "NAME")
+    return None if name.text in secrets else _refused_secret(json.dumps(name.text, ensure_ascii=False)[:300], name.text)
+
+
+def _refused_secret(shown: str, name: str) -> Refused:
+    return Refused(
+        id=UNDECLARED_SECRET,
+        message=f"host.secret of {shown}, which is no setting that the manifest marks as secret",
+        advice=f"[settings.{name[:100]}] secret = true",
     )

@@ -6,91 +6,23 @@ wall for everybody else.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from assess_registry.audit.code.resolve import HOST, PATH
-from assess_registry.manifest import Severity
-
-RULE = "assess: the host is the only way to affect the world"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
-    """One kind of thing the sandbox refuses."""
-
-    id: str
-    severity: Severity
-    what: str
-    advice: str
-
-
-SOCKET = Kind(
-    id="undeclared-socket",
-    severity="high",
-    what="opens connections by itself, and the manifest declares no network",
-    advice='declare each peer, `network = ["host:port"]` below [permissions], and use host.connect(host, port)',
+from assess_registry.audit.checks.permissions.kinds import (
+    CONTROL,
+    DYNAMIC,
+    ENVIRONMENT,
+    FILE,
+    NATIVE,
+    PASSED_ON,
+    PROCESS,
+    SCRATCH,
+    SOCKET,
+    SOCKET_BY_HAND,
+    TAMPERING,
+    Kind,
 )
-SOCKET_BY_HAND = Kind(
-    id="socket-outside-host",
-    severity="medium",
-    what="opens connections by itself; the sandbox refuses sockets that did not come from the host",
-    advice="connect with host.connect(host, port), which returns a connected socket",
-)
-PROCESS = Kind(
-    id="process-outside-host",
-    severity="high",
-    what="starts processes by itself; the sandbox refuses exec and fork",
-    advice='declare the command, `commands = [["program", "argument"]]` below [permissions], and use host.run([...])',
-)
-FILE = Kind(
-    id="file-outside-host",
-    severity="medium",
-    what="reaches for files by itself; the sandbox shows the interpreter, the plugin's own files and its scratch only",
-    advice='declare the path, `read = ["/path"]` below [permissions], and use host.open(path) or host.stat(path); '
-    "for the plugin's own data, importlib.resources",
-)
-SCRATCH = Kind(
-    id="scratch-file",
-    severity="low",
-    what="writes temporary files; they live in the worker's scratch directory, which is small and ends with it",
-    advice="keep data in memory, or hand it over with host.evidence",
-)
-DYNAMIC = Kind(
-    id="dynamic-code",
-    severity="high",
-    what="runs or loads code that does not stand in the wheel as such, so it cannot be audited",
-    advice="write the code down, and import it by its name",
-)
-NATIVE = Kind(
-    id="native-interface",
-    severity="high",
-    what="calls native code past the interpreter",
-    advice="use the standard library or a compiled package of the closure",
-)
-TAMPERING = Kind(
-    id="interpreter-tampering",
-    severity="high",
-    what="reaches into the interpreter, its frames or its import system",
-    advice="pass what is needed as arguments",
-)
-CONTROL = Kind(
-    id="process-control",
-    severity="medium",
-    what="changes its process or others; the sandbox refuses it",
-    advice="leave it to the runtime: limits, users and deadlines are its own",
-)
-ENVIRONMENT = Kind(
-    id="environment-read",
-    severity="low",
-    what="reads the environment as a whole, or by computed names; only granted names are there",
-    advice='name each variable, os.environ["NAME"], and declare it, `env = ["NAME"]` below [permissions]',
-)
-PASSED_ON = Kind(
-    id="module-passed-on",
-    severity="medium",
-    what="hands on a module as a value, so that what is used of it cannot be seen",
-    advice="use the module's functions where it is imported",
-)
+from assess_registry.audit.code.host import HOST
+from assess_registry.audit.code.known import NAMESPACE, PATH
 
 _PATH_METHODS = """
     open read_text read_bytes write_text write_bytes iterdir glob rglob walk stat lstat exists is_file is_dir is_symlink
@@ -108,12 +40,18 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         logging.handlers.SocketHandler logging.handlers.SysLogHandler logging.handlers.HTTPHandler
         logging.handlers.SMTPHandler logging.handlers.DatagramHandler asyncio.open_connection asyncio.start_server
         asyncio.open_unix_connection asyncio.start_unix_server multiprocessing.connection
+        anyio trio twisted gevent eventlet curio tornado uvicorn docker podman kubernetes fastapi flask werkzeug pika
+        zmq nats kafka confluent_kafka pyodbc asyncpg aiomysql aioredis elasticsearch opensearchpy scapy ldap
+        google.cloud azure impacket smbclient netmiko napalm ncclient pysnmp stem telnetlib3 asyncore asynchat smtpd
+        wsgiref.simple_server syslog
         """,
     ),
     "processes": (
         PROCESS,
         """
         subprocess _posixsubprocess pty multiprocessing concurrent.futures.ProcessPoolExecutor
+        venv ensurepip pip setuptools distutils pipes tkinter turtle idlelib antigravity commands popen2 psutil.Popen
+        loky joblib.Parallel billiard ptyprocess delegator envoy
         concurrent.futures.process pexpect plumbum sh invoke fabric webbrowser pdb asyncio.create_subprocess_exec
         asyncio.create_subprocess_shell asyncio.subprocess os.system os.popen os.execl os.execle os.execlp
         os.execlpe os.execv os.execve os.execvp os.execvpe os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv
@@ -124,7 +62,12 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
     "files": (
         FILE,
         """
-        builtins.open io.open io.FileIO io.open_code codecs.open fileinput linecache glob shutil mmap.mmap os.open
+        builtins.open io.open io.FileIO gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile
+        zipfile.ZipFile zipfile.PyZipFile zipfile.Path tarfile.open tarfile.TarFile dbm sqlite3.connect
+        sqlite3.Connection configparser.ConfigParser.read configparser.RawConfigParser.read
+        configparser.SafeConfigParser.read netrc mailbox py_compile compileall zipapp filecmp nis aiofiles
+        xml.etree.ElementTree.parse wave.open platform.freedesktop_os_release
+        io.open_code codecs.open fileinput linecache glob shutil mmap.mmap os.open
         os.openpty os.listdir os.scandir os.walk os.fwalk os.stat os.lstat os.statvfs os.access os.remove os.unlink
         os.rename os.renames os.replace os.mkdir os.makedirs os.rmdir os.removedirs os.chmod os.lchmod os.chown
         os.lchown os.link os.symlink os.readlink os.truncate os.utime os.mkfifo os.mknod os.chdir os.fchdir
@@ -138,26 +81,40 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         FILE,
         " ".join(f"{PATH}.{method}" for method in _PATH_METHODS.split()),
     ),
-    "scratch": (SCRATCH, "tempfile sqlite3 dbm"),
+    "scratch": (SCRATCH, "tempfile"),
     "code": (
         DYNAMIC,
         """
-        builtins.eval builtins.exec builtins.compile builtins.__import__ importlib.import_module
+        builtins.eval builtins.exec builtins.compile builtins.__import__ builtins.getattr importlib.import_module
+        pkgutil.resolve_name pkgutil.find_loader pkgutil.get_loader pkgutil.get_importer pkgutil.walk_packages
+        pydoc pkg_resources importlib.metadata.entry_points importlib.metadata.EntryPoint
+        importlib.metadata.distribution.entry_points importlib_metadata.entry_points stevedore
+        logging.config.dictConfig logging.config.fileConfig logging.config.listen logging.config.DictConfigurator
+        timeit cProfile profile trace doctest unittest rlcompleter site.addsitedir site.addpackage
+        typing.get_type_hints typing.ForwardRef typing._eval_type typing_extensions.get_type_hints annotationlib
+        inspect.get_annotations inspect.getmembers inspect.getattr_static yaml.unsafe_load yaml.full_load
+        yaml.UnsafeLoader joblib.load pandas.eval numexpr asteval RestrictedPython mako
         importlib.__import__ importlib.reload importlib.util.spec_from_file_location importlib.util.spec_from_loader
         importlib.util.module_from_spec importlib.machinery.SourceFileLoader
         importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader runpy code codeop imp
-        zipimport types.CodeType types.FunctionType marshal.load marshal.loads pickle.load pickle.loads
+        zipimport types.CodeType types.FunctionType types.LambdaType marshal.load marshal.loads pickle.load pickle.loads
         pickle.Unpickler shelve dill cloudpickle jsonpickle
         """,
     ),
-    "native": (NATIVE, "ctypes cffi"),
+    "native": (NATIVE, "ctypes cffi sqlite3.connect.load_extension sqlite3.connect.enable_load_extension"),
     "interpreter": (
         TAMPERING,
         """
         sys.settrace sys.setprofile sys._getframe sys._current_frames sys.addaudithook sys.meta_path sys.path_hooks
-        sys.path_importer_cache sys.path sys.modules sys.monitoring threading.settrace threading.setprofile
+        sys.path_importer_cache sys.monitoring threading.settrace threading.setprofile
         gc.get_objects gc.get_referrers gc.get_referents builtins.__dict__ os.__dict__ sys.__dict__
-        inspect.currentframe inspect.stack atexit bdb
+        inspect.currentframe inspect.stack inspect.trace inspect.getmodule bdb builtins.__loader__
+        sys.path.append sys.path.insert sys.path.extend sys.path.remove sys.path.pop sys.path.clear sys.path.sort
+        sys.path.reverse sys.path.__setitem__ sys.path.__iadd__ importlib._bootstrap importlib._bootstrap_external
+        _frozen_importlib _frozen_importlib_external _imp importlib.find_loader importlib.util.find_spec.loader
+        importlib.machinery.BuiltinImporter importlib.machinery.FrozenImporter importlib.machinery.PathFinder
+        importlib.machinery.FileFinder importlib.machinery.ModuleSpec importlib.machinery.NamespaceLoader
+        builtins.__spec__.loader
         """,
     ),
     "control": (
@@ -183,28 +140,85 @@ _HARMLESS = """
     subprocess.list2cmdline ssl.SSLError requests.exceptions requests.RequestException httpx.HTTPError
     multiprocessing.cpu_count sqlite3.Error urllib.request.quote urllib.request.pathname2url http.client.responses
     shutil.get_terminal_size linecache.getline sys.modules.keys
+    sys.modules.__contains__ platform.system
 """
 HARMLESS: frozenset[str] = frozenset(_HARMLESS.split())
 """Members that touch nothing; a file that uses nothing else of their module is not reported for importing it."""
 
-MODULES_WITH_MEMBERS: frozenset[str] = frozenset(
-    ("os", "sys", "builtins", "importlib", "io", "pathlib", "gc", "codecs")
+_NO_MODULES = frozenset(
+    ("sys.path", "sys.modules", PATH, "importlib.util.find_spec", "sqlite3.connect", "builtins.__spec__", NAMESPACE)
 )
+
+
+def _beginnings() -> Iterator[str]:
+    for name in KINDS:
+        while name := name.rpartition(".")[0]:
+            yield name
+
+
+MODULES_WITH_MEMBERS: frozenset[str] = frozenset(
+    name for name in _beginnings() if name.rpartition(".")[2][:1].islower()
+) - KINDS.keys() - _NO_MODULES | {"builtins"}
 """Modules of which some members are fine: a computed member of them, or the module as a value, cannot be judged."""
 
+PLAIN_MODULES: frozenset[str] = frozenset(
+    ("math", "cmath", "time", "itertools", "errno", "binascii", "zlib", "unicodedata", "array")
+)
+"""Of the standard library, those that have no other module in them; all others do, `random._os` for one."""
+
+_STREAMABLE = """
+    gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile zipfile.ZipFile zipfile.Path tarfile.open
+    tarfile.TarFile xml.etree.ElementTree.parse wave.open
+    """
+STREAMABLE: frozenset[str] = frozenset(_STREAMABLE.split())
+"""They open files, or what is in memory already."""
+
+METHODS: Mapping[str, Kind] = {
+    name: kind
+    for kind, names in (
+        (
+            PROCESS,
+            """
+            system popen fork forkpty execl execle execlp execlpe execv execve execvp execvpe spawnl spawnle spawnlp
+            spawnlpe spawnv spawnve spawnvp spawnvpe posix_spawn posix_spawnp Popen check_output check_call getoutput
+            getstatusoutput subprocess_exec subprocess_shell create_subprocess_exec create_subprocess_shell
+            """,
+        ),
+        (
+            SOCKET,
+            """
+            create_connection create_server open_connection start_server create_datagram_endpoint
+            create_unix_connection create_unix_server open_unix_connection start_unix_server sock_connect urlopen
+            urlretrieve
+            """,
+        ),
+        (NATIVE, "load_extension enable_load_extension CDLL PyDLL LoadLibrary dlopen"),
+        (
+            DYNAMIC,
+            """
+            exec_module load_module import_module resolve_name run_path run_module runcode runsource __import__
+            get_type_hints
+            """,
+        ),
+        (TAMPERING, "settrace setprofile addaudithook _getframe _current_frames"),
+    )
+    for name in names.split()
+}
+"""What methods of these names do, whatever has them: a loop's, a module's that got there by a way nobody can follow."""
+
 _INNER_NAMES = """
-    __subclasses__ __globals__ __builtins__ __code__ __loader__ f_globals f_builtins f_locals f_back tb_frame gi_frame
-    cr_frame ag_frame
+    __subclasses__ __globals__ __builtins__ __code__ __loader__ __self__ f_globals f_builtins f_locals f_back tb_frame
+    gi_frame cr_frame ag_frame
 """
 INNER_NAMES: frozenset[str] = frozenset(_INNER_NAMES.split())
 """Attributes of whatever object that lead to frames, code or the import system."""
 
-HOST_CALLS: frozenset[str] = frozenset(f"{HOST}.{name}" for name in ("run", "open", "stat", "connect"))
+HOST_CALLS: frozenset[str] = frozenset(f"{HOST}.{name}" for name in ("run", "open", "stat", "connect", "secret"))
 
 
 def known_names() -> frozenset[str]:
     """Every name a resolver has to follow."""
-    return frozenset((*KINDS, *HARMLESS, *HOST_CALLS, *_dicts()))
+    return frozenset((*KINDS, *HARMLESS, *HOST_CALLS, *_dicts(), "sys.path", "sys.modules", NAMESPACE))
 
 
 def kind_of(path: str) -> Kind | None:

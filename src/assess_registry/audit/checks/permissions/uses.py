@@ -1,0 +1,154 @@
+"""What one file does itself: every mention of something that the sandbox refuses, and of what nobody can follow."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from assess_registry.audit.checks.permissions.kinds import DYNAMIC, ENVIRONMENT, PASSED_ON, TAMPERING, Kind
+from assess_registry.audit.checks.permissions.rules import (
+    HARMLESS,
+    INNER_NAMES,
+    KINDS,
+    METHODS,
+    MODULES_WITH_MEMBERS,
+    PLAIN_MODULES,
+    STREAMABLE,
+    kind_of,
+)
+from assess_registry.audit.code import FileCode, Mention, Resolver
+from assess_registry.audit.code.known import NAMESPACE
+from assess_registry.audit.code.mentions import ALIAS, ASKED, COMPUTED, INDEX, STREAM_CALL, WRITE, Chain
+
+Use = tuple[Kind, str, Mention]
+_ELSEWHERE = frozenset(("in", "is", "annotation"))
+"""What asks that is no name, which could be given to something else."""
+
+_NAMESPACES = frozenset(("sys.path", "sys.modules", NAMESPACE))
+"""What is put into them changes what names mean."""
+
+_GETTERS = ("attrgetter", "methodcaller")
+
+
+def uses(file: FileCode, resolver: Resolver, functions: frozenset[str]) -> Iterator[Use]:
+    """Each use of something, by what name, and where.
+
+    Args:
+        file: what to look at.
+        resolver: its names.
+        functions: names of functions of the whole wheel.
+    """
+    harmless_only = _harmless_only(file, resolver)
+    imports = dict(file.imports)
+    if not resolver.is_type_checking:
+        imports |= {dotted: mention for (_, dotted), mention in file.only_typing.items()}
+    for dotted, mention in imports.items():
+        for path in resolver.imported(dotted):
+            kind = kind_of(path)
+            if kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
+                yield kind, path, mention
+    for chain, mention in file.mentions.items():
+        if chain[-1][:1] == ASKED and _is_asked_only(chain[-1][1:], resolver):
+            continue
+        for kind, what in _of_chain(chain, resolver, functions):
+            if kind is not ENVIRONMENT and (what.partition(".")[0] not in harmless_only or kind is PASSED_ON):
+                yield kind, what, mention
+
+
+def _is_asked_only(asker: str, resolver: Resolver) -> bool:
+    return asker in _ELSEWHERE or not resolver.is_rebound(asker)
+
+
+def _of_chain(chain: Chain, resolver: Resolver, functions: frozenset[str]) -> Iterator[tuple[Kind, str]]:
+    if inner := INNER_NAMES.intersection(chain[1:]):
+        yield TAMPERING, min(inner)
+    if "__spec__" in chain and "loader" in chain:
+        yield TAMPERING, "__spec__.loader"
+    if resolver.is_computed(chain):
+        yield DYNAMIC, f"getattr({chain[0]}, …)"
+    if chain[-1] == WRITE and chain[-2][0] == "[":
+        for path in resolver.paths(chain[:-2]) & _NAMESPACES:
+            yield TAMPERING, path
+    yield from _getter(chain)
+    found = resolver.uses(chain)
+    for path, rest in found:
+        yield from _of_path(path, rest, chain)
+    if not any(path in KINDS or path in HARMLESS or kind_of(path) for path, _ in found):
+        yield from _by_method(chain, resolver, functions)
+    if len(chain) == 1 and not found and resolver.is_module(chain[0]) and chain[0] not in PLAIN_MODULES:
+        yield PASSED_ON, chain[0]
+
+
+def _of_path(path: str, rest: Chain, chain: Chain) -> Iterator[tuple[Kind, str]]:
+    base, _, last = path.rpartition(".")
+    kind = kind_of(path)
+    if path in _NAMESPACES:
+        yield from _of_namespace(path, rest, chain)
+    elif last == COMPUTED and (base in MODULES_WITH_MEMBERS or base == "sys.modules" or base in _DICTS):
+        yield DYNAMIC, f"getattr({base}, …)"
+    elif last == "__dict__" and base in MODULES_WITH_MEMBERS:
+        yield DYNAMIC, path
+    elif not rest and path in MODULES_WITH_MEMBERS:
+        yield PASSED_ON, path
+    elif kind and not _is_in_memory(path, rest):
+        yield kind, path.removesuffix(f".{COMPUTED}")
+
+
+def _of_namespace(path: str, rest: Chain, chain: Chain) -> Iterator[tuple[Kind, str]]:
+    """All names of a module, all modules, or where they come from: reading one by its name is a chain of its own."""
+    if path == NAMESPACE:
+        yield (DYNAMIC, "globals()[…]") if rest[:1] in ((INDEX,), (COMPUTED,)) else (PASSED_ON, "globals()")
+    elif (
+        WRITE in rest
+        or not rest
+        or (path == "sys.modules" and chain[-1][:1] != ASKED and rest[0] not in (ALIAS, "keys"))
+    ):
+        yield TAMPERING, path
+
+
+def _is_in_memory(path: str, rest: Chain) -> bool:
+    """Whether what is opened is no file."""
+    if path == "sqlite3.connect":
+        return rest[:1] == ("(':memory:')",)
+    return path in STREAMABLE and rest[:1] == (STREAM_CALL,)
+
+
+_DICTS = frozenset(f"{module}.__dict__" for module in MODULES_WITH_MEMBERS)
+
+
+def _by_method(chain: Chain, resolver: Resolver, functions: frozenset[str]) -> Iterator[tuple[Kind, str]]:
+    """Of something that cannot be followed: names of which there is one meaning, or that are called."""
+    for number, step in enumerate(chain[1:], 1):
+        kind = METHODS.get(step)
+        if kind is None or (step in functions and not resolver.is_foreign(chain[0])):
+            continue
+        behind = chain[number + 1] if number + 1 < len(chain) else ""
+        if step in ("import_module", "__import__") and behind[:2] in ("('", '("'):
+            continue  # a module that is named, and was looked up by its name
+        if behind[:1] == "(" or step != "system":
+            yield kind, step
+
+
+def _getter(chain: Chain) -> Iterator[tuple[Kind, str]]:
+    """`attrgetter("system")`: as if it stood there; a computed name could be any."""
+    for step, given in pairwise(chain):
+        if step not in _GETTERS or given[0] != "(":
+            continue
+        names = [] if len(given) < 4 else given[2:-2].split(".")
+        if not names:
+            yield DYNAMIC, f"operator.{step}(…)"
+        for name in names:
+            if name in METHODS:
+                yield METHODS[name], f"operator.{step}({name!r})"
+            elif name in INNER_NAMES:
+                yield TAMPERING, name
+
+
+def _harmless_only(file: FileCode, resolver: Resolver) -> frozenset[str]:
+    """Modules of which a file uses harmless members only, and at least one."""
+    found: dict[str, bool] = {}
+    used = {path for chain in file.mentions for path in resolver.paths(chain)}
+    # `from socket import x` uses x; `import socket` alone uses nothing yet
+    used |= {path for dotted in file.imports if dotted not in KINDS for path in resolver.imported(dotted)}
+    for path in used:
+        top = path.partition(".")[0]
+        found[top] = found.get(top, True) and path in HARMLESS
+    return frozenset(top for top, harmless in found.items() if harmless)

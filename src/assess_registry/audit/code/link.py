@@ -1,0 +1,99 @@
+"""The modules of one wheel know each other: what one binds, others import, and attributes are anybody's.
+
+h.py: import os as m            from .h import m; m.fork        ->  os.fork
+h.py: from os import *          from pkg import h; h.fork       ->  os.fork
+h.py: Holder.m = os             Holder().m.fork                 ->  os.fork
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from assess_registry.audit.code.facts import FileCode
+from assess_registry.audit.code.known import OWN, PATH, Known
+from assess_registry.audit.code.mentions import Chain
+from assess_registry.audit.code.resolve import Resolver
+
+MAX_ROUNDS = 64
+"""Files through which a name is followed in the worst of orders."""
+
+
+class Exports:
+    """What the modules of a wheel bind, by dotted name.
+
+    Attributes:
+        attributes: `.name` -> known names that are kept under it in any file.
+    """
+
+    def __init__(self, files: Sequence[FileCode]) -> None:
+        self._modules: dict[str, list[Resolver]] = {}
+        for file in files:
+            for prefix in _prefixes(_module_of(file.path)):
+                self._modules.setdefault(prefix, [])
+        self.attributes: dict[str, set[str]] = {}
+
+    def add(self, resolver: Resolver, path: str) -> None:
+        """Make it known as its module."""
+        self._modules[_module_of(path)].append(resolver)
+
+    def own(self, dotted: str, path: str) -> tuple[str, Chain]:
+        """The longest beginning that is a module of the wheel, seen from a file; and the names behind it."""
+        level = len(dotted) - len(dotted.lstrip("."))
+        steps = [step for step in dotted.lstrip(".").split(".") if step]
+        if level:
+            package = _module_of(path).split(".")
+            if path.rpartition("/")[2] == "__init__.py":
+                level -= 1
+            steps = [*(package[: len(package) - level] if level else package), *steps]
+        for end in range(len(steps), 0, -1):
+            if ".".join(steps[:end]) in self._modules:
+                return OWN + ".".join(steps[:end]), tuple(steps[end:])
+        return "", ()
+
+    def member(self, path: str, name: str) -> set[str]:
+        """What a module's name stands for: a module in it, or what it binds."""
+        module = path.removeprefix(OWN)
+        found = {known for resolver in self._modules.get(module, ()) for known in resolver.exported(name)}
+        return found | ({f"{OWN}{module}.{name}"} if f"{module}.{name}" in self._modules else set())
+
+    def everything_of(self, dotted: str, path: str) -> Iterable[Resolver]:
+        """The module of the wheel from which everything is imported."""
+        own, names = self.own(dotted, path)
+        return () if names else self._modules.get(own.removeprefix(OWN), ())
+
+    def gather(self, resolvers: Iterable[Resolver]) -> bool:
+        """Take in what is kept in attributes now; whether that is more than before."""
+        before = sum(map(len, self.attributes.values()))
+        for resolver in resolvers:
+            for name, paths in resolver.attributes().items():
+                # what is a path in one class is something else in another; in its own file it is followed
+                if kept := {path for path in paths if path != PATH}:
+                    self.attributes.setdefault(name, set()).update(kept)
+        return sum(map(len, self.attributes.values())) > before
+
+
+def resolvers(files: Sequence[FileCode], known: Iterable[str]) -> Iterator[tuple[FileCode, Resolver]]:
+    """Each file with its names followed through all files."""
+    exports, names = Exports(files), Known(known)
+    made = [Resolver(file, names, exports) for file in files]
+    for file, resolver in zip(files, made, strict=True):
+        exports.add(resolver, file.path)
+    for _ in range(MAX_ROUNDS):
+        has_more = exports.gather(made)
+        followed = [resolver.follow() for resolver in made if resolver.has_links or exports.attributes]
+        if not any(followed) and not has_more:
+            break
+        made_in_turn = made[::-1]  # whichever way names lead, every other round goes with it
+        followed = [resolver.follow() for resolver in made_in_turn if resolver.has_links or exports.attributes]
+    else:
+        for resolver in made:
+            resolver.is_followed = False
+    return zip(files, made, strict=True)
+
+
+def _module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _prefixes(dotted: str) -> Iterator[str]:
+    while dotted:
+        yield dotted
+        dotted = dotted.rpartition(".")[0]
