@@ -19,7 +19,9 @@ VERBS = {
     "audit": "Say whether a wheel would be published, and why not.",
     "advisories": "Import the known vulnerabilities that audits look for.",
     "publish": "Put a signed plugin wheel and its closure into an index.",
-    "list": "List what an index offers.",
+    "list": "List what an index or a folder of plugins holds.",
+    "install": "Put a verified plugin and all it runs with into a folder.",
+    "verify": "Say who signed a wheel, a lock or a folder of plugins, or refuse it.",
 }
 """In the order of a working day; each is the module `assess_registry.cli.<verb>`."""
 

@@ -1,0 +1,48 @@
+"""`assess-registry verify FILE...`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from assess_registry.cli.options import output_option
+from assess_registry.cli.places import trusted_keys_directory, trusted_keys_option
+from assess_registry.console import print_json
+from assess_registry.simple import VerifyReport, verify_file, verify_folder
+from assess_registry.text import plain, table
+
+
+@click.command("verify")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@trusted_keys_option
+@output_option
+def command(files: tuple[Path, ...], trusted_keys: Path | None, output: str) -> None:
+    """Say who signed each of FILES, or refuse it: a wheel, a pylock.toml, or a folder of plugins with all in it.
+
+    Of a wheel also the lock beside it is verified, if there is one; without, nobody has said what it runs with.
+    """
+    keys = trusted_keys_directory(trusted_keys)
+    reports = [report for file in files for report in _verify(file, keys)]
+    if output == "json":
+        print_json({"verified": [asdict(report) | {"path": str(report.path)} for report in reports]})
+        return
+    rows = [(report.path, _plugin(report), report.signer, _lock(report)) for report in reports]
+    click.echo(table(("FILE", "PLUGIN", "SIGNED BY", "LOCK"), rows), nl=False)
+    if not reports:
+        click.echo(f"{', '.join(plain(file) for file in files)}: no plugins in it", err=True)
+
+
+def _verify(file: Path, keys: Path) -> tuple[VerifyReport, ...]:
+    if file.is_dir():
+        return verify_folder(file, trusted_keys=keys)
+    return (verify_file(file, trusted_keys=keys),)
+
+
+def _plugin(report: VerifyReport) -> str:
+    return f"{report.project} {report.version}".strip()
+
+
+def _lock(report: VerifyReport) -> str:
+    if report.lock_sha256 is None:
+        return "none beside it: what it runs with is not covered"
+    return f"sha256:{report.lock_sha256}"
