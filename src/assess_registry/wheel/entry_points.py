@@ -1,7 +1,8 @@
 """The entry points of a wheel, read strictly enough that nobody can read them differently.
 
 The standard library alone has two parsers for `entry_points.txt` (configparser, importlib.metadata), which disagree
-about continuation lines, `:` as a separator and comments. A plugin's file keeps to what both read alike.
+about continuation lines, `:` as a separator, comments, names that differ in case, `%` and a group `DEFAULT`.
+A plugin's file keeps to what both read alike.
 
     [assess.plugins]
     host-baseline = assess_host_baseline.plugin
@@ -52,16 +53,17 @@ def _read(data: bytes, path: str, found: list[EntryPoint]) -> Iterator[Issue]:
         line = raw.rstrip(" ")
         if not line or line.startswith("#"):
             continue
-        plain = len(line) <= _MAX_LINE and line.isprintable()
+        # To configparser `[DEFAULT]` is in every group, and `%(x)s` stands for the value of `x`.
+        plain = len(line) <= _MAX_LINE and line.isprintable() and "%" not in line and line != "[DEFAULT]"
         if plain and (match := _GROUP.match(line)):
             group = match[1]
             if group in groups:
                 yield _issue("entry-point-twice", path, f"line {number}: group {group!r} stands here twice")
             groups.add(group)
         elif plain and group and (match := _LINE.match(line)):
-            if (group, match[1]) in names:
+            if (group, match[1].lower()) in names:
                 yield _issue("entry-point-twice", path, f"line {number}: {match[1]!r} stands in {group!r} twice")
-            names.add((group, match[1]))
+            names.add((group, match[1].lower()))
             found.append(EntryPoint(group=group, name=match[1], value=match[2]))
         else:
             yield _issue(

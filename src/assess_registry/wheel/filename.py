@@ -31,7 +31,7 @@ class WheelName:
 
 
 def read_filename(filename: str, *, kind: Kind, issues: list[Issue]) -> WheelName | None:
-    """The parts of `filename`, or None when it has none; a plugin's name and version must be in normal form."""
+    """The parts of `filename`, or None when it has none; a plugin's must be in normal form."""
     try:
         name = _parse(filename)
     except ValueError as error:  # InvalidWheelFilename is one
@@ -41,7 +41,20 @@ def read_filename(filename: str, *, kind: Kind, issues: list[Issue]) -> WheelNam
     if kind == "plugin" and name.stem != normal:
         message = f"expected name and version in normal form, {normal!r}, got {name.stem!r}"
         issues.append(Issue(id="filename-not-normal", entry="", message=message, rule=RULE))
+    elif kind == "plugin" and filename != (normal := _normal(normal, name.build, filename)):
+        message = f"expected build and tags in normal form, {normal!r}, got {filename!r}"
+        issues.append(Issue(id="filename-not-normal", entry="", message=message, rule=RULE))
     return name
+
+
+def _normal(stem: str, build: tuple[()] | tuple[int, str], filename: str) -> str:
+    """The one spelling of this filename: a number without zeros before it, lower case, no tag twice.
+
+    The order of tags is left as it is: no tool has sorted them always, and a name in two orders is two wheels.
+    """
+    tags = (dict.fromkeys(part.lower().split(".")) for part in filename.removesuffix(".whl").split("-")[-3:])
+    number = [f"{build[0]}{build[1].lower()}"] if build else []
+    return "-".join([stem, *number, *map(".".join, tags)]) + ".whl"
 
 
 def _parse(filename: str) -> WheelName:

@@ -28,6 +28,7 @@ _MAX_TAGS = 500
 _MAX_EXPRESSION = 4096
 _MAX_PARENTHESES = 32
 _ONCE = ("name", "version", "requires-python")
+_HEADER = re.compile(rb"[!-9;-~]+:")  # RFC 5322, 3.6.8: printable ASCII but the colon
 _WHEEL_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ?([!-~][ -~]*)\Z")
 
 
@@ -110,9 +111,11 @@ def _head(data: bytes) -> bytes:
     head = data.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     if len(head) > _MAX_HEAD_BYTES or b"\r" in head or b"\0" in head:
         raise ValueError(f"expected at most {_MAX_HEAD_BYTES} bytes of headers without stray carriage returns or NUL")
+    if head[:1] in b" \t" and head:
+        raise ValueError("the first line continues a header, and there is none before it")
     lines = [line for line in head.split(b"\n") if line[:1] not in b" \t"]
-    if bad := [line for line in lines if b":" not in line]:
-        # A mail parser would take the rest for the body, and the next parser would not.
+    if bad := [line for line in lines if not _HEADER.match(line)]:
+        # A mail parser would take the rest for the body, and the next parser would not; `Foo : bar` is no header to it.
         raise ValueError(f"expected a 'Header: value' in every line before the first empty one, got {bad[0][:80]!r}")
     if len({line.partition(b":")[0].lower() for line in lines}) > _MAX_DIFFERENT_HEADERS:
         raise ValueError(f"expected at most {_MAX_DIFFERENT_HEADERS} different headers")
@@ -152,7 +155,7 @@ def _wheel_agreement(fields: dict[str, list[str]], name: WheelName) -> list[str]
     texts = fields.get("tag", [])
     if len(texts) > _MAX_TAGS or not all(text.count("-") == 2 and "." not in text for text in texts):
         problems.append("expected single tags, one in a line")
-    elif {text.lower() for text in texts} != (tags := {str(tag) for tag in name.tags}):
+    elif {*texts} != (tags := {str(tag) for tag in name.tags}):
         expected = ", ".join(sorted(tags))
         problems.append(f"expected the tags of the filename, {expected}, got {', '.join(texts) or 'none'}"[:400])
     build = f"{name.build[0]}{name.build[1]}" if name.build else None

@@ -29,16 +29,11 @@ from assess_registry.wheel.layout import (
 )
 from assess_registry.wheel.metadata import CoreMetadata, read_metadata, read_wheel_file
 from assess_registry.wheel.names import check_names, printable
+from assess_registry.wheel.native import is_native
 from assess_registry.wheel.record import check_record
 from assess_registry.wheel.values import EntryPoint, Kind, WheelEntry
 
 _KEPT = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
-_NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib", ".a", ".lib", ".o", ".exe")
-_NATIVE_MAGIC = (
-    *(b"\x7fELF", b"MZ", b"!<arch>\n"),
-    *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),  # Mach-O
-    *(b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca", b"\xca\xfe\xba\xbf"),  # universal Mach-O, and Java's class files
-)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -142,7 +137,7 @@ def bodies(wheel: Inspection) -> Iterator[Issue]:
         digest = Sha256(hashlib.sha256(content).hexdigest())
         entry = WheelEntry(path=member.name, sha256=digest, size=len(content), executable=member.executable)
         wheel.entries.append(entry)
-        if content.startswith(_NATIVE_MAGIC) or member.name.lower().endswith(_NATIVE_SUFFIXES):
+        if is_native(member.name, content):
             wheel.native.append(member.name)
         if _is_kept(member.name):
             wheel.kept[member.name] = content

@@ -45,6 +45,11 @@ ATTACKS = {
     "name twice": (GOOD + "demo = demo_plugin:other\n", "entry-point-twice"),
     "group twice": (GOOD + GOOD.replace("demo =", "demo2 ="), "entry-point-twice"),
     "a plugin and a provider": (GOOD + "[assess.providers]\ndemo = demo_plugin:p\n", "entry-point-twice"),
+    "a name in two cases": (GOOD + "[console_scripts]\na = x:y\nA = x:z\n", "entry-point-twice"),
+    "defaults of all groups": (GOOD + "[DEFAULT]\nother = demo_plugin:x\n", "entry-points"),
+    "defaults alone": ("[DEFAULT]\n" + GOOD, "entry-points"),
+    "interpolation": (GOOD + "[console_scripts]\nx = %(demo)s:y\n", "entry-points"),
+    "a percent sign": (GOOD + "[console_scripts]\nx = y:100%\n", "entry-points"),
     "colon for equals": (GOOD + "other: demo_plugin:x\n", "entry-points"),
     "continuation line": (GOOD + "  other = demo_plugin:x\n", "entry-points"),
     "tab": (GOOD + "\tother = demo_plugin:x\n", "entry-points"),
@@ -62,6 +67,15 @@ ATTACKS = {
 def test_entry_points_that_can_be_read_in_two_ways_or_lead_nowhere_are_refused(text: str, expected: str) -> None:
     assert expected in ids(refused(PLUGIN.but(entry_points=text)))
     assert accepted(PLUGIN.but(entry_points=GOOD)).entry_points
+
+
+def test_control_a_group_of_another_name_is_no_default() -> None:
+    text = f"# 100% plain\n{GOOD}[default]\na = x:y\nb = x:y\n"
+    assert [each.group for each in accepted(PLUGIN.but(entry_points=text)).entry_points] == [
+        "assess.plugins",
+        "default",
+        "default",
+    ]
 
 
 def test_entry_points_that_are_no_text_are_refused() -> None:

@@ -177,15 +177,18 @@ def test_only_the_sdk_may_bring_the_sdk() -> None:
     ]
 
 
+PE = b"MZ" + b"\x90" * 58 + (80).to_bytes(4, "little") + b"\0" * 16 + b"PE\0\0"
+
 NATIVE = {
     "ELF by suffix": ("demo_plugin/_x.cpython-311-x86_64-linux-gnu.so", b""),
     "ELF by content": ("demo_plugin/data.bin", b"\x7fELF\x02\x01\x01"),
     "Windows": ("demo_plugin/x.pyd", b"MZ\x90"),
-    "Windows by content": ("demo_plugin/tool", b"MZ\x90\x00"),
+    "Windows by content": ("demo_plugin/tool", PE),
     "macOS by content": ("demo_plugin/tool", b"\xcf\xfa\xed\xfe\x07"),
     "universal macOS by content": ("demo_plugin/tool", b"\xca\xfe\xba\xbe\0\0\0\2"),
     "archive": ("demo_plugin/libx.a", b""),
     "archive by content": ("demo_plugin/data.bin", b"!<arch>\n"),
+    "thin archive by content": ("demo_plugin/data.bin", b"!<thin>\n"),
 }
 
 
@@ -196,6 +199,20 @@ def test_native_code_stands_only_in_wheels_that_say_so(path: str, data: bytes) -
     platform = portable.but(tag="cp311-cp311-manylinux_2_28_x86_64")
     assert ids(refused(platform)) == ["native-code"]
     assert accepted(platform.but(purelib=False)).entries[1].path == path
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"MZ",
+        b"MZ = 'the initials of somebody, and a long enough line to have an offset in it'\n",
+        PE.replace(b"PE\0\0", b"NE\0\0"),
+        PE.replace(b"MZ", b"ZM"),
+        b"Text about \x7fELF",
+    ],
+)
+def test_control_text_that_begins_like_native_code_is_text(data: bytes) -> None:
+    assert accepted(plugin_with({"demo_plugin/names.txt": data})).tags
 
 
 MANIFESTS = {

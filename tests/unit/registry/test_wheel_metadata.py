@@ -40,6 +40,11 @@ BAD_METADATA: dict[str, str | bytes] = {
     "bad Requires-Python": HEAD + "Requires-Python: three\n",
     "Requires-Python twice": HEAD + "Requires-Python: >=3\nRequires-Python: >=2\n",
     "a line that is no header": HEAD + "no colon here\nRequires-Dist: hidden\n",
+    "a blank before the colon": HEAD + "Keywords : x\nRequires-Dist: hidden\n",
+    "a header's name with a blank": HEAD + "From x: y\nRequires-Dist: hidden\n",
+    "a header's name that is not ASCII": HEAD + "K\xe9ywords: x\nRequires-Dist: hidden\n",
+    "a header without a name": HEAD + ": x\nRequires-Dist: hidden\n",
+    "a continuation of nothing": " x\n" + HEAD,
     "a stray carriage return": HEAD + "Summary: a\rName: other\n",
     "no UTF-8": HEAD.encode() + b"Summary: \xff\n",
     "no UTF-8 in the description": HEAD.encode() + b"\n\xff\n",
@@ -72,6 +77,11 @@ def test_of_a_dependency_only_what_is_used_must_be_right(name: str) -> None:
         assert ids(refused(builder, "dependency")) == ["metadata"]
 
 
+def test_control_what_looks_like_those_headers_is_text_in_the_body_and_in_values() -> None:
+    text = HEAD + "Keywords: x : y\nLicense: caf\xe9: one\n two : three\nRequires-Dist: seen\n\nKeywords : x\n: y\n"
+    assert [each.name for each in accepted(PLUGIN.but(metadata=text)).requires_dist] == ["seen"]
+
+
 BAD_WHEEL: dict[str, str | bytes] = {
     "no version": WHEEL.replace("Wheel-Version: 1.0\n", ""),
     "version 2": WHEEL.replace("1.0", "2.0"),
@@ -83,6 +93,7 @@ BAD_WHEEL: dict[str, str | bytes] = {
     "another tag": WHEEL.replace("py3-none-any", "cp311-cp311-manylinux_2_28_x86_64"),
     "one tag more": WHEEL + "Tag: py2-none-any\n",
     "a compressed tag": WHEEL.replace("py3-none-any", "py2.py3-none-any"),
+    "a tag in capitals": WHEEL.replace("py3-none-any", "PY3-none-any"),
     "a tag that is none": WHEEL.replace("py3-none-any", "py3"),
     "a tag of nothing": WHEEL.replace("py3-none-any", "--"),
     "a tag that no interpreter has": WHEEL.replace("py3-none-any", "!- -/"),
@@ -140,14 +151,36 @@ class _Nameless(WheelBuilder):
         return ""
 
 
-@pytest.mark.parametrize(
-    "filename",
-    [
-        "Demo_Plugin-1.0.0-py3-none-any.whl",
-        "demo.plugin-1.0.0-py3-none-any.whl",
-        "demo_plugin-01.0.0-py3-none-any.whl",
-        "demo_plugin-1.0.0.RC1-py3-none-any.whl",
-    ],
-)
-def test_of_a_plugin_the_filename_is_in_normal_form(filename: str) -> None:
-    assert "filename-not-normal" in ids(refused(PLUGIN.but(given_filename=filename)))
+NOT_NORMAL = {
+    "Demo_Plugin-1.0.0-py3-none-any.whl": "expected name and version in normal form, 'demo_plugin-1.0.0'",
+    "demo.plugin-1.0.0-py3-none-any.whl": "expected name and version in normal form",
+    "demo_plugin-01.0.0-py3-none-any.whl": "expected name and version in normal form",
+    "demo_plugin-1.0.0.RC1-py3-none-any.whl": "expected name and version in normal form, 'demo_plugin-1.0.0rc1'",
+    "demo_plugin-1.0.0-Py3-none-any.whl": "'demo_plugin-1.0.0-py3-none-any.whl'",
+    "demo_plugin-1.0.0-py3-None-any.whl": "'demo_plugin-1.0.0-py3-none-any.whl'",
+    "demo_plugin-1.0.0-py3-none-ANY.whl": "'demo_plugin-1.0.0-py3-none-any.whl'",
+    "demo_plugin-1.0.0-py3.py3-none-any.whl": "'demo_plugin-1.0.0-py3-none-any.whl'",
+    "demo_plugin-1.0.0-py3-none.none-any.any.whl": "'demo_plugin-1.0.0-py3-none-any.whl'",
+    "demo_plugin-1.0.0-01-py3-none-any.whl": "'demo_plugin-1.0.0-1-py3-none-any.whl'",
+    "demo_plugin-1.0.0-1A-py3-none-any.whl": "'demo_plugin-1.0.0-1a-py3-none-any.whl'",
+    "demo_plugin-1.0.0-00-py3-none-any.whl": "'demo_plugin-1.0.0-0-py3-none-any.whl'",
+}
+
+
+@pytest.mark.parametrize(("filename", "says"), NOT_NORMAL.items())
+def test_of_a_plugin_the_filename_is_in_normal_form(filename: str, says: str) -> None:
+    wheel = PLUGIN.but(given_filename=filename)
+    (issue,) = (each for each in refused(wheel) if each.id == "filename-not-normal")
+    assert says in issue.message
+    assert filename.partition("-")[0] in issue.message
+
+
+@pytest.mark.parametrize("build", ["0", "1", "10", "1a", "20261121.local"])
+@pytest.mark.parametrize("tag", ["py2.py3-none-any", "py3.py2-none-any", "cp312-abi3-linux_x86_64"])
+def test_control_a_filename_in_normal_form_is_as_it_is(tag: str, build: str) -> None:
+    accepted(PLUGIN.but(tag=tag, build_tag=build))
+
+
+def test_of_a_dependency_it_need_not_be_as_real_ones_are_not() -> None:
+    filename = "SomeLib-1.0.0-Py3-none-any.whl"
+    assert accepted(LIBRARY.but(given_filename=filename), "dependency").filename == filename
