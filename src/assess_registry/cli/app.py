@@ -15,10 +15,13 @@ from assess_registry.errors import ConfigError, PublishError, RegistryError, Tra
 VERBS = {
     "init": "Make a registry: its configuration and an empty index.",
     "keys": "Make and list the keys that sign wheels.",
+    "root": "Say who may sign: the root of trust.",
+    "sign": "Carry a proposed root to its keys, and signatures back.",
     "inspect": "Say what wheels hold, or everything that is wrong with them, without importing them.",
     "audit": "Say whether a wheel would be published, and why not.",
     "advisories": "Import the known vulnerabilities that audits look for.",
     "publish": "Put a signed plugin wheel and its closure into an index.",
+    "refresh": "Sign the registry's word anew before it expires.",
     "list": "List what an index or a folder of plugins holds.",
     "install": "Put a verified plugin and all it runs with into a folder.",
     "verify": "Say who signed a wheel, a lock or a folder of plugins, or refuse it.",

@@ -1,0 +1,92 @@
+"""`assess-registry refresh`: the registry's word, signed anew before it expires."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from assess_registry.cli.options import index_option, output_option
+from assess_registry.cli.signing import load_keys, now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.config import load_config
+from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
+from assess_registry.errors import ConfigError
+from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
+from assess_registry.repository.ceremony import waiting
+from assess_registry.text import table
+
+_NEXT = {
+    "root": "root: propose the next one with `assess-registry root propose` and have it signed",
+    "release": "targets, bins: refresh with --release-key, too",
+    "online": "snapshot, timestamp: refresh with --online-key",
+}
+
+
+@click.command("refresh")
+@online_keys_option
+@release_keys_option
+@passphrases_option
+@click.option(
+    "--bins", type=int, default=BINS, show_default=True, help="Into how many hash bins the catalogue goes; first time."
+)
+@index_option
+@output_option
+def command(
+    *,
+    online_keys: tuple[Path, ...],
+    release_keys: tuple[Path, ...],
+    passphrase_files: tuple[Path, ...],
+    bins: int,
+    root: Path,
+    output: str,
+) -> int:
+    """Sign snapshot and timestamp anew, and say when everything expires; without keys only say it.
+
+    With --release-key also targets and bins that are past half of their time. Publishes a fully signed root that
+    changes keys. Exits 1 while something has to be signed soon.
+    """
+    config = load_config(root)
+    if release_keys and not online_keys:
+        raise ConfigError(
+            "--release-key: what it signs counts only once the online key has signed it: give --online-key"
+        )
+    repository, report = Repository(root), None
+    if online_keys:
+        report = repository.refresh(
+            online_keys=load_keys(online_keys, passphrase_files),
+            release_keys=load_keys(release_keys, passphrase_files),
+            now=now(),
+            expiry=config.expiry,
+            bins=bins,
+        )
+    proposal = waiting(root)
+    if proposal is not None and proposal.complete:
+        click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
+                   "release and online keys, and the old", err=True)  # fmt: skip
+    expiries = repository.expiries(now=now(), expiry=config.expiry)
+    _print(report, expiries, output)
+    return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
+
+
+def _print(report: CommitReport | None, expiries: Iterable[RoleExpiry], output: str) -> None:
+    if output == "json":
+        roles = [
+            {
+                "role": each.role,
+                "version": each.version,
+                "expires": each.expires.isoformat(),
+                "days_left": round(each.days_left, 3),
+                "alarm": each.alarm,
+                "signer": each.signer,
+            }
+            for each in expiries
+        ]
+        print_json({"written": list(report.written) if report else [], "roles": roles})
+        return
+    rows = [
+        (each.role, str(each.version), f"{each.expires:%Y-%m-%d %H:%M}Z", f"{each.days_left:.1f}", each.signer,
+         "soon" if each.alarm and each.days_left > 0 else "EXPIRED" if each.alarm else "")
+        for each in expiries
+    ]  # fmt: skip
+    click.echo(table(("ROLE", "VERSION", "EXPIRES", "DAYS LEFT", "KEYS", ""), rows), nl=False)
+    for signer in dict.fromkeys(each.signer for each in expiries if each.alarm):
+        click.echo(f"alarm: {_NEXT[signer]}", err=True)
