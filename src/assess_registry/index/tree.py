@@ -108,14 +108,16 @@ class Tree:
         self.written.append(path.relative_to(self.root).as_posix())
         return True
 
-    def write_project_pages(
-        self, project: ProjectName, *, known: Mapping[str, PageFile] = _NONE, without: Container[str] = ()
-    ) -> None:
+    def write_project_pages(self, project: ProjectName, *, without: Container[str] = ()) -> None:
         """The project's two pages say what lies in `files/`, except for the filenames in `without`."""
-        files = self.page_files(project, known=known, without=without)
+        self.write_pages_of(project, self.page_files(project, without=without))
+
+    def write_pages_of(self, project: ProjectName, files: Iterable[PageFile]) -> None:
+        """The project's two pages list these files."""
+        listed = tuple(files)
         directory = self.root / SIMPLE / project
-        self.write(directory / JSON_NAME, project_json(project, files))
-        self.write(directory / HTML_NAME, project_html(project, files))
+        self.write(directory / JSON_NAME, project_json(project, listed))
+        self.write(directory / HTML_NAME, project_html(project, listed))
 
     def add_to_root_pages(self, projects: Iterable[ProjectName]) -> None:
         """The two root pages name these projects, too; not touched, and nothing listed, where they do already."""

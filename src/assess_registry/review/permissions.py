@@ -7,7 +7,7 @@ An entry that an old one covers is no growth: `/etc/ssh` below `/etc`, a command
 """
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,28 +40,6 @@ def change_of(old: Permissions | None, new: Permissions, *, since: str) -> Permi
     """What `new` asks for beyond `old`, and what it leaves out; `since` is the version of `old`, empty for None."""
     before = old or Permissions()
     return PermissionChange(since=since, more=_beyond(before, new), less=_beyond(new, before))
-
-
-def permissions_of(table: Mapping[str, Any]) -> Permissions:
-    """The permissions in the table of a verdict, each entry in the one spelling that inspection left it in."""
-    return Permissions(
-        read=tuple(table.get("read", ())),
-        stat=tuple(table.get("stat", ())),
-        commands=tuple(tuple(each) for each in table.get("commands", ())),
-        network=tuple(table.get("network", ())),
-        env=tuple(table.get("env", ())),
-    )
-
-
-def table_of(permissions: Permissions) -> dict[str, Any]:
-    """The permissions as the table of a verdict: sorted, for their order grants nothing."""
-    return {
-        "read": sorted(permissions.read),
-        "stat": sorted(permissions.stat),
-        "commands": sorted([list(each) for each in permissions.commands]),
-        "network": sorted(permissions.network),
-        "env": sorted(permissions.env),
-    }
 
 
 def _beyond(old: Permissions, new: Permissions) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""What grew is shown, what was covered is not, and a verdict's table gives back the permissions it was made of."""
+"""What grew is shown, what was covered is not."""
 
 import pytest
 
 from assess_plugin.permissions import Permissions
-from assess_registry.review.permissions import change_of, permissions_of, table_of
+from assess_registry.review.permissions import change_of
 
 OLD = Permissions(
     read=("/etc/ssh",),
@@ -51,9 +51,3 @@ def test_what_is_asked_for_no_longer_is_shown_and_needs_nobody() -> None:
 def test_an_argument_with_a_blank_is_shown_as_one() -> None:
     new = Permissions(commands=(("sh", "-c", "rm -rf /"),))
     assert change_of(OLD, new, since="1").more == ("run sh -c 'rm -rf /'",)
-
-
-def test_a_verdicts_table_holds_all_of_it_in_an_order_of_its_own() -> None:
-    table = table_of(Permissions(read=("/b", "/a"), commands=(("b", "1"), ("a",))))
-    assert table == {"read": ["/a", "/b"], "stat": [], "commands": [["a"], ["b", "1"]], "network": [], "env": []}
-    assert permissions_of(table_of(OLD)) == OLD
