@@ -8,7 +8,7 @@ import click
 from assess_registry.cli.options import output_option
 from assess_registry.cli.places import trusted_keys_directory, trusted_keys_option
 from assess_registry.console import print_json
-from assess_registry.simple import VerifyReport, verify_file, verify_folder
+from assess_registry.simple import VerifyReport, verify, verify_folder
 from assess_registry.text import plain, table
 
 
@@ -35,7 +35,7 @@ def command(files: tuple[Path, ...], trusted_keys: Path | None, output: str) -> 
 def _verify(file: Path, keys: Path) -> tuple[VerifyReport, ...]:
     if file.is_dir():
         return verify_folder(file, trusted_keys=keys)
-    return (verify_file(file, trusted_keys=keys),)
+    return (verify(file, trusted_keys=keys),)
 
 
 def _plugin(report: VerifyReport) -> str:

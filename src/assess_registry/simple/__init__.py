@@ -9,7 +9,7 @@ from assess_registry.simple.index import RegistryIndex, find_entry, load_index
 from assess_registry.simple.install import InstallReport, install, place_url
 from assess_registry.simple.listing import ListedWheel, list_folder
 from assess_registry.simple.pages import RegistryEntry
-from assess_registry.simple.verify import VerifyReport, verify_file, verify_folder
+from assess_registry.simple.verify import VerifyReport, verify, verify_folder
 
 __all__ = [
     "FolderPlugin",
@@ -26,6 +26,6 @@ __all__ = [
     "open_folder",
     "place_url",
     "projects_of",
-    "verify_file",
+    "verify",
     "verify_folder",
 ]

@@ -44,7 +44,7 @@ class VerifyReport:
     closure: tuple[str, ...] = ()
 
 
-def verify_file(file: Path, *, trusted_keys: Path) -> VerifyReport:
+def verify(file: Path, *, trusted_keys: Path) -> VerifyReport:
     """A wheel or a `pylock.toml` is what a trusted publisher signed.
 
     Raises:
