@@ -6,18 +6,18 @@ It comes from somewhere else, so everything about it is bounded, and what two re
 
 import hashlib
 import io
-import json
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
 from assess_registry.names import Sha256, parse_sha256
+from assess_registry.strict_json import parse_json
 
 MAX_SOURCE_BYTES = 256 << 20
 MAX_PLAIN_BYTES = 64 << 20
@@ -70,26 +70,22 @@ def read_export(path: Path) -> Export:
     return Export(path=path, data=data, sha256=parse_sha256(hashlib.sha256(data).hexdigest()))
 
 
-def strict_json(data: bytes, *, label: str) -> Any:
-    """The JSON value in `data`, UTF-8 without a byte order mark (RFC 8259).
+def _document(data: bytes, *, label: str) -> Any:
+    """The JSON value in `data`.
 
     Raises:
-        ConfigError: not JSON, a key twice in one object, NaN or infinity, or nested deeper than `MAX_DEPTH`.
+        ConfigError: not JSON as `strict_json` reads it, or nested deeper than `MAX_DEPTH`.
     """
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
-        _check_depth(value)
-    except RecursionError as error:
-        raise ConfigError(f"{label}: nested deeper than {MAX_DEPTH} levels") from error
+        return parse_json(data, max_depth=MAX_DEPTH)
     except ValueError as error:
         raise ConfigError(f"{label}: not the JSON that is expected: {error}") from error
-    return value
 
 
 def _plain(label: str, data: bytes) -> Iterator[tuple[str, Any]]:
     if len(data) > MAX_PLAIN_BYTES:
         raise ConfigError(f"{label}: expected at most {MAX_PLAIN_BYTES} bytes of JSON, got {len(data)}; give the zip")
-    value = strict_json(data, label=label)
+    value = _document(data, label=label)
     if isinstance(value, list):
         yield from ((f"{label}[{place}]", document) for place, document in enumerate(value))
     else:
@@ -108,7 +104,7 @@ def _zipped(label: str, data: bytes) -> Iterator[tuple[str, Any]]:
                     # zipfile stops at the size the directory gives; one byte more would show that it lied.
                     content = file.read(member.file_size + 1)
                 shown = f"{label}: {member.filename[:200]!r}"
-                yield shown, strict_json(content, label=shown)  # 3
+                yield shown, _document(content, label=shown)  # 3
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise ConfigError(f"{label}: not a zip file that can be read: {error}") from error
 
@@ -152,28 +148,3 @@ def _first_twice(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError(f"key {(_first_twice(key for key, _ in pairs) or '')[:80]!r} occurs twice in one object")
-    return result
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON (RFC 8259, 6)")
-
-
-def _check_depth(value: Any) -> None:
-    # Level by level, for a recursive walk would itself be at the mercy of the depth.
-    level = _containers([value])
-    for _ in range(MAX_DEPTH):
-        level = _containers(child for it in level for child in (it.values() if isinstance(it, dict) else it))
-        if not level:
-            return
-    raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _containers(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if isinstance(value, dict | list)]

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from assess_registry.audit.bounded_json import parse_json
 from assess_registry.audit.context import Context
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.manifest import Severity
+from assess_registry.strict_json import parse_json
 
 NAME = "compatibility"
 
@@ -23,6 +23,9 @@ OTHER_WHEEL = "compatibility-of-another-wheel"
 
 MAX_BYTES = 32 << 20
 """tox copies every command's output into the document."""
+
+MAX_DEPTH = 40
+"""Levels of nesting; tox needs six."""
 
 MAX_ENVIRONMENTS = 200
 RULE = "assess: evidence is about the very wheel that is published"
@@ -36,7 +39,7 @@ def examine(subject: Subject, context: Context) -> Examination:
         finding = _finding(MISSING, "info", "nobody says on which Pythons its tests passed", _ADVICE)
         return Examination(check=NAME, findings=(finding,))
     try:
-        environments = _environments(parse_json(context.evidence, max_bytes=MAX_BYTES))
+        environments = _environments(parse_json(context.evidence, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
         rows = [_row(name, environments[name], subject.wheel.sha256) for name in sorted(environments)]
     except ValueError as error:
         finding = _finding(MALFORMED, "medium", f"what was given is no result of tox: {error}", _ADVICE)

@@ -7,10 +7,10 @@ nobody can look into; they are attached as they are and summarised, and count fo
 import hashlib
 from typing import Any
 
-from assess_registry.audit.bounded_json import parse_json
 from assess_registry.audit.context import Context
 from assess_registry.audit.cyclonedx import bill_of_materials
 from assess_registry.audit.values import Examination, Finding, Subject
+from assess_registry.strict_json import parse_json
 from assess_registry.wheel import UnpackedFile
 
 NAME = "sbom"
@@ -19,6 +19,8 @@ MALFORMED = "sbom-malformed"
 ATTACHMENT = "sbom.cdx.json"
 
 MAX_BYTES = 8 << 20
+MAX_DEPTH = 40
+"""Levels of nesting: CycloneDX nests components in components."""
 MAX_DOCUMENTS = 20
 RULE = "PEP 770, SBOM files in wheels"
 
@@ -73,7 +75,7 @@ def _summary(file: UnpackedFile) -> dict[str, Any]:
     Raises:
         ValueError: it is neither CycloneDX nor SPDX in JSON.
     """
-    document = parse_json(file.data, max_bytes=MAX_BYTES)
+    document = parse_json(file.data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
     if not isinstance(document, dict):
         raise ValueError("it is no JSON object")
     if document.get("bomFormat") == "CycloneDX":
