@@ -155,13 +155,21 @@ def test_stars_are_followed_through_files_and_in_circles() -> None:
         ("import sys\nsys.modules['a'] = x", "import sys\nx = 'a' in sys.modules", "interpreter-tampering"),
         ("import sys\nf(sys.modules.values())", "import sys\nf(sys.modules.keys())", "interpreter-tampering"),
         ("import sys\ndict(sys.modules)", "import sys\nlist(sys.modules)", "interpreter-tampering"),
+        ("import typing\ntyping.TYPE_CHECKING = 1", "import typing\nx = typing.TYPE_CHECKING", "interpreter-tampering"),
+        ("x.typing.TYPE_CHECKING = 1", "x.typing.CHECKED = 1", "interpreter-tampering"),
+        ("import typing\nvars(typing).update(x)", "vars(x).update(x)", "dynamic-code"),
+        ("from typing import __dict__ as d", "from typing import Any as d", "interpreter-tampering"),
+        ("from . import g\nf(g)", "from . import h\nf(h)", "module-passed-on"),
+        ("from . import g\nf([g])", "from . import g\nf([g.x])", "module-passed-on"),
         ("globals()['x'] = y", "z['x'] = y", "interpreter-tampering"),
         ("def f(open): ...\nopen('/a')", "def f(path): ...\nprint('/a')", "file-outside-host"),
     ],
 )
 def test_what_cannot_be_followed_is_said(hidden: str, plain: str, kind: str) -> None:
-    assert FIRST + hidden.count("\n") in [each.line for each in findings(hidden, h__py="") if each.id == kind]
-    assert ids(findings(plain, h__py="")) == []
+    assert FIRST + hidden.count("\n") in [
+        each.line for each in findings(hidden, h__py="", g__py="import os as m") if each.id == kind
+    ]
+    assert ids(findings(plain, h__py="", g__py="import os as m")) == []
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,10 @@ class Exports:
         found = {known for resolver in self._modules.get(module, ()) for known in resolver.exported(name)}
         return found | ({f"{OWN}{module}.{name}"} if f"{module}.{name}" in self._modules else set())
 
+    def held(self, path: str) -> set[str]:
+        """All that a module's names stand for."""
+        return {known for each in self._modules.get(path.removeprefix(OWN), ()) for known in each.everything()}
+
     def everything_of(self, dotted: str, path: str) -> Iterable[Resolver]:
         """The module of the wheel from which everything is imported."""
         own, names = self.own(dotted, path)

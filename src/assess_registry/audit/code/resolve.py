@@ -16,12 +16,14 @@ work is bounded by the files and by what is known.
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import cached_property
 from typing import Protocol
 
 from assess_registry.audit.code.facts import FileCode
 from assess_registry.audit.code.host import HOST, is_host
 from assess_registry.audit.code.known import OWN, Known
 from assess_registry.audit.code.mentions import ALIAS, COMPUTED, NAMES, OWN_INDEX, Argument, Chain
+from assess_registry.audit.code.typing_only import means_type_checking
 
 _BUILTINS = frozenset(("eval", "exec", "compile", "open", "__import__", "__builtins__", "breakpoint", "getattr"))
 _NAMESPACES = frozenset(("globals", "locals", "vars", "__loader__", "__spec__"))
@@ -56,6 +58,10 @@ class Exports(Protocol):
         """What a name of a module stands for."""
         ...
 
+    def held(self, path: str) -> set[str]:
+        """All that a module's names stand for."""
+        ...
+
     def everything_of(self, dotted: str, path: str) -> Iterable["Resolver"]:
         """The module of the wheel from which everything is imported."""
         ...
@@ -77,7 +83,7 @@ class Resolver:
         self.stars = {module for module in code.stars if module[0] != "." and not self._is_own(module)}
         """Modules that are not the wheel's, of which all names are here; also those that come by its own modules."""
         self.is_followed = True
-        self.is_type_checking = _means_type_checking(code)
+        self.is_type_checking = means_type_checking(code)
         if not self.is_type_checking:
             for name, dotted in code.only_typing:
                 self._import(name, dotted)
@@ -99,6 +105,18 @@ class Resolver:
     def imported(self, dotted: str) -> set[str]:
         """The known names that an import of this leads to."""
         return {path for path, _ in self._absolute(dotted) if path and not path.startswith(OWN)}
+
+    @cached_property
+    def mentioned(self) -> dict[Chain, set[tuple[str, Chain]]]:
+        """What the file's chains stand for; those that lead nowhere are left out."""
+        return {chain: found for chain in self._code.mentions if (found := self.uses(chain))}
+
+    def held(self, chain: Chain) -> set[str]:
+        """The known names that a module of the wheel binds, when this chain is one and nothing more is said of it."""
+        if self._exports is None:
+            return set()
+        modules = {path for path, rest in self._ends(chain) if path.startswith(OWN) and not rest}
+        return {known for path in modules for known in self._exports.held(path)} if chain[-1] != ALIAS else set()
 
     def paths(self, chain: Chain) -> set[str]:
         """The known names, or beginnings of such, that this chain may stand for."""
@@ -136,6 +154,10 @@ class Resolver:
         return given
 
     # What it knows
+
+    def everything(self) -> set[str]:
+        """All known names that the module binds."""
+        return {path for name, paths in self._names.items() if name[0] != "." for path in paths} - {""}
 
     def exported(self, name: str) -> set[str]:
         """What another module gets that imports this name from here."""
@@ -298,16 +320,3 @@ class Resolver:
             paths = self._names.setdefault(name, set())
             if len(paths) < MAX_PATHS:
                 paths.add(path)
-
-
-def _means_type_checking(code: FileCode) -> bool:
-    """Whether `TYPE_CHECKING` is that of `typing`, and nothing in the file can make it something else."""
-    if code.stars:
-        return False
-    if "TYPE_CHECKING" in code.bound:
-        return code.bound["TYPE_CHECKING"] == {"typing.TYPE_CHECKING"} and code.stores.get("TYPE_CHECKING") == 1
-    if "TYPE_CHECKING" in code.stores:
-        return False
-    names = {name for name, targets in code.bound.items() if targets == {"typing"} and code.stores.get(name) == 1}
-    asked = {chain[0] for chain in code.mentions if chain[-1] == "TYPE_CHECKING" and len(chain) > 1}
-    return bool(asked) and asked <= names

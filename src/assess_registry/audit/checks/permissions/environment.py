@@ -39,9 +39,9 @@ def environment(file: FileCode, resolver: Resolver, permissions: Permissions) ->
                 rule="assess: a worker's environment holds what was granted",
             )
     seen: set[int] = set()
-    for chain, mention in file.mentions.items():
-        if any(kind_of(path) is ENVIRONMENT for path in resolver.paths(chain)):
-            seen.update(mention.lines)
+    for chain, found in resolver.mentioned.items():
+        if any(kind_of(path) is ENVIRONMENT for path, _ in found):
+            seen.update(file.mentions[chain].lines)
     for line in sorted(seen - known_lines)[:MAX_FINDINGS]:
         yield Finding(
             id=ENVIRONMENT.id,
@@ -55,8 +55,8 @@ def environment(file: FileCode, resolver: Resolver, permissions: Permissions) ->
 
 
 def _env_names(file: FileCode, resolver: Resolver) -> Iterator[tuple[str, list[int]]]:
-    for chain, mention in file.mentions.items():
+    for chain, found in resolver.mentioned.items():
         # the first text in brackets is the name: os.environ["A"].split(",") reads A
         step = next((step for step in chain[1:] if step[1:2] in ("'", '"')), "")
-        if step and _ENV_PATHS & resolver.paths(chain):
-            yield str(ast.literal_eval(step[1:-1])), mention.lines
+        if step and any(path in _ENV_PATHS for path, _ in found):
+            yield str(ast.literal_eval(step[1:-1])), file.mentions[chain].lines

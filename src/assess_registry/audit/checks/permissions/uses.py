@@ -25,6 +25,11 @@ _ELSEWHERE = frozenset(("in", "is", "annotation"))
 _NAMESPACES = frozenset(("sys.path", "sys.modules", NAMESPACE))
 """What is put into them changes what names mean."""
 
+_REACHING = frozenset(("os", "sys", "builtins", "importlib"))
+"""Modules that make a module of the wheel which has them worth a look when it is handed on."""
+
+_DUNDERS = INNER_NAMES | {"__dict__", "__spec__"}
+
 _GETTERS = ("attrgetter", "methodcaller")
 
 
@@ -41,6 +46,8 @@ def uses(file: FileCode, resolver: Resolver, functions: frozenset[str]) -> Itera
     if not resolver.is_type_checking:
         imports |= {dotted: mention for (_, dotted), mention in file.only_typing.items()}
     for dotted, mention in imports.items():
+        if dotted.rpartition(".")[2] in _DUNDERS:
+            yield TAMPERING, dotted, mention
         for path in resolver.imported(dotted):
             kind = kind_of(path)
             if kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
@@ -58,23 +65,40 @@ def _is_asked_only(asker: str, resolver: Resolver) -> bool:
 
 
 def _of_chain(chain: Chain, resolver: Resolver, functions: frozenset[str]) -> Iterator[tuple[Kind, str]]:
+    found = resolver.mentioned.get(chain, set())
+    for path, rest in found:
+        yield from _of_path(path, rest, chain)
+    if not any(path in HARMLESS or kind_of(path) for path, _ in found):
+        yield from _by_method(chain, resolver, functions)
+    if resolver.is_computed(chain):
+        yield DYNAMIC, f"getattr({chain[0]}, …)"
+    if len(chain) == 1 and not found and resolver.is_module(chain[0]) and chain[0] not in PLAIN_MODULES:
+        yield PASSED_ON, chain[0]
+    if not _REACHING.isdisjoint(resolver.held(chain)):
+        yield PASSED_ON, chain[-1]
+    yield from _by_words(chain, resolver)
+
+
+def _by_words(chain: Chain, resolver: Resolver) -> Iterator[tuple[Kind, str]]:
+    """What the steps say by themselves, whatever they are steps of."""
     if inner := INNER_NAMES.intersection(chain[1:]):
         yield TAMPERING, min(inner)
     if "__spec__" in chain and "loader" in chain:
         yield TAMPERING, "__spec__.loader"
-    if resolver.is_computed(chain):
-        yield DYNAMIC, f"getattr({chain[0]}, …)"
-    if chain[-1] == WRITE and chain[-2][0] == "[":
+    if chain[1:2] == ("__dict__",) and resolver.is_module(chain[0]):
+        yield DYNAMIC, f"{chain[0]}.__dict__"
+    if chain[-1] == WRITE:
+        yield from _written(chain, resolver)
+    yield from _getter(chain)
+
+
+def _written(chain: Chain, resolver: Resolver) -> Iterator[tuple[Kind, str]]:
+    """Into all names of a module, or into a module that is somebody else's."""
+    if chain[-2][0] == "[":
         for path in resolver.paths(chain[:-2]) & _NAMESPACES:
             yield TAMPERING, path
-    yield from _getter(chain)
-    found = resolver.uses(chain)
-    for path, rest in found:
-        yield from _of_path(path, rest, chain)
-    if not any(path in KINDS or path in HARMLESS or kind_of(path) for path, _ in found):
-        yield from _by_method(chain, resolver, functions)
-    if len(chain) == 1 and not found and resolver.is_module(chain[0]) and chain[0] not in PLAIN_MODULES:
-        yield PASSED_ON, chain[0]
+    elif len(chain) > 2 and (resolver.is_module(chain[0]) or chain[-2] == "TYPE_CHECKING"):
+        yield TAMPERING, ".".join(chain[:2])
 
 
 def _of_path(path: str, rest: Chain, chain: Chain) -> Iterator[tuple[Kind, str]]:
@@ -144,11 +168,11 @@ def _getter(chain: Chain) -> Iterator[tuple[Kind, str]]:
 
 def _harmless_only(file: FileCode, resolver: Resolver) -> frozenset[str]:
     """Modules of which a file uses harmless members only, and at least one."""
-    found: dict[str, bool] = {}
-    used = {path for chain in file.mentions for path in resolver.paths(chain)}
+    harmless: dict[str, bool] = {}
+    used = {path for found in resolver.mentioned.values() for path, _ in found}
     # `from socket import x` uses x; `import socket` alone uses nothing yet
     used |= {path for dotted in file.imports if dotted not in KINDS for path in resolver.imported(dotted)}
     for path in used:
         top = path.partition(".")[0]
-        found[top] = found.get(top, True) and path in HARMLESS
-    return frozenset(top for top, harmless in found.items() if harmless)
+        harmless[top] = harmless.get(top, True) and path in HARMLESS
+    return frozenset(top for top, is_harmless in harmless.items() if is_harmless)
