@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from assess_registry.config import Expiry
+from assess_registry.errors import TrustError
 from assess_registry.keys import PrivateKey, PublicKey
 from assess_registry.repository.keys import ONLINE_ROLES, KeySigner, to_tuf_key, tuf_key_id
 from assess_registry.repository.tuf_api import (
@@ -80,7 +81,25 @@ def until(expiry: Expiry, role: str, now: datetime) -> datetime:
 
 
 def new_root(signers: Signers, *, version: int, expires: datetime) -> Root:
-    """A root that names these; whether they are fit is for `check_root`."""
+    """A root that names these; whether they are fit is for `check_root`.
+
+    Raises:
+        TrustError: step `keys`; a role was given one key twice.
+    """
+    for role, given in (
+        ("root", signers.root_keys),
+        ("release", signers.release_keys),
+        ("online", signers.online_keys),
+    ):
+        if len({key.raw for key in given}) != len(given):
+            raise TrustError(
+                "one key twice",
+                step="keys",
+                thing=f"{role} keys",
+                expected=f"{len(given)} keys",
+                got=", ".join(key.id for key in given),
+                next_step="name each key once: a threshold counts people",
+            )
     online = [tuf_key_id(key) for key in signers.online_keys]
     roles = {
         "root": Role([tuf_key_id(key) for key in signers.root_keys], signers.root_threshold),
