@@ -1,8 +1,11 @@
-"""A small real registry on disk: the demo plugin and its closure, published and signed as it is done in earnest.
+"""A small real registry on disk: the demo plugin and its closure, submitted, reviewed and published as in earnest.
 
     tree = make_registry_tree(tmp_path)
     registry = Registry(tree.config())
     tree.publish(*demo_plugin_wheel("1.1.0"))
+
+All but one thing is as it is done in earnest: the audit is a report that finds nothing, because a real one takes
+seconds. `tree.people` has every key there is, so that a test can be whoever it likes.
 
 For attacks it knows where everything lies, and can put other bytes into it with everything else made to agree:
 `tree.forge(filename, data)` is what a publisher with a bad build, or with a stolen key, could do.
@@ -13,17 +16,32 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from assess_registry.audit.pipeline import Terms
+from assess_registry.audit.values import Examination, Finding, Judged, Report, Verdict
+from assess_registry.catalogue import Catalogue
 from assess_registry.client.registry import RegistryConfig
-from assess_registry.config import IndexConfig
+from assess_registry.config import CONFIG_NAME, IndexConfig, Publisher, Reviewer, load_config
 from assess_registry.index.create import create_index
-from assess_registry.keys import PrivateKey, generate_key
+from assess_registry.index.tree import Tree
+from assess_registry.keys import PrivateKey, TimedKey, generate_key
 from assess_registry.lock import LOCK_NAME
-from assess_registry.publish import publish
+from assess_registry.names import ProjectName
+from assess_registry.publish.approved import PublishedRelease, ReleaseKeys, publish_approved
+from assess_registry.repository import create_repository
+from assess_registry.review.check import check
+from assess_registry.review.permissions import PermissionChange
+from assess_registry.review.published import catalogue_of, repository_of
+from assess_registry.review.reviews import approve
+from assess_registry.review.rules import rules_of
+from assess_registry.review.submissions import load_submission
+from assess_registry.review.submit import Submitted, submit
 from assess_registry.signatures import sign_detached
+from assess_registry.wheel import inspect
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 
 STAND_INS = (
@@ -33,17 +51,91 @@ STAND_INS = (
 """What the demo plugin runs with, of one module each: the chain looks at bytes and never imports them."""
 
 
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+"""Since when the keys of a test's registry are valid."""
+
+BINS = 16
+"""Fewer than in earnest: they are signed one by one when the registry is made."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class People:
+    """Everybody's keys.
+
+    Attributes:
+        roots: 2 of the 3 make a root.
+        reviewers: by name; the first of them approves what `RegistryTree.publish` publishes.
+    """
+
+    roots: tuple[PrivateKey, ...]
+    release: PrivateKey
+    online: PrivateKey
+    audit: PrivateKey
+    reviewers: Mapping[str, PrivateKey]
+
+    @classmethod
+    def new(cls, *reviewers: str) -> "People":
+        return cls(
+            roots=tuple(generate_key() for _ in range(3)),
+            release=generate_key(),
+            online=generate_key(),
+            audit=generate_key(),
+            reviewers={name: generate_key() for name in reviewers or ("rita", "ruben")},
+        )
+
+    @property
+    def release_keys(self) -> ReleaseKeys:
+        return ReleaseKeys(release=[self.release], online=self.online)
+
+
+def found_nothing(
+    data: bytes, filename: str, *, closure: Mapping[str, bytes], terms: Terms, evidence: bytes | None
+) -> Report:
+    """An audit that approves whatever it is given."""
+    del closure, evidence
+    wheel = inspect(data, filename, kind="plugin")
+    return Report(
+        filename=filename,
+        project=wheel.project,
+        version=wheel.version,
+        sha256=wheel.sha256,
+        size=wheel.size,
+        as_of=terms.as_of,
+        verdict=Verdict.APPROVED,
+        reasons=(),
+        judged=(),
+        examinations=(Examination(check="structure", facts={"files": len(wheel.entries)}),),
+        policy_sha256=terms.policy.digest(),
+        advisories="none, as this is a test",
+    )
+
+
+def found(verdict: Verdict) -> Callable[..., Report]:
+    """An audit that comes to this verdict whatever it is given."""
+    finding = Finding(id="a-finding", severity="medium", entry="", message="something is odd", rule="a test")
+
+    def judge(data: bytes, filename: str, **terms: Any) -> Report:
+        judged = Judged(finding=finding, check="structure", verdict=verdict, reason="a test")
+        return replace(
+            found_nothing(data, filename, **terms), verdict=verdict, judged=(judged,), reasons=("It is odd.",)
+        )
+
+    return judge
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistryTree:
-    """A registry, and what its one publisher has at home.
+    """A registry, and what its people have at home.
 
     Attributes:
         directory: holds all of it; may be copied.
         key: the publisher's; its public half is in `trusted_keys`.
+        people: all others; None for a registry that was made by other means.
     """
 
     directory: Path
     key: PrivateKey
+    people: People | None = None
 
     @property
     def root(self) -> Path:
@@ -68,13 +160,95 @@ class RegistryTree:
         """One more publisher whose signatures count."""
         (self.trusted_keys / f"{name}.pub").write_text(key.public.pem())
 
+    @property
+    def root_metadata(self) -> Path:
+        """What a client is given to begin with."""
+        return self.root / "metadata" / "1.root.json"
+
+    @property
+    def everybody(self) -> People:
+        """Everybody's keys."""
+        assert self.people is not None
+        return self.people
+
+    def catalogue(self, project: str = "demo-plugin") -> Catalogue:
+        """The signed page of a project."""
+        return catalogue_of(repository_of(self.root), ProjectName(project))
+
     def publish(self, filename: str, data: bytes, *, key: PrivateKey | None = None) -> Path:
-        """Publish a wheel; gives its place in the registry."""
-        built = self.directory / "dist" / filename
-        built.parent.mkdir(exist_ok=True)
-        built.write_bytes(data)
-        publish(self.root, built, key=key or self.key, closure=self.closure)
+        """Submit, approve and publish a wheel; gives its place in the registry.
+
+        Another key than the publisher's becomes another publisher's. A wheel of a version that is there joins it.
+        """
+        if key is not None and key.public != self.key.public:
+            self.add_publisher(key)
+        wheel = inspect(data, filename, kind="plugin")
+        known = self.catalogue(wheel.project).release(wheel.version)
+        there = {each.filename for each in known.wheels} - {filename} if known else set()
+        wheels = {filename: data} | {name: self.path(name).read_bytes() for name in there}
+        submitted = self.submit(wheels, key=key)
+        self.approve(*submitted)
+        self.release(*submitted, replace_published=bool(there))
         return self.path(filename)
+
+    def submit(
+        self,
+        wheels: Mapping[str, bytes],
+        *,
+        key: PrivateKey | None = None,
+        judge: Callable[..., Report] = found_nothing,
+        now: datetime | None = None,
+        audit_key: PrivateKey | None = None,
+    ) -> tuple[Submitted, ...]:
+        """Submit wheels of one version by filename."""
+        dist = self.directory / "dist"
+        dist.mkdir(exist_ok=True)
+        for filename, data in wheels.items():
+            (dist / filename).write_bytes(data)
+        return submit(
+            self.root,
+            [dist / filename for filename in wheels],
+            key=key or self.key,
+            closure=self.closure,
+            now=now or datetime.now(UTC),
+            audit_key=audit_key,
+            judge=judge,
+        )
+
+    def approve(self, *submitted: Submitted, reviewer: str = "", now: datetime | None = None) -> None:
+        """Approve submissions as a reviewer, the first one unless another is named."""
+        rules = rules_of(self.root, now or datetime.now(UTC))
+        reviewers = self.everybody.reviewers
+        key = reviewers[reviewer or next(iter(reviewers))]
+        for each in submitted:
+            checked = check(load_submission(each.submission.directory), rules)
+            approve(Tree(self.root), checked, key, rules=rules, change=PermissionChange(), accept_permissions=True)
+
+    def release(
+        self, *submitted: Submitted, replace_published: bool = False, now: datetime | None = None
+    ) -> PublishedRelease:
+        """Publish approved submissions."""
+        return publish_approved(
+            self.root,
+            [each.submission.directory for each in submitted],
+            keys=self.everybody.release_keys,
+            now=now or datetime.now(UTC),
+            accept_registry_changes=True,
+            replace_published=replace_published,
+        )
+
+    def add_publisher(self, key: PrivateKey) -> None:
+        """One more publisher, of every project; nothing changes when the key is one's already."""
+        config = load_config(self.root)
+        if any(timed.key == key.public for each in config.publishers for timed in each.keys):
+            return
+        name = f"publisher-{len(config.publishers) + 1}"
+        more = Publisher(name=name, projects=("*",), keys=(TimedKey(key=key.public, valid_from=BEGAN),))
+        self.configure(replace(config, publishers=(*config.publishers, more)))
+
+    def configure(self, config: IndexConfig) -> None:
+        """Another `registry.toml`."""
+        (self.root / CONFIG_NAME).write_text(config.text())
 
     def path(self, filename: str) -> Path:
         """Where a published wheel lies."""
@@ -131,7 +305,7 @@ class RegistryTree:
     def copy(self, directory: Path) -> "RegistryTree":
         """The same, elsewhere: for a test that breaks it."""
         shutil.copytree(self.directory, directory, dirs_exist_ok=True)
-        return RegistryTree(directory=directory, key=self.key)
+        return replace(self, directory=directory)
 
 
 def make_registry_tree(
@@ -139,20 +313,46 @@ def make_registry_tree(
     *,
     plugins: Sequence[tuple[str, bytes]] | None = None,
     closure: Mapping[str, bytes] | None = None,
+    people: People | None = None,
+    config: Callable[[IndexConfig], IndexConfig] = lambda config: config,
 ) -> RegistryTree:
     """A registry below `directory` with these plugins published.
 
     Args:
         plugins: filename and bytes of each; the demo plugin 1.0.0 when not given.
         closure: filename -> bytes of wheels to lock against; `STAND_INS` when not given.
+        people: everybody's keys; new ones when not given.
+        config: what to make of `registry.toml`.
     """
-    tree = RegistryTree(directory=directory, key=generate_key())
+    tree = RegistryTree(directory=directory, key=generate_key(), people=people or People.new())
     for place in (tree.trusted_keys, tree.closure):
         place.mkdir(parents=True)
     tree.trust("publisher", tree.key)
-    create_index(tree.root, IndexConfig(name="tests", development=True))
+    create_index(tree.root, config(_config(tree)))
+    create_repository(
+        tree.root,
+        root_keys=tree.everybody.roots,
+        root_threshold=2,
+        release_keys=[tree.everybody.release],
+        online_key=tree.everybody.online,
+        now=datetime.now(UTC) - timedelta(seconds=1),
+        bins=BINS,
+    )
     for filename, data in (closure or {wheel.filename: wheel.build() for wheel in STAND_INS}).items():
         (tree.closure / filename).write_bytes(data)
     for filename, data in plugins if plugins is not None else [demo_plugin_wheel()]:
         tree.publish(filename, data)
     return tree
+
+
+def _config(tree: RegistryTree) -> IndexConfig:
+    def keys(key: PrivateKey) -> tuple[TimedKey, ...]:
+        return (TimedKey(key=key.public, valid_from=BEGAN),)
+
+    return IndexConfig(
+        name="tests",
+        development=True,
+        publishers=(Publisher(name="publisher", projects=("*",), keys=keys(tree.key)),),
+        reviewers=tuple(Reviewer(name=name, keys=keys(key)) for name, key in tree.everybody.reviewers.items()),
+        audit_keys=keys(tree.everybody.audit),
+    )

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from assess_plugin.permissions import Permissions
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase
@@ -53,6 +54,16 @@ from assess_registry.verdict import Verdict, parse_verdict, permissions_table
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 
 
+class Judge(Protocol):
+    """`audit.pipeline.audit`, or a double of it."""
+
+    def __call__(
+        self, data: bytes, filename: str, *, closure: Mapping[str, bytes], terms: Terms, evidence: bytes | None
+    ) -> Report:
+        """The report on a plugin's wheel."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted:
     """One wheel that was submitted.
@@ -80,6 +91,7 @@ def submit(
     now: datetime,
     audit_key: PrivateKey | None = None,
     evidence: bytes | None = None,
+    judge: Judge = audit,
 ) -> tuple[Submitted, ...]:
     """Every wheel is a submission, audited, as far as the audit lets it be one. Submitting again audits again.
 
@@ -91,6 +103,7 @@ def submit(
         now: when this happens.
         audit_key: signs what policy approves; without it, reviewers have to.
         evidence: what `tox --result-json` wrote about the wheels.
+        judge: audits a wheel.
 
     Raises:
         TrustError: step `publisher`: the key is nobody's, or not good for this project now. Step `publish`: other bytes
@@ -112,7 +125,7 @@ def submit(
     terms = terms_of(root, config, now)
     since, before = last_approved(root, first.project, first.version)
     reports = {
-        wheel.filename: audit(
+        wheel.filename: judge(
             files[wheel.filename], wheel.filename, closure=dependencies, terms=terms, evidence=evidence
         )
         for wheel in inspected
