@@ -260,6 +260,18 @@ def test_by_whose_policy_a_wheel_was_judged_is_said_with_the_digest_in_the_repor
     assert "index: " not in default.stderr + named.stderr
 
 
+@pytest.mark.parametrize(("pythons", "code"), [("3.12", 0), ("3.9", 4)])
+@pytest.mark.parametrize("option", ["--index", "--policy"])
+def test_a_wheel_is_judged_for_where_the_registry_says_plugins_run(
+    option: str, pythons: str, code: int, run: Run, sample: Path, clean: Sequence[object], tmp_path: Path
+) -> None:
+    (tmp_path / "reg").mkdir()
+    configuration = tmp_path / "reg" / "registry.toml"
+    configuration.write_text(f'[registry]\nname = "a"\n[policy]\n[targets]\npythons = ["{pythons}"]\n')
+    ended = run("audit", sample, *clean, option, tmp_path / "reg" if option == "--index" else configuration)
+    assert (ended.code, "closure-fits-no-target" in ended.findings) == (code, code == 4)
+
+
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A source tree that brings a registry with a policy of its own, and stands where the command is run."""

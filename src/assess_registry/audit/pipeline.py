@@ -160,7 +160,7 @@ def conclude(examined: Examined, terms: Terms) -> Report:
         reasons=judgement.reasons,
         judged=judgement.judged,
         examinations=examined.examinations,
-        policy_sha256=policy_sha256(terms.policy, terms.publishers),
+        policy_sha256=policy_sha256(terms.policy, terms.publishers, terms.targets),
         advisories=terms.advisories.describe() if terms.advisories else terms.advisories_problem,
     )
 

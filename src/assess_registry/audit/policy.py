@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 
 from assess_registry.audit.values import Examination, Finding, Judged, Verdict
-from assess_registry.config import Acceptance, Policy, Publisher
+from assess_registry.config import Acceptance, Policy, Publisher, Targets
 from assess_registry.config.policy import INCOMPLETE
 from assess_registry.config.values import canonical_policy, digest_of
 from assess_registry.manifest import SEVERITIES
@@ -71,13 +71,14 @@ def overlong_acceptances(policy: Policy, *, as_of: date) -> tuple[str, ...]:
     )
 
 
-def policy_sha256(policy: Policy, publishers: Iterable[Publisher]) -> Sha256:
+def policy_sha256(policy: Policy, publishers: Iterable[Publisher], targets: Targets) -> Sha256:
     """Digest of everything in the configuration that a verdict may depend on; the order it was written in is not."""
     people = {
         each.name: {"keys": sorted(timed.key.id for timed in each.keys), "projects": sorted(each.projects)}
         for each in sorted(publishers, key=lambda each: each.name)
     }
-    return digest_of({"policy": canonical_policy(policy), "publishers": people})
+    where = {"pythons": sorted(targets.pythons), "platforms": sorted(targets.platforms)}
+    return digest_of({"policy": canonical_policy(policy), "publishers": people, "targets": where})
 
 
 def _incompletes(examination: Examination) -> Iterator[Finding]:

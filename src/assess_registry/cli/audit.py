@@ -170,8 +170,8 @@ def _show_comparison(compared: tuple[Compared, ...], current: Terms, other: Term
             {
                 "dry_run": {
                     "as_of": other.as_of.isoformat(),
-                    "current_policy": f"sha256:{policy_sha256(current.policy, current.publishers)}",
-                    "other_policy": f"sha256:{policy_sha256(other.policy, other.publishers)}",
+                    "current_policy": f"sha256:{policy_sha256(current.policy, current.publishers, current.targets)}",
+                    "other_policy": f"sha256:{policy_sha256(other.policy, other.publishers, other.targets)}",
                     "differing": sum(each.differs for each in compared),
                     "wheels": [_comparison_document(each) for each in compared],
                 }

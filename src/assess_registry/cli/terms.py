@@ -68,7 +68,7 @@ def _lies_in(root: Path, tree: Path) -> bool:
 
 def _say(terms: Terms, index: Path | None, policy: Path | None, *, is_implicit: bool) -> None:
     where = "the default" if policy is None else plain(policy.absolute())
-    click.echo(f"policy: {where}, sha256:{policy_sha256(terms.policy, terms.publishers)}", err=True)
+    click.echo(f"policy: {where}, sha256:{policy_sha256(terms.policy, terms.publishers, terms.targets)}", err=True)
     if index is not None and (is_implicit or policy != index / CONFIG_NAME):
         found = ", found in the current directory; --index names another" if is_implicit else ""
         click.echo(f"index: {plain(index.absolute())}{found}", err=True)
@@ -81,6 +81,7 @@ def _terms(index: Path | None, as_of: date) -> Terms:
     return Terms(
         policy=config.policy,
         publishers=config.publishers,
+        targets=config.targets,
         published=frozenset(Tree(index).projects()),
         as_of=as_of,
     )
@@ -89,8 +90,13 @@ def _terms(index: Path | None, as_of: date) -> Terms:
 def _with_policy(terms: Terms, path: Path | None) -> Terms:
     if path is None:
         return terms
-    policy, publishers = load_policy_file(path)
-    return replace(terms, policy=policy, publishers=terms.publishers if publishers is None else publishers)
+    file = load_policy_file(path)
+    return replace(
+        terms,
+        policy=file.policy,
+        publishers=terms.publishers if file.publishers is None else file.publishers,
+        targets=terms.targets if file.targets is None else file.targets,
+    )
 
 
 def _require_usable(policy: Policy, path: Path | None, as_of: date) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from assess_registry.config.people import read_people
 from assess_registry.config.policy import read_policy
 from assess_registry.config.registry import read_expiry, read_registry, read_targets
-from assess_registry.config.values import IndexConfig, Policy, Publisher
+from assess_registry.config.values import IndexConfig, PolicyFile
 from assess_registry.errors import ConfigError, Issue
 from assess_registry.files import read_bounded
 from assess_registry.manifest.reader import Reader
@@ -67,7 +67,7 @@ def parse_config(data: bytes, *, source: str) -> IndexConfig:
     )
 
 
-def load_policy_file(path: Path) -> tuple[Policy, tuple[Publisher, ...] | None]:
+def load_policy_file(path: Path) -> PolicyFile:
     """As `parse_policy_file`, of a file.
 
     Raises:
@@ -80,21 +80,27 @@ def load_policy_file(path: Path) -> tuple[Policy, tuple[Publisher, ...] | None]:
     return parse_policy_file(data, source=str(path))
 
 
-def parse_policy_file(data: bytes, *, source: str) -> tuple[Policy, tuple[Publisher, ...] | None]:
-    """The policy in a `registry.toml`, or in a file that has only `[policy]`; with the publishers in it, None if none.
+def parse_policy_file(data: bytes, *, source: str) -> PolicyFile:
+    """What a verdict follows from in a `registry.toml`, or in a file that has only `[policy]`.
 
     Raises:
         ConfigError: every problem in it, or that it has no `[policy]`: the default is never meant by another file.
     """
     issues: list[Issue] = []
     document = _document(data, source, issues)
-    people = read_people(document)
-    publishers = people.publishers if "publishers" in document.table else None
-    policy = read_policy(document, None if publishers is None else {each.name for each in publishers})
+    if "registry" in document.table:
+        read_registry(document)
+    publishers = read_people(document).publishers
+    policy = read_policy(document, {each.name for each in publishers} if "publishers" in document.table else None)
+    targets, _ = read_targets(document), read_expiry(document)
     if "policy" not in document.table:
         document.refuse("missing-key", "policy", "expected a table [policy], got nothing")
     _refuse(issues, source)
-    return policy, publishers
+    return PolicyFile(
+        policy=policy,
+        publishers=publishers if "publishers" in document.table else None,
+        targets=targets if "targets" in document.table else None,
+    )
 
 
 def _document(data: bytes, source: str, issues: list[Issue]) -> Reader:

@@ -174,6 +174,15 @@ class IndexConfig:
         return tomli_w.dumps({"registry": registry, **{key: table for key, table in tables.items() if table}})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyFile:
+    """A policy that is no registry's yet; publishers and targets are None where the file leaves them as they are."""
+
+    policy: Policy
+    publishers: tuple[Publisher, ...] | None = None
+    targets: Targets | None = None
+
+
 def policy_table(policy: Policy) -> dict[str, Any]:
     """The policy as the table it is parsed from, every key present, in the order of the documentation."""
     return {

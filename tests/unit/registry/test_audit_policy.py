@@ -13,7 +13,9 @@ from assess_registry.config import (
     Acceptance,
     IndexConfig,
     Policy,
+    PolicyFile,
     Publisher,
+    Targets,
     parse_config,
     parse_policy_file,
 )
@@ -335,29 +337,48 @@ def test_a_severity_with_letters_swapped_is_no_finding_id(severity: str) -> None
 
 
 def test_a_policy_may_stand_in_a_file_of_its_own_with_or_without_publishers() -> None:
-    assert parse_policy_file(b'[policy]\nflag = ["medium", "low"]\n', source="p.toml") == (
-        Policy(flag=("medium", "low")),
-        None,
-    )
+    alone = parse_policy_file(b'[policy]\nflag = ["medium", "low"]\n', source="p.toml")
+    assert alone == PolicyFile(policy=Policy(flag=("medium", "low")))
     text = REGISTRY + '[publishers.acme]\nprojects = ["acme-*"]\n[policy]\nnative_publishers = ["acme"]\n'
-    policy, publishers = parse_policy_file(text.encode(), source="p.toml")
-    assert (policy.native_publishers, publishers) == (("acme",), (Publisher(name="acme", projects=("acme-*",)),))
-    for wrong in (b"", b"[policy]\nx = 1\n", b"[registry]\nname = 'a'\n"):
-        with pytest.raises(ConfigError, match=r"p\.toml: policy"):
-            parse_policy_file(wrong, source="p.toml")
+    file = parse_policy_file((text + '[targets]\npythons = ["3.12"]\n').encode(), source="p.toml")
+    assert file.policy.native_publishers == ("acme",)
+    assert file.publishers == (Publisher(name="acme", projects=("acme-*",)),)
+    assert file.targets == Targets(pythons=("3.12",))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "policy"),
+        ("[policy]\nx = 1\n", "policy.x"),
+        ("[registry]\nname = 'a'\n", "policy"),
+        ("[policy]\n[registry]\nnames = 'a'\n", "registry.names"),
+        ("[policy]\n[targets]\npython = []\n", "targets.python"),
+        ("[policy]\n[expiry]\nroot_d = 0\n", "expiry.root_d"),
+        ("[policy]\n[reviewers.ann]\nkeys = 1\n", "reviewers.ann.keys"),
+    ],
+)
+def test_of_such_a_file_every_table_has_to_be_right(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=rf"p\.toml: {re.escape(says)}: "):
+        parse_policy_file(text.encode(), source="p.toml")
 
 
 # --- its digest ---------------------------------------------------------------------------------------------------
 
 
+SERVED = Targets()
+
+
 def test_the_digest_knows_every_value_and_no_order() -> None:
     one, two = Publisher(name="a", projects=("a-*", "b")), Publisher(name="b", projects=("c",))
     policy = Policy(accept=(accepting(), accepting(owner="x")))
-    digest = policy_sha256(policy, (one, two))
-    assert policy_sha256(Policy(), ()) == policy_sha256(policy_of(POLICY_DEFAULT), ())
-    assert policy_sha256(Policy(max_wheel_mib=5), ()) == policy_sha256(policy_of("[policy]\nmax_wheel_mib = 5"), ())
+    digest = policy_sha256(policy, (one, two), SERVED)
+    assert policy_sha256(Policy(), (), SERVED) == policy_sha256(policy_of(POLICY_DEFAULT), (), SERVED)
+    assert policy_sha256(Policy(max_wheel_mib=5), (), SERVED) == policy_sha256(
+        policy_of("[policy]\nmax_wheel_mib = 5"), (), SERVED
+    )
     shuffled = replace(policy, accept=policy.accept[::-1], reject=policy.reject[::-1], licences=policy.licences[::-1])
-    assert policy_sha256(shuffled, (two, replace(one, projects=("b", "a-*")))) == digest
+    assert policy_sha256(shuffled, (two, replace(one, projects=("b", "a-*"))), SERVED) == digest
     changed = [
         replace(policy, reject=("critical",)),
         replace(policy, flag=()),
@@ -373,8 +394,12 @@ def test_the_digest_knows_every_value_and_no_order() -> None:
     assert len(changed) == len(fields(Policy)), "a new key belongs into the digest, and here"
     assert shuffled.digest() == policy.digest() == replace(policy, max_wheel_mib=20).digest()
     assert len({policy.digest(), *(each.digest() for each in changed)}) == len(changed) + 1
-    digests = {policy_sha256(each, (one, two)) for each in changed} | {policy_sha256(policy, (one,))}
-    assert len(digests - {digest}) == len(changed) + 1
+    digests = {policy_sha256(each, (one, two), SERVED) for each in changed} | {policy_sha256(policy, (one,), SERVED)}
+    elsewhere = [replace(SERVED, pythons=("3.13",)), replace(SERVED, platforms=("win_amd64",))]
+    digests |= {policy_sha256(policy, (one, two), each) for each in elsewhere}
+    assert len(digests - {digest}) == len(changed) + 1 + len(elsewhere)
+    turned = Targets(pythons=SERVED.pythons[::-1], platforms=SERVED.platforms[::-1])
+    assert policy_sha256(policy, (one, two), turned) == digest
 
 
 # --- docs/policy.md -----------------------------------------------------------------------------------------------
