@@ -16,7 +16,20 @@ _ARGUMENTS_MATTER = frozenset(_CALLED.split())
 """Last names of calls whose arguments a check looks at; calls of a single name are kept as well, it may be an alias."""
 
 _ASKERS = frozenset(
-    ("isinstance", "issubclass", "len", "list", "tuple", "set", "frozenset", "sorted", "enumerate", "print", "repr")
+    (
+        "isinstance",
+        "issubclass",
+        "hasattr",
+        "len",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "sorted",
+        "enumerate",
+        "print",
+        "repr",
+    )
 )
 """Builtins that ask something of a value and hand it to nobody."""
 

@@ -35,6 +35,9 @@ _ANYWHERE = """
 _WITHIN = frozenset(_ANYWHERE.split())
 """Modules that are recognised behind every other name too: `helpers.os.system`, `anything._os`."""
 
+_IMPORTING = frozenset(("import_module", "__import__", "modules"))
+"""What turns a text into a module."""
+
 _AMBIGUOUS = "code io types signal resource select typing inspect operator profile trace sh"
 _WORDS = frozenset(_AMBIGUOUS.split())
 """Modules of which other libraries have a member of the same name that is something else: `scipy.signal`."""
@@ -113,10 +116,10 @@ class Resolver:
 
     def held(self, chain: Chain) -> set[str]:
         """The known names that a module of the wheel binds, when this chain is one and nothing more is said of it."""
-        if self._exports is None:
+        if self._exports is None or not (chain[-1].isidentifier() or _IMPORTING & set(chain)):
             return set()
         modules = {path for path, rest in self._ends(chain) if path.startswith(OWN) and not rest}
-        return {known for path in modules for known in self._exports.held(path)} if chain[-1] != ALIAS else set()
+        return {known for path in modules for known in self._exports.held(path)}
 
     def paths(self, chain: Chain) -> set[str]:
         """The known names, or beginnings of such, that this chain may stand for."""
@@ -142,6 +145,10 @@ class Resolver:
     def is_foreign(self, root: str) -> bool:
         """Whether this name was imported from elsewhere than the wheel."""
         return any(not dotted.startswith(".") and not self._is_own(dotted) for dotted in self._code.bound.get(root, ()))
+
+    def is_shadowed(self, name: str) -> bool:
+        """Whether something other than an import binds this name somewhere in the file."""
+        return self._code.stores.get(name, 0) > len(self._code.bound.get(name, ()))
 
     def is_rebound(self, name: str) -> bool:
         """Whether a builtin's name may stand for something else here."""
@@ -273,6 +280,8 @@ class Resolver:
 
     def _words(self, steps: Chain, first: int, *, is_foreign: bool, is_standard: bool) -> Iterator[tuple[str, Chain]]:
         for number, step in enumerate(steps[first:], first):
+            if step == "platform" and steps[number - 1] == "sys":
+                continue
             name = step.lstrip("_")
             is_module = name in _WITHIN or (
                 is_foreign and name in self._known.modules and (is_standard or name not in _WORDS or step[0] == "_")

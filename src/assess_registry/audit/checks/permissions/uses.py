@@ -67,16 +67,20 @@ def _is_asked_only(asker: str, resolver: Resolver) -> bool:
 def _of_chain(chain: Chain, resolver: Resolver, functions: frozenset[str]) -> Iterator[tuple[Kind, str]]:
     found = resolver.mentioned.get(chain, set())
     for path, rest in found:
-        yield from _of_path(path, rest, chain)
+        yield from _of_path(path, rest, chain, resolver)
     if not any(path in HARMLESS or kind_of(path) for path, _ in found):
         yield from _by_method(chain, resolver, functions)
     if resolver.is_computed(chain):
         yield DYNAMIC, f"getattr({chain[0]}, …)"
-    if len(chain) == 1 and not found and resolver.is_module(chain[0]) and chain[0] not in PLAIN_MODULES:
+    if len(chain) == 1 and not found and chain[0] not in PLAIN_MODULES and _is_only_a_module(chain[0], resolver):
         yield PASSED_ON, chain[0]
     if not _REACHING.isdisjoint(resolver.held(chain)):
         yield PASSED_ON, chain[-1]
     yield from _by_words(chain, resolver)
+
+
+def _is_only_a_module(name: str, resolver: Resolver) -> bool:
+    return resolver.is_module(name) and not resolver.is_shadowed(name)
 
 
 def _by_words(chain: Chain, resolver: Resolver) -> Iterator[tuple[Kind, str]]:
@@ -101,7 +105,7 @@ def _written(chain: Chain, resolver: Resolver) -> Iterator[tuple[Kind, str]]:
         yield TAMPERING, ".".join(chain[:2])
 
 
-def _of_path(path: str, rest: Chain, chain: Chain) -> Iterator[tuple[Kind, str]]:
+def _of_path(path: str, rest: Chain, chain: Chain, resolver: Resolver) -> Iterator[tuple[Kind, str]]:
     base, _, last = path.rpartition(".")
     kind = kind_of(path)
     if path in _NAMESPACES:
@@ -111,7 +115,8 @@ def _of_path(path: str, rest: Chain, chain: Chain) -> Iterator[tuple[Kind, str]]
     elif last == "__dict__" and base in MODULES_WITH_MEMBERS:
         yield DYNAMIC, path
     elif not rest and path in MODULES_WITH_MEMBERS:
-        yield PASSED_ON, path
+        if path in _REACHING or not resolver.is_shadowed(chain[0]):
+            yield PASSED_ON, path
     elif kind and not _is_in_memory(path, rest):
         yield kind, path.removesuffix(f".{COMPUTED}")
 
