@@ -229,6 +229,26 @@ def test_nothing_in_the_wheel_silences_detect_secrets(build: Build, silencer: st
     assert found.incomplete == ()
 
 
+def test_a_large_library_is_looked_at_in_parts(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = b"".join(b"\0\1an ordinary text %d\1\0" % number for number in range(2000))
+    library = b"\x7fELG" + runs + AWS_KEY.encode() + b"\0"
+    asked: list[int] = []
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        asked.append(sum(path.stat().st_size for path in cwd.iterdir()))
+        return run_tool(argv, cwd=cwd, limits=limits)
+
+    for bounds in (secrets.BOUNDS, Bounds(max_bytes=30_000, max_lines=1000)):
+        monkeypatch.setattr(secrets, "BOUNDS", bounds)
+        found = secrets.examine(build({"demo_plugin/x.bin": library}), Context(run_tool=run))
+        assert "secret-aws-access-key" in ids(found.findings, "demo_plugin/x.bin")
+        assert found.incomplete == ()
+    assert len(asked) > 2
+    assert max(asked[1:]) < 31_000
+    text = build({"demo_plugin/x.txt": runs.replace(b"\0", b"").replace(b"\1", b"\n") * 2})
+    assert "demo_plugin/x.txt" in secrets.examine(text, Context()).incomplete[0]
+
+
 def nested_zip(levels: int) -> bytes:
     data = b"x" * 1000
     for _ in range(levels):
@@ -377,11 +397,11 @@ def file_of(path: str, size: int) -> UnpackedFile:
     return UnpackedFile(path=path, data=b"#" * size, executable=False)
 
 
-def grouped(*files: UnpackedFile, max_bytes: int = 1 << 20, max_lines: int = 1000) -> Batches:
-    return batches(files, Bounds(max_bytes=max_bytes, max_lines=max_lines), lambda file: file.data)
+def grouped(*files: UnpackedFile, max_bytes: int = 1 << 20, max_lines: int = 1000) -> Batches[UnpackedFile]:
+    return batches(files, Bounds(max_bytes=max_bytes, max_lines=max_lines))
 
 
-def paths(made: Batches) -> list[list[str]]:
+def paths(made: Batches[UnpackedFile]) -> list[list[str]]:
     return [[file.path for file in group] for group in made.groups]
 
 

@@ -11,10 +11,9 @@ bounds is named as not examined, on every machine alike.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from assess_registry.audit.tools import ToolRun
-from assess_registry.wheel import UnpackedFile
 
 LARGE_BYTES = 256 << 10
 """Files beyond this are given to a tool alone."""
@@ -26,7 +25,23 @@ MAX_FAILURES = 3
 
 _MAX_NAMED = 20
 
+
+class Content(Protocol):
+    """A file, or what a tool is given of it."""
+
+    @property
+    def path(self) -> str:
+        """In the wheel."""
+        ...
+
+    @property
+    def data(self) -> bytes:
+        """What the tool reads."""
+        ...
+
+
 Parsed = TypeVar("Parsed")
+File = TypeVar("File", bound=Content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,32 +65,26 @@ class Examined(Generic[Parsed]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Batches:
+class Batches(Generic[File]):
     """Files in groups, and those that no run can take, with the reason."""
 
-    groups: tuple[tuple[UnpackedFile, ...], ...]
+    groups: tuple[tuple[File, ...], ...]
     too_large: tuple[str, ...]
 
 
-def batches(files: Iterable[UnpackedFile], bounds: Bounds, content: Callable[[UnpackedFile], bytes]) -> Batches:
-    """The files in groups: ordinary ones by path, then large ones one by one, smallest first.
-
-    Args:
-        files: all there are.
-        bounds: of a file, and of a group.
-        content: what the tool is given of a file.
-    """
-    groups: list[list[UnpackedFile]] = []
-    large: list[tuple[int, UnpackedFile]] = []
+def batches(files: Iterable[File], bounds: Bounds) -> Batches[File]:
+    """The files in groups: ordinary ones by path, then large ones one by one, smallest first."""
+    groups: list[list[File]] = []
+    large: list[File] = []
     too_large: list[str] = []
     size = lines = 0
     for file in sorted(files, key=lambda file: file.path):
-        data = content(file)
+        data = file.data
         own = _lines(data)
         if len(data) > bounds.max_bytes or own > bounds.max_lines:
             too_large.append(f"{file.path}: {len(data)} bytes in {own} lines, more than are examined ({_said(bounds)})")
         elif len(data) > LARGE_BYTES:
-            large.append((len(data), file))
+            large.append(file)
         else:
             size, lines = size + len(data), lines + own
             full = not groups or len(groups[-1]) == MAX_BATCH_FILES
@@ -83,20 +92,19 @@ def batches(files: Iterable[UnpackedFile], bounds: Bounds, content: Callable[[Un
                 groups.append([])
                 size, lines = len(data), own
             groups[-1].append(file)
-    alone = [[file] for _, file in sorted(large, key=lambda each: (each[0], each[1].path))]
+    alone = [[file] for file in sorted(large, key=lambda each: (len(each.data), each.path))]
     return Batches(groups=tuple(map(tuple, [*groups, *alone])), too_large=tuple(too_large))
 
 
 def examine_batches(
-    files: Iterable[UnpackedFile],
-    run: Callable[[Sequence[UnpackedFile]], ToolRun],
-    parse: Callable[[ToolRun, Sequence[UnpackedFile]], Parsed],
+    files: Iterable[File],
+    run: Callable[[Sequence[File]], ToolRun],
+    parse: Callable[[ToolRun, Sequence[File]], Parsed],
     *,
     bounds: Bounds,
-    content: Callable[[UnpackedFile], bytes] = lambda file: file.data,
 ) -> Examined[Parsed]:
     """Run the tool on every batch; `parse` raises `UnreliableError` for an answer that cannot be relied on."""
-    made = batches(files, bounds, content)
+    made = batches(files, bounds)
     answers: list[Parsed] = []
     incomplete = list(made.too_large)
     failures = 0
@@ -126,7 +134,7 @@ def _said(bounds: Bounds) -> str:
     return f"{bounds.max_bytes} bytes, {bounds.max_lines} lines"
 
 
-def _names(batch: Sequence[UnpackedFile]) -> str:
+def _names(batch: Sequence[Content]) -> str:
     shown = ", ".join(file.path for file in batch[:_MAX_NAMED])
     more = len(batch) - _MAX_NAMED
     return f"{shown} and {more} more" if more > 0 else shown

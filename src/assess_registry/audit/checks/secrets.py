@@ -20,6 +20,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -78,15 +79,25 @@ _BYTE_ORDER_MARKS = (
 _PRINTABLE = re.compile(rb"[\t\x20-\x7e]{6,}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Text:
+    """What the tool is given of a file: all of its text, or so many of the printable runs of a binary one."""
+
+    path: str
+    data: bytes
+    has_lines: bool
+
+
 def examine(subject: Subject, context: Context) -> Examination:
     """Every string that looks like a secret, by file and line."""
 
-    def run(batch: Sequence[UnpackedFile]) -> ToolRun:
+    def run(batch: Sequence[_Text]) -> ToolRun:
         with tempfile.TemporaryDirectory(prefix="assess-secrets-") as place:
             _write(batch, Path(place))
             return context.run_tool([sys.executable, "-I", *_ARGV], cwd=Path(place))
 
-    examined = examine_batches(subject.files, run, _parse, bounds=BOUNDS, content=_given)
+    texts = (text for file in subject.files for text in _texts(file))
+    examined = examine_batches(texts, run, _parse, bounds=BOUNDS)
     archives = sorted(file.path for file in subject.files if _is_archive(file.data))
     return Examination(
         check=NAME,
@@ -112,16 +123,28 @@ def _is_archive(data: bytes) -> bool:
     return data.startswith(_ARCHIVES) or data[257:262] == b"ustar" or b"PK\5\6" in data[-0x10016:]
 
 
-def _write(batch: Sequence[UnpackedFile], place: Path) -> None:
+def _write(batch: Sequence[_Text], place: Path) -> None:
     (place / _PLANTED_NAME).write_text(_PLANTED, encoding="utf-8")
     for number, file in enumerate(batch):
-        text = _given(file)
         for suffix in _suffixes(file.path):
-            (place / f"{number}{suffix}").write_bytes(text)
+            (place / f"{number}{suffix}").write_bytes(file.data)
 
 
-def _given(file: UnpackedFile) -> bytes:
-    return _text(file.data).encode("utf-8", "replace")
+def _texts(file: UnpackedFile) -> Iterator[_Text]:
+    text = _text(file.data).encode("utf-8", "replace")
+    if _has_lines(file.data):
+        yield _Text(path=file.path, data=text, has_lines=True)
+        return
+    # Printable runs stand for themselves, so a large library's are looked at in parts.
+    part: list[bytes] = []
+    size = 0
+    for run in text.split(b"\n"):
+        if part and (size + len(run) >= BOUNDS.max_bytes or len(part) >= BOUNDS.max_lines):
+            yield _Text(path=file.path, data=b"\n".join(part), has_lines=False)
+            part, size = [], 0
+        part.append(run)
+        size += len(run) + 1
+    yield _Text(path=file.path, data=b"\n".join(part), has_lines=False)
 
 
 def _suffixes(path: str) -> tuple[str, ...]:
@@ -154,7 +177,7 @@ def _runs(data: bytes) -> Iterator[str]:
         yield from (run.group().decode("ascii") for run in _PRINTABLE.finditer(seen))
 
 
-def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> tuple[Finding, ...]:
+def _parse(ran: ToolRun, batch: Sequence[_Text]) -> tuple[Finding, ...]:
     if ran.exit_code != 0:
         raise UnreliableError(f"detect-secrets: ended with exit code {ran.exit_code}")
     try:
@@ -172,14 +195,14 @@ def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _finding(file: UnpackedFile, secret: Mapping[str, Any]) -> Finding:
+def _finding(file: _Text, secret: Mapping[str, Any]) -> Finding:
     kind, digest, line = str(secret["type"]), str(secret["hashed_secret"]), int(secret["line_number"])
     name = "-".join(re.findall(r"[a-z0-9]+", kind.lower()))
     return Finding(
         id=f"secret-{name}",
         severity=_SEVERITIES.get(kind, "high"),
         entry=file.path,
-        line=line if _has_lines(file.data) else None,
+        line=line if file.has_lines else None,
         message=f"looks like a secret: {kind}, sha1 {digest[:8]}…",
         advice="revoke it, then remove it; if it is none, the policy can accept this id with a reason",
         rule=f"detect-secrets: {kind}",
