@@ -1,11 +1,13 @@
 """The reading side of a registry, and all of the registry that the runtime may see.
 
-    with Registry(RegistryConfig(url="file:///srv/simple-index", trusted_keys=Path("keys"))) as registry:
+    config = RegistryConfig(url="https://registry.example/", root=Path("1.root.json"), state=Path("state/trust"))
+    with Registry(config) as registry:
         target = Target.running()
         resolved = resolve(Requirement("demo-plugin~=1.2"), registry=registry, target=target)
         verified = verify(fetch(resolved, registry=registry), registry=registry, target=target)
 
-Every refusal is a `TrustError` that names its step. Nothing here writes a file, and importing it contacts nobody.
+Every refusal is a `TrustError` that names its step. Nothing here writes a file but the trust state of a registry whose
+root is configured, and importing it contacts nobody and loads neither tuf nor httpx.
 """
 
 from assess_registry.client.fetch import FetchedWheel, fetch
@@ -14,6 +16,8 @@ from assess_registry.client.location import absolute_url, parse_base
 from assess_registry.client.registry import Registry, RegistryConfig
 from assess_registry.client.resolve import ResolvedWheel, resolve
 from assess_registry.client.target import Target
+from assess_registry.client.transport import Access, Credentials
+from assess_registry.client.trusted_for import trusted_for
 from assess_registry.client.verify import VerifiedWheel, verify
 from assess_registry.errors import (
     ConfigError,
@@ -55,6 +59,7 @@ from assess_registry.names import (
 )
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 from assess_registry.text import plain, plain_lines, table
+from assess_registry.verdict import Approval
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
 __all__ = [
@@ -66,8 +71,11 @@ __all__ = [
     "SEVERITIES",
     "SIGNATURE_FILE_BYTES",
     "SIGNATURE_SUFFIX",
+    "Access",
+    "Approval",
     "CheckSpec",
     "ConfigError",
+    "Credentials",
     "EntryPoint",
     "FetchedWheel",
     "InspectedWheel",
@@ -122,6 +130,7 @@ __all__ = [
     "resolve",
     "sync_directory",
     "table",
+    "trusted_for",
     "unpacked_files",
     "verify",
     "verify_detached",

@@ -1,5 +1,6 @@
 """The rules of choosing, without I/O: which version, whether it serves the target, whether page and lock agree."""
 
+import hashlib
 from collections.abc import Iterable
 
 from packaging.requirements import Requirement
@@ -11,6 +12,8 @@ from assess_registry.client.target import Target
 from assess_registry.errors import NotPublishedError, TrustError
 from assess_registry.lock import LOCK_NAME, Lock, LockedWheel
 from assess_registry.names import ProjectName
+
+ASK = "do not use it; get it from the registry again, and ask its maintainer if it is refused again"
 
 _SHOWN = 8
 """Versions or tags a message lists before it says how many more there are."""
@@ -64,6 +67,40 @@ def check_target(project: ProjectName, version: Version, offered: tuple[PageWhee
             expected=_some(sorted({str(wheel.requires_python) for wheel in installable})),
             got=str(target.python),
             next_step=_another_version(project, offered, target),
+        )
+
+
+def best_wheel(wheels: Iterable[PageWheel], target: Target) -> PageWheel:
+    """The one of these wheels whose tags fit the target best; `check_target` has found that there is one."""
+    fitting = [wheel for wheel in wheels if target.admits_python(wheel.requires_python)]
+    ranks = [(target.rank(wheel.tags), wheel.filename, wheel) for wheel in fitting]
+    return min((rank, name, wheel) for rank, name, wheel in ranks if rank is not None)[2]
+
+
+def check_bytes(data: bytes, *, size: int, sha256: str, thing: str, by: str = "lock") -> None:
+    """These are the bytes that were announced, by its `by`.
+
+    Raises:
+        TrustError: step `length` or `hash`.
+    """
+    if len(data) != size:
+        raise TrustError(
+            f"it is {'shorter' if len(data) < size else 'longer'} than its {by} says",
+            step="length",
+            thing=thing,
+            expected=f"{size} bytes",
+            got=f"{len(data)} bytes",
+            next_step=ASK,
+        )
+    got = hashlib.sha256(data).hexdigest()
+    if got != sha256:
+        raise TrustError(
+            f"these are not the bytes its {by} names",
+            step="hash",
+            thing=thing,
+            expected=f"sha256 {sha256}",
+            got=f"sha256 {got}",
+            next_step=ASK,
         )
 
 

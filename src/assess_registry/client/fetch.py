@@ -7,7 +7,7 @@ is; `verify` looks at every byte of it. `kept.py` makes the same value out of by
 from dataclasses import dataclass, field
 
 from assess_registry.client.registry import Registry
-from assess_registry.client.resolve import ResolvedWheel, locate_locked, read_signature
+from assess_registry.client.resolve import ResolvedWheel, locate_locked, read_listed, read_signature
 from assess_registry.errors import TrustError
 from assess_registry.lock import LockedWheel
 
@@ -23,12 +23,14 @@ class FetchedWheel:
         data: of the plugin's own wheel.
         signature: content of its `.sig`.
         dependencies: each locked wheel of the closure with the bytes that claim to be it.
+        verdict: content of its `.verdict.json`; empty by the publishers' keys alone.
     """
 
     resolved: ResolvedWheel
     data: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     dependencies: tuple[tuple[LockedWheel, bytes], ...] = field(repr=False)
+    verdict: bytes = field(repr=False, default=b"")
 
 
 def fetch(resolved: ResolvedWheel, *, registry: Registry) -> FetchedWheel:
@@ -52,9 +54,16 @@ def fetch(resolved: ResolvedWheel, *, registry: Registry) -> FetchedWheel:
         )
     deadline = registry.deadline()
     data = registry.read(resolved.location, max_bytes=resolved.size, deadline=deadline)
-    signature = read_signature(resolved.location, registry, deadline)
+    listed, verdict = resolved.listed, b""
+    if listed is None:
+        signature = read_signature(resolved.location, registry, deadline)
+    else:
+        signature = read_listed(listed.wheel.signature, listed, registry, deadline)
+        verdict = read_listed(listed.wheel.verdict, listed, registry, deadline)
     dependencies = []
     for wheel in resolved.closure:
         location = locate_locked(wheel, resolved.lock_location, registry)
         dependencies.append((wheel, registry.read(location, max_bytes=wheel.size, deadline=deadline)))
-    return FetchedWheel(resolved=resolved, data=data, signature=signature, dependencies=tuple(dependencies))
+    return FetchedWheel(
+        resolved=resolved, data=data, signature=signature, dependencies=tuple(dependencies), verdict=verdict
+    )

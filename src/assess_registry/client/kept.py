@@ -14,6 +14,7 @@ from assess_registry.client.fetch import FetchedWheel
 from assess_registry.client.location import Location
 from assess_registry.client.registry import Registry
 from assess_registry.client.resolve import ResolvedWheel
+from assess_registry.client.standing import find_listed, read_standing
 from assess_registry.client.target import Target
 from assess_registry.errors import TrustError
 from assess_registry.lock import LOCK_NAME, parse_lock
@@ -29,6 +30,8 @@ class KeptWheel:
         data, signature: the wheel and the content of its `.sig`.
         lock, lock_signature: `pylock.toml` and the content of its `.sig`.
         dependencies: filename -> bytes, of each wheel the plugin runs with.
+        verdict: content of its `.verdict.json`; empty by the publishers' keys alone. The signed page and what it is
+            judged by are kept by the trust state.
     """
 
     filename: str
@@ -37,6 +40,7 @@ class KeptWheel:
     lock: bytes = field(repr=False)
     lock_signature: bytes = field(repr=False)
     dependencies: Mapping[str, bytes] = field(repr=False)
+    verdict: bytes = field(repr=False, default=b"")
 
 
 def reopen(kept: KeptWheel, *, registry: Registry, target: Target) -> FetchedWheel:
@@ -45,13 +49,22 @@ def reopen(kept: KeptWheel, *, registry: Registry, target: Target) -> FetchedWhe
     A dependency that is gone is left out here and missed by `verify`.
 
     Raises:
-        TrustError: steps `signature` and `lock`; the kept lock is not the publisher's, or does not hold the wheel.
+        TrustError: steps `signature` and `lock`; the kept lock is not the publisher's, or does not hold the wheel. By
+            the registry's word also those of `TrustState.remembered`, `catalogue`, `revoked` and `publisher`.
     """
-    signer = verify_detached(kept.lock, kept.lock_signature, registry.trusted, thing=f"{LOCK_NAME} of {kept.filename}")
+    thing = f"{LOCK_NAME} of {kept.filename}"
+    if not registry.approved:
+        verify_detached(kept.lock, kept.lock_signature, registry.trusted, thing=thing)
     lock = parse_lock(kept.lock)
     locked = lock.find(kept.filename)
     if locked is None:
         raise TrustError("the lock kept with it does not hold it", step="lock", thing=kept.filename)
+    keys = registry.trusted
+    if registry.approved:
+        # Which key counts is known by the project only, which the lock has just named; `verify` asks all of it again.
+        standing = read_standing(locked.project, registry.known_word(), registry.deadline(), url=registry.base.url)
+        keys = find_listed(standing, version=locked.version, filename=locked.filename).keys
+    signer = verify_detached(kept.lock, kept.lock_signature, keys, thing=thing)
     own, closure = select_own(lock, project=locked.project, version=locked.version, target=target)
     directory = f"files/{own.project}/{own.version}"
     location = Location(f"{directory}/{own.filename}")
@@ -72,4 +85,6 @@ def reopen(kept: KeptWheel, *, registry: Registry, target: Target) -> FetchedWhe
     present = tuple(
         (wheel, kept.dependencies[wheel.filename]) for wheel in closure if wheel.filename in kept.dependencies
     )
-    return FetchedWheel(resolved=resolved, data=kept.data, signature=kept.signature, dependencies=present)
+    return FetchedWheel(
+        resolved=resolved, data=kept.data, signature=kept.signature, dependencies=present, verdict=kept.verdict
+    )

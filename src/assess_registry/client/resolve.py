@@ -1,4 +1,15 @@
-"""Which wheel is meant by `demo-plugin>=1.2`, for which we have the publisher's signed word and not only a page's.
+"""Which wheel is meant by `demo-plugin>=1.2`, for which we have somebody's signed word and not only a page's.
+
+By the registry's signed word, where its root is configured:
+
+1. The clock, the lock of the trust state, and the registry's current word, by TUF.
+2. The name in its normal form; its signed page.
+3. The version: the highest that the requirement admits, never a revoked one, a yanked one only when pinned with `==`.
+4. Tags and Python: the wheel that fits the target best.
+5. Revocations, and whether its publisher may publish this project.
+6. The lock that the page names, by length and digest, signed by that publisher's key; it selects wheel and closure.
+
+By the publishers' keys alone:
 
 1. Read the project's page; it says what exists and has no authority.
 2. Choose the version: the highest the requirement admits (PEP 440), yanked ones only when pinned with `==` (PEP 592).
@@ -7,17 +18,38 @@
 5. Every wheel the page offers of this version must be in the lock, with the same digest.
 6. The lock chooses the wheel and its closure for the target.
 
-Not found here: a page that is old but once true. That needs signed, expiring metadata, not a better reader.
+Not found by the second way: a page that is old but once true, and that somebody approved it.
 """
 
 from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
-from assess_registry.client.choose import check_page_against_lock, check_target, choose_version, select_own
+from assess_registry.catalogue import FileRef
+from assess_registry.client.choose import (
+    best_wheel,
+    check_bytes,
+    check_page_against_lock,
+    check_target,
+    choose_version,
+    select_own,
+)
 from assess_registry.client.location import Location
 from assess_registry.client.page import MAX_PAGE_BYTES, PageWheel, page_location, parse_page
 from assess_registry.client.registry import Registry
+from assess_registry.client.standing import (
+    Listed,
+    Standing,
+    beside,
+    check_closure_not_revoked,
+    check_listed_is_locked,
+    check_not_revoked,
+    find_listed,
+    is_revoked,
+    offered,
+    read_standing,
+)
 from assess_registry.client.target import Target
 from assess_registry.client.transport import Deadline
 from assess_registry.errors import ConfigError, NotPublishedError, TrustError
@@ -35,7 +67,8 @@ class ResolvedWheel:
         location, url: where the wheel lies.
         lock: parsed from the bytes its signature covers.
         lock_location: where it lies; the closure's places are relative to it.
-        signer: the trusted key that signed the lock.
+        signer: the key that signed the lock.
+        listed: the wheel on the registry's signed page; None by the publishers' keys alone.
         closure: what the lock selects for the target besides the wheel itself.
     """
 
@@ -51,6 +84,7 @@ class ResolvedWheel:
     lock_signature: bytes = field(repr=False)
     signer: KeyId
     closure: tuple[LockedWheel, ...]
+    listed: Listed | None = field(default=None, repr=False)
 
 
 def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> ResolvedWheel:
@@ -65,21 +99,89 @@ def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> 
         ConfigError: the requirement has a URL, extras or a marker.
         NotPublishedError: no such project, or no version that matches.
         TransportError: the registry could not be read in time.
-        TrustError: steps `index`, `tags`, `python`, `lock`, `signature`, `length`, `redirect`.
+        TrustError: steps `tags`, `python`, `lock`, `hash`, `signature`, `length`, `redirect`; by the registry's word
+            also those of `TrustState.refresh`, `catalogue`, `control`, `revoked`, `publisher`; by keys alone `index`.
     """
+    if registry.approved:
+        return _resolve_by_word(requirement, registry=registry, target=target)
+    return _resolve_by_keys(requirement, registry=registry, target=target)
+
+
+def _resolve_by_word(requirement: Requirement, *, registry: Registry, target: Target) -> ResolvedWheel:
+    deadline = registry.deadline()
+    word = registry.current_word(deadline)  # 1
+    project = _project(requirement)  # 2
+    standing = read_standing(project, word, deadline, url=registry.base.url)
+    version = _choose_release(requirement, standing, registry)  # 3
+    on_page = offered(standing)
+    check_target(project, version, on_page, target)  # 4
+    best = best_wheel((wheel for wheel in on_page if wheel.version == version), target)
+    listed = find_listed(standing, version=str(version), filename=best.filename)  # 5
+    lock_location = beside(project, str(version), LOCK_NAME)  # 6
+    data = read_listed(listed.release.lock, listed, registry, deadline)
+    signature = read_listed(listed.release.lock_signature, listed, registry, deadline)
+    signer = verify_detached(data, signature, listed.keys, thing=registry.base.url_of(lock_location))
+    lock = parse_lock(data)
+    own, closure = select_own(lock, project=project, version=str(version), target=target)
+    check_listed_is_locked(listed, own, lock_url=registry.base.url_of(lock_location))
+    check_closure_not_revoked(standing, closure)
+    return _resolved(
+        own,
+        lock=lock,
+        at=lock_location,
+        signature=signature,
+        signer=signer,
+        closure=closure,
+        registry=registry,
+        listed=listed,
+    )
+
+
+def _choose_release(requirement: Requirement, standing: Standing, registry: Registry) -> Version:
+    """The version that is meant; when only revoked ones would do, that is said, for it is no mistyped number."""
+    revoked = [release for release in standing.catalogue.releases if is_revoked(standing, release)]
+    numbers = {release.version for release in revoked}
+    remaining = tuple(wheel for wheel in offered(standing) if str(wheel.version) not in numbers)
+    try:
+        return choose_version(requirement, remaining, url=registry.base.url)
+    except NotPublishedError:
+        for release in sorted(revoked, key=lambda each: Version(each.version), reverse=True):
+            if requirement.specifier.contains(release.version, prereleases=True):
+                for wheel in release.wheels:
+                    check_not_revoked(standing, release, wheel)
+        raise
+
+
+def _resolve_by_keys(requirement: Requirement, *, registry: Registry, target: Target) -> ResolvedWheel:
     project = _project(requirement)
     deadline = registry.deadline()
-    offered = _read_page(project, registry, deadline)  # 1
-    version = choose_version(requirement, offered, url=registry.base.url_of(page_location(project)))  # 2
-    wheels = tuple(wheel for wheel in offered if wheel.version == version)
-    check_target(project, version, offered, target)  # 3
+    on_page = _read_page(project, registry, deadline)  # 1
+    version = choose_version(requirement, on_page, url=registry.base.url_of(page_location(project)))  # 2
+    wheels = tuple(wheel for wheel in on_page if wheel.version == version)
+    check_target(project, version, on_page, target)  # 3
     lock_location = _beside(wheels[0].location, LOCK_NAME)
     lock, signature, signer = _read_lock(lock_location, registry, deadline)  # 4
     check_page_against_lock(wheels, lock, lock_url=registry.base.url_of(lock_location))  # 5
     own, closure = select_own(lock, project=project, version=str(version), target=target)  # 6
-    location = locate_locked(own, lock_location, registry)
+    return _resolved(
+        own, lock=lock, at=lock_location, signature=signature, signer=signer, closure=closure, registry=registry
+    )
+
+
+def _resolved(
+    own: LockedWheel,
+    *,
+    lock: Lock,
+    at: Location,
+    signature: bytes,
+    signer: KeyId,
+    closure: tuple[LockedWheel, ...],
+    registry: Registry,
+    listed: Listed | None = None,
+) -> ResolvedWheel:
+    location = locate_locked(own, at, registry)
     return ResolvedWheel(
-        project=project,
+        project=own.project,
         version=own.version,
         filename=own.filename,
         location=location,
@@ -87,10 +189,11 @@ def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> 
         sha256=own.sha256,
         size=own.size,
         lock=lock,
-        lock_location=lock_location,
+        lock_location=at,
         lock_signature=signature,
         signer=signer,
         closure=closure,
+        listed=listed,
     )
 
 
@@ -170,6 +273,19 @@ def read_signature(location: Location, registry: Registry, deadline: Deadline) -
             got="no such file",
             next_step="do not use it; ask its publisher for a signed release",
         ) from error
+
+
+def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Deadline) -> bytes:
+    """A file beside the wheel, which is the one the signed page names.
+
+    Raises:
+        NotPublishedError: it is not there.
+        TrustError: step `length` or `hash`; it is another.
+    """
+    location = beside(listed.standing.catalogue.project, listed.release.version, file.filename)
+    data = registry.read(location, max_bytes=file.size, deadline=deadline)
+    check_bytes(data, size=file.size, sha256=file.sha256, thing=registry.base.url_of(location), by="signed page")
+    return data
 
 
 def _beside(location: Location, name: str) -> Location:

@@ -1,33 +1,40 @@
 """Bytes in, proof out: a `VerifiedWheel` is made here and nowhere else, and only of bytes that passed every step.
 
-What is believed is the trusted keys and nothing besides: not the page, not where the bytes came from, not even the
-`ResolvedWheel` they came with, for that may have been put together from a store somebody had a hand in. The first step
-that fails ends it, with its name in the error; nothing has been unpacked or written by then.
+What is believed is the registry's signed word, or the trusted keys where there is none, and nothing besides: not the
+page, not where the bytes came from, not even the `ResolvedWheel` they came with, for that may have been put together
+from a store somebody had a hand in. The first step that fails ends it, with its name in the error; nothing has been
+unpacked or written by then.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from packaging.version import Version
 
-from assess_registry.client.choose import select_own
+from assess_registry.client.choose import ASK, check_bytes, select_own
 from assess_registry.client.fetch import FetchedWheel
 from assess_registry.client.registry import Registry
+from assess_registry.client.resolve import ResolvedWheel
+from assess_registry.client.standing import (
+    Listed,
+    check_closure_not_revoked,
+    check_verdict,
+    find_listed,
+    read_standing,
+)
 from assess_registry.client.target import Target
 from assess_registry.errors import TrustError, WheelError
-from assess_registry.keys import KeyId
+from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.lock import Lock, LockedWheel, parse_lock
 from assess_registry.signatures import verify_detached
+from assess_registry.verdict import Approval
 from assess_registry.wheel import InspectedWheel, UnpackedFile, inspect, unpacked_files
-
-_ASK = "do not use it; get it from the registry again, and ask its maintainer if it is refused again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedWheel:
-    """Proof that these bytes are what a trusted publisher signed, and that they fit the target.
+    """Proof that these bytes are what a trusted publisher signed and reviewers approved, and that they fit the target.
 
     Attributes:
         inspected: what strict inspection found in `data`.
@@ -36,6 +43,9 @@ class VerifiedWheel:
         signature, lock_signature: contents of the `.sig` files; empty for a dependency.
         lock: the signed closure; None for a dependency.
         closure: the verified dependencies; empty for a dependency.
+        approval: who approved it; None for a dependency, and by the publishers' keys alone.
+        verdict: content of its `.verdict.json`, to be kept with it.
+        stale: it was judged by what is remembered of the registry; nothing may be installed anew on it.
     """
 
     inspected: InspectedWheel
@@ -45,6 +55,9 @@ class VerifiedWheel:
     lock: Lock | None = field(repr=False)
     lock_signature: bytes = field(repr=False)
     closure: tuple["VerifiedWheel", ...]
+    approval: Approval | None = None
+    verdict: bytes = field(repr=False, default=b"")
+    stale: bool = False
 
     def files(self) -> Iterator[UnpackedFile]:
         """Every file to install, each hashed once more as it is inflated."""
@@ -54,32 +67,49 @@ class VerifiedWheel:
 def verify(fetched: FetchedWheel, *, registry: Registry, target: Target) -> VerifiedWheel:
     """What was fetched, proven.
 
-    1. Length and hash of the wheel are what was resolved.
-    2. A trusted publisher signed exactly these bytes.
-    3. The same bytes pass strict inspection as a plugin.
-    4. They are the project and version that was asked for.
-    5. Their tags and their Python requirement fit the target.
-    6. The lock is signed, by the same key, and selects this very wheel for the target.
-    7. Each wheel the lock selects besides is there: length, hash, inspection as a dependency, name, version, target.
+    1. By the registry's word: it is on the signed page, not revoked, and its publisher may publish this project.
+    2. Length and hash of the wheel are what the page says, or what was resolved.
+    3. The publisher signed exactly these bytes: with the one key that the page names, or with a trusted one.
+    4. The same bytes pass strict inspection as a plugin.
+    5. They are the project and version that was asked for.
+    6. Their tags and their Python requirement fit the target.
+    7. The lock is the one the page names, is signed by the same key, and selects this very wheel for the target.
+    8. By the registry's word: enough reviewers, or the audit where that is allowed, approved this wheel with these
+       permissions and this lock, by a policy that is known.
+    9. Each wheel the lock selects besides is there and not revoked: length, hash, inspection as a dependency, name,
+       version, target.
 
     Raises:
         TrustError: the step that failed: `length`, `hash`, `signature`, `inspect`, `identity`, `tags`, `python`,
-            `lock`, `signer` or `closure`.
+            `lock`, `signer` or `closure`; by the registry's word also `catalogue`, `control`, `revoked`, `publisher`,
+            `envelope`, `verdict`, `approval`, and those of `TrustState.remembered`.
     """
     resolved = fetched.resolved
     # 1
-    _check_bytes(fetched.data, size=resolved.size, sha256=resolved.sha256, thing=resolved.filename)
+    listed = _find_listed(resolved, registry) if registry.approved else None
+    keys = listed.keys if listed else registry.trusted
     # 2
-    signer = verify_detached(fetched.data, fetched.signature, registry.trusted, thing=resolved.filename)
+    size, sha256 = (listed.wheel.size, listed.wheel.sha256) if listed else (resolved.size, resolved.sha256)
+    by = "signed page" if listed else "lock"
+    check_bytes(fetched.data, size=size, sha256=sha256, thing=resolved.filename, by=by)
     # 3
-    inspected = _inspect(fetched.data, resolved.filename, kind="plugin")
+    signer = verify_detached(fetched.data, fetched.signature, keys, thing=resolved.filename)
     # 4
-    _check_identity(inspected, project=resolved.project, version=resolved.version)
+    inspected = _inspect(fetched.data, resolved.filename, kind="plugin")
     # 5
-    _check_target(inspected, target)
+    _check_identity(inspected, project=resolved.project, version=resolved.version)
     # 6
-    lock, dependencies = _check_lock(fetched, inspected, signer=signer, registry=registry, target=target)
+    _check_target(inspected, target)
     # 7
+    url = registry.base.url_of(resolved.lock_location)
+    if listed is not None:
+        _check_lock_bytes(resolved.lock.data, listed, url)
+    lock, dependencies = _check_lock(fetched, inspected, signer=signer, keys=keys, url=url, target=target)
+    # 8
+    approval = check_verdict(fetched.verdict, listed, inspected, lock.sha256) if listed else None
+    # 9
+    if listed is not None:
+        check_closure_not_revoked(listed.standing, dependencies)
     arrived = {wheel.filename: data for wheel, data in fetched.dependencies}
     closure = tuple(_verify_dependency(wheel, arrived.get(wheel.filename), target) for wheel in dependencies)
     return VerifiedWheel(
@@ -90,29 +120,16 @@ def verify(fetched: FetchedWheel, *, registry: Registry, target: Target) -> Veri
         lock=lock,
         lock_signature=resolved.lock_signature,
         closure=closure,
+        approval=approval,
+        verdict=fetched.verdict,
+        stale=listed.standing.stale if listed else False,
     )
 
 
-def _check_bytes(data: bytes, *, size: int, sha256: str, thing: str) -> None:
-    if len(data) != size:
-        raise TrustError(
-            "it is shorter than its lock says" if len(data) < size else "it is longer than its lock says",
-            step="length",
-            thing=thing,
-            expected=f"{size} bytes",
-            got=f"{len(data)} bytes",
-            next_step=_ASK,
-        )
-    got = hashlib.sha256(data).hexdigest()
-    if got != sha256:
-        raise TrustError(
-            "these are not the bytes its lock names",
-            step="hash",
-            thing=thing,
-            expected=f"sha256 {sha256}",
-            got=f"sha256 {got}",
-            next_step=_ASK,
-        )
+def _find_listed(resolved: ResolvedWheel, registry: Registry) -> Listed:
+    # Asked of the registry's word again: what came along as `resolved.listed` is only somebody's reading.
+    standing = read_standing(resolved.project, registry.known_word(), registry.deadline(), url=registry.base.url)
+    return find_listed(standing, version=resolved.version, filename=resolved.filename)
 
 
 def _inspect(data: bytes, filename: str, *, kind: Literal["plugin", "dependency"]) -> InspectedWheel:
@@ -137,7 +154,7 @@ def _check_identity(inspected: InspectedWheel, *, project: str, version: str) ->
             thing=inspected.filename,
             expected=f"{project} {version}",
             got=f"{inspected.project} {inspected.version}",
-            next_step=_ASK,
+            next_step=ASK,
         )
 
 
@@ -162,12 +179,16 @@ def _check_target(inspected: InspectedWheel, target: Target) -> None:
         )
 
 
+def _check_lock_bytes(data: bytes, listed: Listed, url: str) -> None:
+    lock = listed.release.lock
+    check_bytes(data, size=lock.size, sha256=lock.sha256, thing=url, by="signed page")
+
+
 def _check_lock(
-    fetched: FetchedWheel, inspected: InspectedWheel, *, signer: KeyId, registry: Registry, target: Target
+    fetched: FetchedWheel, inspected: InspectedWheel, *, signer: KeyId, keys: TrustedKeys, url: str, target: Target
 ) -> tuple[Lock, tuple[LockedWheel, ...]]:
     resolved = fetched.resolved
-    url = registry.base.url_of(resolved.lock_location)
-    lock_signer = verify_detached(resolved.lock.data, resolved.lock_signature, registry.trusted, thing=url)
+    lock_signer = verify_detached(resolved.lock.data, resolved.lock_signature, keys, thing=url)
     # Two trusted publishers are still two: one must not be able to say what the other's plugin runs with.
     if lock_signer != signer:
         raise TrustError(
@@ -176,7 +197,7 @@ def _check_lock(
             thing=resolved.filename,
             expected=f"both by {signer}",
             got=f"the lock by {lock_signer}",
-            next_step=_ASK,
+            next_step=ASK,
         )
     # Parsed again from the bytes that were signed: what came along as `resolved.lock` is only somebody's reading.
     lock = parse_lock(resolved.lock.data)
@@ -188,7 +209,7 @@ def _check_lock(
             thing=url,
             expected=f"{inspected.filename} sha256 {inspected.sha256}",
             got=f"{own.filename} sha256 {own.sha256}",
-            next_step=_ASK,
+            next_step=ASK,
         )
     return lock, closure
 
@@ -201,9 +222,9 @@ def _verify_dependency(locked: LockedWheel, data: bytes | None, target: Target) 
             thing=locked.filename,
             expected=f"{locked.size} bytes, sha256 {locked.sha256}",
             got="nothing",
-            next_step=_ASK,
+            next_step=ASK,
         )
-    _check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
+    check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
     inspected = _inspect(data, locked.filename, kind="dependency")
     _check_identity(inspected, project=locked.project, version=locked.version)
     _check_target(inspected, target)

@@ -19,8 +19,9 @@ import httpcore
 import httpx
 
 from assess_registry.client.location import Base, Location
-from assess_registry.client.transport.port import Deadline, overdue, oversized
-from assess_registry.errors import NotPublishedError, TransportError, TrustError
+from assess_registry.client.transport.access import NO_ACCESS, Access
+from assess_registry.client.transport.port import Deadline, ForbiddenError, overdue, oversized
+from assess_registry.errors import ConfigError, NotPublishedError, TransportError, TrustError
 
 _HEADERS = {
     # Bytes as they lie on the server: what is hashed and bounded is what was published.
@@ -32,15 +33,15 @@ _HEADERS = {
 class HttpTransport:
     """Reads over https, or over http on loopback. May be shared by threads; one request runs at a time."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, access: Access = NO_ACCESS) -> None:
         self._base = base
         self._clamp = _Clamp()
         self._client = httpx.Client(
-            transport=_Pool(self._clamp, tls=base.url.startswith("https:")),
+            transport=_Pool(self._clamp, access, tls=base.url.startswith("https:")),
             follow_redirects=False,
             timeout=None,  # noqa: S113  the clamp bounds every socket operation
             trust_env=False,
-            headers=_HEADERS,
+            headers=_HEADERS | ({"authorization": access.credentials.header()} if access.credentials else {}),
         )
         self._turn = threading.Lock()
 
@@ -90,6 +91,11 @@ def _check_status(response: httpx.Response, url: str) -> None:
             got=f"{status} to {response.headers.get('location', 'nowhere')[:200]!r}",
             next_step="configure the URL under which the registry really lies",
         )
+    if response.status_code in (401, 403, 407):
+        raise ForbiddenError(
+            f"{url}: the registry answered {status}; check the credentials configured for it, and who may read it",
+            url=url,
+        )
     if response.status_code in (404, 410):
         raise NotPublishedError(f"{url}: the registry does not have it ({status})", url=url)
     if response.status_code != 200:
@@ -132,11 +138,24 @@ class _Clamp:
 class _Pool(httpx.HTTPTransport):
     """httpx's own transport over sockets that know the deadline (it offers no argument for the backend)."""
 
-    def __init__(self, clamp: _Clamp, *, tls: bool) -> None:
+    def __init__(self, clamp: _Clamp, access: Access, *, tls: bool) -> None:
+        context = _authorities(access) if tls else None
+        backend = _Backend(clamp)
+        if access.proxy:
+            self._pool = httpcore.HTTPProxy(access.proxy, ssl_context=context, http2=False, network_backend=backend)
+        else:
+            self._pool = httpcore.ConnectionPool(ssl_context=context, http2=False, network_backend=backend)
+
+
+def _authorities(access: Access) -> ssl.SSLContext:
+    if access.ca_file is None:
         # SSL_CERT_FILE and SSL_CERT_DIR are honoured by create_ssl_context, as sites with their own authority expect.
         # It reads a whole file of authorities, about 30 ms: not for a loopback registry.
-        context = httpx.create_ssl_context() if tls else None
-        self._pool = httpcore.ConnectionPool(ssl_context=context, http2=False, network_backend=_Backend(clamp))
+        return httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=str(access.ca_file))
+    except OSError as error:  # also for a file in which no certificate is
+        raise ConfigError(f"registry ca_file: {access.ca_file}: {error.strerror or error}") from error
 
 
 class _Backend(httpcore.NetworkBackend):

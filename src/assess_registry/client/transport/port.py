@@ -15,6 +15,10 @@ from assess_registry.client.location import Location
 from assess_registry.errors import TransportError, TrustError
 
 
+class ForbiddenError(TransportError):
+    """The server does not let this file be read; many object stores say this of files that are not there."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deadline:
     """A point in time by which an operation must be over.

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from assess_registry.client.location import Location
-from assess_registry.client.transport import Deadline
+from assess_registry.client.transport import Deadline, ForbiddenError
 from assess_registry.client.trust.port import ReadFile
-from assess_registry.client.trust.tuf_api import DownloadError, DownloadHTTPError, FetcherInterface
+from assess_registry.client.trust.tuf_api import DownloadError, DownloadHTTPError, FetcherInterface, Root
 from assess_registry.errors import NotPublishedError
 
 METADATA_DIRECTORY = "metadata/"
@@ -46,6 +46,10 @@ class RegistryFetcher(FetcherInterface):
         except NotPublishedError as error:
             # TUF's client tells the end of the chain of roots by this very error.
             raise DownloadHTTPError(f"{url}: not there", 404) from error
+        except ForbiddenError as error:
+            if role_of(url) != Root.type:
+                raise
+            raise DownloadHTTPError(f"{url}: not there, or forbidden", 403) from error
         role = role_of(url)
         self.got[role] = data
         self._check(role, data, url)
