@@ -70,16 +70,16 @@ $(SAMPLE_WHEEL): $(SAMPLE_SOURCES) .venv/installed
 	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(WORK)/wheels contrib/sample_plugin
 	@touch $@
 
-$(WORK)/keys/local.key: | .venv/installed
-	$(BIN)/assess-registry keys new local --directory $(WORK)/keys
+$(WORK)/keys/publisher/local.key: | .venv/installed
+	$(BIN)/assess-registry keys new local --directory $(WORK)/keys --unencrypted
 
-$(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy.stamp $(WORK)/keys/local.key
+$(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy.stamp $(WORK)/keys/publisher/local.key
 	$(BIN)/assess-registry publish $(WORK)/wheels/assess_host_baseline-*.whl --index $(INDEX) \
-	    --key $(WORK)/keys/local.key --closure $(CLOSURE) --replace-published-bytes
+	    --key $(WORK)/keys/publisher/local.key --closure $(CLOSURE) --replace-published-bytes
 	@touch $@
 
 assess.toml: | .venv/installed
-	$(BIN)/assess init --registry-url file:$(INDEX) --trusted-keys $(WORK)/keys --state-dir $(WORK)/state --development
+	$(BIN)/assess init --registry-url file:$(INDEX) --trusted-keys $(WORK)/keys/publisher --state-dir $(WORK)/state --development
 
 run-local: $(INDEX)/published.stamp assess.toml
 	@$(BIN)/assess run --fail-on none --report oscal=$(WORK)/results/assessment-results.json \

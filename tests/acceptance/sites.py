@@ -23,7 +23,7 @@ from tests.support.checkout import Checkout
 from tests.support.registry_tree import RegistryTree
 from tests.support.wheels import WheelBuilder
 
-KEY = "trusted-keys/local.key"
+KEY = "trusted-keys/publisher/local.key"
 DEMO = {"id": "demo", "plugin": "demo", "provider": "demo-subjects"}
 """The assessment that the demo plugin serves."""
 
@@ -80,7 +80,7 @@ class Site:
         named = [{"name": plugin} if isinstance(plugin, str) else plugin for plugin in plugins]
         document = {
             "runtime": {"id": "web-01", "state_dir": "state"},
-            "registry": {"url": "file:simple-index", "trusted_keys": "trusted-keys", "development": True}
+            "registry": {"url": "file:simple-index", "trusted_keys": "trusted-keys/publisher", "development": True}
             | dict(registry or {}),
             "plugins": named,
             "assessments": list(assessments),
@@ -112,7 +112,7 @@ def make_site(place: Checkout, directory: Path) -> Site:
     site = Site(place=place, directory=directory)
     directory.mkdir(parents=True, exist_ok=True)
     site.registry("init", directory / "simple-index", "--development", "--name", "acceptance")
-    site.registry("keys", "new", "local", "--directory", directory / "trusted-keys")
+    site.registry("keys", "new", "local", "--directory", directory / "trusted-keys", "--unencrypted")
     return site
 
 

@@ -99,7 +99,7 @@ def test_the_registry_is_gone_after_the_first_run(site: Site) -> None:
 
 
 def test_no_trusted_key(site: Site) -> None:
-    keys = site.directory / "trusted-keys"
+    keys = site.directory / "trusted-keys/publisher"
     shutil.copytree(keys, site.directory / "keys-kept")
     (keys / "local.pub").unlink()
     done = site.assess("run", "--output", "json")

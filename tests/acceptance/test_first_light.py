@@ -25,7 +25,7 @@ def look_at_what_the_first_run_left(place: Checkout) -> None:
     for outcome in ("pass", "fail", "not-applicable"):
         assert counts[outcome] >= 1, counts
     assert counts["error"] == counts["timeout"] == 0
-    for private in ("keys/local.key", "state"):
+    for private in ("keys/publisher/local.key", "state"):
         assert (place.path / ".assess" / private).stat().st_mode & 0o077 == 0, private
     started = time.monotonic()
     again = place.run("make", "run-local")

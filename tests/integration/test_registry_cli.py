@@ -60,9 +60,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.fixture
 def ready(run: Run, tmp_path: Path) -> Run:
-    """In a directory with a registry `reg`, a key `keys/acme.key` and two wheels in `dist`."""
+    """In a directory with a registry `reg`, a key `keys/publisher/acme.key` and two wheels in `dist`."""
     assert run("init", "reg", "--development").code == 0
-    assert run("keys", "new", "acme", "--directory", "keys").code == 0
+    assert run("keys", "new", "acme", "--directory", "keys", "--unencrypted").code == 0
     (tmp_path / "dist").mkdir()
     for wheel in (PLUGIN, LIB):
         (tmp_path / "dist" / wheel.filename).write_bytes(wheel.build())
@@ -71,7 +71,15 @@ def ready(run: Run, tmp_path: Path) -> Run:
 
 def publish_demo(run: Run, *more: str) -> Ended:
     return run(
-        "publish", f"dist/{PLUGIN.filename}", "--key", "keys/acme.key", "--closure", "dist", "--index", "reg", *more
+        "publish",
+        f"dist/{PLUGIN.filename}",
+        "--key",
+        "keys/publisher/acme.key",
+        "--closure",
+        "dist",
+        "--index",
+        "reg",
+        *more,
     )
 
 
@@ -101,15 +109,15 @@ def test_init_never_overwrites(run: Run, tmp_path: Path) -> None:
 
 
 def test_keys_are_made_once_and_listed_by_id(run: Run, tmp_path: Path) -> None:
-    made = run("keys", "new", "acme", "--directory", "keys")
+    made = run("keys", "new", "acme", "--directory", "keys", "--unencrypted")
     key_id = made.stdout.strip()
-    assert parse_public_key((tmp_path / "keys/acme.pub").read_text()).id == key_id
-    assert (tmp_path / "keys/acme.key").stat().st_mode & 0o777 == 0o600
-    again = run("keys", "new", "acme", "--directory", "keys")
+    assert parse_public_key((tmp_path / "keys/publisher/acme.pub").read_text()).id == key_id
+    assert (tmp_path / "keys/publisher/acme.key").stat().st_mode & 0o777 == 0o600
+    again = run("keys", "new", "acme", "--directory", "keys", "--unencrypted")
     assert (again.code, again.stdout) == (2, "")
     assert "never overwritten" in again.stderr
     listed = run("keys", "list", "--directory", "keys", "--output", "json").document
-    assert listed["keys"] == [{"name": "acme", "id": key_id, "private": True}]
+    assert listed["keys"] == [{"role": "publisher", "name": "acme", "id": key_id, "private": True}]
     assert key_id in run("keys", "list", "--directory", "keys").stdout
 
 
@@ -117,21 +125,30 @@ def test_keys_go_to_the_users_configuration_unless_told_otherwise(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    assert run("keys", "new", "one").code == 0
+    assert run("keys", "new", "one", "--unencrypted").code == 0
     monkeypatch.setenv("ASSESS_KEYS_DIR", str(tmp_path / "elsewhere"))
-    assert run("keys", "new", "two").code == 0
-    assert run("keys", "new", "three", "--directory", "here").code == 0
-    assert (tmp_path / "config/assess/keys/one.key").exists()
-    assert (tmp_path / "elsewhere/two.key").exists()
-    assert (tmp_path / "here/three.key").exists()
+    assert run("keys", "new", "two", "--unencrypted").code == 0
+    assert run("keys", "new", "three", "--directory", "here", "--unencrypted").code == 0
+    assert (tmp_path / "config/assess/keys/publisher/one.key").exists()
+    assert (tmp_path / "elsewhere/publisher/two.key").exists()
+    assert (tmp_path / "here/publisher/three.key").exists()
 
 
 def test_a_passphrase_protects_a_key(ready: Run, tmp_path: Path) -> None:
     (tmp_path / "phrase").write_text("correct horse\nsecond line\n")
     (tmp_path / "empty").write_text("\n")
     assert ready("keys", "new", "locked", "--directory", "keys", "--passphrase-file", "phrase").code == 0
-    assert "ENCRYPTED" in (tmp_path / "keys/locked.key").read_text()
-    command = ("publish", f"dist/{PLUGIN.filename}", "--key", "keys/locked.key", "--closure", "dist", "--index", "reg")
+    assert "ENCRYPTED" in (tmp_path / "keys/publisher/locked.key").read_text()
+    command = (
+        "publish",
+        f"dist/{PLUGIN.filename}",
+        "--key",
+        "keys/publisher/locked.key",
+        "--closure",
+        "dist",
+        "--index",
+        "reg",
+    )
     assert ready(*command).code == 2
     assert "--passphrase-file" in ready(*command).stderr
     assert ready(*command, "--passphrase-file", "empty").code == 2
@@ -228,7 +245,7 @@ def test_a_refusal_by_trust_policy_exits_5_with_the_step(ready: Run, tmp_path: P
     error = done.document["error"]
     assert (error["kind"], error["step"]) == ("trust", "publish")
     assert error["expected"] != error["got"]
-    (tmp_path / "keys/acme.key").chmod(0o644)
+    (tmp_path / "keys/publisher/acme.key").chmod(0o644)
     assert publish_demo(ready, "--output", "json").document["error"]["step"] == "keys"
 
 
@@ -248,7 +265,16 @@ def test_replacing_warns_of_the_plugins_it_broke(ready: Run, tmp_path: Path) -> 
     other = WheelBuilder(name="other-plugin", requires=("somelib",), entry_points=entry_points)
     (tmp_path / "dist" / other.filename).write_bytes(other.build())
     (tmp_path / "dist" / LIB.filename).write_bytes(LIB.but(metadata_lines=("Author: x",)).build())
-    command = ("publish", f"dist/{other.filename}", "--key", "keys/acme.key", "--closure", "dist", "--index", "reg")
+    command = (
+        "publish",
+        f"dist/{other.filename}",
+        "--key",
+        "keys/publisher/acme.key",
+        "--closure",
+        "dist",
+        "--index",
+        "reg",
+    )
     assert ready(*command).code == 5
     done = ready(*command, "--replace-published-bytes")
     assert done.code == 0

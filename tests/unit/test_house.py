@@ -17,6 +17,7 @@ ONE_PLACE = {
     "sqlite3": "src/assess_core/journal.py",
     "msgspec": "src/assess_core/host/",
     "pydantic": "src/assess_core/config/",
+    "tomlkit": "src/assess_registry/config/edit.py",
     "jsonschema_rs": "src/assess_registry/manifest",
 }
 """Library -> the only place (file or start of it) where it may be imported."""

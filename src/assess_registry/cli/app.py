@@ -14,7 +14,7 @@ from assess_registry.errors import ConfigError, PublishError, RegistryError, Tra
 
 VERBS = {
     "init": "Make a registry: its configuration and an empty index.",
-    "keys": "Make and list the keys that sign wheels.",
+    "keys": "Make keys, and say whose keys count.",
     "root": "Say who may sign: the root of trust.",
     "sign": "Carry a proposed root to its keys, and signatures back.",
     "inspect": "Say what wheels hold, or everything that is wrong with them, without importing them.",

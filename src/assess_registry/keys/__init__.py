@@ -20,6 +20,7 @@ from assess_registry.keys.public import (
     parse_key_id,
     parse_public_key,
 )
+from assess_registry.keys.ring import KeyRing, RingKey
 from assess_registry.keys.roles import ROLES, Role, check_distinct
 from assess_registry.keys.timed import TimedKey
 from assess_registry.keys.trusted import MAX_TRUSTED_KEYS, TrustedKey, TrustedKeys, load_trusted_keys
@@ -33,8 +34,10 @@ __all__ = [
     "ROLES",
     "SIGNATURE_BYTES",
     "KeyId",
+    "KeyRing",
     "PrivateKey",
     "PublicKey",
+    "RingKey",
     "Role",
     "TimedKey",
     "TrustedKey",

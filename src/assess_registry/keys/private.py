@@ -50,11 +50,7 @@ def write_key_pair(
     Raises:
         ConfigError: the name is not one, or either file exists; neither is changed.
     """
-    try:
-        parse_id(name)
-    except ValueError as error:
-        raise ConfigError(f"key name: {error}") from error
-    private, public = directory / (name + KEY_SUFFIX), directory / (name + PUBLIC_SUFFIX)
+    private, public = directory / (key_name(name) + KEY_SUFFIX), directory / (name + PUBLIC_SUFFIX)
     taken = [path for path in (private, public) if path.is_symlink() or path.exists()]
     if taken:
         raise ConfigError(*(f"{path}: exists and is never overwritten; choose another name" for path in taken))
@@ -64,13 +60,25 @@ def write_key_pair(
     return private, public
 
 
+def key_name(text: str) -> str:
+    """A name that a key can be filed under.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return parse_id(text)
+    except ValueError as error:
+        raise ConfigError(f"key name: {error}") from error
+
+
 def write_private_key(path: Path, key: PrivateKey, *, passphrase: bytes | None = None) -> None:
     """PKCS#8 PEM is at `path`, complete and readable by its owner alone from its first moment.
 
     Raises:
         ConfigError: something is there already; it is not touched.
     """
-    data = key._secret.pem(passphrase)  # noqa: SLF001  same module
+    data = key._secret.pem(passphrase)  # noqa: SLF001  of this module's own class
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -101,7 +109,9 @@ def load_private_key(path: Path, *, passphrase: bytes | None = None) -> PrivateK
         hint = "give --passphrase-file" if passphrase is None else "it has no passphrase: leave --passphrase-file out"
         raise ConfigError(f"{path}: {error}; {hint}") from error
     except TypeError as error:
-        raise ConfigError(f"{path}: an Ed25519 key is needed; make one with: assess-registry keys new NAME") from error
+        raise ConfigError(
+            f"{path}: an Ed25519 key is needed; make one with: assess-registry keys new NAME --role ROLE"
+        ) from error
     except ValueError as error:
         why = "not a PKCS#8 PEM private key" if passphrase is None else "wrong passphrase, or not a private key"
         raise ConfigError(f"{path}: {why}") from error

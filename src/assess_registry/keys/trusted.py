@@ -1,14 +1,12 @@
 """The keys whose signatures count where nothing but a folder of `*.pub` files says so."""
 
-import os
-import pwd
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from assess_registry.errors import ConfigError, Issue, TrustError
+from assess_registry.keys.guard import check_guarded
 from assess_registry.keys.public import PUBLIC_SUFFIX, PublicKey, load_public_key
 
 MAX_TRUSTED_KEYS = 1000
@@ -63,7 +61,7 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
             is filed under two names. Lists all of them.
     """
     try:
-        _check_guarded(directory)
+        check_guarded(directory)
         paths = sorted(path for path in directory.iterdir() if path.suffix == PUBLIC_SUFFIX)
     except OSError as error:
         raise ConfigError(f"{directory}: trusted keys cannot be read: {error.strerror}") from error
@@ -72,7 +70,7 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
     issues: list[Issue] = []
     found: dict[bytes, TrustedKey] = {}
     for path in paths:
-        _check_guarded(path)
+        check_guarded(path)
         try:
             trusted = TrustedKey(name=path.stem, key=load_public_key(path))
         except (TrustError, OSError) as error:
@@ -88,33 +86,3 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
         message = "trusted keys are not usable"
         raise TrustError(message, step="keys", thing=str(directory), next_step=next_step, issues=tuple(issues))
     return TrustedKeys(tuple(found.values()))
-
-
-def _check_guarded(path: Path) -> None:
-    """Whoever can write here decides what is trusted: that is this user or root, and nobody else.
-
-    Raises:
-        TrustError: step `keys`; others can write to it, or another user owns it.
-        OSError: it is not there or may not be looked at.
-    """
-    status = path.stat()
-    foreign = status.st_uid not in (os.geteuid(), 0)
-    if not foreign and not status.st_mode & 0o022:
-        return
-    commands = [f"chown {_owner_name(os.geteuid())} {path}"] if foreign else []
-    commands += [f"chmod go-w {path}"] if status.st_mode & 0o022 else []
-    raise TrustError(
-        "others can change which keys are trusted",
-        step="keys",
-        thing=str(path),
-        expected=f"owner uid {os.geteuid()} or 0, writable by nobody else",
-        got=f"owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}",
-        next_step=f"if every key in it is one that you trust: {' && '.join(commands)}",
-    )
-
-
-def _owner_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # as in many containers
-        return str(uid)

@@ -1,0 +1,38 @@
+"""Files that say what is trusted are in the hands of this user or root alone."""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from assess_registry.errors import TrustError
+
+
+def check_guarded(path: Path) -> None:
+    """Whoever can write here decides what is trusted: that is this user or root, and nobody else.
+
+    Raises:
+        TrustError: step `keys`; others can write to it, or another user owns it.
+        OSError: it is not there or may not be looked at.
+    """
+    status = path.stat()
+    foreign = status.st_uid not in (os.geteuid(), 0)
+    if not foreign and not status.st_mode & 0o022:
+        return
+    commands = [f"chown {_owner_name(os.geteuid())} {path}"] if foreign else []
+    commands += [f"chmod go-w {path}"] if status.st_mode & 0o022 else []
+    raise TrustError(
+        "others can change which keys are trusted",
+        step="keys",
+        thing=str(path),
+        expected=f"owner uid {os.geteuid()} or 0, writable by nobody else",
+        got=f"owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}",
+        next_step=f"if every key in it is one that you trust: {' && '.join(commands)}",
+    )
+
+
+def _owner_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in many containers
+        return str(uid)
