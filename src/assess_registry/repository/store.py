@@ -29,6 +29,7 @@ from assess_registry.keys import PrivateKey
 from assess_registry.repository.collect import collect
 from assess_registry.repository.draft import Draft
 from assess_registry.repository.expiry import RoleExpiry, due, role_expiries
+from assess_registry.repository.keys import tuf_key_id
 from assess_registry.repository.roles import BINS
 from assess_registry.repository.staged import discard_staged, ready_root, settle
 from assess_registry.repository.state import read_state, read_target
@@ -158,6 +159,11 @@ class Repository:
         with self.locked():
             rotating = settle(self.place)
             state = read_state(self.place, rotating=rotating)
+            # Who repeats a call that had finished gives keys that have had their day since.
+            online_keys, release_keys = (
+                [key for key in keys if rotating or not _retired(key, state.roots, role)]
+                for keys, role in ((online_keys, "timestamp"), (release_keys, "targets"))
+            )
             renewed = due(state, now=now, expiry=expiry) if release_keys else ()
 
             def draft(next_root: Metadata[Root] | None) -> Draft:
@@ -207,3 +213,10 @@ class Repository:
         for name in draft.skipped:
             (self.place / name).unlink(missing_ok=True)
         return CommitReport(written=tuple(files), version=draft.version)
+
+
+def _retired(key: PrivateKey, roots: Sequence[Metadata[Root]], role: str) -> bool:
+    """Whether the root before the newest names this key for the role, and the newest does not."""
+    before, newest = (found[-1].signed.roles[role].keyids if found else () for found in (roots[-2:-1], roots[-1:]))
+    keyid = tuf_key_id(key.public)
+    return keyid in before and keyid not in newest

@@ -1,0 +1,77 @@
+"""`kill -9` between any two file-system calls: the work runs in a child that ends itself before its n-th call."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+
+_EVENTS = frozenset(
+    (
+        *("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink"),
+        *("os.truncate", "os.chmod", "os.utime", "fcntl.flock"),
+    )
+)
+"""Audit events of calls that change, or decide what a later call changes; writing and syncing has none."""
+
+
+def killed_before(step: int, work: Callable[[], object]) -> bool:
+    """Whether the work was killed before its n-th call; False when it had ended by then.
+
+    Raises:
+        AssertionError: it failed by itself.
+    """
+    child = os.fork()
+    if child == 0:
+        _run(step, work)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), f"the work failed: exit {code}"
+    return code != 0
+
+
+def steps(work: Callable[[], object], prepare: Callable[[], object]) -> Iterator[int]:
+    """Every n at which the work can be killed; it has just been, when n is yielded. `prepare` comes before each."""
+    step = 1
+    prepare()
+    while killed_before(step, work):
+        yield step
+        prepare()
+        step += 1
+
+
+def _run(step: int, work: Callable[[], object]) -> None:
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        # Reading changes nothing; the flags of an `open` say what it is for.
+        if event in _EVENTS and not (event == "open" and _reads(arguments)):
+            count()
+
+    def counting(call: Callable[..., object]) -> Callable[..., object]:
+        def counted(*arguments: object) -> object:
+            count()
+            return call(*arguments)
+
+        return counted
+
+    code = 1
+    try:
+        os.fsync = counting(os.fsync)  # type: ignore[assignment]
+        sys.addaudithook(hook)
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _reads(arguments: tuple[object, ...]) -> bool:
+    flags = arguments[2] if len(arguments) > 2 else 0
+    return isinstance(flags, int) and not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
