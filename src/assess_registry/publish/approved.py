@@ -39,7 +39,7 @@ from assess_registry.lock import LOCK_NAME, specifier_text
 from assess_registry.names import ProjectName
 from assess_registry.publish.control_files import control_files, require_meant, signed_revocations
 from assess_registry.publish.listing import Listing
-from assess_registry.repository import Expiry, Repository
+from assess_registry.repository import Repository
 from assess_registry.review.check import CheckedSubmission, check
 from assess_registry.review.published import catalogue_of
 from assess_registry.review.reviews import envelope_of, require_no_rejection, reviews_of
@@ -111,7 +111,7 @@ class Transaction:
             release_keys=self.keys.release,
             online_key=self.keys.online,
             now=self.rules.now,
-            expiry=expiry_of(self.rules),
+            expiry=config.expiry,
         )
         self.tree.written.extend(report.written)
         return changes
@@ -189,18 +189,6 @@ def publish_approved(
         if known and not replace_published:
             raise _published_otherwise(known, release)
         return _publish(work, release, approved, catalogue, replace_published=replace_published)
-
-
-def expiry_of(rules: Rules) -> Expiry:
-    """`[expiry]` of `registry.toml` as the signing side takes it."""
-    days = rules.config.expiry
-    return Expiry(
-        root_d=days.root_d,
-        targets_d=days.targets_d,
-        bins_d=days.bins_d,
-        snapshot_d=days.snapshot_d,
-        timestamp_d=days.timestamp_d,
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,10 @@ from packaging.specifiers import SpecifierSet
 
 from assess_registry.catalogue import Catalogue
 from assess_registry.control import Revocations
-from assess_registry.files import read_bounded
-from assess_registry.index.flat import changed_flat_files, page_path
+from assess_registry.index.flat import page_path
+from assess_registry.index.flat_tree import write_flat_pages
 from assess_registry.index.pages import PageFile
-from assess_registry.index.tree import MAX_ROOT_PAGE_BYTES, Tree, digest
+from assess_registry.index.tree import Tree, digest
 from assess_registry.names import ProjectName
 from assess_registry.signatures import SIGNATURE_SUFFIX
 
@@ -40,8 +40,7 @@ class Listing:
         self.tree.write_pages_of(project, files)
         plugins = [file for file in files if file.filename in known or self._has_signature(file)]
         if plugins or known or (self.tree.root / page_path(project)).exists():
-            for path, data in changed_flat_files(project, plugins, read=self._read):
-                self.tree.write(self.tree.root / path, data)
+            write_flat_pages(self.tree, project, plugins)
 
     def write_root(self, projects: Iterable[ProjectName]) -> None:
         """The root pages name these projects, too."""
@@ -78,12 +77,6 @@ class Listing:
 
     def _has_signature(self, file: PageFile) -> bool:
         return self.tree.file(file.project, file.version, file.filename + SIGNATURE_SUFFIX).is_file()
-
-    def _read(self, path: str) -> bytes | None:
-        try:
-            return read_bounded(self.tree.root / path, MAX_ROOT_PAGE_BYTES)
-        except FileNotFoundError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
