@@ -47,6 +47,7 @@ class Context:
     runtime: str
     labels: Mapping[str, str]
     registry: str
+    from_folders: frozenset[ProjectName] = frozenset()
     stale: frozenset[ProjectName] = frozenset()
     clock: Clock
     notify: Callable[[str, Event], None]
@@ -261,9 +262,16 @@ class _Call:
             provenance=provenance,
             evidence=evidence,
             waiver=None,
-            registry="development" if self.task.plugin.installed.development else self.context.registry,
+            registry=self._origin(),
             stale=self.task.plugin.installed.distribution in self.context.stale,
         )
+
+    def _origin(self) -> str:
+        """Where the plugin came from, the weakest word first: it is what an auditor has to know."""
+        installed = self.task.plugin.installed
+        if installed.development:
+            return "development"
+        return "folder" if installed.distribution in self.context.from_folders else self.context.registry
 
 
 def _not_assessed(

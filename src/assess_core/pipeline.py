@@ -13,9 +13,10 @@ from enum import StrEnum
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from assess_core.config import PluginConfig
+from assess_core.config import Config, PluginConfig
 from assess_core.errors import PluginFault, StoreError
 from assess_core.execute import Context, Evidence, Executed, execute
+from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import HostConfig, Supervisor, health_check
 from assess_core.journal import Journal
 from assess_core.plan import Task, Unrunnable
@@ -25,14 +26,16 @@ from assess_core.store import InstalledPlugin, Interpreter, Store, install, rebu
 from assess_registry.client import (
     ProjectName,
     Registry,
-    ResolvedWheel,
+    Sha256,
     Target,
     TransportError,
     TrustError,
+    VerifiedWheel,
     fetch,
     resolve,
     verify,
 )
+from assess_registry.folder import FolderPlugin
 
 Notify = Callable[[str], None]
 """Takes one sentence for the person who waits."""
@@ -55,9 +58,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Synced:
-    """One line of a sync: which distribution, what was done, from which version to which, and why if it went wrong."""
+    """One line of a sync: what was done, from which version to which, and why if it went wrong.
 
-    distribution: ProjectName
+    Attributes:
+        distribution: which; of a folder that is refused as a whole, the folder.
+    """
+
+    distribution: str
     action: Action
     version: str = ""
     previous: str = ""
@@ -67,9 +74,13 @@ class Synced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """Everything the first half of the pipeline works with."""
+    """Everything the first half of the pipeline works with.
 
-    registry: Registry
+    Attributes:
+        registry: None where every plugin comes from a folder.
+    """
+
+    registry: Registry | None
     target: Target
     store: Store
     interpreter: Interpreter
@@ -79,16 +90,34 @@ class Delivery:
     offline: bool = False
 
 
-def sync(plugins: Sequence[PluginConfig], delivery: Delivery) -> tuple[Synced, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Release:
+    """What is to be installed: named by digests, and fetched and verified only if it is not there yet."""
+
+    project: ProjectName
+    version: str
+    sha256: Sha256
+    lock_sha256: Sha256
+    verified: Callable[[], VerifiedWheel]
+    development: bool
+
+
+def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     """Every plugin the configuration names is installed, verified, has answered, and is active; others are inactive.
 
     A plugin that cannot be brought to that state keeps its previous version, and its line says why. Environments of
     versions no longer wanted stay on disk. A dry run changes nothing, and says what would be done.
+
+    Raises:
+        ConfigError: a folder of plugins, or the directory of its keys, is not there.
     """
-    wanted = {plugin.name for plugin in plugins}
-    lines = [_sync_one(plugin, delivery) for plugin in plugins]
+    asked = wanted(config, target=delivery.target)
+    lines = [_sync_one(each, delivery) for each in asked]
+    if any(isinstance(each, RefusedFolder) for each in asked):
+        return tuple(lines)  # nobody knows what that folder stands for, so nothing is known to be wanted no more
+    names = {each.name for each in asked}
     for active in delivery.store.active():
-        if active.distribution in wanted:
+        if active.distribution in names:
             continue
         if not delivery.dry_run:
             delivery.store.deactivate(active.distribution)
@@ -97,52 +126,92 @@ def sync(plugins: Sequence[PluginConfig], delivery: Delivery) -> tuple[Synced, .
     return tuple(lines)
 
 
-def _sync_one(plugin: PluginConfig, delivery: Delivery) -> Synced:
-    if delivery.offline:
-        return _without_registry(plugin, "offline was asked for", delivery)
-    active = delivery.store.find(plugin.name)
+def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery) -> Synced:
+    if isinstance(each, RefusedFolder):
+        return _failed(each.name, None, Action.REFUSED, each.refusal)
+    from_registry = each.plugin.dir is None
+    if from_registry and delivery.offline:
+        return _without_registry(each, "offline was asked for", delivery)
+    active = delivery.store.find(each.name)
     try:
-        return _brought_up(plugin, active, delivery)
+        release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found)
+        return _brought_up(release, active, delivery)
     except TransportError as error:
-        return _without_registry(plugin, str(error), delivery)
+        return _without_registry(each, str(error), delivery)
     except TrustError as refusal:
-        return _failed(plugin, active, Action.REFUSED, refusal)
+        return _failed(each.name, active, Action.REFUSED, refusal)
     except (PluginFault, StoreError) as fault:
-        return _failed(plugin, active, Action.FAILED, fault)
+        return _failed(each.name, active, Action.FAILED, fault)
 
 
-def _brought_up(plugin: PluginConfig, active: InstalledPlugin | None, delivery: Delivery) -> Synced:
-    """Stages resolve to install, and activation."""
-    registry, target, store = delivery.registry, delivery.target, delivery.store
-    resolved = resolve(Requirement(f"{plugin.name}{plugin.version}"), registry=registry, target=target)
-    installed = store.installed(resolved.lock.sha256, resolved.sha256, delivery.interpreter)
-    if installed is not None and active is not None and active.env_key == installed.env_key:
-        return _line(resolved, active, Action.PRESENT)
-    if delivery.dry_run:
-        return _line(resolved, active, Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE)
-    if installed is None:
+def _resolved(each: Wanted, delivery: Delivery) -> _Release:
+    registry, target = _registry(delivery), delivery.target
+    resolved = resolve(Requirement(f"{each.name}{each.plugin.version}"), registry=registry, target=target)
+
+    def verified() -> VerifiedWheel:
         delivery.notify(f"fetching {resolved.project} {resolved.version}")
-        verified = verify(fetch(resolved, registry=registry), registry=registry, target=target)
-        delivery.notify(f"installing {resolved.project} {resolved.version}")
-        installed = install(
-            verified, store=store, interpreter=delivery.interpreter, development=registry.config.development
-        )
+        return verify(fetch(resolved, registry=registry), registry=registry, target=target)
+
+    return _Release(
+        project=resolved.project,
+        version=resolved.version,
+        sha256=resolved.sha256,
+        lock_sha256=resolved.lock.sha256,
+        verified=verified,
+        development=registry.config.development,
+    )
+
+
+def _in_folder(each: Wanted, found: FolderPlugin | None) -> _Release:
+    """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
+    if found is None:
+        raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
+    if not SpecifierSet(each.plugin.version).contains(found.version, prereleases=True):
+        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
+    return _Release(
+        project=found.project,
+        version=found.version,
+        sha256=found.verified.inspected.sha256,
+        lock_sha256=found.lock.sha256,
+        verified=lambda: found.verified,
+        development=False,
+    )
+
+
+def _brought_up(release: _Release, active: InstalledPlugin | None, delivery: Delivery) -> Synced:
+    """The stages from the resolved release to its activation."""
+    store = delivery.store
+    installed = store.installed(release.lock_sha256, release.sha256, delivery.interpreter)
+    if installed is not None and active is not None and active.env_key == installed.env_key:
+        return _line(release, active, Action.PRESENT)
+    if delivery.dry_run:
+        return _line(release, active, Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE)
+    if installed is None:
+        verified = release.verified()
+        delivery.notify(f"installing {release.project} {release.version}")
+        installed = install(verified, store=store, interpreter=delivery.interpreter, development=release.development)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
     asyncio.run(health_check(installed, delivery.host))
     store.activate(installed)
-    return _line(resolved, active, Action.INSTALLED if active is None else Action.UPGRADED)
+    return _line(release, active, Action.INSTALLED if active is None else Action.UPGRADED)
 
 
-def _line(resolved: ResolvedWheel, active: InstalledPlugin | None, action: Action) -> Synced:
+def _registry(delivery: Delivery) -> Registry:
+    if delivery.registry is None:
+        raise ValueError("a plugin of the registry without a registry; `config.load` refuses that")
+    return delivery.registry
+
+
+def _line(release: _Release, active: InstalledPlugin | None, action: Action) -> Synced:
     previous = active.version if active else ""
-    return Synced(distribution=resolved.project, action=action, version=resolved.version, previous=previous)
+    return Synced(distribution=release.project, action=action, version=release.version, previous=previous)
 
 
 def _failed(
-    plugin: PluginConfig, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault | StoreError
+    name: str, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault | StoreError
 ) -> Synced:
     return Synced(
-        distribution=plugin.name,
+        distribution=name,
         action=action,
         previous=active.version if active else "",
         reason=str(error),
@@ -155,26 +224,26 @@ def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
     return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
 
 
-def _without_registry(plugin: PluginConfig, reason: str, delivery: Delivery) -> Synced:
+def _without_registry(each: Wanted, reason: str, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
     Its signatures are verified again, with the keys that are trusted today, and what was touched is built again.
     """
-    store, registry = delivery.store, delivery.registry
+    store, registry, name = delivery.store, _registry(delivery), each.name
     try:
         if delivery.dry_run:
-            active = store.find(plugin.name)
+            active = store.find(name)
         else:
-            active = rebuild(plugin.name, store=store, registry=registry, interpreter=delivery.interpreter)
-        if active is None or not fits(plugin, active):
-            return Synced(distribution=plugin.name, action=Action.FAILED, reason=f"not installed: {reason}")
+            active = rebuild(name, store=store, registry=registry, interpreter=delivery.interpreter)
+        if active is None or not fits(each.plugin, active):
+            return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {reason}")
         require_trusted(active, store=store, trusted=registry.trusted)
     except TrustError as refusal:
-        return _failed(plugin, None, Action.REFUSED, refusal)
+        return _failed(name, None, Action.REFUSED, refusal)
     except StoreError as error:
-        return _failed(plugin, None, Action.FAILED, error)
+        return _failed(name, None, Action.FAILED, error)
     return Synced(
-        distribution=plugin.name,
+        distribution=name,
         action=Action.STALE,
         version=active.version,
         previous=active.version,

@@ -109,10 +109,11 @@ def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict
     """Entry points by kind and name, and what is wrong with the settings they were given."""
     callees: dict[tuple[str, str], Callee] = {}
     problems: list[str] = []
-    given = {plugin.name: (index, plugin.settings) for index, plugin in enumerate(config.plugins)}
+    given = {plugin.name: (f"[{index}]", plugin.settings) for index, plugin in enumerate(config.plugins)}
     for plugin in installed:
-        index, settings = given[plugin.distribution]
-        where = f"{config.source}: plugins[{index}]"
+        # Of a folder that no name goes with, plugins have no settings of their own.
+        index, settings = given.get(plugin.distribution, ("", {}))
+        where = f"{config.source}: plugins{index}"
         try:
             values = plugin.manifest.setting_values(settings)
         except SettingsError as error:

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from assess_core.config import Config
-from assess_core.errors import ConfigError
+from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
+from assess_core.folders import entry_of, keys_for
 from assess_core.host import HostConfig, Scratch
 from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, sync
@@ -28,7 +29,7 @@ from assess_core.store import (
     verify_environment,
     worker_kit,
 )
-from assess_registry.client import Registry, RegistryConfig, Target
+from assess_registry.client import ProjectName, Registry, RegistryConfig, Target
 
 NotifyEvent = Callable[[str, Event], None]
 """Takes the assessment's id and what its plugin said."""
@@ -106,18 +107,19 @@ class Runtime:
             dry_run=dry_run,
             offline=offline,
         )
-        return sync(self.config.plugins, delivery)
+        return sync(self.config, delivery)
 
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""
         chosen = [environment] if environment else list(self.store.serving())
-        return tuple(verify_environment(one, store=self.store, registry=self._registry()) for one in chosen)
+        return tuple(verify_environment(one, store=self.store, registry=self._keys(one)) for one in chosen)
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
         """The active plugins whose distribution and version the configuration asks for, in its order."""
-        active = {plugin.distribution: plugin for plugin in self.store.active()}
-        wanted = [(plugin, active[plugin.name]) for plugin in self.config.plugins if plugin.name in active]
-        return tuple(installed for plugin, installed in wanted if fits(plugin, installed))
+        found = [(entry_of(self.config, plugin.distribution), plugin) for plugin in self.store.active()]
+        fitting = [(entry, plugin) for entry, plugin in found if entry is not None and fits(entry, plugin)]
+        order = {id(entry): index for index, entry in enumerate(self.config.plugins)}
+        return tuple(plugin for _, plugin in sorted(fitting, key=lambda pair: order[id(pair[0])]))
 
     def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
         """What to assess, given what could be installed (`plan.plan`)."""
@@ -137,15 +139,32 @@ class Runtime:
         context = Context(
             runtime=self.config.runtime.id,
             labels=self.config.runtime.labels,
-            registry="development" if self.config.registry.development else "production",
-            stale=frozenset(line.distribution for line in synced if line.action is Action.STALE),
+            registry="development" if self.config.development else "production",
+            from_folders=self._from_folders(tasks),
+            stale=frozenset(ProjectName(line.distribution) for line in synced if line.action is Action.STALE),
             clock=utc_now,
             notify=notify,
         )
         return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
 
-    def _registry(self) -> Registry:
+    def _from_folders(self, tasks: Sequence[Task | Unrunnable]) -> frozenset[ProjectName]:
+        used = {task.plugin.installed.distribution for task in tasks if isinstance(task, Task)}
+        entries = {distribution: entry_of(self.config, distribution) for distribution in used}
+        return frozenset(name for name, entry in entries.items() if entry is not None and entry.dir is not None)
+
+    def _keys(self, environment: Path) -> Registry | None:
+        """Whose signatures count for what is in this environment: its folder's keys, else the registry's."""
+        try:
+            record = self.store.record(environment.name)
+        except StoreError:  # verify_environment says what is wrong with it
+            record = None
+        entry = entry_of(self.config, record.plugin.distribution) if record is not None else None
+        return (keys_for(self.config, entry) if entry is not None else None) or self._registry()
+
+    def _registry(self) -> Registry | None:
         settings = self.config.registry
+        if settings is None:
+            return None
         return Registry(
             RegistryConfig(
                 url=settings.url,

@@ -131,7 +131,7 @@ def _list_checks(tasks: list[Task], output: str) -> None:
 def _say_what_was_done(runtime: Runtime, run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:
     for path, form in reports.items():
         click.echo(f"wrote {form} to {path}", err=True)
-    if runtime.config.registry.development:
+    if runtime.config.development:
         click.echo("development registry: its keys lie on this machine, and every result says so", err=True)
     usual = run.exit_code(DEFAULT_FAIL_ON)
     if usual != run.exit_code(threshold):

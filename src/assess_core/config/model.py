@@ -118,10 +118,12 @@ class RegistrySettings(Table):
 
 
 class PluginConfig(Table):
-    """One distribution that must be installed."""
+    """One distribution that must be installed, or all that lie in a folder."""
 
-    name: Annotated[ProjectName, AfterValidator(project_name)] = Field(
-        description="the distribution, normalised as PEP 503 says",
+    name: Annotated[ProjectName, AfterValidator(project_name)] | None = Field(
+        default=None,
+        description="the distribution, normalised as PEP 503 says; required but with `dir`, which without a name is "
+        "about every plugin of the folder",
         examples=["assess-host-baseline"],
     )
     version: Annotated[str, AfterValidator(version_specifier)] = Field(
@@ -133,6 +135,18 @@ class PluginConfig(Table):
         default_factory=dict,
         description="the plugin's own settings, as its manifest declares them",
         examples=[{"minimum_versions": {"openssl": "3.0.15"}}],
+    )
+    dir: FilePath | None = Field(
+        default=None,
+        description="take it from this folder of plugins instead of the registry; all of the folder is verified, or "
+        "refused as a whole",
+        examples=["plugins"],
+    )
+    trusted_keys: FilePath | None = Field(
+        default=None,
+        description="directory of the public keys, `*.pub`, that count for this folder; if unset, "
+        "`registry.trusted_keys`",
+        examples=["keys"],
     )
 
 
@@ -177,7 +191,9 @@ class Config(Table):
     """A whole `assess.toml`."""
 
     runtime: RuntimeConfig = Field(default_factory=RuntimeConfig, description="this runtime")
-    registry: RegistrySettings = Field(description="where plugins come from, and whose signatures count")
+    registry: RegistrySettings | None = Field(
+        default=None, description="where plugins come from, and whose signatures count"
+    )
     plugins: Annotated[tuple[PluginConfig, ...], Field(strict=False)] = Field(
         default=(), description="the distributions that must be installed; no others run"
     )
@@ -196,6 +212,17 @@ class Config(Table):
     def source(self) -> Path:
         """The file this was read from, for messages that name a key in it."""
         return self._source
+
+    @property
+    def development(self) -> bool:
+        """Whether the registry's keys lie on this machine."""
+        return self.registry is not None and self.registry.development
+
+    def keys_of(self, plugin: PluginConfig) -> Path | None:
+        """The directory of keys that count for a folder; None for a plugin of the registry."""
+        if plugin.dir is None:
+            return None
+        return plugin.trusted_keys or (self.registry.trusted_keys if self.registry is not None else None)
 
 
 TABLES: Mapping[str, type[Table]] = {

@@ -58,6 +58,36 @@ def named_twice(document: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{table}[{index}].{key}: {what} {quoted(name)} is taken by {table}[{first[name]}]"
 
 
+def unclear_sources(document: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each thing that is missing, or too much, about where plugins come from."""
+    registry = document.get("registry")
+    keys_given = isinstance(registry, dict) and "trusted_keys" in registry
+    entries = [(index, entry) for index, entry in enumerate(_tables(document, "plugins")) if isinstance(entry, dict)]
+    whole: dict[str, int] = {}
+    for index, entry in entries:
+        where = f"plugins[{index}]"
+        yield from _folder_keys(where, entry, keys_given=keys_given)
+        folder = entry.get("dir")
+        if isinstance(folder, str) and "name" not in entry and whole.setdefault(folder, index) != index:
+            yield f"{where}.dir: folder {quoted(folder)} is taken by plugins[{whole[folder]}]"
+    if "registry" not in document and not (entries and all("dir" in entry for _, entry in entries)):
+        yield f"registry: missing; expected {_description(('registry',))}"
+
+
+def _folder_keys(where: str, entry: Mapping[str, Any], *, keys_given: bool) -> Iterator[str]:
+    if "dir" not in entry:
+        if "name" not in entry:
+            yield f"{where}.name: missing; expected {_description(('plugins', 'name'))}"
+        if "trusted_keys" in entry:
+            yield f"{where}.trusted_keys: goes with dir; the keys of the registry are registry.trusted_keys"
+        return
+    if "trusted_keys" not in entry and not keys_given:
+        yield f"{where}.trusted_keys: missing; expected {_description(('plugins', 'trusted_keys'))}"
+    for key in ("version", "settings"):
+        if key in entry and "name" not in entry:
+            yield f"{where}.{key}: a folder may hold several plugins; say with name which one is meant"
+
+
 def _sentence(kind: str, parts: KeyPath, detail: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return f"unknown key{nearest(str(parts[-1]), _keys_of(parts[:-1]))}"

@@ -59,6 +59,12 @@ def template(
 # The plugin's own settings, one key each; `assess plugins show` lists them.
 # settings = {{}}
 
+# A folder to use instead of the registry; assess-registry install makes one. Without a name: all plugins of it.
+# dir = "plugins"
+
+# Whose signatures count for the folder; registry.trusted_keys if not given.
+# trusted_keys = "keys"
+
 # One [[assessments]] for each thing to assess: this plugin, on the subjects that this provider finds.
 [[assessments]]
 {_line("id", assessment)}

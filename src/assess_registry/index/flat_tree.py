@@ -1,4 +1,4 @@
-"""The flat pages of `flat.py` on disk: written where they differ, a page before the list that names it, the root last."""
+"""The flat pages of `flat.py` on disk: written where they differ, a page before the list that names it, root last."""
 
 from collections.abc import Iterable
 

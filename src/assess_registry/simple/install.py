@@ -18,12 +18,11 @@ from packaging.version import InvalidVersion, Version
 from assess_registry.client import Registry, RegistryConfig, Target, VerifiedWheel, fetch, resolve, verify
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import file_lock
+from assess_registry.folder import LOCK_FILE, LOCK_SIGNATURE, Kind, opened, projects_of
 from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.signatures import SIGNATURE_SUFFIX
-from assess_registry.simple.directory import Kind, opened
-from assess_registry.simple.folder import LOCK_FILE, LOCK_SIGNATURE, projects_of
 from assess_registry.simple.place import put, sweep
 
 LOCK_TIMEOUT_S = 60.0

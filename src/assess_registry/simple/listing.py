@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from assess_registry.folder import opened, projects_of
 from assess_registry.names import Sha256
 from assess_registry.signatures import SIGNATURE_SUFFIX
-from assess_registry.simple.directory import opened
-from assess_registry.simple.folder import projects_of
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
 _WHEEL_SUFFIX = ".whl"

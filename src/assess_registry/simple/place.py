@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assess_registry.files import sync_directory
-from assess_registry.simple.folder import STAGING
+from assess_registry.folder import STAGING
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h

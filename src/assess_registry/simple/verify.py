@@ -11,12 +11,19 @@ from pathlib import Path
 
 from assess_registry.client import Target
 from assess_registry.errors import ConfigError, TrustError, WheelError
+from assess_registry.folder import (
+    FolderPlugin,
+    GoneError,
+    OpenDirectory,
+    folder_registry,
+    open_folder,
+    open_plugin,
+    opened,
+)
 from assess_registry.keys import KeyId, TrustedKeys, load_trusted_keys
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
-from assess_registry.simple.directory import GoneError, OpenDirectory, opened
-from assess_registry.simple.folder import FolderPlugin, folder_registry, open_folder, open_plugin
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, Kind, inspect
 
 WHEEL_SUFFIX = ".whl"

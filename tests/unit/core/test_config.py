@@ -16,6 +16,7 @@ HERE = Path("/srv/assess/assess.toml")
 BASE = '[registry]\nurl = "file:simple-index"\ntrusted_keys = "keys"\n'
 PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
 ASSESSMENT = '[[assessments]]\nid = "host"\nplugin = "demo"\nprovider = "demo-subjects"\n'
+FOLDER = '[[plugins]]\ndir = "plugins"\ntrusted_keys = "keys"\n'
 GOOD = BASE + PLUGIN + ASSESSMENT
 
 
@@ -31,12 +32,17 @@ def parse(text: str) -> c.Config:
     return c.parse(text.encode(), HERE)
 
 
+def registry(config: c.Config) -> c.RegistrySettings:
+    assert config.registry is not None
+    return config.registry
+
+
 def test_defaults_and_relative_paths() -> None:
     config = parse(GOOD + '[runtime]\nstate_dir = "state"\n')
-    assert config.registry.url == "file:///srv/assess/simple-index"
-    assert config.registry.trusted_keys == Path("/srv/assess/keys")
+    assert registry(config).url == "file:///srv/assess/simple-index"
+    assert registry(config).trusted_keys == Path("/srv/assess/keys")
     assert config.runtime.state_dir == Path("/srv/assess/state")
-    assert (config.registry.development, config.registry.timeout_s) == (False, 60)
+    assert (registry(config).development, registry(config).timeout_s) == (False, 60)
     assert config.runtime.id
     assert (config.plugins[0].version, dict(config.plugins[0].settings)) == ("", {})
     assessment = config.assessments[0]
@@ -44,9 +50,28 @@ def test_defaults_and_relative_paths() -> None:
     assert config.source == HERE
 
 
+def test_a_folder_of_plugins_needs_no_registry_and_has_keys_of_its_own_or_the_registrys() -> None:
+    config = parse(FOLDER)
+    (folder,) = config.plugins
+    assert (config.registry, config.development) == (None, False)
+    assert (folder.name, folder.dir) == (None, Path("/srv/assess/plugins"))
+    assert config.keys_of(folder) == Path("/srv/assess/keys")
+    with_registry = parse(
+        BASE.replace('"keys"', '"others"')
+        + '[[plugins]]\ndir = "plugins"\n'
+        + FOLDER.replace('plugins"', 'more"')
+        + PLUGIN
+    )
+    assert [with_registry.keys_of(plugin) for plugin in with_registry.plugins] == [
+        Path("/srv/assess/others"),
+        Path("/srv/assess/keys"),
+        None,
+    ]
+
+
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        parse(GOOD).registry.url = "https://elsewhere.example"
+        registry(parse(GOOD)).url = "https://elsewhere.example"
 
 
 def test_everything_is_said_at_once() -> None:
@@ -129,6 +154,15 @@ def test_everything_is_said_at_once() -> None:
         (BASE + '[[plugins]]\nname = "a"\nversion = "1.2"', "plugins[0].version: not a version specifier (PEP 440)"),
         (BASE + "[[plugins]]\nname = 1", "plugins[0].name: expected a string, got 1"),
         (BASE + '[plugins]\nname = "a"', "plugins: expected an array, got a table; write [[plugins]]"),
+        (GOOD + '[[plugins]]\nversion = "~=1.2"', "plugins[1].name: missing; expected the distribution"),
+        (GOOD + '[[plugins]]\ntrusted_keys = "x"\nname = "a"', "plugins[1].trusted_keys: goes with dir"),
+        (GOOD + '[[plugins]]\ndir = "x"\nversion = "~=1.2"', "plugins[1].version: a folder may hold several plugins"),
+        (GOOD + '[[plugins]]\ndir = "x"\nsettings = {}', "plugins[1].settings: a folder may hold several plugins"),
+        (GOOD + 2 * '[[plugins]]\ndir = "x"\n', "plugins[2].dir: folder 'x' is taken by plugins[1]"),
+        (GOOD + '[[plugins]]\ndir = "x"\nname = "demo-plugin"', "plugins[1].name: distribution 'demo-plugin' is taken"),
+        (GOOD + "[[plugins]]\ndir = 3", "plugins[1].dir: expected a path, as a string, got 3"),
+        ('[[plugins]]\ndir = "x"', "plugins[0].trusted_keys: missing; expected directory of the public keys"),
+        (FOLDER + PLUGIN, "registry: missing; expected where plugins come from"),
         ("[[registry]]", "registry: expected a table, got an array; write [registry], once"),
         ("", "registry: missing; expected where plugins come from"),
         (
@@ -173,7 +207,7 @@ def test_registry_urls_are_https_or_local(url: str, loaded: str | None) -> None:
         assert [line.split(": ")[0] for line in problems(text)] == ["registry.url"]
         assert "secret" not in problems(text)[0]
     else:
-        assert parse(text).registry.url == loaded
+        assert registry(parse(text)).url == loaded
 
 
 def test_text_that_is_not_utf_8_is_placed() -> None:
@@ -211,7 +245,7 @@ def test_files_that_cannot_be_read_are_explained(tmp_path: Path) -> None:
     assert "expected a regular file" in _refusal(tmp_path / "pipe")
     good = tmp_path / "good.toml"
     good.write_text(GOOD)
-    assert c.load(good).registry.trusted_keys == tmp_path / "keys"
+    assert registry(c.load(good)).trusted_keys == tmp_path / "keys"
 
 
 def test_the_file_is_chosen_by_flag_then_variable_then_place() -> None:
@@ -235,8 +269,8 @@ TEMPLATES = [
 @pytest.mark.parametrize("text", TEMPLATES)
 def test_the_template_loads_and_says_what_it_was_given(text: str) -> None:
     config = parse(text)
-    assert (config.assessments[0].plugin, config.registry.development) in (("host-baseline", True), ("p", False))
-    assert config.registry.trusted_keys in (Path("/srv/assess/.assess/keys"), Path('/srv/assess/k"e\\ys é'))
+    assert (config.assessments[0].plugin, registry(config).development) in (("host-baseline", True), ("p", False))
+    assert registry(config).trusted_keys in (Path("/srv/assess/.assess/keys"), Path('/srv/assess/k"e\\ys é'))
 
 
 @pytest.mark.parametrize("text", TEMPLATES)

@@ -16,6 +16,13 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECTION = re.compile(r"^## `\[+([a-z]+)\]+`$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 WORDS = {"object": "table", "boolean": "boolean", "string": "string", "number": "number", "array": "array of strings"}
 
+COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
+    ("plugins", "version"): {"name": "demo-plugin"},
+    ("plugins", "settings"): {"name": "demo-plugin"},
+    ("plugins", "trusted_keys"): {"dir": "plugins"},
+}
+"""What must be there besides, for a key to have a meaning."""
+
 
 def documented() -> dict[str, list[str]]:
     """The rows of each table's section."""
@@ -96,7 +103,7 @@ def test_every_example_of_a_key_is_valid(name: str) -> None:
         if table
     }
     for key, field in TABLES[name].model_fields.items():
-        entry = required[name] | {key: _example(field)}
+        entry = required[name] | COMPANIONS.get((name, key), {}) | {key: _example(field)}
         document = {"registry": required["registry"]} | {name: [entry] if name in REPEATED else entry}
         parsed = getattr(parse(tomli_w.dumps(document).encode(), Path("assess.toml")), name)
         assert key in (parsed[0] if name in REPEATED else parsed).model_fields_set

@@ -29,10 +29,10 @@ from assess_registry.client import (
 from assess_registry.client.choose import select_own
 from assess_registry.client.fetch import MAX_CLOSURE_BYTES
 from assess_registry.errors import ConfigError, Issue, TrustError
+from assess_registry.folder.directory import GoneError, Kind, OpenDirectory, opened
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.names import ProjectName, normalize_project, parse_project
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
-from assess_registry.simple.directory import GoneError, Kind, OpenDirectory, opened
 
 LOCK_FILE, STAGING = ".lock", ".tmp-"
 """What installs use in a folder: a file to lock, and beginnings of names of what is not in its place yet."""

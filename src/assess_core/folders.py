@@ -1,0 +1,132 @@
+"""Where each distribution comes from: the registry, or a folder of plugins that the configuration names.
+
+An entry with `dir` and without `name` stands for every plugin of its folder; every entry with `dir` has its whole
+folder verified, whichever of its plugins it is about. One distribution comes from one place: a plugin that turns up in
+a folder does not take the place of what another entry asks for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assess_core.config import Config, PluginConfig
+from assess_registry.client import ConfigError, ProjectName, Registry, Target, TrustError
+from assess_registry.folder import FolderPlugin, folder_registry, open_folder, projects_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One distribution that must be installed.
+
+    Attributes:
+        plugin: the entry it is wanted by.
+        found: of a folder's: what was verified there; None when the folder does not have it.
+    """
+
+    name: ProjectName
+    plugin: PluginConfig
+    found: FolderPlugin | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedFolder:
+    """A folder that cannot be used.
+
+    Attributes:
+        name: for people: the distribution its entry is about, or the folder.
+    """
+
+    name: str
+    refusal: TrustError
+
+
+def wanted(config: Config, *, target: Target) -> tuple[Wanted | RefusedFolder, ...]:
+    """What every entry stands for, in their order; folders are read and verified now.
+
+    Raises:
+        ConfigError: a folder, or the directory of its keys, is not there.
+        OSError: something in a folder may not be read.
+    """
+    opened: dict[tuple[Path, Path], tuple[FolderPlugin, ...] | TrustError] = {}
+    found: list[Wanted | RefusedFolder] = []
+    for entry in config.plugins:
+        keys = config.keys_of(entry)
+        if entry.dir is None or keys is None:
+            found += [Wanted(name=entry.name, plugin=entry)] if entry.name is not None else []
+            continue
+        place = (entry.dir, keys)
+        if place not in opened:
+            opened[place] = _opened(*place, target)
+        contents = opened[place]
+        if isinstance(contents, TrustError):
+            found.append(RefusedFolder(name=entry.name or str(entry.dir), refusal=contents))
+        else:
+            found += _from_folder(entry, contents, config.plugins)
+    return tuple(found)
+
+
+def entry_of(config: Config, distribution: ProjectName) -> PluginConfig | None:
+    """The entry that asks for this distribution, going by the names in the folders; nothing is verified.
+
+    One that names it outranks one that is about all of a folder.
+    """
+    named = next((entry for entry in config.plugins if entry.name == distribution), None)
+    return named or next((entry for entry in config.plugins if _asks_for(entry, distribution)), None)
+
+
+def keys_for(config: Config, entry: PluginConfig) -> Registry | None:
+    """The trusted keys of an entry's folder, as what verifies again wants them; None for an entry of the registry.
+
+    Raises:
+        ConfigError, TrustError: the directory of keys is not there, or others can change it.
+    """
+    keys = config.keys_of(entry)
+    return None if entry.dir is None or keys is None else folder_registry(entry.dir, trusted_keys=keys)
+
+
+def _opened(folder: Path, keys: Path, target: Target) -> tuple[FolderPlugin, ...] | TrustError:
+    try:
+        return open_folder(folder, trusted_keys=keys, target=target)
+    except TrustError as refusal:
+        return refusal
+
+
+def _from_folder(
+    entry: PluginConfig, contents: Sequence[FolderPlugin], plugins: Sequence[PluginConfig]
+) -> list[Wanted | RefusedFolder]:
+    by_name = {plugin.project: plugin for plugin in contents}
+    if entry.name is not None:
+        return [Wanted(name=entry.name, plugin=entry, found=by_name.get(entry.name))]
+    found: list[Wanted | RefusedFolder] = []
+    for name, plugin in by_name.items():
+        others = [other for other in plugins if other is not entry and _asks_for(other, name)]
+        if any(other.dir != entry.dir for other in others):
+            found.append(RefusedFolder(name=name, refusal=_taken(entry, name)))
+        elif not others:  # else an entry of its own names it, with its settings
+            found.append(Wanted(name=name, plugin=entry, found=plugin))
+    return found
+
+
+def _asks_for(entry: PluginConfig, name: ProjectName) -> bool:
+    if entry.name is not None or entry.dir is None:
+        return entry.name == name
+    return name in _projects(entry.dir)
+
+
+def _projects(folder: Path) -> tuple[ProjectName, ...]:
+    """None of a folder that cannot be used; whoever verifies it says why."""
+    try:
+        return projects_of(folder)
+    except (ConfigError, TrustError, OSError):
+        return ()
+
+
+def _taken(entry: PluginConfig, name: ProjectName) -> TrustError:
+    return TrustError(
+        f"it holds {name}, which another entry of the configuration takes from elsewhere",
+        step="folder",
+        thing=str(entry.dir),
+        expected=f"{name} from one place",
+        got="two",
+        next_step="find out who put it there; remove it, or the other entry",
+    )
