@@ -90,8 +90,7 @@ def propose(place: Path, changes: Changes, *, now: datetime, expiry: Expiry, rep
     """
     (place / METADATA).mkdir(parents=True, exist_ok=True)
     with _locked(place):
-        if settle(place):
-            raise ConfigError(f"{place}: a new root is half in place; finish with: assess-registry refresh")
+        settle(place)
         roots = read_roots(place)
         already = read_staged(place)
         if already is not None and not replace:
@@ -219,6 +218,9 @@ def _signers(changes: Changes, before: Root | None) -> Signers:
             return given
         return before.roles[role].threshold if before else first
 
+    thresholds = {"--threshold": changes.root_threshold, "--release-threshold": changes.release_threshold}
+    if low := [option for option, given in thresholds.items() if given is not None and given < 1]:
+        raise ConfigError(*(f"{option}: expected at least 1" for option in low))
     return Signers(
         root_keys=keys(changes.root_keys, "root", "--root-key"),
         root_threshold=threshold(changes.root_threshold, "root", 2),

@@ -3,7 +3,8 @@
 While keys are exchanged, a draft serves two roots: the one that readers may still have and the one that they will have
 next. The top-level metadata it signs carries signatures for both, so that readers believe it before and after the new
 root is there. Where keys of the old root are lost that cannot be; then the new root is written directly before the
-timestamp, and who reads in between is refused once and tries again.
+timestamp, and who reads in between is refused once and tries again. The timestamp is staged before, so that a kill in
+between is made good without any key.
 """
 
 import copy
@@ -29,6 +30,7 @@ from assess_registry.repository.roles import (
     target_name,
     until,
 )
+from assess_registry.repository.staged import CURRENT_TIMESTAMP, STAGED_TIMESTAMP
 from assess_registry.repository.state import METADATA, State, read_metadata
 from assess_registry.repository.tuf_api import Metadata, Role, Root, TargetFile, Targets
 
@@ -46,7 +48,6 @@ class Draft:
         expiry: for how long each role is signed.
         bins: how many, if this is the first commit.
         next_root: the root that becomes current with this commit.
-        rotating: the newest root is there, and perhaps nothing yet that its keys signed.
         skipped: files of a killed commit, whose versions `files` passed over; nothing names them.
     """
 
@@ -57,7 +58,6 @@ class Draft:
     expiry: Expiry
     bins: int = BINS
     next_root: Metadata[Root] | None = None
-    rotating: bool = False
     skipped: list[str] = field(default_factory=list)
     _roles: dict[str, Targets] = field(default_factory=dict)
     _target_files: dict[str, bytes] = field(default_factory=dict)
@@ -74,11 +74,6 @@ class Draft:
     def root(self) -> Root:
         """The root that will be the newest."""
         return self.next_root.signed if self.next_root else self.state.root
-
-    @property
-    def former_root(self) -> Root:
-        """The root by which readers may judge until this commit is done."""
-        return self.state.roots[-2 if self.rotating and len(self.state.roots) > 1 else -1].signed
 
     @property
     def version(self) -> int:
@@ -163,7 +158,7 @@ class Draft:
             files[_path(name, role.version)] = data
             targets_data = data if name == "targets" else targets_data
         online = self._online_files(versions, targets_data or self._current_targets(versions["targets"]))
-        return _in_order(files, online, self._root_file(), before_timestamp=not self._both_satisfied())
+        return files | self._last_files(online)
 
     def _role(self, name: str) -> Targets:
         # A copy: the state's own targets are what its bins are verified by.
@@ -195,10 +190,16 @@ class Draft:
             _path("timestamp", self.version): serialise(signed_by(timestamp, signers)),
         }
 
-    def _root_file(self) -> dict[str, bytes]:
+    def _last_files(self, online: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Snapshot, timestamp and the next root, in the order that readers need."""
         if self.next_root is None:
-            return {}
-        return {_path("root", self.next_root.signed.version): serialise(self.next_root)}
+            return dict(online)
+        root = {_path("root", self.next_root.signed.version): serialise(self.next_root)}
+        if self._both_satisfied():
+            return {**online, **root}
+        before = {name: data for name, data in online.items() if name != CURRENT_TIMESTAMP}
+        timestamp = online[CURRENT_TIMESTAMP]
+        return {**before, STAGED_TIMESTAMP: timestamp, **root, CURRENT_TIMESTAMP: timestamp}
 
     def _current_targets(self, version: int) -> bytes:
         return read_metadata(self.state.place, "targets", version, Targets)[1]
@@ -220,18 +221,18 @@ class Draft:
             where = metadata_name("root", self.root.version)
             raise ConfigError(f"{_OPTIONS[role]}: {wanted.threshold} of {names} ({where}) have to sign, "
                               f"{len(usable)} of them given")  # fmt: skip
-        old = _of_role(self._given(role), self.former_root.roles[role]) if both else {}
+        old = _of_role(self._given(role), self.state.root.roles[role]) if both else {}
         return list((usable | old).values())
 
     def _both_satisfied(self) -> bool:
         """Whether readers of the former root, too, believe what is signed here."""
-        wanted = {role: self.former_root.roles[role] for role in _OPTIONS}
+        wanted = {role: self.state.root.roles[role] for role in _OPTIONS}
         needed = ["timestamp", *(["targets"] if "targets" in self._roles else [])]
         return all(len(_of_role(self._given(role), wanted[role])) >= wanted[role].threshold for role in needed)
 
     def _is_new(self, key: PrivateKey, role: str) -> bool:
         keyid = tuf_key_id(key.public)
-        return keyid in self.root.roles[role].keyids and keyid not in self.former_root.roles[role].keyids
+        return keyid in self.root.roles[role].keyids and keyid not in self.state.root.roles[role].keyids
 
     def _given(self, role: str) -> Sequence[PrivateKey]:
         return self.release_keys if role == "targets" else self.online_keys
@@ -239,7 +240,7 @@ class Draft:
     def _check_strangers(self) -> None:
         problems = []
         for role, option in _OPTIONS.items():
-            known = {*self.root.roles[role].keyids, *self.former_root.roles[role].keyids}
+            known = {*self.root.roles[role].keyids, *self.state.root.roles[role].keyids}
             where = f"role {role} in {metadata_name('root', self.root.version)}"
             strange = [key.public.id for key in self._given(role) if tuf_key_id(key.public) not in known]
             problems += [f"{option}: {each} is no key of {where}" for each in strange]
@@ -249,14 +250,6 @@ class Draft:
 
 def _of_role(keys: Sequence[PrivateKey], role: Role) -> dict[str, PrivateKey]:
     return {tuf_key_id(key.public): key for key in keys if tuf_key_id(key.public) in role.keyids}
-
-
-def _in_order(
-    files: Mapping[str, bytes], online: Mapping[str, bytes], root: Mapping[str, bytes], *, before_timestamp: bool
-) -> dict[str, bytes]:
-    *earlier, timestamp = online.items()
-    last = (*root.items(), timestamp) if before_timestamp else (timestamp, *root.items())
-    return dict((*files.items(), *earlier, *last))
 
 
 def _path(role: str, version: int) -> str:

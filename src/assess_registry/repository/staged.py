@@ -10,11 +10,13 @@ from pathlib import Path
 from assess_registry.errors import TrustError
 from assess_registry.files import atomic_write, read_bounded, sync_directory
 from assess_registry.repository.keys import check_root, key_id
-from assess_registry.repository.roles import bins_of, delegations, serialise
-from assess_registry.repository.state import MAX_METADATA_BYTES, State, parse_metadata, read_roots, read_state
-from assess_registry.repository.tuf_api import Metadata, Root
+from assess_registry.repository.roles import bins_of, delegations, metadata_name, serialise
+from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, State, parse_metadata, read_roots
+from assess_registry.repository.tuf_api import Metadata, Root, Timestamp
 
 STAGED = ".staged/root.json"
+STAGED_TIMESTAMP = ".staged/timestamp.json"
+CURRENT_TIMESTAMP = f"{METADATA}/{metadata_name('timestamp', 0)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,16 @@ class Count:
     def complete(self) -> bool:
         """Whether they suffice."""
         return len(self.signed) >= self.threshold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timestamp:
+    data: bytes
+    metadata: Metadata[Timestamp]
+
+    def verified_by(self, root: Root) -> bool:
+        """Whether the online keys of this root signed it."""
+        return bool(root.get_verification_result("timestamp", self.metadata.signed_bytes, self.metadata.signatures))
 
 
 def read_staged(place: Path) -> Metadata[Root] | None:
@@ -55,6 +67,7 @@ def write_staged(place: Path, metadata: Metadata[Root]) -> None:
 
 def discard_staged(place: Path) -> None:
     """No root waits."""
+    (place / STAGED_TIMESTAMP).unlink(missing_ok=True)
     (place / STAGED).unlink(missing_ok=True)
     sync_directory((place / STAGED).parent)
 
@@ -91,21 +104,22 @@ def ready_root(place: Path, roots: tuple[Metadata[Root], ...]) -> Metadata[Root]
     return staged if all(count.complete for count in counts(staged, roots)) else None
 
 
-def settle(place: Path) -> bool:
-    """Whether a published root still waits for what its keys have to sign. If not, no copy of it is staged any more.
+def settle(place: Path) -> None:
+    """If a staged root is published, everything that was to come with it is, too, and nothing of it is staged.
 
-    A kill can leave the copy there, and after `publish_root` nothing but the copy would be left to do.
-
-    Raises:
-        TrustError: the metadata is signed neither for the newest root nor for the one before.
+    A kill can leave its copy there. Where the keys of the root before were lost, the timestamp comes after the root,
+    and a kill in between leaves readers without one that they believe: it is staged, too. What is staged counts by its
+    signature alone.
     """
     staged, roots = read_staged(place), read_roots(place)
     if staged is None or staged.signed.version > len(roots):
-        return False
-    if not believed_under(roots[-1].signed, read_state(place, rotating=True)):
-        return True
+        return
+    newest, pending = roots[-1].signed, _timestamp(place, STAGED_TIMESTAMP)
+    if pending is not None and pending.verified_by(newest):
+        current = _timestamp(place, CURRENT_TIMESTAMP)
+        if current is None or not current.verified_by(newest):
+            atomic_write(place / CURRENT_TIMESTAMP, pending.data)
     discard_staged(place)
-    return False
 
 
 def believed_under(root: Root, state: State) -> bool:
@@ -116,6 +130,14 @@ def believed_under(root: Root, state: State) -> bool:
     if targets.delegations != delegations(root, bins_of(targets).number_of_bins):
         return False
     return all(state.signed_for(root, role) for role in ("timestamp", "snapshot", "targets"))
+
+
+def _timestamp(place: Path, name: str) -> _Timestamp | None:
+    try:
+        data = read_bounded(place / name, MAX_METADATA_BYTES)
+        return _Timestamp(data=data, metadata=parse_metadata(data, Timestamp, thing=name))
+    except (FileNotFoundError, TrustError):  # absent, or nothing that counts
+        return None
 
 
 def _count(root: Root, staged: Metadata[Root]) -> Count:

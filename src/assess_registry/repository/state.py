@@ -111,13 +111,8 @@ class State:
             yield from bins_of(self.current.targets.signed).get_roles()
 
 
-def read_state(place: Path, *, rotating: bool = False) -> State:
+def read_state(place: Path) -> State:
     """The metadata of the registry at `place`, verified.
-
-    Args:
-        place: root of the registry.
-        rotating: also believe what the root before the newest would: while keys are exchanged, and only then, the
-            newest root is there before anything that its new keys signed.
 
     Raises:
         ConfigError: there is no root metadata yet.
@@ -128,8 +123,7 @@ def read_state(place: Path, *, rotating: bool = False) -> State:
     if not roots:
         missing = place / METADATA / metadata_name("root", 1)
         raise ConfigError(f"{missing}: no root metadata yet; begin with: assess-registry root init")
-    believed = roots[-2:] if rotating else roots[-1:]
-    return State(place=place, roots=roots, current=_read_current(place, tuple(each.signed for each in believed)))
+    return State(place=place, roots=roots, current=_read_current(place, roots[-1].signed))
 
 
 def read_roots(place: Path) -> tuple[Metadata[Root], ...]:
@@ -198,19 +192,19 @@ def read_target(place: Path, target: TargetFile) -> bytes:
     return data
 
 
-def _read_current(place: Path, roots: tuple[Root, ...]) -> Current | None:
+def _read_current(place: Path, root: Root) -> Current | None:
     if not (place / METADATA / metadata_name("timestamp", 0)).exists():
         return None
     timestamp, _ = read_metadata(place, "timestamp", None, Timestamp)
-    _verify_by_one(roots, "timestamp", timestamp)
+    _verify(root, "timestamp", timestamp)
     named = timestamp.signed.snapshot_meta
     snapshot, data = read_metadata(place, "snapshot", named.version, Snapshot)
     _matches(named, data, _thing("snapshot", named.version))
-    _verify_by_one(roots, "snapshot", snapshot)
+    _verify(root, "snapshot", snapshot)
     named = snapshot.signed.meta["targets.json"]
     targets, data = read_metadata(place, "targets", named.version, Targets)
     _matches(named, data, _thing("targets", named.version))
-    root = _verify_by_one(roots, "targets", targets)
+    _verify(root, "targets", targets)
     check_targets(targets.signed, root, thing=_thing("targets", named.version))
     expected = {"targets.json", *(f"{each}.json" for each in bins_of(targets.signed).get_roles())}
     if missing := sorted(expected - set(snapshot.signed.meta)):
@@ -226,18 +220,6 @@ def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> No
         keys = delegator.get_delegated_role(role)
         expected = f"{keys.threshold} of {', '.join(each[:16] + '…' for each in keys.keyids)}"
         raise _refused("not signed by the keys that have to", thing, expected, str(error)) from error
-
-
-def _verify_by_one(roots: tuple[Root, ...], role: str, metadata: Metadata[Any]) -> Root:
-    """The newest of these roots by which it is signed."""
-    for root in reversed(roots[1:]):
-        try:
-            _verify(root, role, metadata)
-        except TrustError:
-            continue
-        return root
-    _verify(roots[0], role, metadata)
-    return roots[0]
 
 
 def _matches(named: MetaFile, data: bytes, thing: str) -> None:

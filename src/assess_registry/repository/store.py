@@ -23,7 +23,6 @@ from datetime import datetime
 from pathlib import Path
 
 from assess_registry.config import Expiry
-from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, file_lock
 from assess_registry.keys import PrivateKey
 from assess_registry.repository.collect import collect
@@ -109,15 +108,13 @@ class Repository:
             bins: into how many hash bins catalogue pages go; decided by the first commit, not looked at afterwards.
 
         Raises:
-            ConfigError: a key has no role here, or too few were given; there is no root metadata; an exchange of keys
-                has to be finished first.
+            ConfigError: a key has no role here, or too few were given; there is no root metadata.
             TrustError: what is on disk is not signed as it has to be; nothing was signed on top of it.
             ValueError: a path is no target's.
             OSError: nothing more could be written; the old state is still current.
         """
         with self.locked():
-            if settle(self.place):
-                raise ConfigError(f"{self.place}: a new root is half in place; finish with: assess-registry refresh")
+            settle(self.place)
             draft = Draft(
                 state=read_state(self.place),
                 release_keys=release_keys,
@@ -157,11 +154,11 @@ class Repository:
         """
         expiry = expiry or Expiry()
         with self.locked():
-            rotating = settle(self.place)
-            state = read_state(self.place, rotating=rotating)
+            settle(self.place)
+            state = read_state(self.place)
             # Who repeats a call that had finished gives keys that have had their day since.
             online_keys, release_keys = (
-                [key for key in keys if rotating or not _retired(key, state.roots, role)]
+                [key for key in keys if not _retired(key, state.roots, role)]
                 for keys, role in ((online_keys, "timestamp"), (release_keys, "targets"))
             )
             renewed = due(state, now=now, expiry=expiry) if release_keys else ()
@@ -175,7 +172,6 @@ class Repository:
                     expiry=expiry,
                     bins=bins,
                     next_root=next_root,
-                    rotating=rotating,
                 )
                 made.renew(renewed)
                 return made
@@ -185,7 +181,7 @@ class Repository:
                 # The timer that refreshes every day goes on with the keys that it has.
                 next_root = None
             report = self._write(draft(next_root))
-            if next_root is not None or rotating:
+            if next_root is not None:
                 discard_staged(self.place)
             return report
 
