@@ -31,7 +31,8 @@ from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey, TimedKey, generate_key
 from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName
-from assess_registry.publish.approved import PublishedRelease, ReleaseKeys, publish_approved
+from assess_registry.publish.approved import PublishedRelease, publish_approved
+from assess_registry.publish.transaction import ReleaseKeys
 from assess_registry.repository import create_repository
 from assess_registry.review.check import check
 from assess_registry.review.permissions import PermissionChange

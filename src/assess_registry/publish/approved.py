@@ -13,7 +13,6 @@ Killed anywhere before the timestamp, clients see what they saw; the same call a
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,38 +29,22 @@ from assess_registry.catalogue import (
     catalogue_path,
 )
 from assess_registry.errors import ConfigError, TrustError
-from assess_registry.files import file_lock
-from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.plan import PlannedFile, changed, require_distinct, require_immutable, wheel_files
 from assess_registry.index.tree import Tree
-from assess_registry.keys import PrivateKey
 from assess_registry.lock import LOCK_NAME, specifier_text
 from assess_registry.names import ProjectName
-from assess_registry.publish.control_files import control_files, require_meant, signed_revocations
+from assess_registry.publish.control_files import require_meant
 from assess_registry.publish.listing import Listing
-from assess_registry.repository import Repository
+from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
 from assess_registry.review.check import CheckedSubmission, check
 from assess_registry.review.published import catalogue_of
 from assess_registry.review.reviews import envelope_of, require_no_rejection, reviews_of
-from assess_registry.review.rules import Rules, rules_of
+from assess_registry.review.rules import Rules
 from assess_registry.review.submissions import load_submission
 from assess_registry.review.submit import require_no_confusion
 from assess_registry.signatures import SIGNATURE_SUFFIX
 from assess_registry.verdict import Approval, check_approval
 from assess_registry.wheel import inspect
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleaseKeys:
-    """The keys that make something a registry's word.
-
-    Attributes:
-        release: as many as the threshold of the targets role asks for.
-        online: signs snapshot and timestamp.
-    """
-
-    release: Sequence[PrivateKey]
-    online: PrivateKey
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,66 +69,6 @@ class PublishedRelease:
     replaced: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     written: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Transaction:
-    """A locked registry: its files, its rules, and its signed word."""
-
-    tree: Tree
-    rules: Rules
-    repository: Repository
-    keys: ReleaseKeys
-    accept_registry_changes: bool = False
-
-    def commit(self, targets: dict[str, bytes]) -> tuple[str, ...]:
-        """These targets and the control files are the registry's word; gives what changed of people and keys.
-
-        Raises:
-            TrustError: step `control`; `registry.toml` says other things than what was signed.
-        """
-        config, control = self.rules.config, self.rules.control
-        changes = require_meant(self.repository, control, accepted=self.accept_registry_changes)
-        report = self.repository.commit(
-            control_files(self.repository, config, control) | targets,
-            release_keys=self.keys.release,
-            online_key=self.keys.online,
-            now=self.rules.now,
-            expiry=config.expiry,
-        )
-        self.tree.written.extend(report.written)
-        return changes
-
-    def listing(self, *catalogues: Catalogue, projects: Sequence[ProjectName] = ()) -> Listing:
-        """What pages are made from; these catalogues as they will be, those of the other projects as they are."""
-        known = {project: catalogue_of(self.repository, project) for project in projects}
-        return Listing(
-            tree=self.tree,
-            catalogues=known | {each.project: each for each in catalogues},
-            revocations=signed_revocations(self.repository),
-        )
-
-
-@contextmanager
-def transaction(
-    root: Path, *, keys: ReleaseKeys, now: datetime, accept_registry_changes: bool = False
-) -> Iterator[Transaction]:
-    """Inside, nobody else changes the registry.
-
-    Raises:
-        ConfigError: there is no registry, or it has no root metadata.
-        TrustError: what is on its disk is not signed as it has to be.
-        LockTimeoutError: another process keeps changing it.
-    """
-    rules = rules_of(root, now)
-    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
-        yield Transaction(
-            tree=Tree(root),
-            rules=rules,
-            repository=Repository.load(root),
-            keys=keys,
-            accept_registry_changes=accept_registry_changes,
-        )
 
 
 def publish_approved(

@@ -21,11 +21,12 @@ from typing import Protocol
 
 from assess_plugin.permissions import Permissions
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase
-from assess_registry.audit.pipeline import Terms, audit
+from assess_registry.audit.pipeline import Terms, audit, check_names
+from assess_registry.audit.policy import overlong_acceptances
 from assess_registry.audit.values import Report
 from assess_registry.audit.values import Verdict as Word
 from assess_registry.closure import locked, make_closure
-from assess_registry.config import IndexConfig
+from assess_registry.config import CONFIG_NAME, IndexConfig
 from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
@@ -34,6 +35,7 @@ from assess_registry.index.plan import require_distinct
 from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey
 from assess_registry.lock import Lock, parse_lock, write_lock
+from assess_registry.manifest.reader import nearest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.repository import Repository
 from assess_registry.review.permissions import PermissionChange, change_of
@@ -122,6 +124,7 @@ def submit(
     tree = Tree(root)
     require_distinct(tree, lock.wheels)  # 4
     require_no_confusion(repository_of(root), lock, first.project)
+    require_usable(config, now)
     terms = terms_of(root, config, now)
     since, before = last_approved(root, first.project, first.version)
     reports = {
@@ -197,6 +200,22 @@ def terms_of(root: Path, config: IndexConfig, now: datetime) -> Terms:
         advisories_problem="" if advisories else "no advisories were imported into the index",
         as_of=now.date(),
     )
+
+
+def require_usable(config: IndexConfig, now: datetime) -> None:
+    """The policy accepts nothing that cannot be accepted.
+
+    Raises:
+        ConfigError: it does; all of them.
+    """
+    known = check_names()
+    unknown = [
+        f"policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}"
+        for number, each in enumerate(config.policy.accept)
+        if each.check and each.check not in known
+    ]
+    if problems := (*unknown, *overlong_acceptances(config.policy, as_of=now.date())):
+        raise ConfigError(*(f"{CONFIG_NAME}: {problem}" for problem in problems))
 
 
 def require_no_confusion(repository: Repository | None, lock: Lock, plugin: ProjectName) -> None:

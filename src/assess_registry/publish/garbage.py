@@ -1,0 +1,143 @@
+"""What nobody names any more is removed, after a time in which whoever still reads it can finish.
+
+Named is what the signed catalogue names, what its locks name, and what the pages name. What lies in `files/` besides is
+left of publishes that were killed, or of releases that were replaced in a development registry. Submissions go when
+they are published, or when the audit rejected them; the ones that wait for reviewers stay. Roots stay for ever.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from assess_registry.catalogue import CATALOG_DIRECTORY, Release, parse_catalogue
+from assess_registry.errors import ConfigError, RegistryError
+from assess_registry.files import file_lock, read_bounded, sync_directory
+from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.pages import JSON_NAME
+from assess_registry.index.tree import FILES, METADATA_SUFFIX, SIMPLE, Tree
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, parse_lock
+from assess_registry.names import ProjectName
+from assess_registry.repository import Repository
+from assess_registry.review.published import repository_of
+from assess_registry.review.submissions import STATEMENT_NAME, directories, load_submission
+from assess_registry.signatures import SIGNATURE_SUFFIX
+
+MAX_PAGE_BYTES = 64 << 20
+_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]+\Z")
+_SIDECARS = (SIGNATURE_SUFFIX, METADATA_SUFFIX)
+
+
+def collect_garbage(root: Path, *, keep_s: float, now: datetime) -> tuple[str, ...]:
+    """The removed files and directories, relative to the root. Only what is older than `keep_s` seconds is looked at.
+
+    Raises:
+        ConfigError: there is no registry here, or a page in it was not written by it.
+        TrustError: its word is not signed as it has to be; nothing was removed.
+    """
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        repository = repository_of(root)
+        named = set(_named(Tree(root), repository))
+        published = set(_published_digests(repository))
+        limit = now.timestamp() - keep_s
+        removed = [*(repository.collect(keep_s, now=now) if repository else ())]
+        removed += _remove_files(root, named, limit)
+        removed += _remove_submissions(root, published, limit)
+        return tuple(removed)
+
+
+def _named(tree: Tree, repository: Repository | None) -> Iterator[Path]:
+    """Every file below `files/` that somebody may still ask for."""
+    for project, version, filename in _catalogued(repository):
+        path = tree.file(project, version, filename)
+        yield path
+        if filename == LOCK_NAME:
+            yield from _locked(tree, path)
+    for page in (tree.root / SIMPLE).glob(f"*/{JSON_NAME}"):
+        yield from _listed(tree, page)
+
+
+def _listed(tree: Tree, page: Path) -> Iterator[Path]:
+    try:
+        files = json.loads(read_bounded(page, MAX_PAGE_BYTES))["files"]
+        wheels = [(page.parent / file["url"]).resolve() for file in files]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{page}: not a page of this registry: {error!r}; nothing was removed") from error
+    for wheel in wheels:
+        yield wheel
+        yield from (wheel.with_name(wheel.name + suffix) for suffix in _SIDECARS)
+        lock = wheel.with_name(LOCK_NAME)
+        yield from (lock, lock.with_name(LOCK_NAME + SIGNATURE_SUFFIX))
+        if lock.is_file():
+            yield from _locked(tree, lock)
+
+
+def _locked(tree: Tree, lock: Path) -> Iterator[Path]:
+    try:
+        wheels = parse_lock(read_bounded(lock, MAX_LOCK_BYTES)).wheels
+    except (OSError, RegistryError) as error:
+        raise ConfigError(f"{lock}: is named and cannot be read: {error}; nothing was removed") from error
+    for wheel in wheels:
+        path = tree.file(wheel.project, wheel.version, wheel.filename)
+        yield from (path, path.with_name(path.name + METADATA_SUFFIX))
+
+
+def _catalogued(repository: Repository | None) -> Iterator[tuple[str, str, str]]:
+    for project, release in _releases(repository):
+        yield from ((project, release.version, file.filename) for file in release.files())
+
+
+def _published_digests(repository: Repository | None) -> Iterator[str]:
+    for _, release in _releases(repository):
+        yield from (wheel.sha256 for wheel in release.wheels)
+
+
+def _releases(repository: Repository | None) -> Iterator[tuple[ProjectName, Release]]:
+    for path in repository.paths() if repository else ():
+        directory, _, name = path.partition("/")
+        data = repository.read(path) if repository and directory == CATALOG_DIRECTORY else None
+        if data is not None:
+            project = ProjectName(name.removesuffix(".json"))
+            yield from ((project, release) for release in parse_catalogue(data, project).releases)
+
+
+def _remove_files(root: Path, named: set[Path], limit: float) -> Iterator[str]:
+    whole = {path.resolve() for path in named}
+    for path in sorted((root / FILES).glob("*/*/*")):
+        if path.is_dir() or path.resolve() in whole or path.lstat().st_mtime > limit:
+            continue
+        path.unlink()
+        sync_directory(path.parent)
+        yield path.relative_to(root).as_posix()
+        _remove_empty(path.parent, root / FILES)
+    for directory in (FILES, SIMPLE, "plugins"):
+        for path in sorted((root / directory).rglob(".tmp-*")):
+            if _TEMPORARY.match(path.name) and path.lstat().st_mtime <= limit:
+                path.unlink()
+                yield path.relative_to(root).as_posix()
+
+
+def _remove_empty(directory: Path, top: Path) -> None:
+    while directory != top and not any(directory.iterdir()):
+        directory.rmdir()
+        directory = directory.parent
+
+
+def _remove_submissions(root: Path, published: set[str], limit: float) -> Iterator[str]:
+    for directory in list(directories(root)):
+        if max((path.lstat().st_mtime for path in directory.rglob("*")), default=0.0) > limit:
+            continue
+        if directory.name in published or _is_rejected(directory):
+            # The statement first: what is left of it when we are killed is no submission.
+            (directory / STATEMENT_NAME).unlink(missing_ok=True)
+            shutil.rmtree(directory)
+            yield directory.relative_to(root).as_posix()
+
+
+def _is_rejected(directory: Path) -> bool:
+    try:
+        return load_submission(directory).statement is None
+    except RegistryError:
+        return True  # its writer was killed, or it was tampered with

@@ -1,0 +1,145 @@
+"""What a key has signed, and where that is still served: the question on the day a key was stolen.
+
+Read from the registry's own disk, and believed as far as it is signed. A publisher's key signs wheels and locks, a
+reviewer's or the audit's key verdicts, a root, release or online key metadata.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from assess_registry.catalogue import CATALOG_DIRECTORY, Catalogue, CatalogueWheel, Release, parse_catalogue
+from assess_registry.control import Publishers
+from assess_registry.dsse import parse_envelope
+from assess_registry.errors import RegistryError
+from assess_registry.files import read_bounded
+from assess_registry.index.tree import FILES, SIMPLE, WHEEL_SUFFIX, Tree
+from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.names import ProjectName
+from assess_registry.publish.control_files import signed_publishers
+from assess_registry.repository import Repository
+from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, read_state
+from assess_registry.review.published import published_file, repository_of
+from assess_registry.review.rules import rules_of
+from assess_registry.review.submissions import REVIEWS, directories
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
+from assess_registry.wheel import MAX_WHEEL_BYTES
+
+MAX_REVIEW_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedThing:
+    """One thing that the key has signed.
+
+    Attributes:
+        kind: `wheel`, `verdict`, `review` or `metadata`.
+        path: relative to the registry's root.
+        since: when it was published; None where nobody said.
+        served: `yes`, `pinned only` when it was yanked, `no: revoked`, `submission`, `pages only` when no catalogue
+            names it, `old` for metadata that is not current.
+    """
+
+    kind: str
+    path: str
+    since: datetime | None
+    served: str
+
+
+def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ...]:
+    """Everything in the registry that this key has signed, by kind and path.
+
+    Raises:
+        ConfigError: there is no registry here.
+        TrustError: its word is not signed as it has to be.
+    """
+    rules = rules_of(root, now)
+    tree, repository = Tree(root), repository_of(root)
+    found: list[SignedThing] = []
+    catalogued: set[str] = set()
+    for project, release in _releases(repository):
+        for wheel in release.wheels:
+            path = f"{FILES}/{project}/{release.version}/{wheel.filename}"
+            catalogued.add(path)
+            served = _served(release)
+            if wheel.signer == key:
+                found.append(SignedThing(kind="wheel", path=path, since=release.published_at, served=served))
+            if key in _approvers(tree, project, release, wheel):
+                verdict = f"{FILES}/{project}/{release.version}/{wheel.verdict.filename}"
+                found.append(SignedThing(kind="verdict", path=verdict, since=release.published_at, served=served))
+    found += _uncatalogued(tree, key, rules.control, signed_publishers(repository) if repository else None, catalogued)
+    found += _reviews(root, key)
+    found += _metadata(root, key, repository)
+    return tuple(sorted(found, key=lambda each: (each.kind, each.path)))
+
+
+def _releases(repository: Repository | None) -> Iterator[tuple[ProjectName, Release]]:
+    for path in repository.paths() if repository else ():
+        directory, _, name = path.partition("/")
+        data = repository.read(path) if repository and directory == CATALOG_DIRECTORY else None
+        if data is not None:
+            project = ProjectName(name.removesuffix(".json"))
+            catalogue: Catalogue = parse_catalogue(data, project)
+            yield from ((project, release) for release in catalogue.releases)
+
+
+def _served(release: Release) -> str:
+    if release.revoked:
+        return "no: revoked"
+    return "pinned only" if release.yanked else "yes"
+
+
+def _approvers(tree: Tree, project: ProjectName, release: Release, wheel: CatalogueWheel) -> frozenset[KeyId]:
+    """Keys named in the verdict that the signed catalogue names by its digest."""
+    envelope = parse_envelope(published_file(tree, project, release.version, wheel.verdict))
+    return frozenset(key for key, _ in envelope.signatures)
+
+
+def _uncatalogued(
+    tree: Tree, key: KeyId, control: Publishers, signed: Publishers | None, catalogued: set[str]
+) -> Iterator[SignedThing]:
+    """Wheels that were published by a publisher's key alone."""
+    known = {timed.key for each in (control, signed) if each for _, timed in each.uses() if timed.key.id == key}
+    if not known:
+        return
+    trusted = TrustedKeys.of(*known)
+    for path in sorted((tree.root / FILES).glob(f"*/*/*{WHEEL_SUFFIX}")):
+        name = path.relative_to(tree.root).as_posix()
+        signature = path.with_name(path.name + SIGNATURE_SUFFIX)
+        if name in catalogued or not signature.is_file():
+            continue
+        try:
+            verify_detached(read_bounded(path, MAX_WHEEL_BYTES), read_bounded(signature, SIGNATURE_FILE_BYTES), trusted)
+        except RegistryError:
+            continue
+        page = tree.root / SIMPLE / path.parent.parent.name / "index.html"
+        served = "pages only" if page.is_file() and f">{path.name}<" in page.read_text() else "no"
+        yield SignedThing(kind="wheel", path=name, since=None, served=served)
+
+
+def _reviews(root: Path, key: KeyId) -> Iterator[SignedThing]:
+    for directory in directories(root):
+        path = directory / REVIEWS / f"{key.removeprefix('sha256:')}.json"
+        if path.is_file():
+            yield SignedThing(kind="review", path=path.relative_to(root).as_posix(), since=None, served="submission")
+
+
+def _metadata(root: Path, key: KeyId, repository: Repository | None) -> Iterator[SignedThing]:
+    if repository is None:
+        return
+    current = {"timestamp.json"}
+    if state := read_state(root).current:
+        current.add(f"{state.snapshot.signed.version}.snapshot.json")
+        current |= {f"{version}.{role}.json" for role, version in state.versions().items()}
+    for path in sorted((root / METADATA).glob("*.json")):
+        try:
+            signatures = json.loads(read_bounded(path, MAX_METADATA_BYTES))["signatures"]
+            signers = {f"sha256:{each['keyid']}" for each in signatures}
+        except (ValueError, KeyError, TypeError, RegistryError):
+            continue
+        if key in signers:
+            name = path.relative_to(root).as_posix()
+            is_current = path.name in current or path.name.endswith(".root.json")
+            yield SignedThing(kind="metadata", path=name, since=None, served="yes" if is_current else "old")

@@ -1,0 +1,98 @@
+"""A registry, locked: its files, its rules and its signed word, and how a change becomes the registry's word."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from assess_registry.catalogue import Catalogue
+from assess_registry.control import Revocations
+from assess_registry.files import file_lock
+from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.tree import Tree
+from assess_registry.keys import PrivateKey
+from assess_registry.names import ProjectName
+from assess_registry.publish.control_files import control_files, require_meant, signed_revocations
+from assess_registry.publish.listing import Listing
+from assess_registry.repository import Repository
+from assess_registry.review.published import catalogue_of
+from assess_registry.review.rules import Rules, rules_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseKeys:
+    """The keys that make something a registry's word.
+
+    Attributes:
+        release: as many as the threshold of the targets role asks for.
+        online: signs snapshot and timestamp.
+    """
+
+    release: Sequence[PrivateKey]
+    online: PrivateKey
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction:
+    """A locked registry: its files, its rules, and its signed word."""
+
+    tree: Tree
+    rules: Rules
+    repository: Repository
+    keys: ReleaseKeys
+    accept_registry_changes: bool = False
+
+    def commit(self, targets: Mapping[str, bytes]) -> tuple[str, ...]:
+        """These targets and the control files are the registry's word; gives what changed of people and keys.
+
+        Raises:
+            TrustError: step `control`; `registry.toml` says other things than what was signed.
+        """
+        config, control = self.rules.config, self.rules.control
+        changes = require_meant(self.repository, control, accepted=self.accept_registry_changes)
+        report = self.repository.commit(
+            {**control_files(self.repository, config, control), **targets},
+            release_keys=self.keys.release,
+            online_key=self.keys.online,
+            now=self.rules.now,
+            expiry=config.expiry,
+        )
+        self.tree.written.extend(report.written)
+        return changes
+
+    def listing(
+        self,
+        *catalogues: Catalogue,
+        projects: Sequence[ProjectName] = (),
+        revocations: Revocations | None = None,
+    ) -> Listing:
+        """What pages are made from; these catalogues as they will be, those of the other projects as they are."""
+        known = {project: catalogue_of(self.repository, project) for project in projects}
+        return Listing(
+            tree=self.tree,
+            catalogues=known | {each.project: each for each in catalogues},
+            revocations=signed_revocations(self.repository) if revocations is None else revocations,
+        )
+
+
+@contextmanager
+def transaction(
+    root: Path, *, keys: ReleaseKeys, now: datetime, accept_registry_changes: bool = False
+) -> Iterator[Transaction]:
+    """Inside, nobody else changes the registry.
+
+    Raises:
+        ConfigError: there is no registry, or it has no root metadata.
+        TrustError: what is on its disk is not signed as it has to be.
+        LockTimeoutError: another process keeps changing it.
+    """
+    rules = rules_of(root, now)
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        yield Transaction(
+            tree=Tree(root),
+            rules=rules,
+            repository=Repository.load(root),
+            keys=keys,
+            accept_registry_changes=accept_registry_changes,
+        )
