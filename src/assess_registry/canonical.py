@@ -22,13 +22,15 @@ _SHOWN = 80
 T = TypeVar("T")
 
 
-def encode(value: object) -> bytes:
+def encode(value: object, *, max_bytes: int | None = None) -> bytes:
     """The one spelling of this value.
 
     Raises:
-        ValueError: it holds a lone surrogate, or anything that is no JSON.
+        ValueError: it is longer than its readers take, or holds a lone surrogate, or what is no JSON.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    data = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    _check_size(data, max_bytes)
+    return data
 
 
 def decode(data: bytes, *, max_bytes: int) -> Any:
@@ -37,8 +39,7 @@ def decode(data: bytes, *, max_bytes: int) -> Any:
     Raises:
         ValueError: too long, no JSON, or not in its one spelling.
     """
-    if len(data) > max_bytes:
-        raise ValueError(f"expected at most {max_bytes} bytes, got {len(data)}")
+    _check_size(data, max_bytes)
     try:
         value = json.loads(data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse)
         again = encode(value)
@@ -184,6 +185,11 @@ class Members:
         if not isinstance(value, kind):
             raise ValueError(f"{self.at(key)}: expected {what}, got {_shown(value)}")
         return value
+
+
+def _check_size(data: bytes, max_bytes: int | None) -> None:
+    if max_bytes is not None and len(data) > max_bytes:
+        raise ValueError(f"expected at most {max_bytes} bytes, got {len(data)}")
 
 
 def _string(value: object, path: str, parse: Callable[[str], T]) -> T:

@@ -7,6 +7,7 @@ A value has one page and a page one value: `parse_catalogue(page.data(), project
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -184,11 +185,12 @@ class Catalogue:
             raise ValueError(f"releases: expected at most {MAX_RELEASES}, got {len(self.releases)}")
         versions: dict[Version, str] = {}
         for release in self.releases:
-            first = versions.setdefault(Version(release.version), release.version)
-            if first is not release.version:
-                raise ValueError(f"releases: {release.version} and {first} are one version (PEP 440)")
+            version = Version(release.version)
+            if version in versions:
+                raise ValueError(f"releases: {release.version} and {versions[version]} are one version (PEP 440)")
+            versions[version] = release.version
             for wheel in release.wheels:
-                _check_belongs(wheel.filename, self.project, release.version)
+                check_belongs(wheel.filename, self.project, release.version)
         object.__setattr__(self, "releases", tuple(sorted(self.releases, key=lambda each: Version(each.version))))
 
     def release(self, version: str) -> Release | None:
@@ -202,9 +204,14 @@ class Catalogue:
         return replace(self, releases=(*others, release))
 
     def data(self) -> bytes:
-        """The page; the same for the same value."""
+        """The page; the same for the same value.
+
+        Raises:
+            ValueError: it is larger than any client reads.
+        """
         releases = [_release_table(release) for release in self.releases]
-        return encode({"schema": SCHEMA, "project": self.project, "releases": releases})
+        page = {"schema": SCHEMA, "project": self.project, "releases": releases}
+        return encode(page, max_bytes=MAX_CATALOGUE_BYTES)
 
 
 def catalogue_path(project: ProjectName) -> str:
@@ -346,6 +353,7 @@ def _check_name(file: FileRef, expected: str) -> None:
         raise ValueError(f"filename: expected {expected!r}, got {file.filename!r}")
 
 
+@lru_cache(maxsize=256)
 def _wheel_name(filename: str) -> tuple[str, Version, frozenset[str]]:
     # Three long tag sets multiply to any number of tags.
     if filename.count(".") > 40:
@@ -357,7 +365,12 @@ def _wheel_name(filename: str) -> tuple[str, Version, frozenset[str]]:
     return project, version, frozenset(str(tag) for tag in tags)
 
 
-def _check_belongs(filename: str, project: ProjectName, version: str) -> None:
+def check_belongs(filename: str, project: ProjectName, version: str) -> None:
+    """It is the name of a wheel of this project and version.
+
+    Raises:
+        ValueError: it is not.
+    """
     found = _wheel_name(filename)
     if found[0] != project or str(found[1]) != version:
         raise ValueError(f"filename: {filename!r} is not a wheel of {project} {version}")
@@ -368,6 +381,6 @@ def _check_unambiguous(wheels: tuple[CatalogueWheel, ...]) -> None:
     owners: dict[str, str] = {}
     for wheel in wheels:
         for tag in _wheel_name(wheel.filename)[2]:
-            first = owners.setdefault(tag, wheel.filename)
-            if first is not wheel.filename:
-                raise ValueError(f"wheels: {wheel.filename} and {first} are both for {tag}")
+            if tag in owners:
+                raise ValueError(f"wheels: {wheel.filename} and {owners[tag]} are both for {tag}")
+            owners[tag] = wheel.filename

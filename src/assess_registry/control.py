@@ -34,7 +34,8 @@ MAX_CONTROL_BYTES = 4 << 20
 MAX_APPROVALS = 16
 """As many signatures as a verdict's envelope may carry."""
 
-MAX_PEOPLE, MAX_KEYS, MAX_PROJECTS, MAX_REVOKED, MAX_POLICIES = 1000, 100, 1000, 20_000, 1000
+MAX_PEOPLE, MAX_KEYS, MAX_PROJECTS, MAX_REVOKED, MAX_POLICIES = 10_000, 100, 1000, 20_000, 10_000
+"""More than a registry.toml of its greatest size holds, or than the file has room for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +159,8 @@ class Publishers:
         }
         reviewers = {name: {"keys": _key_tables(reviewer.keys)} for name, reviewer in self.reviewers.items()}
         audit = {"keys": _key_tables(self.audit_keys)}
-        return encode({"schema": SCHEMA, "publishers": publishers, "reviewers": reviewers, "audit": audit})
+        page = {"schema": SCHEMA, "publishers": publishers, "reviewers": reviewers, "audit": audit}
+        return encode(page, max_bytes=MAX_CONTROL_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,7 +222,7 @@ class Revocations:
             }
             for wheel in self.wheels
         ]
-        return encode({"schema": SCHEMA, "wheels": wheels})
+        return encode({"schema": SCHEMA, "wheels": wheels}, max_bytes=MAX_CONTROL_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,7 +255,8 @@ class PolicyWord:
 
     def data(self) -> bytes:
         """The control file; the same for the same value."""
-        return encode({"schema": SCHEMA, "sha256": self.sha256, "text": self.text, "earlier": list(self.earlier)})
+        page = {"schema": SCHEMA, "sha256": self.sha256, "text": self.text, "earlier": list(self.earlier)}
+        return encode(page, max_bytes=MAX_CONTROL_BYTES)
 
 
 def parse_publishers(data: bytes) -> Publishers:

@@ -112,11 +112,15 @@ def _parse(data: bytes) -> Envelope:
     members = Members.of(
         decode(data, max_bytes=MAX_ENVELOPE_BYTES), "envelope", required=("payload", "payloadType", "signatures")
     )
-    return Envelope(
+    signatures = tuple(_signature(*item) for item in members.items("signatures", max_items=MAX_SIGNATURES))
+    envelope = Envelope(
         payload_type=members.parsed("payloadType", str),
         payload=members.parsed("payload", _bytes),
-        signatures=tuple(_signature(*item) for item in members.items("signatures", max_items=MAX_SIGNATURES)),
+        signatures=signatures,
     )
+    if envelope.signatures != signatures:
+        raise ValueError("signatures: not in the order of their key ids")
+    return envelope
 
 
 def _signature(value: object, path: str) -> tuple[KeyId, bytes]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from assess_registry.canonical import Members, decode, encode, require_zone, write_time
+from assess_registry.catalogue import check_belongs
 from assess_registry.control import POLICY_PATH, Publishers
 from assess_registry.dsse import MAX_PAYLOAD_BYTES, Envelope
 from assess_registry.errors import Issue, TrustError
@@ -71,6 +72,7 @@ class Verdict:
     def __post_init__(self) -> None:
         parse_project(self.project)
         parse_version(self.version)
+        check_belongs(self.filename, self.project, self.version)
         for digest in (self.sha256, self.lock_sha256, self.report_sha256, self.policy_sha256):
             parse_sha256(digest)
         require_zone(self.verified_at)

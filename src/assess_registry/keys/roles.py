@@ -19,6 +19,6 @@ def check_distinct(uses: Iterable[tuple[str, PublicKey]]) -> None:
     """
     seen: dict[bytes, str] = {}
     for use, key in uses:
-        first = seen.setdefault(key.raw, use)
-        if first is not use:
-            raise ValueError(f"{use} and {first} are one key, {key.id}; every use needs a key of its own")
+        if key.raw in seen:
+            raise ValueError(f"{use} and {seen[key.raw]} are one key, {key.id}; every use needs a key of its own")
+        seen[key.raw] = use

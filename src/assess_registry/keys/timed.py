@@ -6,8 +6,9 @@ earlier `valid_until` takes back what was published after that.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from assess_registry.canonical import parse_text, require_zone, write_time
 from assess_registry.keys.public import PublicKey
 
 
@@ -30,11 +31,11 @@ class TimedKey:
     revoked: str = ""
 
     def __post_init__(self) -> None:
-        for time in (self.valid_from, self.valid_until):
-            if time is not None and time.tzinfo is None:
-                raise ValueError(f"{time} has no time zone; write it as in 2026-11-21T05:10:00Z")
-        if self.valid_until is not None and self.valid_until < self.valid_from:
+        require_zone(self.valid_from)
+        if self.valid_until is not None and require_zone(self.valid_until) < self.valid_from:
             raise ValueError("the key's end lies before its beginning")
+        if self.revoked:
+            parse_text(self.revoked)
         if self.revoked and self.valid_until is None:
             raise ValueError("a revoked key has an end: until = the time since when it counts no more")
 
@@ -47,11 +48,6 @@ class TimedKey:
         if self.valid_at(time):
             return ""
         if time < self.valid_from:
-            return f"not valid before {shown(self.valid_from)}"
-        until = shown(self.valid_until) if self.valid_until else ""
+            return f"not valid before {write_time(self.valid_from)}"
+        until = write_time(self.valid_until) if self.valid_until else ""
         return f"revoked as of {until}: {self.revoked}" if self.revoked else f"expired at {until}"
-
-
-def shown(time: datetime) -> str:
-    """The time in UTC, as people read it."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
