@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from assess_registry.client.location import Location, parse_base
-from assess_registry.client.transport import Deadline, open_transport
+from assess_registry.client.transport import Deadline, Transport, open_transport
 from assess_registry.client.trust.port import Word
 from assess_registry.client.trust.word import SignedWord
 from tests.support.tuf_tree import TufTree
@@ -32,9 +32,11 @@ class TrustClient:
     anchor: bytes = b""
     timeout_s: float = 20.0
     reads: list[str] = field(default_factory=list)
+    transports: dict[str, Transport] = field(default_factory=dict)
 
     def open(self) -> SignedWord:
-        transport = open_transport(parse_base(self.url or self.tree.root.as_uri()))
+        url = self.url or self.tree.root.as_uri()
+        transport = self.transports.setdefault(url, open_transport(parse_base(url)))
 
         def read(location: Location, max_bytes: int, deadline: Deadline) -> bytes:
             self.reads.append(location)
@@ -61,3 +63,7 @@ class TrustClient:
 
     def deadline(self) -> Deadline:
         return Deadline.after(self.timeout_s)
+
+    def close(self) -> None:
+        for transport in self.transports.values():
+            transport.close()

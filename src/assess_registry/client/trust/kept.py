@@ -46,6 +46,7 @@ def keep(state: Path, *, refreshed_at: datetime) -> None:
     last = state / LAST
     if last.is_dir() and _inodes(state, working) == _inodes(last.resolve(), _listed(last.resolve())):
         _write_time(last.resolve(), refreshed_at)
+        _sweep(state, last.resolve().name)
         return
     fresh = state / f"{_SETS}{secrets.token_hex(8)}"
     for name in working:
