@@ -52,6 +52,7 @@ class OpenDirectory:
                         thing=str(self.path),
                         expected=f"at most {MAX_ENTRIES} entries",
                         got="more",
+                        next_step="find out who put all this there and remove it, or install into another folder",
                     )
         return dict(sorted(found.items()))
 
