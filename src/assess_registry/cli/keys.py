@@ -95,7 +95,7 @@ def list_keys(directory: Path | None, root: Path | None, output: str) -> None:
     where = keys_directory(directory)
     if not where.is_dir():
         raise ConfigError(f"{where}: no such directory; make a key with: assess-registry keys new NAME --role ROLE")
-    keys = KeyRing(where).keys()
+    keys = KeyRing(where).entries()
     if astray := sorted(where.glob(f"*{PUBLIC_SUFFIX}")):
         click.echo(f"warning: {plain(where)}: {len(astray)} keys lie in no role's folder and are not listed", err=True)
     if output == "json":

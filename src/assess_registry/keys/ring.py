@@ -55,7 +55,7 @@ class KeyRing:
 
     directory: Path
 
-    def keys(self) -> tuple[RingKey, ...]:
+    def entries(self) -> tuple[RingKey, ...]:
         """All of them, by role and name.
 
         Raises:
@@ -89,7 +89,7 @@ class KeyRing:
 
     def of_role(self, role: Role) -> tuple[RingKey, ...]:
         """Those of one role, by name."""
-        return tuple(each for each in self.keys() if each.role == role)
+        return tuple(each for each in self.entries() if each.role == role)
 
     def create(self, role: Role, name: str, *, passphrase: bytes | None) -> RingKey:
         """A new key is in the ring; without a passphrase its file protects it by its mode alone.
@@ -160,7 +160,7 @@ class KeyRing:
         return self.directory / role
 
     def _require_new(self, role: Role, name: str, key: PublicKey) -> None:
-        other = next((each for each in self.keys() if each.key == key), None)
+        other = next((each for each in self.entries() if each.key == key), None)
         if other is not None:
             raise TrustError(
                 f"the key is here already, as {other}",
