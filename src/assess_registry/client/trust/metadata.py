@@ -34,20 +34,21 @@ class SignedMetadata:
     Args:
         directory: what is remembered; one process at a time.
         root: bytes of the anchor, always given: the directory alone must not decide what is trusted.
-        check: looks at each document before TUF does.
+        check: looks at each document before TUF does, in place of this registry's rules.
 
     Raises:
         TrustError: step `root`; the anchor is not acceptable.
     """
 
     def __init__(
-        self, directory: Path, *, root: bytes, read: ReadFile, deadline: Deadline, check: Check = check_document
+        self, directory: Path, *, root: bytes, read: ReadFile, deadline: Deadline, check: Check | None = None
     ) -> None:
         self._directory = directory
-        self._check = check
-        self._fetcher = RegistryFetcher(read, check, deadline)
+        self._ours = check is None
+        look = check_document if check is None else check
+        self._fetcher = RegistryFetcher(read, look, deadline)
         self._fetcher.asked, self._fetcher.got = "root.json", {Root.type: root}
-        check(Root.type, root, "the configured root")
+        look(Root.type, root, "the configured root")
         with in_our_words(self._fetcher, directory):
             self._updater = _Updater(
                 str(directory), METADATA_DIRECTORY, fetcher=self._fetcher, config=CONFIG, bootstrap=root
@@ -62,7 +63,7 @@ class SignedMetadata:
         """
         with in_our_words(self._fetcher, self._directory):
             self._updater.refresh()
-        if self._check is check_document:
+        if self._ours:
             self._check_together()
 
     def find(self, path: str, deadline: Deadline) -> TargetFile | None:
@@ -70,7 +71,7 @@ class SignedMetadata:
         self._fetcher.deadline = deadline
         with in_our_words(self._fetcher, self._directory):
             target = self._updater.get_targetinfo(path)
-        if target is None and self._check is check_document:
+        if target is None and self._ours:
             self._check_bin(path)
         return target
 
