@@ -6,3 +6,5 @@ from assess_registry.simple import find_entry as find_entry
 from assess_registry.simple import install as install
 from assess_registry.simple import load_index as load_index
 from assess_registry.simple import verify as verify
+
+__all__: list[str]

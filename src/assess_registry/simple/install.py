@@ -81,6 +81,21 @@ def install(
     """
     wanted = parse_requirement(requirement)
     verified = _verified(wanted, place_url(index), trusted_keys, timeout_s, target or Target.running())
+    pinned = any(item.operator in ("==", "===") for item in wanted.specifier)
+    return keep(verified, to=to, may_go_back=pinned)
+
+
+def keep(verified: VerifiedWheel, *, to: Path, may_go_back: bool) -> InstallReport:
+    """What was verified is in the folder; steps 2 to 4 of `install`.
+
+    Args:
+        verified: a plugin.
+        to: the folder.
+        may_go_back: whether a newer version may be replaced.
+
+    Raises:
+        ConfigError, TrustError, OSError: as for `install`.
+    """
     files = _files(verified)
     to.mkdir(parents=True, exist_ok=True)
     _require_folder(to)
@@ -89,7 +104,8 @@ def install(
         sweep(to)
         place = to / verified.inspected.project
         previous = _version_of(_names_in(place), verified.inspected.project)
-        _require_forward(wanted, verified, previous)
+        if not may_go_back:
+            _require_forward(verified, previous)
         changed = not _holds(place, files)
         if changed:
             put(place, files)
@@ -172,12 +188,12 @@ def _version_of(names: Collection[str], project: ProjectName) -> str:
     return next((name.split("-")[1] for name in own), "")
 
 
-def _require_forward(wanted: Requirement, verified: VerifiedWheel, previous: str) -> None:
+def _require_forward(verified: VerifiedWheel, previous: str) -> None:
     try:
         back = bool(previous) and Version(verified.inspected.version) < Version(previous)
     except InvalidVersion:
         back = False  # somebody's file, not a wheel that was ever installed
-    if back and not any(item.operator in ("==", "===") for item in wanted.specifier):
+    if back:
         raise TrustError(
             "the index offers less than what is in the folder",
             step="rollback",

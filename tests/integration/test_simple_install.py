@@ -1,0 +1,629 @@
+"""Install into a folder, look and verify with nothing but keys: by path, `file://` and real http.
+
+Each attack runs on a copy of a registry that has just been installed from; it changes one thing, and the folder stays
+as it was.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+import assess_registry
+from assess_registry.cli.app import main
+from assess_registry.client import Registry, fetch, resolve
+from assess_registry.client import verify as registry_verify
+from assess_registry.errors import ConfigError, NotPublishedError, TransportError, TrustError
+from assess_registry.folder import open_folder
+from assess_registry.index.flat_tree import write_all_flat_pages
+from assess_registry.index.tree import Tree
+from assess_registry.names import ProjectName
+from assess_registry.simple import find_entry, install, list_folder, load_index, place, verify, verify_folder
+from assess_registry.simple.install import keep
+from tests.support.client_place import (
+    DEMO,
+    OLDER,
+    PLUGGY,
+    SECOND,
+    STRANGER,
+    TARGET,
+    flip,
+    publish_two_releases,
+    snapshot,
+)
+from tests.support.http_registry import cut_short, redirect, serve, status
+from tests.support.installing import count_events, kill_at, run_in_child
+from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
+from tests.support.registry_tree import RegistryTree
+
+PLACES = ("path", "file", "http")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    tree = publish_two_releases(tmp_path_factory.mktemp("registry"))
+    with_flat_pages(tree)
+    return tree
+
+
+def with_flat_pages(tree: RegistryTree) -> None:
+    published = Tree(tree.root)
+    demo = ProjectName("demo-plugin")
+    write_all_flat_pages(published, [(demo, published.page_files(demo))])
+
+
+@pytest.fixture
+def tree(published: RegistryTree, tmp_path: Path) -> RegistryTree:
+    return published.copy(tmp_path / "registry")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A registry, how it is reached, and a folder to install into."""
+
+    tree: RegistryTree
+    index: str | Path
+    to: Path
+
+    def install(self, requirement: str = "demo-plugin", **changes: Any) -> assess_registry.InstallReport:
+        values: dict[str, Any] = {"index": self.index, "to": self.to, "trusted_keys": self.tree.trusted_keys}
+        return install(requirement, **values | changes)
+
+    def versions(self) -> dict[str, str]:
+        found = open_folder(self.to, trusted_keys=self.tree.trusted_keys, target=TARGET)
+        return {plugin.project: plugin.version for plugin in found}
+
+
+@contextlib.contextmanager
+def reached(tree: RegistryTree, over: str, to: Path) -> Iterator[Site]:
+    if over == "path":
+        yield Site(tree=tree, index=tree.root, to=to)
+    elif over == "file":
+        yield Site(tree=tree, index=tree.root.as_uri(), to=to)
+    else:
+        with serve(tree.root) as http:
+            yield Site(tree=tree, index=http.url, to=to)
+
+
+@pytest.fixture(params=PLACES)
+def site(request: pytest.FixtureRequest, tree: RegistryTree, tmp_path: Path) -> Iterator[Site]:
+    with reached(tree, request.param, tmp_path / "plugins") as site:
+        yield site
+
+
+@pytest.fixture
+def local(tree: RegistryTree, tmp_path: Path) -> Site:
+    return Site(tree=tree, index=tree.root, to=tmp_path / "plugins")
+
+
+# install
+
+
+def test_a_plugin_and_all_it_runs_with_is_in_the_folder(site: Site) -> None:
+    report = site.install("demo-plugin==1.0.0")
+    assert (report.project, report.version, report.filename) == ("demo-plugin", "1.0.0", DEMO)
+    assert (report.signer, report.changed, report.previous) == (site.tree.key.public.id, True, "")
+    assert report.directory == site.to / "demo-plugin"
+    assert {path.name for path in report.directory.iterdir()} == {
+        DEMO,
+        f"{DEMO}.sig",
+        "pylock.toml",
+        "pylock.toml.sig",
+        *report.closure,
+    }
+    assert len(report.closure) == 2
+    for path in report.directory.iterdir():
+        assert (
+            path.read_bytes()
+            == site.tree.path(path.name if path.suffix == ".whl" else DEMO).with_name(path.name).read_bytes()
+        )
+        assert path.stat().st_mode & 0o777 == 0o644
+    assert site.versions() == {"demo-plugin": "1.0.0"}
+
+
+def test_the_same_again_changes_nothing(site: Site) -> None:
+    site.install()
+    before = {path: path.stat() for path in site.to.rglob("*") if path.name != ".lock"}
+    report = site.install()
+    assert (report.changed, report.previous) == (False, "1.0.0")
+    assert {path: path.stat() for path in site.to.rglob("*") if path.name != ".lock"} == before
+
+
+def test_what_was_touched_is_put_right_by_installing_again(local: Site) -> None:
+    local.install()
+    wheel = local.to / "demo-plugin" / DEMO
+    for damage in (lambda: wheel.write_bytes(b"x"), wheel.unlink, lambda: wheel.with_name("x").touch()):
+        damage()
+        with pytest.raises(TrustError):
+            local.versions()
+        assert local.install().changed
+        assert local.versions() == {"demo-plugin": "1.0.0"}
+
+
+def test_a_newer_version_takes_the_place_of_the_older_and_an_older_one_only_when_pinned(local: Site) -> None:
+    local.install("demo-plugin==0.9.0")
+    report = local.install()
+    assert (report.version, report.previous) == ("1.0.0", "0.9.0")
+    assert local.versions() == {"demo-plugin": "1.0.0"}
+    with pytest.raises(TrustError) as caught:
+        local.install("demo-plugin<1")
+    assert (caught.value.step, caught.value.expected, caught.value.got) == ("rollback", "1.0.0 or newer", "0.9.0")
+    assert local.versions() == {"demo-plugin": "1.0.0"}
+    assert local.install("demo-plugin==0.9.0").version == "0.9.0"
+    assert local.versions() == {"demo-plugin": "0.9.0"}
+
+
+def test_an_index_that_hides_its_newest_version_cannot_take_it_away(local: Site) -> None:
+    local.install()
+    local.tree.edit_page(lambda page: page.update(files=[f for f in page["files"] if f["filename"] == OLDER]))
+    with pytest.raises(TrustError, match="offers less"):
+        local.install()
+    assert local.versions() == {"demo-plugin": "1.0.0"}
+    local.tree.edit_page(lambda page: page.update(files=[]))
+    with pytest.raises(NotPublishedError):
+        local.install()
+
+
+def test_two_plugins_lie_side_by_side(local: Site) -> None:
+    local.tree.publish(OTHER.filename, OTHER.build())
+    local.install()
+    local.install("Other_Plugin")  # a person's spelling; the folder has the one of PEP 503
+    assert local.versions() == {"demo-plugin": "1.0.0", "other-plugin": "1.0.0"}
+
+
+def on_wheel(how: Callable[[bytes], bytes], name: str = DEMO) -> Callable[[RegistryTree], object]:
+    def do(tree: RegistryTree) -> None:
+        path = tree.path(DEMO).with_name(name) if not name.endswith(".whl") else tree.path(name)
+        path.write_bytes(how(path.read_bytes()))
+
+    return do
+
+
+ATTACKS: dict[str, tuple[Callable[[RegistryTree], object], str]] = {
+    "unsigned": (lambda t: t.path(DEMO).with_name(DEMO + ".sig").unlink(), "signature"),
+    "signed by a stranger": (lambda t: t.sign(t.path(DEMO), key=STRANGER), "signature"),
+    "unsigned lock": (lambda t: t.path(DEMO).with_name("pylock.toml.sig").unlink(), "signature"),
+    "lock by another publisher": (lambda t: t.sign(t.path(DEMO).with_name("pylock.toml"), key=SECOND), "signer"),
+    "altered": (on_wheel(lambda d: flip(d, 100)), "hash"),
+    "cut short": (on_wheel(lambda d: d[:-1]), "length"),
+    "longer": (on_wheel(lambda d: d + b"x"), "length"),
+    "dependency altered": (on_wheel(lambda d: flip(d, 100), PLUGGY), "hash"),
+    "signed garbage": (lambda t: t.forge(DEMO, b"no wheel"), "inspect"),
+    "page that lies": (lambda t: t.edit_page(lambda p: p["files"][-1]["hashes"].update(sha256="ab" * 32)), "lock"),
+    "page that leads away": (
+        lambda t: t.edit_page(lambda p: p["files"][-1].update(url="https://evil.example/" + DEMO)),
+        "index",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_nothing_of_what_is_refused_is_written(site: Site, name: str, tmp_path: Path) -> None:
+    attack, step = ATTACKS[name]
+    site.install("demo-plugin==0.9.0")
+    assert site.install(to=tmp_path / "control").version == "1.0.0"
+    attack(site.tree)
+    before = snapshot(site.to)
+    with pytest.raises(TrustError) as caught:
+        site.install()
+    assert caught.value.step == step, str(caught.value)
+    assert snapshot(site.to) == before
+    assert site.versions() == {"demo-plugin": "0.9.0"}
+    with pytest.raises(TrustError):
+        site.install(to=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("attack", ["redirect", "not found", "cut short", "server error"])
+def test_a_server_that_misbehaves_changes_nothing(tree: RegistryTree, tmp_path: Path, attack: str) -> None:
+    wheel = f"/files/demo-plugin/1.0.0/{DEMO}"
+    answers = {
+        "redirect": (redirect("https://evil.example/"), TrustError),
+        "not found": (status(404), NotPublishedError),
+        "cut short": (cut_short(tree.path(DEMO).stat().st_size, b"PK"), TransportError),
+        "server error": (status(500), TransportError),
+    }
+    answer, error = answers[attack]
+    with serve(tree.root) as http:
+        http.answers[wheel] = answer
+        with pytest.raises(error):
+            install("demo-plugin", index=http.url, to=tmp_path / "plugins", trusted_keys=tree.trusted_keys)
+        assert not (tmp_path / "plugins").exists()
+        del http.answers[wheel]
+        assert install("demo-plugin", index=http.url, to=tmp_path / "plugins", trusted_keys=tree.trusted_keys).changed
+
+
+@pytest.mark.parametrize("strange", ["file", "other name", "link", "plugin's link"])
+def test_a_folder_that_holds_anything_else_is_not_installed_into(local: Site, strange: str) -> None:
+    local.install("demo-plugin==0.9.0")
+    if strange == "file":
+        (local.to / "notes.txt").touch()
+    elif strange == "other name":
+        (local.to / "Demo_Plugin").mkdir()
+    elif strange == "link":
+        (local.to / "other").symlink_to("/etc")
+    else:
+        (local.to / "demo-plugin").rename(local.to.with_name("elsewhere"))
+        (local.to / "demo-plugin").symlink_to(local.to.with_name("elsewhere"))
+    before = snapshot(local.to.parent / "elsewhere")
+    with pytest.raises(TrustError, match="holds what nobody signed for") as caught:
+        local.install()
+    assert caught.value.step == "folder"
+    assert snapshot(local.to.parent / "elsewhere") == before
+
+
+@pytest.mark.parametrize(
+    ("requirement", "changes", "error", "said"),
+    [
+        ("demo plugin", {}, ConfigError, "expected NAME or NAME==VERSION"),
+        ("", {}, ConfigError, "expected NAME"),
+        ("demo-plugin @ https://evil.example/x.whl", {}, ConfigError, "URL is not accepted"),
+        ("demo-plugin[extra]", {}, ConfigError, "extras are not accepted"),
+        ("demo-plugin==7", {}, NotPublishedError, "published are 1.0.0, 0.9.0"),
+        ("demo-plugim", {}, NotPublishedError, "no project 'demo-plugim'"),
+        ("demo-plugin", {"index": "http://registry.example/"}, ConfigError, "plain http is for loopback only"),
+        ("demo-plugin", {"index": "ftp://registry.example/"}, ConfigError, "expected https"),
+        ("demo-plugin", {"index": "nowhere"}, TransportError, "there is no registry here"),
+        ("demo-plugin", {"trusted_keys": Path("/nowhere")}, ConfigError, "/nowhere"),
+    ],
+)
+def test_mistakes_are_told_and_leave_no_folder(
+    local: Site, requirement: str, changes: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=None) as caught:
+        local.install(requirement, **changes)
+    assert said in str(caught.value)
+    assert not local.to.exists()
+
+
+# killed, and read meanwhile
+
+CALLS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "ctypes.dlsym")
+"""What `keep` does to the disk, as the interpreter tells audit hooks; an exchange, by looking up its function."""
+
+
+def killed(work: Callable[[], object], number: int) -> None:
+    kill_at(number, *CALLS)
+    work()
+
+
+@pytest.mark.parametrize("start", ["first", "upgrade"])
+def test_killed_between_any_two_calls_the_folder_is_as_before_or_after_and_the_next_run_finishes(
+    tree: RegistryTree, tmp_path: Path, start: str
+) -> None:
+    prepared = Site(tree=tree, index=tree.root, to=tmp_path / "prepared")
+    prepared.to.mkdir()
+    if start == "upgrade":
+        prepared.install("demo-plugin==0.9.0")
+    before = prepared.versions()
+    with Registry(tree.config()) as registry:
+        resolved = resolve(Requirement("demo-plugin"), registry=registry, target=TARGET)
+        verified = registry_verify(fetch(resolved, registry=registry), registry=registry, target=TARGET)
+
+    def keep_in(name: str) -> Callable[[], object]:
+        shutil.copytree(prepared.to, tmp_path / name)
+        return lambda: keep(verified, to=tmp_path / name, may_go_back=False)
+
+    total = count_events(keep_in("counted"), *CALLS)
+    seen = []
+    for number in range(1, total + 1):
+        work = keep_in(f"at-{number}")
+        assert run_in_child(partial(killed, work, number)) == -signal.SIGKILL
+        site = Site(tree=tree, index=tree.root, to=tmp_path / f"at-{number}")
+        seen.append(site.versions())
+        assert work() is not None
+        assert site.versions() == {"demo-plugin": "1.0.0"}
+        assert {path.name for path in site.to.iterdir()} == {".lock", "demo-plugin"}
+    assert total > 20
+    assert (seen[0], seen[-1]) == (before, {"demo-plugin": "1.0.0"})
+    assert all(found in (before, {"demo-plugin": "1.0.0"}) for found in seen)
+
+
+def test_who_reads_all_the_while_never_sees_anything_but_a_whole_plugin(local: Site) -> None:
+    local.install("demo-plugin==0.9.0")
+    done, seen, errors = threading.Event(), set(), []
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                seen.add(local.versions()["demo-plugin"])
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(15):
+            local.install("demo-plugin==1.0.0")
+            local.install("demo-plugin==0.9.0")
+    finally:
+        done.set()
+        reader.join()
+    assert not errors
+    assert seen <= {"0.9.0", "1.0.0"}
+    assert seen
+
+
+def test_several_installs_at_once_wait_for_each_other(local: Site) -> None:
+    pids = []
+    for version in ("0.9.0", "1.0.0", "0.9.0", "1.0.0"):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                local.install(f"demo-plugin=={version}")
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0, 0]
+    assert local.versions()["demo-plugin"] in ("0.9.0", "1.0.0")
+    assert {path.name for path in local.to.iterdir()} == {".lock", "demo-plugin"}
+
+
+def test_where_directories_cannot_be_exchanged_the_old_one_is_moved_aside(
+    local: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.install("demo-plugin==0.9.0")
+    monkeypatch.setattr(place, "exchange", lambda _one, _other: False)
+    assert local.install().version == "1.0.0"
+    assert local.versions() == {"demo-plugin": "1.0.0"}
+    assert {path.name for path in local.to.iterdir()} == {".lock", "demo-plugin"}
+
+
+def test_a_full_disk_leaves_the_folder_as_it_was(local: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.install("demo-plugin==0.9.0")
+    before = snapshot(local.to)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            local.install()
+    assert snapshot(local.to) == before
+    assert local.install().version == "1.0.0"
+
+
+# look
+
+
+def test_an_index_is_looked_at_page_by_page(site: Site) -> None:
+    index = load_index(site.index)
+    assert index.projects() == ("demo-plugin",)
+    assert [entry.version for entry in index.entries("demo-plugin")] == ["0.9.0", "1.0.0"]
+    newest, pinned = find_entry(index, "demo-plugin"), find_entry(index, "demo-plugin==0.9.0")
+    assert (newest.filename, pinned.filename) == (DEMO, OLDER)
+    assert newest.artifact == f"{index.url.rstrip('/')}/files/demo-plugin/1.0.0/{DEMO}"
+    assert site.install().sha256 == newest.sha256
+    with pytest.raises(NotPublishedError, match="no plugin 'pluggy'"):
+        find_entry(index, "pluggy")
+    with pytest.raises(NotPublishedError, match="published are"):
+        find_entry(index, "demo-plugin>7")
+
+
+def test_one_plugin_costs_two_small_files(tree: RegistryTree) -> None:
+    with serve(tree.root) as http:
+        find_entry(load_index(http.url), "demo-plugin")
+        assert http.requests == ["/plugins.json", "/plugins/demo-plugin.json"]
+
+
+def test_what_is_yanked_is_found_only_when_pinned(tree: RegistryTree) -> None:
+    path = tree.root / "plugins/demo-plugin.json"
+    page = json.loads(path.read_bytes())
+    assert find_entry(load_index(tree.root), "demo-plugin").version == "1.0.0"
+    page["plugins"][-1]["yanked"] = "it lies"
+    path.write_text(json.dumps(page))
+    index = load_index(tree.root)
+    assert find_entry(index, "demo-plugin").version == "0.9.0"
+    assert find_entry(index, "demo-plugin==1.0.0").yanked == "it lies"
+
+
+def test_an_index_without_flat_pages_is_told(tree: RegistryTree) -> None:
+    (tree.root / "plugins.json").unlink()
+    with pytest.raises(NotPublishedError, match=r"plugins\.json"):
+        load_index(tree.root)
+
+
+# verify
+
+
+@pytest.fixture
+def folder(tree: RegistryTree, tmp_path: Path) -> PluginFolder:
+    return make_folder(tmp_path, tree)
+
+
+def test_a_wheel_is_verified_with_the_lock_beside_it_or_without(folder: PluginFolder, tmp_path: Path) -> None:
+    keys, key = folder.tree.trusted_keys, folder.tree.key.public.id
+    report = verify(folder.wheel, trusted_keys=keys)
+    assert (report.project, report.version, report.signer) == ("demo-plugin", "1.0.0", key)
+    assert report.lock_sha256 == verify(folder.demo / "pylock.toml", trusted_keys=keys).lock_sha256 is not None
+    assert verify(folder.tree.path(DEMO), trusted_keys=keys).lock_sha256 == report.lock_sha256
+    for name in (DEMO, DEMO + ".sig"):
+        shutil.copy(folder.demo / name, tmp_path / name)
+    assert verify(tmp_path / DEMO, trusted_keys=keys).lock_sha256 is None
+
+
+def test_a_dependency_is_vouched_for_by_the_lock_beside_it_alone(folder: PluginFolder, tmp_path: Path) -> None:
+    keys = folder.tree.trusted_keys
+    report = verify(folder.demo / PLUGGY, trusted_keys=keys)
+    assert (report.project, report.signer) == ("pluggy", folder.tree.key.public.id)
+    shutil.copy(folder.demo / PLUGGY, tmp_path / PLUGGY)
+    with pytest.raises(TrustError, match="not signed"):
+        verify(tmp_path / PLUGGY, trusted_keys=keys)
+
+
+def unsigned_and_altered(folder: PluginFolder) -> None:
+    (folder.demo / (DEMO + ".sig")).unlink()
+    folder.wheel.write_bytes(flip(folder.wheel.read_bytes(), 100))
+
+
+def signed(name: str) -> Callable[[PluginFolder], object]:
+    """Garbage, signed by the publisher."""
+
+    def do(folder: PluginFolder) -> None:
+        (folder.demo / name).write_bytes(b"x = 1\n")
+        folder.sign(folder.demo / name)
+
+    return do
+
+
+FILE_ATTACKS: dict[str, tuple[Callable[[PluginFolder], object], str, str]] = {
+    "unsigned, and not in the lock": (unsigned_and_altered, DEMO, "hash"),
+    "altered": (lambda f: f.wheel.write_bytes(flip(f.wheel.read_bytes(), 100)), DEMO, "signature"),
+    "signed by a stranger": (lambda f: f.tree.sign(f.wheel, key=STRANGER), DEMO, "signature"),
+    "signature empty": (lambda f: (f.demo / (DEMO + ".sig")).write_bytes(b""), DEMO, "signature"),
+    "signature long": (lambda f: (f.demo / (DEMO + ".sig")).write_bytes(b"x" * 90), DEMO, "length"),
+    "lock unsigned": (lambda f: (f.demo / "pylock.toml.sig").unlink(), DEMO, "signature"),
+    "lock by another publisher": (lambda f: f.tree.sign(f.demo / "pylock.toml", key=SECOND), DEMO, "signer"),
+    "lock of another release": (
+        lambda f: [
+            shutil.copy(f.tree.path(OLDER).with_name(name), f.demo / name)
+            for name in ("pylock.toml", "pylock.toml.sig")
+        ],
+        DEMO,
+        "lock",
+    ),
+    "signed garbage": (signed(DEMO), DEMO, "inspect"),
+    "dependency altered": (
+        lambda f: (f.demo / PLUGGY).write_bytes(flip((f.demo / PLUGGY).read_bytes(), 100)),
+        PLUGGY,
+        "hash",
+    ),
+    "lock altered": (
+        lambda f: (f.demo / "pylock.toml").write_bytes((f.demo / "pylock.toml").read_bytes() + b"#"),
+        "pylock.toml",
+        "signature",
+    ),
+    "lock that is none": (signed("pylock.toml"), "pylock.toml", "lock"),
+}
+
+
+@pytest.mark.parametrize("name", FILE_ATTACKS)
+def test_a_file_that_is_not_as_signed_is_refused(folder: PluginFolder, name: str) -> None:
+    attack, file, step = FILE_ATTACKS[name]
+    assert verify(folder.demo / file, trusted_keys=folder.tree.trusted_keys).signer == folder.tree.key.public.id
+    attack(folder)
+    with pytest.raises(TrustError) as caught:
+        verify(folder.demo / file, trusted_keys=folder.tree.trusted_keys)
+    assert caught.value.step == step, str(caught.value)
+
+
+def test_a_folder_or_one_plugin_of_it_is_verified_as_a_whole(folder: PluginFolder) -> None:
+    keys = folder.tree.trusted_keys
+    for place_ in (folder.path, folder.demo):
+        (report,) = verify_folder(place_, trusted_keys=keys)
+        assert (report.path, report.version, len(report.closure)) == (folder.demo, "1.0.0", 2)
+    (folder.demo / "extra").touch()
+    for place_ in (folder.path, folder.demo):
+        with pytest.raises(TrustError, match="extra"):
+            verify_folder(place_, trusted_keys=keys)
+
+
+def test_what_is_no_file_of_ours_is_a_mistake(folder: PluginFolder, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    for path in (tmp_path / "notes.txt", tmp_path / DEMO, tmp_path / "nowhere" / DEMO):
+        with pytest.raises(ConfigError):
+            verify(path, trusted_keys=folder.tree.trusted_keys)
+
+
+# from programs and from a shell
+
+
+def test_programs_have_the_same_by_name() -> None:
+    assert (assess_registry.install, assess_registry.load_index) == (install, load_index)
+    assert (assess_registry.find_entry, assess_registry.verify) == (find_entry, verify)
+    assert set(assess_registry.__all__) <= set(dir(assess_registry))
+    for name in assess_registry.__all__:
+        assert callable(getattr(assess_registry, name))
+    with pytest.raises(AttributeError, match="no attribute 'scaffold'"):
+        _ = assess_registry.scaffold  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*argv: str | Path) -> Done:
+        code = main([str(argument) for argument in argv])
+        captured = capsys.readouterr()
+        return Done(code=code, stdout=captured.out, stderr=captured.err)
+
+    return run
+
+
+def test_the_way_by_commands(run: Run, site: Site) -> None:
+    keys = ("--trusted-keys", site.tree.trusted_keys)
+    done = run("install", "demo-plugin==0.9.0", "--index", site.index, "--to", site.to, *keys)
+    assert (done.code, "demo-plugin 0.9.0" in done.stdout) == (0, True)
+    done = run("install", "demo-plugin", "--index", site.index, "--to", site.to, *keys, "--output", "json")
+    assert done.document["installed"]["previous"] == "0.9.0"
+    assert done.document["installed"]["directory"] == str(site.to / "demo-plugin")
+    wheel = site.to / "demo-plugin" / DEMO
+    done = run("verify", site.to, wheel, *keys, "--output", "json")
+    assert (done.code, [each["version"] for each in done.document["verified"]]) == (0, ["1.0.0", "1.0.0"])
+    wheel.write_bytes(flip(wheel.read_bytes(), 100))
+    refused = run("verify", wheel, *keys, "--output", "json")
+    assert (refused.code, refused.document["error"]["step"]) == (5, "signature")
+    assert refused.document["error"]["next_step"]
+
+
+def test_lists_of_an_index_and_of_a_folder(run: Run, site: Site) -> None:
+    site.install()
+    listed = run("list", "--index", site.index, "--output", "json").document["wheels"]
+    assert [each["version"] for each in listed if each["kind"] == "plugin"] == ["0.9.0", "1.0.0"]
+    named = run("list", "demo-plugin", "--index", site.index, "--output", "json").document["wheels"]
+    assert [each["filename"] for each in named] == [OLDER, DEMO]
+    in_folder = run("list", "--index", site.to, "--output", "json").document
+    assert [(each["project"], each["kind"]) for each in in_folder["wheels"]] == [
+        ("assess-plugin", "dependency"),
+        ("demo-plugin", "plugin"),
+        ("pluggy", "dependency"),
+    ]
+    assert in_folder["folder"] == str(site.to)
+    assert [wheel.filename for wheel in list_folder(site.to)] == [each["filename"] for each in in_folder["wheels"]]
+    assert run("list", "demo-plugin", "--index", site.to).stdout.count(".whl") == 1
+    assert run("list", "nothing-here", "--index", site.to).stdout == ""
+
+
+def test_a_copy_of_the_pages_alone_can_be_listed(run: Run, tree: RegistryTree) -> None:
+    (tree.root / "registry.toml").unlink()
+    assert run("list", "--index", tree.root).stdout.count(".whl") == 2
+
+
+def test_keys_come_from_the_flag_the_variable_or_the_users_own_directory(
+    run: Run, local: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "config" / "assess" / "trusted-keys"
+    own.parent.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    argv = ("install", "demo-plugin", "--index", local.index, "--to", local.to)
+    assert run(*argv).code == 2
+    shutil.copytree(local.tree.trusted_keys, own)
+    assert run(*argv).code == 0
+    shutil.rmtree(own)
+    monkeypatch.setenv("ASSESS_TRUSTED_KEYS", str(local.tree.trusted_keys))
+    assert run("verify", local.to).code == 0
