@@ -1,8 +1,8 @@
 """No step of the client is there for nothing: with any one switched off, an attack that it refuses gets past it.
 
 `STEPS` names for each checking function an attack of the attack tables. The attack's own test demands that it is
-refused at the function's step; here the function does nothing, and that is not what happens any more. A check that is not in
-the table fails the first test.
+refused at the function's step; here the function does nothing, and that is not what happens any more. A check that is
+not in the table fails the first test.
 """
 
 import ast
@@ -19,7 +19,11 @@ from assess_registry.client import Target, TrustError
 from assess_registry.client.choose import select_own
 from assess_registry.client.trust import word as loaded  # with it everything that is switched off below
 from assess_registry.client.trust.clock import ClockGuard
+from assess_registry.dsse import Envelope
+from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.lock import parse_lock
+from assess_registry.verdict import Approval, parse_verdict
+from assess_registry.wheel import InspectedWheel, inspect
 from tests.integration import test_client_approved_attacks as by_word
 from tests.integration import test_client_attacks as by_keys
 from tests.integration import test_client_verify as handed_on
@@ -149,6 +153,22 @@ def any_lock(fetched: Any, *_: object, target: Target, **__: object) -> Any:
     return lock, select_own(lock, project=resolved.project, version=resolved.version, target=target)[1]
 
 
+def any_signature(_: bytes, __: bytes, trusted: TrustedKeys, **___: object) -> KeyId:
+    return next(iter(trusted)).key.id
+
+
+def any_structure(data: bytes, filename: str, **_: object) -> InspectedWheel:
+    return inspect(data, filename, kind="dependency")
+
+
+def any_approval(envelope: Envelope, **_: object) -> Approval:
+    return Approval(verdict=parse_verdict(envelope.payload), by=(), automatic=False, keys=())
+
+
+def any_dependency(_: object, data: bytes, __: object) -> bytes:
+    return data
+
+
 def any_time(_: ClockGuard) -> datetime:
     return datetime.now(UTC)
 
@@ -184,7 +204,11 @@ STEPS = (
     Step("standing.py:check_policy_known", word("verdict under no policy of ours"), "verdict"),
     Step("standing.py:check_listed_is_locked", word("other bytes on the signed page"), "lock"),
     Step("verify.py:_check_lock_bytes", lock_kept_from_another_release, "length or hash"),
+    Step("standing.py:check_approval", word("approved by one of two"), "approval", any_approval),
     # the bytes
+    Step("verify.py:verify_detached", word("signed by a stranger on the signed page"), "signature", any_signature),
+    Step("verify.py:_inspect", word("wheel that is not acceptable"), "inspect", any_structure),
+    Step("verify.py:_verify_dependency", word("dependency altered"), "hash", any_dependency),
     Step("choose.py:check_bytes", word("wheel altered"), "hash"),
     Step("choose.py:check_target", only_for_windows, "tags"),
     Step("choose.py:check_page_against_lock", keys("build tag ambush"), "lock"),
@@ -201,7 +225,8 @@ def test_every_check_of_the_client_is_in_the_table() -> None:
         for node in ast.walk(ast.parse((CLIENT / name).read_text()))
         if isinstance(node, ast.FunctionDef) and node.name.lstrip("_").startswith("check")
     }
-    assert found == {step.function for step in STEPS}
+    assert len(found) > 20
+    assert not found - {step.function for step in STEPS}
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.function)
