@@ -249,6 +249,14 @@ def test_a_large_library_is_looked_at_in_parts(build: Build, monkeypatch: pytest
     assert "demo_plugin/x.txt" in secrets.examine(text, Context()).incomplete[0]
 
 
+@pytest.mark.parametrize("before", [0, 100, 3_000, 3_060, 4_070, 4_080, 7_150, 100_000])
+def test_a_secret_in_a_long_line_is_found_in_its_line(build: Build, before: int) -> None:
+    source = f"x = 1\r\ny = {'z' * before!r}; {LEAK}z = 1\n"
+    found = secrets.examine(build({"demo_plugin/long.py": source}), Context())
+    assert {finding.line for finding in found.findings if finding.id == "secret-aws-access-key"} == {2}
+    assert found.incomplete == ()
+
+
 def nested_zip(levels: int) -> bytes:
     data = b"x" * 1000
     for _ in range(levels):
@@ -359,8 +367,8 @@ def test_detect_secrets_killed_half_way_leaves_the_check_incomplete(build: Build
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it, or a thread of it, has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
             found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
