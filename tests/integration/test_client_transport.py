@@ -2,26 +2,19 @@
 
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from assess_registry.client.location import Location, parse_base
 from assess_registry.client.transport import Deadline, Transport, open_transport
 from assess_registry.errors import NotPublishedError, TransportError, TrustError
 from tests.support.http_registry import HttpRegistry, cut_short, drip, endless, redirect, serve, status
+from tests.support.tls import certificate, server_context
 
 FILE = Location("files/demo/1.0+a/demo.bin")
 PATH = "/files/demo/1.0%2Ba/demo.bin"
@@ -228,29 +221,10 @@ def test_plain_http_behind_an_https_url_is_not_believed(http: HttpRegistry) -> N
     assert http.requests == []
 
 
-def certificate(directory: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1 and its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry of a test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
-    (directory / "server.pem").write_bytes(pem)
-    (directory / "authority.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    return directory / "server.pem"
-
-
 def test_https_needs_a_certificate_that_this_machine_trusts(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate(tmp_path))
-    with serve(root, tls=context) as https:
+    with serve(root, tls=server_context(certificate(tmp_path))) as https:
         stranger = open_transport(parse_base(https.url))
         with pytest.raises(TransportError, match="certificate verify failed"):
             read(stranger)

@@ -10,15 +10,17 @@ Every refusal is a `TrustError` that names its step. Nothing here writes a file 
 root is configured, and importing it contacts nobody and loads neither tuf nor httpx.
 """
 
+from assess_registry.catalogue import VERDICT_SUFFIX
 from assess_registry.client.fetch import FetchedWheel, fetch
+from assess_registry.client.installed import InstalledWheel, check_installed
 from assess_registry.client.kept import KeptWheel, reopen
 from assess_registry.client.location import absolute_url, parse_base
 from assess_registry.client.registry import Registry, RegistryConfig
 from assess_registry.client.resolve import ResolvedWheel, resolve
 from assess_registry.client.target import Target
 from assess_registry.client.transport import Access, Credentials
-from assess_registry.client.trusted_for import trusted_for
 from assess_registry.client.verify import VerifiedWheel, verify
+from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import (
     ConfigError,
     Issue,
@@ -64,6 +66,7 @@ from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, Whee
 
 __all__ = [
     "LOCK_NAME",
+    "MAX_ENVELOPE_BYTES",
     "MAX_LOCKED_BYTES",
     "MAX_LOCK_BYTES",
     "PLUGIN_GROUP",
@@ -71,6 +74,7 @@ __all__ = [
     "SEVERITIES",
     "SIGNATURE_FILE_BYTES",
     "SIGNATURE_SUFFIX",
+    "VERDICT_SUFFIX",
     "Access",
     "Approval",
     "CheckSpec",
@@ -79,6 +83,7 @@ __all__ = [
     "EntryPoint",
     "FetchedWheel",
     "InspectedWheel",
+    "InstalledWheel",
     "Issue",
     "KeptWheel",
     "KeyId",
@@ -111,6 +116,7 @@ __all__ = [
     "WheelError",
     "absolute_url",
     "atomic_write",
+    "check_installed",
     "fetch",
     "file_lock",
     "inspect",
@@ -130,7 +136,6 @@ __all__ = [
     "resolve",
     "sync_directory",
     "table",
-    "trusted_for",
     "unpacked_files",
     "verify",
     "verify_detached",

@@ -62,7 +62,7 @@ def reopen(kept: KeptWheel, *, registry: Registry, target: Target) -> FetchedWhe
     keys = registry.trusted
     if registry.approved:
         # Which key counts is known by the project only, which the lock has just named; `verify` asks all of it again.
-        standing = read_standing(locked.project, registry.known_word(), registry.deadline(), url=registry.base.url)
+        standing = read_standing(locked.project, registry.known_word(), registry.deadline(), registry=registry)
         keys = find_listed(standing, version=locked.version, filename=locked.filename).keys
     signer = verify_detached(kept.lock, kept.lock_signature, keys, thing=thing)
     own, closure = select_own(lock, project=locked.project, version=locked.version, target=target)

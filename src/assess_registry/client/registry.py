@@ -18,6 +18,7 @@ from assess_registry.client.trust import TrustState, Word, open_word
 from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
 from assess_registry.keys import TrustedKeys, load_trusted_keys
+from assess_registry.keys.guard import check_guarded
 
 MAX_ROOT_BYTES = 512_000
 """TUF's own bound for a root; ours have about 3 kB."""
@@ -41,7 +42,7 @@ class RegistryConfig:
         state: with `root`, the directory in which what was learned of the registry is kept.
         trusted_keys: directory of the publishers' public keys, `*.pub`. Publishers' signatures are then all that
             counts: no approval, no revocation, no protection against being shown what was true once.
-        development: a registry whose keys all lie on one machine; every result says so.
+        development: it may be one whose keys all lie on one machine; with `root`, its signed word says whether it is.
         timeout_s: for one whole operation (`resolve` or `fetch`), whatever the number of files.
         max_staleness_s: how long what is installed may run on without word from the registry.
         access: proxy, authorities and credentials, for https.
@@ -159,6 +160,7 @@ class Registry:
 
 def _read_root(path: Path) -> bytes:
     try:
+        check_guarded(path)
         return read_bounded(path, MAX_ROOT_BYTES)
     except OSError as error:
         raise ConfigError(f"registry root: {path}: cannot be read: {error.strerror}") from error

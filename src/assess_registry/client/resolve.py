@@ -86,6 +86,11 @@ class ResolvedWheel:
     closure: tuple[LockedWheel, ...]
     listed: Listed | None = field(default=None, repr=False)
 
+    @property
+    def development(self) -> bool:
+        """Whether the registry's signed word says that it is for development."""
+        return self.listed is not None and self.listed.standing.publishers.development
+
 
 def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> ResolvedWheel:
     """The one wheel that satisfies `requirement` on `target`.
@@ -111,7 +116,7 @@ def _resolve_by_word(requirement: Requirement, *, registry: Registry, target: Ta
     deadline = registry.deadline()
     word = registry.current_word(deadline)  # 1
     project = _project(requirement)  # 2
-    standing = read_standing(project, word, deadline, url=registry.base.url)
+    standing = read_standing(project, word, deadline, registry=registry)
     version = _choose_release(requirement, standing, registry)  # 3
     on_page = offered(standing)
     check_target(project, version, on_page, target)  # 4

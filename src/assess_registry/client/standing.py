@@ -8,6 +8,7 @@ valid stays good when the key is replaced, and falls when the key is revoked fro
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import parse_wheel_filename
@@ -15,6 +16,7 @@ from packaging.utils import parse_wheel_filename
 from assess_registry.catalogue import Catalogue, CatalogueWheel, Release, catalogue_path, parse_catalogue
 from assess_registry.client.location import Location
 from assess_registry.client.page import PageWheel
+from assess_registry.client.registry import Registry
 from assess_registry.client.transport import Deadline
 from assess_registry.client.trust import Word
 from assess_registry.control import (
@@ -32,9 +34,9 @@ from assess_registry.dsse import parse_envelope
 from assess_registry.errors import NotPublishedError, TrustError
 from assess_registry.keys import PublicKey, TrustedKeys
 from assess_registry.lock import LockedWheel
-from assess_registry.names import ProjectName, parse_version
+from assess_registry.manifest import Manifest
+from assess_registry.names import ProjectName, Sha256, parse_version
 from assess_registry.verdict import Approval, check_approval, permissions_table
-from assess_registry.wheel import InspectedWheel
 
 _ASK = "do not use it; ask the registry's maintainer, and do not try again before they have answered"
 
@@ -71,27 +73,66 @@ class Listed:
     keys: TrustedKeys
 
 
-def read_standing(project: ProjectName, word: Word, deadline: Deadline, *, url: str) -> Standing:
-    """What `word` says about `project`.
+class KnownWheel(Protocol):
+    """What a verdict has to be about: a wheel just inspected, or one that was when it was installed."""
+
+    @property
+    def project(self) -> ProjectName: ...  # noqa: D102  described by the class
+
+    @property
+    def version(self) -> str: ...  # noqa: D102  described by the class
+
+    @property
+    def filename(self) -> str: ...  # noqa: D102  described by the class
+
+    @property
+    def sha256(self) -> Sha256: ...  # noqa: D102  described by the class
+
+    @property
+    def manifest(self) -> Manifest | None: ...  # noqa: D102  described by the class
+
+
+def read_standing(project: ProjectName, word: Word, deadline: Deadline, *, registry: Registry) -> Standing:
+    """What `word` says about `project`; of a development registry only where the operator wants one.
 
     Raises:
         NotPublishedError: nothing; there is no such project.
         TransportError: a file could not be had in time.
-        TrustError: steps `catalogue`, `control`, `targets`; a file is not what it has to be.
+        TrustError: steps `catalogue`, `control`, `targets`; a file is not what it has to be. Step `development`.
     """
+    url = registry.base.url
     page = word.read(catalogue_path(project), deadline)
     if page is None:
         raise NotPublishedError(
             f"{url}: no project {project!r}; check its spelling, or publish it to this registry first", url=url
         )
+    publishers = parse_publishers(_control(word, PUBLISHERS_PATH, deadline))
+    check_development(publishers, registry)
     return Standing(
         catalogue=parse_catalogue(page, project),
-        publishers=parse_publishers(_control(word, PUBLISHERS_PATH, deadline)),
+        publishers=publishers,
         revocations=parse_revocations(_control(word, REVOCATIONS_PATH, deadline)),
         policy=parse_policy_word(_control(word, POLICY_PATH, deadline)),
         refreshed_at=word.refreshed_at,
         stale=word.stale,
     )
+
+
+def check_development(publishers: Publishers, registry: Registry) -> None:
+    """It is no development registry, or one is wanted.
+
+    Raises:
+        TrustError: step `development`.
+    """
+    if publishers.development and not registry.config.development:
+        raise TrustError(
+            "it is a development registry: one person holds all its keys, and nobody else approved anything",
+            step="development",
+            thing=registry.base.url,
+            expected="a registry whose keys are in several hands",
+            got="its signed word says development",
+            next_step="use another registry; if this is your own, say development = true where it is configured",
+        )
 
 
 def offered(standing: Standing) -> tuple[PageWheel, ...]:
@@ -159,8 +200,17 @@ def check_closure_not_revoked(standing: Standing, closure: tuple[LockedWheel, ..
         TrustError: step `revoked`.
     """
     for locked in closure:
-        if (revoked := standing.revocations.of(locked.sha256)) is not None:
-            raise _revoked(locked.filename, revoked.reason, revoked.severity, revoked.at)
+        check_not_among_revoked(standing, locked.filename, locked.sha256)
+
+
+def check_not_among_revoked(standing: Standing, filename: str, sha256: Sha256) -> None:
+    """This file is not revoked, whichever project it belongs to.
+
+    Raises:
+        TrustError: step `revoked`.
+    """
+    if (revoked := standing.revocations.of(sha256)) is not None:
+        raise _revoked(filename, revoked.reason, revoked.severity, revoked.at)
 
 
 def check_publisher(standing: Standing, release: Release, wheel: CatalogueWheel) -> tuple[str, PublicKey]:
@@ -202,7 +252,7 @@ def check_listed_is_locked(listed: Listed, own: LockedWheel, *, lock_url: str) -
         )
 
 
-def check_verdict(envelope: bytes, listed: Listed, inspected: InspectedWheel, lock_sha256: str) -> Approval:
+def check_verdict(envelope: bytes, listed: Listed, inspected: KnownWheel, lock_sha256: str) -> Approval:
     """Enough of those who may approve this publisher's work approved exactly this, by a policy that is known.
 
     Raises:
@@ -219,7 +269,7 @@ def check_verdict(envelope: bytes, listed: Listed, inspected: InspectedWheel, lo
     return approval
 
 
-def check_verdict_is_about(approval: Approval, listed: Listed, inspected: InspectedWheel, lock_sha256: str) -> None:
+def check_verdict_is_about(approval: Approval, listed: Listed, inspected: KnownWheel, lock_sha256: str) -> None:
     """What was approved is this wheel, with these permissions, this closure and this report.
 
     Raises:

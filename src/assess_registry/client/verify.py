@@ -45,6 +45,7 @@ class VerifiedWheel:
         closure: the verified dependencies; empty for a dependency.
         approval: who approved it; None for a dependency, and by the publishers' keys alone.
         verdict: content of its `.verdict.json`, to be kept with it.
+        development: it was approved in a development registry, by that registry's signed word.
         stale: it was judged by what is remembered of the registry; nothing may be installed anew on it.
     """
 
@@ -57,6 +58,7 @@ class VerifiedWheel:
     closure: tuple["VerifiedWheel", ...]
     approval: Approval | None = None
     verdict: bytes = field(repr=False, default=b"")
+    development: bool = False
     stale: bool = False
 
     def files(self) -> Iterator[UnpackedFile]:
@@ -122,13 +124,14 @@ def verify(fetched: FetchedWheel, *, registry: Registry, target: Target) -> Veri
         closure=closure,
         approval=approval,
         verdict=fetched.verdict,
+        development=listed.standing.publishers.development if listed else False,
         stale=listed.standing.stale if listed else False,
     )
 
 
 def _find_listed(resolved: ResolvedWheel, registry: Registry) -> Listed:
     # Asked of the registry's word again: what came along as `resolved.listed` is only somebody's reading.
-    standing = read_standing(resolved.project, registry.known_word(), registry.deadline(), url=registry.base.url)
+    standing = read_standing(resolved.project, registry.known_word(), registry.deadline(), registry=registry)
     return find_listed(standing, version=resolved.version, filename=resolved.filename)
 
 
