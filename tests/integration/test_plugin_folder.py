@@ -14,6 +14,8 @@ import pytest
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.folder import open_folder
 from assess_registry.folder.directory import MAX_ENTRIES
+from assess_registry.lock import Lock
+from assess_registry.lock import parse_lock as parse_lock_of
 from tests.support.client_place import (
     DEMO,
     OLDER,
@@ -334,6 +336,40 @@ def test_a_folder_that_is_not_there_is_a_mistake_of_the_configuration(folder: Pl
             open_folder(path, trusted_keys=folder.tree.trusted_keys, target=TARGET)
     (tmp_path / "empty").mkdir()
     assert open_folder(tmp_path / "empty", trusted_keys=folder.tree.trusted_keys, target=TARGET) == ()
+
+
+def exchanging(folder: PluginFolder, monkeypatch: pytest.MonkeyPatch, *versions: str) -> None:
+    """Each time the lock has been read, another version is put in the plugin's place, as long as there is one."""
+    left = list(versions)
+
+    def parse_lock(data: bytes) -> Lock:
+        if left:
+            folder.install(f"demo-plugin=={left.pop(0)}")
+        return parse_lock_of(data)
+
+    monkeypatch.setattr("assess_registry.folder.read.parse_lock", parse_lock)
+
+
+def test_a_plugin_exchanged_while_it_is_read_is_read_anew(
+    folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchanging(folder, monkeypatch, "0.9.0")
+    assert folder.versions() == {"demo-plugin": "0.9.0"}
+    exchanging(folder, monkeypatch, *("1.0.0", "0.9.0") * 5)
+    with pytest.raises(ConfigError, match="changes all the time"):
+        folder.open()
+
+
+def test_a_file_taken_away_while_it_is_read_is_no_exchange(
+    folder: PluginFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse_lock(data: bytes) -> Lock:
+        folder.wheel.unlink()
+        return parse_lock_of(data)
+
+    monkeypatch.setattr("assess_registry.folder.read.parse_lock", parse_lock)
+    with pytest.raises(TrustError, match="gone"):
+        folder.open()
 
 
 def test_reading_writes_nothing(folder: PluginFolder) -> None:

@@ -120,10 +120,13 @@ def open_plugin(directory: Path, project: ProjectName, *, registry: Registry, ta
         with opened(directory, follow=False) as held:
             try:
                 return _read(held, project, registry, target)
-            except (GoneError, TrustError):
+            except (GoneError, TrustError) as error:
                 # An install exchanged the directory while it was read, and swept what was in it: that is no attack.
-                if held.is_current():
+                if not held.is_current():
+                    continue
+                if isinstance(error, TrustError):
                     raise
+                raise TrustError(str(error), step="folder", thing=str(directory), next_step=_REMOVE) from error
     raise ConfigError(f"{directory}: it changes all the time; wait for the installs to finish")
 
 
