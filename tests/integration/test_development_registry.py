@@ -38,7 +38,7 @@ class Machine:
         for wheel in wheels or (PLUGIN,):
             paths.append(self.closure.parent / wheel.filename)
             paths[-1].write_bytes(wheel.build())
-        arguments = {"ring": KeyRing(self.keys), "closure": self.closure, "now": datetime.now(UTC)}
+        arguments: dict[str, Any] = {"ring": KeyRing(self.keys), "closure": self.closure, "now": datetime.now(UTC)}
         return publish_here(self.root, paths, **(arguments | {"judge": found_nothing} | changes))
 
     def versions(self) -> tuple[str, ...]:

@@ -89,6 +89,8 @@ def differences(old: Publishers, new: Publishers) -> tuple[str, ...]:
 
 def _facts(control: Publishers) -> frozenset[str]:
     facts = {f"{use} has {_key(timed)}" for use, timed in control.uses()}
+    if control.development:
+        facts.add("the registry is for development")
     for name, trust in control.publishers.items():
         facts.add(f"publisher {name} may publish {', '.join(trust.projects)}")
         who = "reviewers or the audit" if trust.automatic else "reviewers"

@@ -250,5 +250,5 @@ def _rejected(submitted: Submitted) -> TrustError:
         thing=submitted.submission.filename,
         expected="approved or flagged",
         got=" ".join(reasons[:5]) or "rejected",
-        next_step="read the whole report with: assess-registry audit; correct the plugin, or the policy",
+        next_step="the whole report is in its audit.json; correct the plugin, or the policy",
     )

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assess_registry.catalogue import Catalogue
 from assess_registry.closure import locked, make_closure
 from assess_registry.config import load_config
 from assess_registry.errors import ConfigError, PublishError, TrustError
@@ -37,6 +38,9 @@ from assess_registry.index.tree import Tree, digest
 from assess_registry.keys import KeyId, PrivateKey
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
+from assess_registry.publish.control_files import signed_revocations
+from assess_registry.publish.listing import Listing
+from assess_registry.review.published import catalogue_of, repository_of
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 
@@ -85,6 +89,8 @@ def publish(
         LockTimeoutError: another process is publishing.
     """
     config = load_config(root)
+    if repository_of(root) is not None and not config.development:
+        raise ConfigError(f"{root}: publishes what reviewers approved: submit the wheel, and publish the submission")
     if replace_published and not config.development:
         raise ConfigError(f"{root}: published bytes are replaced in a development registry only; publish a new version")
     try:
@@ -94,6 +100,8 @@ def publish(
     inspected = inspect(data, wheel.name, kind="plugin")  # 2
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):  # 1
         tree = Tree(root)
+        repository = repository_of(root)
+        _require_not_approved(catalogue_of(repository, inspected.project), inspected)
         old = None if replace_published else _published_lock(tree, inspected, key)
         lock, dependencies = _resolve(tree, inspected, old, closure, key)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
@@ -102,10 +110,16 @@ def publish(
         if not replace_published:
             known = plugin_wheels(tree, inspected.project, inspected.version)
             require_immutable(tree, changes, lock_may_grow=old is not None and inspected.filename not in known)
-        _take_off_pages(tree, changes)  # 4
+        projects = {each.project for each in lock.wheels} | {each.project for each in changes} | {inspected.project}
+        listing = Listing(
+            tree=tree,
+            catalogues={project: catalogue_of(repository, project) for project in projects},
+            revocations=signed_revocations(repository),
+        )
+        _take_off_pages(tree, listing, changes)  # 4
         for file in plan:  # 5
             tree.write(tree.file(file.project, file.version, file.filename), file.data)
-        _write_pages(tree, inspected.project, lock)  # 6
+        _write_pages(listing, inspected.project, lock)  # 6
         return _report(tree, inspected, key, lock, changes)
 
 
@@ -227,19 +241,37 @@ def _beside(wheel: InspectedWheel, filename: str, data: bytes, *, belongs_to: st
     return PlannedFile(project=wheel.project, version=wheel.version, filename=filename, wheel=belongs_to, data=data)
 
 
-def _take_off_pages(tree: Tree, changes: Sequence[PlannedFile]) -> None:
+def _require_not_approved(catalogue: Catalogue, wheel: InspectedWheel) -> None:
+    """What was approved stays as it was approved; nothing joins it or takes its place without a review.
+
+    Raises:
+        TrustError: step `publish`; the version was approved with other wheels.
+    """
+    release = catalogue.release(wheel.version)
+    if release is not None and all(each.sha256 != wheel.sha256 for each in release.wheels):
+        raise TrustError(
+            "this version was approved with other wheels",
+            step="publish",
+            thing=f"{wheel.project} {wheel.version}",
+            expected=", ".join(f"{each.filename} sha256 {each.sha256[:12]}…" for each in release.wheels),
+            got=f"{wheel.filename} sha256 {wheel.sha256[:12]}…",
+            next_step="raise the version; or submit all wheels of the version together, and have them reviewed",
+        )
+
+
+def _take_off_pages(tree: Tree, listing: Listing, changes: Sequence[PlannedFile]) -> None:
     """No page names a wheel of a version whose files are about to change."""
     versions = {(file.project, file.version) for file in changes}
     for project in sorted({project for project, _ in versions}):
         names = {name for other, version in versions if other == project for name in tree.wheels(project, version)}
-        tree.write_project_pages(project, without=names)
+        listing.write(project, without=names)
 
 
-def _write_pages(tree: Tree, plugin: ProjectName, lock: Lock) -> None:
-    for project in sorted({each.project for each in lock.wheels} - {plugin}):
-        tree.write_project_pages(project)
-    tree.write_project_pages(plugin)
-    tree.write_root_pages()
+def _write_pages(listing: Listing, plugin: ProjectName, lock: Lock) -> None:
+    projects = sorted({each.project for each in lock.wheels} - {plugin})
+    for project in (*projects, plugin):
+        listing.write(project)
+    listing.write_root((*projects, plugin))
 
 
 def _report(

@@ -1,0 +1,174 @@
+"""`assess-registry review list | show | approve | reject`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from assess_registry.cli.options import index_option, output_option
+from assess_registry.cli.signing import load_keys, now, passphrases_option
+from assess_registry.console import print_json
+from assess_registry.files import file_lock
+from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.tree import Tree
+from assess_registry.review.check import check
+from assess_registry.review.reviews import Review, approve, reject
+from assess_registry.review.rules import rules_of
+from assess_registry.review.standing import Standing, standing_of, standings
+from assess_registry.review.submissions import Submission, find_submission
+from assess_registry.text import plain, table
+
+SHORT = 12
+"""Digits of a digest in a table; enough to name a submission."""
+
+_key_option = click.option(
+    "--key", "key_file", type=click.Path(path_type=Path), required=True, help="The reviewer's private key."
+)
+
+
+@click.group("review")
+def command() -> None:
+    """Look at submissions; approve or reject them with a key of your own."""
+
+
+@command.command("list")
+@index_option
+@output_option
+def list_submissions(root: Path, output: str) -> None:
+    """List what was submitted and where it stands."""
+    found = list(standings(root, rules_of(root, now())))
+    if output == "json":
+        print_json({"submissions": [_document(each) for each in found]})
+        return
+    rows = [
+        (each.sha256[:SHORT], each.project, each.version, each.publisher, each.audit, each.state,
+         f"{len(each.approvals)}/{each.needed}" if each.needed else ", ".join(each.approvals), each.why)
+        for each in found
+    ]  # fmt: skip
+    headings = ("SUBMISSION", "PROJECT", "VERSION", "PUBLISHER", "AUDIT", "STATE", "APPROVALS", "WHY")
+    click.echo(table(headings, rows), nl=False)
+    if not found:
+        click.echo(f"{plain(root)}: nothing is submitted", err=True)
+
+
+@command.command("show")
+@click.argument("submission")
+@index_option
+@output_option
+def show(submission: str, root: Path, output: str) -> None:
+    """Show a submission as a reviewer needs to see it: who made it, what was found, what it may do, and what is new.
+
+    SUBMISSION is its digest, the beginning of it, or the wheel's filename.
+    """
+    found = find_submission(root, submission)
+    each = standing_of(root, found, rules_of(root, now()))
+    report = json.loads(found.report)
+    if output == "json":
+        print_json({"submission": _document(each), "report": report})
+        return
+    click.echo(table(("SUBMISSION", ""), _rows(each, found, report)), nl=False)
+
+
+@command.command("approve")
+@click.argument("submission")
+@_key_option
+@click.option("--accept-permissions", is_flag=True, help="You have seen what it asks for beyond the last version.")
+@passphrases_option
+@index_option
+def approve_submission(
+    *, submission: str, key_file: Path, accept_permissions: bool, passphrase_files: tuple[Path, ...], root: Path
+) -> None:
+    """Approve SUBMISSION: sign the statement of exactly this wheel, closure, report and permissions."""
+    (key,) = load_keys([key_file], passphrase_files)
+    rules = rules_of(root, now())
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        found = find_submission(root, submission)
+        checked = check(found, rules)
+        change = standing_of(root, found, rules).change
+        name = approve(Tree(root), checked, key, rules=rules, change=change, accept_permissions=accept_permissions)
+    _said(root, found, f"approved by {name}")
+
+
+@command.command("reject")
+@click.argument("submission")
+@_key_option
+@click.option("--reason", required=True, help="Why, one line for its publisher to read.")
+@passphrases_option
+@index_option
+def reject_submission(
+    *, submission: str, key_file: Path, reason: str, passphrase_files: tuple[Path, ...], root: Path
+) -> None:
+    """Reject SUBMISSION: it is not published as long as this stands; approving it takes it back."""
+    (key,) = load_keys([key_file], passphrase_files)
+    rules = rules_of(root, now())
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        found = find_submission(root, submission)
+        name = reject(Tree(root), check(found, rules), key, rules=rules, reason=reason)
+    _said(root, found, f"rejected by {name}")
+
+
+def _said(root: Path, submission: Submission, what: str) -> None:
+    each = standing_of(root, submission, rules_of(root, now()))
+    more = f": {each.why}" if each.why else ""
+    click.echo(f"{plain(submission.filename)}: {what}; it is {each.state} now{plain(more)}", err=True)
+
+
+def _rows(each: Standing, submission: Submission, report: dict[str, object]) -> list[tuple[str, object]]:
+    reports = report.get("reports", [report])
+    reasons = [
+        reason
+        for one in (reports if isinstance(reports, list) else [])
+        if one["wheel"]["sha256"] == submission.sha256
+        for reason in one["reasons"]
+    ]
+    return [
+        ("submission", each.sha256),
+        ("plugin", f"{each.project} {each.version}"),
+        ("wheel", each.filename),
+        ("publisher", each.publisher),
+        ("with", ", ".join(submission.closure) or "no dependencies"),
+        ("audit", each.audit),
+        *(("because", reason) for reason in reasons),
+        *((f"not in {each.change.since}" if each.change.since else "may", entry) for entry in each.change.more),
+        *(("no longer", entry) for entry in each.change.less),
+        *(_review_row(review) for review in each.reviews),
+        ("state", each.state),
+        ("why", each.why),
+        ("read it", str(submission.directory)),
+    ]
+
+
+def _review_row(review: Review) -> tuple[str, str]:
+    who = review.reviewer or f"{review.key} (nobody who counts)"
+    stale = ", of an earlier statement" if review.stale else ""
+    return ("approved by" if review.approves else "rejected by", f"{who}{stale}{review.reason and ': '}{review.reason}")
+
+
+def _document(each: Standing) -> dict[str, object]:
+    return {
+        "sha256": each.sha256,
+        "filename": each.filename,
+        "project": each.project,
+        "version": each.version,
+        "publisher": each.publisher,
+        "audit": each.audit,
+        "state": each.state,
+        "why": each.why,
+        "needed": each.needed,
+        "approvals": list(each.approvals),
+        "permissions": {
+            "since": each.change.since or None,
+            "more": list(each.change.more),
+            "less": list(each.change.less),
+        },
+        "reviews": [
+            {
+                "key": review.key,
+                "reviewer": review.reviewer or None,
+                "approves": review.approves,
+                "stale": review.stale,
+                "reason": review.reason,
+            }
+            for review in each.reviews
+        ],
+    }
