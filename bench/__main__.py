@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
-from bench import commands, inspect_wheels, installs, journal, machine, overhead, roundtrip, spawn, whole_audit
+from bench import (
+    commands,
+    inspect_wheels,
+    installs,
+    journal,
+    machine,
+    overhead,
+    refresh,
+    roundtrip,
+    spawn,
+    whole_audit,
+)
 from bench.document import replaced
 from bench.effort import Effort
 from bench.rows import Report, table
@@ -25,6 +36,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "journal": journal,
     "inspect": inspect_wheels,
     "audit": whole_audit,
+    "refresh": refresh,
 }
 """By name, in the document's order. Each module has a `TITLE` and `run(effort) -> Report`."""
 

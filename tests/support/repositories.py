@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tuf.api.exceptions import DownloadHTTPError
-from tuf.ngclient import Updater  # type: ignore[attr-defined]  # documented, but in no list of exports
+from tuf.ngclient import Updater, UpdaterConfig  # type: ignore[attr-defined]  # documented, but in no list of exports
 from tuf.ngclient.fetcher import FetcherInterface
 
 from assess_registry.keys import PrivateKey, generate_key
@@ -90,8 +90,9 @@ class _Files(FetcherInterface):
 class Reader:
     """A client that has been given the first root, and remembers what it saw in a directory of its own."""
 
-    def __init__(self, place: Path, memory: Path) -> None:
+    def __init__(self, place: Path, memory: Path, *, max_bytes: int = 5_000_000) -> None:
         self.place, self.memory = place, memory
+        self.config = UpdaterConfig(targets_max_length=max_bytes)
         self.bootstrap = (place / "metadata" / "1.root.json").read_bytes()
         self.fetched: list[tuple[str, int]] = []
         memory.mkdir(parents=True, exist_ok=True)
@@ -100,8 +101,9 @@ class Reader:
         """These targets as of now, None where there is none; raises what python-tuf raises."""
         files = _Files()
         base = f"file://{self.place}"
+        memory = str(self.memory)
         updater = Updater(
-            str(self.memory), f"{base}/metadata", str(self.memory), base, fetcher=files, bootstrap=self.bootstrap
+            memory, f"{base}/metadata", memory, base, fetcher=files, config=self.config, bootstrap=self.bootstrap
         )
         try:
             updater.refresh()

@@ -1,6 +1,6 @@
 """`assess-registry refresh`: the registry's word, signed anew before it expires."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -10,8 +10,12 @@ from assess_registry.cli.signing import load_keys, now, online_keys_option, pass
 from assess_registry.config import load_config
 from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
 from assess_registry.errors import ConfigError
+from assess_registry.files import file_lock
+from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
+from assess_registry.review.rules import rules_of
 from assess_registry.text import table
 
 _NEXT = {
@@ -28,6 +32,9 @@ _NEXT = {
 @click.option(
     "--bins", type=int, default=BINS, show_default=True, help="Into how many hash bins the catalogue goes; first time."
 )
+@click.option(
+    "--accept-registry-changes", is_flag=True, help="Sign what registry.toml says of people and keys; you have read it."
+)
 @index_option
 @output_option
 def command(
@@ -36,28 +43,37 @@ def command(
     release_keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
     bins: int,
+    accept_registry_changes: bool,
     root: Path,
     output: str,
 ) -> int:
     """Sign snapshot and timestamp anew, and say when everything expires; without keys only say it.
 
-    With --release-key also targets and bins that are past half of their time. Publishes a fully signed root that
-    changes keys. Exits 1 while something has to be signed soon.
+    With --release-key also targets and bins that are past half of their time, and what registry.toml says of people,
+    keys and policy. Publishes a fully signed root that changes keys. Exits 1 while something has to be signed soon.
     """
     config = load_config(root)
     if release_keys and not online_keys:
         raise ConfigError(
             "--release-key: what it signs counts only once the online key has signed it: give --online-key"
         )
-    repository, report = Repository(root), None
+    repository = Repository(root)
+    report: CommitReport | None = None
+    changes: tuple[str, ...] = ()
     if online_keys:
-        report = repository.refresh(
-            online_keys=load_keys(online_keys, passphrase_files),
-            release_keys=load_keys(release_keys, passphrase_files),
-            now=now(),
-            expiry=config.expiry,
-            bins=bins,
-        )
+        # What control files say is made of what they said before: nobody publishes in between.
+        with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+            targets, changes = _control(repository, accepted=accept_registry_changes) if release_keys else ({}, ())
+            report = repository.refresh(
+                online_keys=load_keys(online_keys, passphrase_files),
+                release_keys=load_keys(release_keys, passphrase_files),
+                now=now(),
+                expiry=config.expiry,
+                bins=bins,
+                targets=targets,
+            )
+    for change in changes:
+        click.echo(f"signed: {change}", err=True)
     proposal = waiting(root)
     if proposal is not None and proposal.complete:
         click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
@@ -65,6 +81,13 @@ def command(
     expiries = repository.expiries(now=now(), expiry=config.expiry)
     _print(report, expiries, output)
     return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
+
+
+def _control(repository: Repository, *, accepted: bool) -> tuple[Mapping[str, bytes], tuple[str, ...]]:
+    """The control files as `registry.toml` wants them, and what of people and keys is new in them."""
+    rules = rules_of(repository.place, now())
+    changes = require_meant(repository, rules.control, accepted=accepted)
+    return control_files(repository, rules.config, rules.control), changes
 
 
 def _print(report: CommitReport | None, expiries: Iterable[RoleExpiry], output: str) -> None:

@@ -59,7 +59,8 @@ class Draft:
     bins: int = BINS
     next_root: Metadata[Root] | None = None
     skipped: list[str] = field(default_factory=list)
-    _roles: dict[str, Targets] = field(default_factory=dict)
+    _known: dict[str, Targets] = field(default_factory=dict)
+    _changed: set[str] = field(default_factory=set)
     _target_files: dict[str, bytes] = field(default_factory=dict)
     _renewed: bool = False
 
@@ -67,8 +68,9 @@ class Draft:
         if self.state.current is None:
             first = Targets(expires=until(self.expiry, "targets", self.now))
             first.delegations = delegations(self.root, self.bins)
-            self._roles["targets"] = first
-            self._add_bins()
+            self._known = {"targets": first}
+            self._known |= {name: Targets(expires=first.expires) for name in bins_of(first).get_roles()}
+            self._changed = set(self._known)
 
     @property
     def root(self) -> Root:
@@ -84,7 +86,7 @@ class Draft:
     @property
     def changed(self) -> bool:
         """Whether any metadata has to be signed."""
-        return bool(self._roles) or self._renewed
+        return bool(self._changed) or self._renewed
 
     def change(self, targets: Mapping[str, bytes | None]) -> None:
         """Put these in, take those out that are None; what is as it was stays untouched.
@@ -102,7 +104,7 @@ class Draft:
                 self._place(wanted, data)
             if role.targets.get(path) == wanted:
                 continue
-            self._roles[name] = role
+            self._changed.add(name)
             role.targets.pop(path, None)
             if wanted is not None:
                 role.targets[path] = wanted
@@ -110,16 +112,14 @@ class Draft:
     def renew(self, roles: Sequence[str] = ()) -> None:
         """Sign snapshot and timestamp anew, and these, and whatever the newest root's keys have not signed."""
         self._renewed = True
-        for name in roles:
-            self._roles[name] = self._role(name)
+        self._changed.update(roles)
         targets = self._role("targets")
         wanted = delegations(self.root, bins_of(targets).number_of_bins)
         if targets.delegations != wanted:
-            self._add_bins()
             targets.delegations = wanted
-            self._roles["targets"] = targets
+            self._changed.update(("targets", *bins_of(targets).get_roles()))
         elif not self.state.signed_for(self.root, "targets"):
-            self._roles["targets"] = targets
+            self._changed.add("targets")
 
     def enough_keys(self) -> bool:
         """Whether the keys suffice for the next root.
@@ -148,8 +148,8 @@ class Draft:
         self._check_strangers()
         targets_data = b""
         # Bins before targets: nothing names a file that is not there yet.
-        for name in sorted(self._roles, key=lambda name: (name == "targets", name)):
-            role = self._roles[name]
+        for name in sorted(self._changed, key=lambda name: (name == "targets", name)):
+            role = self._role(name)
             role.version = self._free_version(name, versions.get(name, 0))
             role.expires = until(self.expiry, name, self.now)
             # Bins are believed by what targets say, so the old root has no say in who signs them.
@@ -161,14 +161,12 @@ class Draft:
         return files | self._last_files(online)
 
     def _role(self, name: str) -> Targets:
-        # A copy: the state's own targets are what its bins are verified by.
-        return self._roles.get(name) or copy.deepcopy(self.state.role(name))
-
-    def _add_bins(self) -> None:
-        for name in bins_of(self._role("targets")).get_roles():
-            if name not in self._roles:
-                first = self.state.current is None
-                self._roles[name] = Targets(expires=self._role("targets").expires) if first else self._role(name)
+        """The role as it will be."""
+        if name not in self._known:
+            role = self.state.role(name)
+            # A copy of the one that is not read anew: the state's own targets are what its bins are verified by.
+            self._known[name] = copy.deepcopy(role) if name == "targets" else role
+        return self._known[name]
 
     def _place(self, target: TargetFile, data: bytes) -> None:
         path = self.state.place / target_name(target)
@@ -227,7 +225,7 @@ class Draft:
     def _both_satisfied(self) -> bool:
         """Whether readers of the former root, too, believe what is signed here."""
         wanted = {role: self.state.root.roles[role] for role in _OPTIONS}
-        needed = ["timestamp", *(["targets"] if "targets" in self._roles else [])]
+        needed = ["timestamp", *(["targets"] if "targets" in self._changed else [])]
         return all(len(_of_role(self._given(role), wanted[role])) >= wanted[role].threshold for role in needed)
 
     def _is_new(self, key: PrivateKey, role: str) -> bool:

@@ -83,6 +83,17 @@ class Repository:
         state = read_state(self.place)
         return tuple(sorted(path for role in state.roles() for path in state.role(role).targets))
 
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Every target with its bytes, each verified, by role; metadata is read once, so this is for all of them.
+
+        Raises:
+            TrustError: not what was signed.
+        """
+        state = read_state(self.place)
+        for role in state.roles():
+            for path, target in sorted(state.role(role).targets.items()):
+                yield path, read_target(self.place, target)
+
     def expiries(self, *, now: datetime, expiry: Expiry) -> tuple[RoleExpiry, ...]:
         """When each role ends, and whether that is soon."""
         return role_expiries(read_state(self.place), now=now, expiry=expiry)
@@ -134,6 +145,7 @@ class Repository:
         now: datetime,
         expiry: Expiry | None = None,
         bins: int = BINS,
+        targets: Mapping[str, bytes | None] | None = None,
     ) -> CommitReport:
         """Snapshot and timestamp are signed anew; with release keys also what of theirs is past half of its time.
 
@@ -146,6 +158,7 @@ class Repository:
             now: from which expiry counts.
             expiry: for how long each role is signed.
             bins: as for `commit`.
+            targets: changed with it, as by `commit`; takes release keys.
 
         Raises:
             ConfigError: a key has no role here, or too few were given; there is no root metadata.
@@ -173,6 +186,7 @@ class Repository:
                     bins=bins,
                     next_root=next_root,
                 )
+                made.change(targets or {})
                 made.renew(renewed)
                 return made
 
