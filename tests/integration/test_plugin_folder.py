@@ -28,8 +28,12 @@ from tests.support.client_place import (
     snapshot,
 )
 from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
-from tests.support.registry_tree import RegistryTree
-from tests.support.wheels import WheelBuilder
+from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.wheels import WheelBuilder, demo_plugin_wheel
+
+HERE = next(str(tag) for tag in TARGET.tags if tag.interpreter == "py3" and tag.platform != "any")
+ELSEWHERE = "py3-none-win_amd64"
+FOREIGN = f"demo_plugin-1.0.0-{ELSEWHERE}.whl"
 
 
 @pytest.fixture(scope="module")
@@ -336,6 +340,45 @@ def test_a_folder_that_is_not_there_is_a_mistake_of_the_configuration(folder: Pl
             open_folder(path, trusted_keys=folder.tree.trusted_keys, target=TARGET)
     (tmp_path / "empty").mkdir()
     assert open_folder(tmp_path / "empty", trusted_keys=folder.tree.trusted_keys, target=TARGET) == ()
+
+
+@pytest.fixture(scope="module")
+def two_platforms(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    tree = make_registry_tree(tmp_path_factory.mktemp("platforms"), plugins=[])
+    tree.trust("second", SECOND)
+    for tag in (HERE, ELSEWHERE):
+        tree.publish(*demo_plugin_wheel(tag=tag))
+    return tree
+
+
+@pytest.fixture
+def with_both(two_platforms: RegistryTree, tmp_path: Path) -> PluginFolder:
+    """A folder with the demo plugin's wheels for this platform and for another."""
+    folder = make_folder(tmp_path, two_platforms)
+    for name in (FOREIGN, FOREIGN + ".sig"):
+        shutil.copy(two_platforms.path(FOREIGN).with_name(name), folder.demo / name)
+    return folder
+
+
+FOREIGN_ATTACKS: dict[str, tuple[Callable[[PluginFolder], object], str]] = {
+    "unsigned": (remove(FOREIGN + ".sig"), "folder"),
+    "without its wheel": (remove(FOREIGN), "folder"),
+    "altered": (change(FOREIGN, lambda d: flip(d, 100)), "hash"),
+    "longer": (change(FOREIGN, lambda d: d + b"x"), "length"),
+    "signed by a stranger": (lambda f: f.tree.sign(f.demo / FOREIGN, key=STRANGER), "signature"),
+    "signed by another publisher": (lambda f: f.tree.sign(f.demo / FOREIGN, key=SECOND), "signer"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN_ATTACKS)
+def test_wheels_for_other_platforms_are_held_to_the_same(with_both: PluginFolder, name: str) -> None:
+    attack, step = FOREIGN_ATTACKS[name]
+    (plugin,) = with_both.open()
+    assert (FOREIGN in plugin.files, plugin.verified.inspected.filename != FOREIGN) == (True, True)
+    attack(with_both)
+    with pytest.raises(TrustError) as caught:
+        with_both.open()
+    assert caught.value.step == step, str(caught.value)
 
 
 def exchanging(folder: PluginFolder, monkeypatch: pytest.MonkeyPatch, *versions: str) -> None:

@@ -30,6 +30,7 @@ from assess_registry.client.choose import select_own
 from assess_registry.client.fetch import MAX_CLOSURE_BYTES
 from assess_registry.errors import ConfigError, Issue, TrustError
 from assess_registry.folder.directory import GoneError, Kind, OpenDirectory, opened
+from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.names import ProjectName, normalize_project, parse_project
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
@@ -135,7 +136,7 @@ def _read(held: OpenDirectory, project: ProjectName, registry: Registry, target:
     entries = held.entries()
     _refuse_all([issue for name, kind in entries.items() if (issue := _kind_issue(name, kind))], held.path)
     try:
-        lock = _signed_lock(held, entries, registry)
+        lock, signer = _signed_lock(held, entries, registry)
         version = next((wheel.version for wheel in lock.wheels if wheel.project == project), "")
         own, closure = select_own(lock, project=project, version=version, target=target)
     except TrustError as error:
@@ -155,7 +156,10 @@ def _read(held: OpenDirectory, project: ProjectName, registry: Registry, target:
             expected=f"at most {MAX_CLOSURE_BYTES} bytes in all",
             got=f"{sum(wheel.size for wheel in present)} bytes",
         )
-    data = {wheel.filename: _wheel(held, wheel, registry, own) for wheel in present}
+    data = {wheel.filename: _locked_bytes(held, wheel) for wheel in present}
+    for wheel in present:
+        if wheel.project == own.project and wheel is not own:
+            _require_signed_by(signer, held, wheel, data[wheel.filename], registry)
     kept = KeptWheel(
         filename=own.filename,
         data=data[own.filename],
@@ -168,18 +172,18 @@ def _read(held: OpenDirectory, project: ProjectName, registry: Registry, target:
     return FolderPlugin(directory=held.path, files=tuple(entries), lock=lock, verified=verified)
 
 
-def _signed_lock(held: OpenDirectory, entries: Collection[str], registry: Registry) -> Lock:
+def _signed_lock(held: OpenDirectory, entries: Collection[str], registry: Registry) -> tuple[Lock, KeyId]:
     for needed in (LOCK_NAME, LOCK_SIGNATURE):
         if needed not in entries:
             raise _missing(held, needed)
     data = held.read(LOCK_NAME, max_bytes=MAX_LOCK_BYTES)
     signature = held.read(LOCK_SIGNATURE, max_bytes=SIGNATURE_FILE_BYTES)
-    verify_detached(data, signature, registry.trusted, thing=str(held.path / LOCK_NAME))
-    return parse_lock(data)
+    signer = verify_detached(data, signature, registry.trusted, thing=str(held.path / LOCK_NAME))
+    return parse_lock(data), signer
 
 
-def _wheel(held: OpenDirectory, wheel: LockedWheel, registry: Registry, own: LockedWheel) -> bytes:
-    """Its bytes; those of other platforms are held against the lock here, for `verify` will not see them."""
+def _locked_bytes(held: OpenDirectory, wheel: LockedWheel) -> bytes:
+    """Its bytes; those for other platforms are held against the lock here, for `verify` will not see them."""
     data = held.read(wheel.filename, max_bytes=wheel.size)
     got = hashlib.sha256(data).hexdigest()
     if got != wheel.sha256:
@@ -191,10 +195,23 @@ def _wheel(held: OpenDirectory, wheel: LockedWheel, registry: Registry, own: Loc
             got=f"sha256 {got}, {len(data)} bytes",
             next_step=_REMOVE,
         )
-    if wheel.project == own.project and wheel is not own:
-        signature = held.read(wheel.filename + SIGNATURE_SUFFIX, max_bytes=SIGNATURE_FILE_BYTES)
-        verify_detached(data, signature, registry.trusted, thing=str(held.path / wheel.filename))
     return data
+
+
+def _require_signed_by(signer: KeyId, held: OpenDirectory, wheel: LockedWheel, data: bytes, registry: Registry) -> None:
+    """The plugin's wheel for another platform was signed by whoever signed the lock."""
+    path = held.path / wheel.filename
+    signature = held.read(wheel.filename + SIGNATURE_SUFFIX, max_bytes=SIGNATURE_FILE_BYTES)
+    got = verify_detached(data, signature, registry.trusted, thing=str(path))
+    if got != signer:
+        raise TrustError(
+            "the wheel and its lock were signed by different publishers",
+            step="signer",
+            thing=str(path),
+            expected=f"both by {signer}",
+            got=f"the wheel by {got}",
+            next_step=_REMOVE,
+        )
 
 
 def _extra(entries: Mapping[str, Kind], present: Collection[LockedWheel], own: LockedWheel) -> Iterator[Issue]:
