@@ -76,6 +76,9 @@ class ReviewerTrust:
 class Publishers:
     """Who publishes, who reviews, and which keys approve automatically.
 
+    Attributes:
+        development: all keys of the registry lie on one machine; clients refuse it unless they are told otherwise.
+
     Raises:
         ValueError: one key stands in it twice, whatever for: who held both could approve their own work.
     """
@@ -83,6 +86,7 @@ class Publishers:
     publishers: Mapping[str, PublisherTrust] = field(default_factory=dict)
     reviewers: Mapping[str, ReviewerTrust] = field(default_factory=dict)
     audit_keys: tuple[TimedKey, ...] = ()
+    development: bool = False
 
     def __post_init__(self) -> None:
         for name in (*self.publishers, *self.reviewers):
@@ -110,6 +114,7 @@ class Publishers:
                 },
                 reviewers={each.name: ReviewerTrust(keys=each.keys) for each in config.reviewers},
                 audit_keys=config.audit_keys,
+                development=config.development,
             )
         except ValueError as error:
             raise ConfigError(f"{CONFIG_NAME}: {error}") from error
@@ -159,7 +164,13 @@ class Publishers:
         }
         reviewers = {name: {"keys": _key_tables(reviewer.keys)} for name, reviewer in self.reviewers.items()}
         audit = {"keys": _key_tables(self.audit_keys)}
-        page = {"schema": SCHEMA, "publishers": publishers, "reviewers": reviewers, "audit": audit}
+        page = {
+            "schema": SCHEMA,
+            "development": self.development,
+            "publishers": publishers,
+            "reviewers": reviewers,
+            "audit": audit,
+        }
         return encode(page, max_bytes=MAX_CONTROL_BYTES)
 
 
@@ -311,7 +322,7 @@ def parse_pattern(text: str) -> str:
 
 
 def _publishers(data: bytes) -> Publishers:
-    required = ("schema", "publishers", "reviewers", "audit")
+    required = ("schema", "development", "publishers", "reviewers", "audit")
     page = Members.of(decode(data, max_bytes=MAX_CONTROL_BYTES), "control", required=required)
     page.exactly("schema", SCHEMA)
     audit = Members.of(page.values["audit"], page.at("audit"), required=("keys",))
@@ -325,6 +336,7 @@ def _publishers(data: bytes) -> Publishers:
             for name, value, path in page.named("reviewers", parse_id, max_items=MAX_PEOPLE)
         },
         audit_keys=_timed_keys(audit),
+        development=page.boolean("development"),
     )
 
 

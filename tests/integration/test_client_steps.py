@@ -113,6 +113,11 @@ def clock_back(here: Path) -> Callable[[], object]:
     return client.read
 
 
+def development_unasked_for(here: Path) -> Callable[[], object]:
+    tree = make_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
+    return lambda: ApprovedPlace(tree=tree, state=here / "state").chain(development=False)
+
+
 def only_for_windows(here: Path) -> Callable[[], object]:
     tree = publish_two_releases(here)
     builder = WheelBuilder(version="1.1.0", tag="cp311-cp311-win_amd64", purelib=False)
@@ -196,8 +201,10 @@ STEPS = (
     Step("trust/metadata.py:_check_bin", tuf("bin in place of another"), "targets"),
     Step("trust/metadata.py:check_target", tuf("page swapped"), "targets"),
     # what it says
+    Step("standing.py:check_development", development_unasked_for, "development"),
     Step("standing.py:check_not_revoked", word("revoked by the list"), "revoked"),
     Step("standing.py:check_closure_not_revoked", word("dependency revoked"), "revoked"),
+    Step("standing.py:check_not_among_revoked", word("dependency revoked"), "revoked"),
     Step("standing.py:check_publisher", word("project of somebody else"), "publisher", any_publisher),
     Step("standing.py:check_verdict", word("approved by nobody"), "approval"),
     Step("standing.py:check_verdict_is_about", word("verdict with fewer permissions"), "verdict"),

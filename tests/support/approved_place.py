@@ -52,6 +52,7 @@ class ApprovedPlace:
             "root": self.tree.root_metadata,
             "state": self.state,
             "timeout_s": 30.0,
+            "development": True,
         }
         return RegistryConfig(**{**values, **changes})
 

@@ -54,6 +54,7 @@ PUBLISHERS = Publishers(
     },
     reviewers={"alice": ReviewerTrust(keys=(timed(ALICE),)), "bob": ReviewerTrust()},
     audit_keys=(timed(AUDIT),),
+    development=True,
 )
 WHEELS = tuple(
     RevokedWheel(project=PROJECT, version=f"1.{n}", sha256=Sha256(str(n) * 64), reason="leaks", severity="high", at=NOW)
@@ -222,6 +223,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a reviewer's list of keys": lambda value: value["reviewers"].update(bob=[]),
     "a reviewer with projects": lambda value: value["reviewers"]["bob"].update(projects=[]),
     "no audit": lambda value: value.pop("audit"),
+    "neither for development nor not": lambda value: value.pop("development"),
+    "for development by a word": lambda value: value.update(development="no"),
     "another schema": lambda value: value.update(schema=2),
     "a member more": lambda value: value.update(extra=1),
 }
