@@ -14,6 +14,7 @@ from assess_registry.cli.options import (
     passphrase_option,
     read_passphrase,
 )
+from assess_registry.cli.signed import signed
 from assess_registry.cli.signing import now
 from assess_registry.config import load_config
 from assess_registry.config.edit import keys_of
@@ -26,6 +27,9 @@ from assess_registry.text import plain, table
 @click.group("keys")
 def command() -> None:
     """Make and list keys; say in registry.toml whose keys count, and since when no more."""
+
+
+command.add_command(signed)
 
 
 @command.command("new")
