@@ -17,7 +17,7 @@ from assess_registry.canonical import Members, decode, encode, parse_text, requi
 from assess_registry.catalogue import parse_severity
 from assess_registry.config import CONFIG_NAME, IndexConfig
 from assess_registry.errors import ConfigError, TrustError
-from assess_registry.keys import KeyId, TimedKey, check_distinct, parse_base64_key
+from assess_registry.keys import KeyId, PublicKey, TimedKey, check_distinct, parse_base64_key
 from assess_registry.manifest import Severity
 from assess_registry.names import ProjectName, Sha256, parse_id, parse_project, parse_sha256, parse_version
 
@@ -129,6 +129,24 @@ class Publishers:
                 yield f"reviewer {name}", timed
         for timed in self.audit_keys:
             yield "audit", timed
+
+    def check_apart(self, others: Iterable[tuple[str, PublicKey]]) -> None:
+        """None of its keys is one of these, each with its use: those that sign the registry's own word.
+
+        Raises:
+            TrustError: step `keys`; one is. Whoever steals it would have two roles.
+        """
+        try:
+            check_distinct([*others, *((use, timed.key) for use, timed in self.uses())])
+        except ValueError as error:
+            raise TrustError(
+                f"a key has two roles: {error}",
+                step="keys",
+                thing=PUBLISHERS_PATH,
+                expected="a key of its own for every role",
+                got="a key of the registry's root or releases",
+                next_step="ask who runs the registry; such a key is revoked, and another one made",
+            ) from error
 
     def publisher_of(self, key_id: KeyId, project: ProjectName, at: datetime) -> str:
         """The name of the publisher whose key this is, valid at that time, and whose project this is.

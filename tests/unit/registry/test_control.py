@@ -151,6 +151,16 @@ def test_a_key_has_one_holder_in_one_role(name: str) -> None:
     assert replace(PUBLISHERS, reviewers={"x": ReviewerTrust(keys=(timed(EVE),))}).reviewers["x"].keys
 
 
+@pytest.mark.parametrize("key", [OLD, CURRENT, STOLEN, ALICE, AUDIT])
+@pytest.mark.parametrize("use", ["root", "release", "online"])
+def test_a_key_of_the_registrys_own_word_is_nobody_elses(key: PrivateKey, use: str) -> None:
+    others = [("root", EVE.public), (use, generate_key().public)]
+    PUBLISHERS.check_apart(others)
+    with pytest.raises(TrustError, match=f"and {use} are one key") as refused:
+        PUBLISHERS.check_apart([*others, (use, key.public)])
+    assert refused.value.step == "keys"
+
+
 # --- values and files ---------------------------------------------------------------------------------------------
 
 PARSERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
