@@ -143,6 +143,14 @@ def lock_kept_from_another_release(here: Path) -> Callable[[], object]:
     return lambda: place.verify(replace(fetched, resolved=mixed))
 
 
+def development_unasked(here: Path) -> Callable[[], object]:
+    """A registry for development, which the operator does not want."""
+    tree = make_registry_tree(here)
+    place = ApprovedPlace(tree=tree, state=here / "state")
+    assert place.chain(development=True).development
+    return lambda: place.chain(development=False)
+
+
 def nothing(*_: object, **__: object) -> None:
     """A check that checks nothing."""
 
@@ -205,6 +213,8 @@ STEPS = (
     Step("standing.py:check_not_revoked", word("revoked by the list"), "revoked"),
     Step("standing.py:check_closure_not_revoked", word("dependency revoked"), "revoked"),
     Step("standing.py:check_not_among_revoked", word("dependency revoked"), "revoked"),
+    Step("standing.py:check_not_among_revoked", word("dependency revoked"), "revoked"),
+    Step("standing.py:check_development", development_unasked, "development"),
     Step("standing.py:check_publisher", word("project of somebody else"), "publisher", any_publisher),
     Step("standing.py:check_verdict", word("approved by nobody"), "approval"),
     Step("standing.py:check_verdict_is_about", word("verdict with fewer permissions"), "verdict"),
