@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import InvalidRequirement
 
 from assess_registry.catalogue import Revoked, Yanked
 from assess_registry.client import (
+    ConfigError,
     InstalledWheel,
     KeptWheel,
     NotPublishedError,
@@ -131,6 +133,14 @@ def test_what_is_not_published_is_no_refusal(anywhere: ApprovedPlace) -> None:
         anywhere.chain("nothing-like-it")
     with pytest.raises(NotPublishedError, match=r"published are 1\.0\.0, 0\.9\.0"):
         anywhere.chain("demo-plugin>=3")
+
+
+@pytest.mark.parametrize("name", ["d\u0435mo-plugin", "demo-plug\u0131n", "\uff44emo-plugin"])
+def test_look_alike_of_a_name_is_no_name(place: ApprovedPlace, name: str) -> None:
+    with pytest.raises((ConfigError, InvalidRequirement)):
+        place.chain(name)
+    for other_spelling in ("Demo_Plugin", "demo.plugin", "DEMO--plugin"):
+        assert place.chain(other_spelling).inspected.project == "demo-plugin"
 
 
 def test_wheel_that_fits_best_is_chosen_and_the_lock_agrees(place: ApprovedPlace) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_registry.catalogue import VERDICT_SUFFIX, Revoked
+from assess_registry.catalogue import VERDICT_SUFFIX, FileRef, Release, Revoked
 from assess_registry.client import TrustError
 from assess_registry.control import REVOCATIONS_PATH, Publishers, PublisherTrust, Revocations, RevokedWheel
 from assess_registry.dsse import sign_envelope
@@ -150,6 +150,23 @@ def with_wheel(data: bytes) -> Do:
             signature=replace_file(tree, DEMO + ".sig", sign_detached(new, tree.key)),
             verdict=replace_file(tree, DEMO + VERDICT_SUFFIX, envelope.data()),
         )
+
+    return do
+
+
+def swollen(name: str) -> Do:
+    """The signed page names a sidecar of half a gigabyte, to be read into memory."""
+
+    def do(tree: RegistryTree, evil: bool) -> None:
+        def change(release: Release) -> Release:
+            if name == "lock":
+                return replace(release, lock=grown(release.lock))
+            return replace(release, wheels=(replace(release.wheels[0], verdict=grown(release.wheels[0].verdict)),))
+
+        def grown(file: FileRef) -> FileRef:
+            return replace(file, size=512 << 20) if evil else file
+
+        relist(tree, change)
 
     return do
 
@@ -375,6 +392,8 @@ ATTACKS: dict[str, Attack] = {
     "lock by a stranger on the signed page": Attack(
         relisted_lock(lambda tree, evil: STRANGER if evil else tree.key), "signature", "no trusted key"
     ),
+    "lock of half a gigabyte": Attack(swollen("lock"), "length", "longer than it may be"),
+    "verdict of half a gigabyte": Attack(swollen("verdict"), "length", "longer than it may be"),
     # with the publisher's key as well
     "lock that nobody approved": Attack(relisted_lock(lambda tree, _: tree.key, change=True), "verdict", "lock's"),
     # with everybody's keys

@@ -163,6 +163,27 @@ def test_client_that_slept_through_rotations_follows_them_all(client: TrustClien
     assert caught.value.step == "timestamp"
 
 
+def test_thief_of_the_online_key_cannot_lock_clients_out_of_what_follows(client: TrustClient) -> None:
+    """Fast forward: versions so high that honest ones would look like a rollback; new keys end it (TUF 5.3.11)."""
+    tree = client.tree
+    honest = {role: tree.signed(role).version for role in ("snapshot", "timestamp")}
+    for role in honest:
+        tree.signed(role).version = 2**31
+    tree.announce()
+    assert client.read() == b"demo 1"
+    for role, version in honest.items():
+        tree.signed(role).version = version
+    tree.put({DEMO: b"demo 2"})
+    with pytest.raises(TrustError, match="or later") as caught:
+        client.read()
+    assert caught.value.step == "timestamp"
+    online = [generate_key()]
+    for role in honest:
+        tree.rotate(role, new=online)
+    tree.announce()
+    assert client.read() == client.remembered() == b"demo 2"
+
+
 def test_newer_anchor_serves_as_well(client: TrustClient) -> None:
     path = client.tree.write("root")
     client.anchor = path.read_bytes()
@@ -356,6 +377,20 @@ def test_remembered_rollback_of_one_file_does_not_fit(client: TrustClient) -> No
 def test_files_that_remember_are_for_their_owner_alone(client: TrustClient) -> None:
     assert client.state.stat().st_mode & 0o077 == 0
     assert json.loads((client.state / "clock.json").read_bytes())["largest"]
+
+
+def test_all_that_is_remembered_is_written_to_last(client: TrustClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is renamed without fsync may be empty after a power cut, and the rollback memory with it."""
+    client.tree.put({DEMO: b"demo 2"})
+    synced: set[str] = set()
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").resolve().parent.name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    client.read()
+    assert {"metadata", "targets", client.state.name} <= synced
+    assert not list(client.state.rglob("tmp*"))
 
 
 def test_roles_are_told_from_file_names() -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from assess_registry.client.registry import Registry
 from assess_registry.client.resolve import ResolvedWheel, locate_locked, read_listed, read_signature
+from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import TrustError
 from assess_registry.lock import LockedWheel
+from assess_registry.signatures import SIGNATURE_FILE_BYTES
 
 MAX_CLOSURE_BYTES = 1 << 30
 """A plugin and all it runs with; it is held in memory until it is installed. The largest we met has 180 MiB."""
@@ -58,8 +60,8 @@ def fetch(resolved: ResolvedWheel, *, registry: Registry) -> FetchedWheel:
     if listed is None:
         signature = read_signature(resolved.location, registry, deadline)
     else:
-        signature = read_listed(listed.wheel.signature, listed, registry, deadline)
-        verdict = read_listed(listed.wheel.verdict, listed, registry, deadline)
+        signature = read_listed(listed.wheel.signature, listed, registry, deadline, max_bytes=SIGNATURE_FILE_BYTES)
+        verdict = read_listed(listed.wheel.verdict, listed, registry, deadline, max_bytes=MAX_ENVELOPE_BYTES)
     dependencies = []
     for wheel in resolved.closure:
         location = locate_locked(wheel, resolved.lock_location, registry)

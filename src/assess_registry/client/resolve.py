@@ -52,6 +52,7 @@ from assess_registry.client.standing import (
 )
 from assess_registry.client.target import Target
 from assess_registry.client.transport import Deadline
+from assess_registry.client.transport.port import oversized
 from assess_registry.errors import ConfigError, NotPublishedError, TrustError
 from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
@@ -123,8 +124,8 @@ def _resolve_by_word(requirement: Requirement, *, registry: Registry, target: Ta
     best = best_wheel((wheel for wheel in on_page if wheel.version == version), target)
     listed = find_listed(standing, version=str(version), filename=best.filename)  # 5
     lock_location = beside(project, str(version), LOCK_NAME)  # 6
-    data = read_listed(listed.release.lock, listed, registry, deadline)
-    signature = read_listed(listed.release.lock_signature, listed, registry, deadline)
+    data = read_listed(listed.release.lock, listed, registry, deadline, max_bytes=MAX_LOCK_BYTES)
+    signature = read_listed(listed.release.lock_signature, listed, registry, deadline, max_bytes=SIGNATURE_FILE_BYTES)
     signer = verify_detached(data, signature, listed.keys, thing=registry.base.url_of(lock_location))
     lock = parse_lock(data)
     own, closure = select_own(lock, project=project, version=str(version), target=target)
@@ -280,14 +281,17 @@ def read_signature(location: Location, registry: Registry, deadline: Deadline) -
         ) from error
 
 
-def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Deadline) -> bytes:
+def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Deadline, *, max_bytes: int) -> bytes:
     """A file beside the wheel, which is the one the signed page names.
 
     Raises:
         NotPublishedError: it is not there.
-        TrustError: step `length` or `hash`; it is another.
+        TrustError: step `length` or `hash`; it is another, or the page names one larger than its kind may be.
     """
     location = beside(listed.standing.catalogue.project, listed.release.version, file.filename)
+    # The release keys decide what is published, not how much of our memory it takes.
+    if file.size > max_bytes:
+        raise oversized(registry.base.url_of(location), max_bytes=max_bytes, got=f"{file.size} on the signed page")
     data = registry.read(location, max_bytes=file.size, deadline=deadline)
     check_bytes(data, size=file.size, sha256=file.sha256, thing=registry.base.url_of(location), by="signed page")
     return data
