@@ -1,5 +1,6 @@
 """Commits, as python-tuf's own client sees them, and what a commit refuses to build on."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -10,8 +11,9 @@ import pytest
 from tuf.api.exceptions import ExpiredMetadataError, RepositoryError
 
 from assess_registry.errors import ConfigError, TrustError
+from assess_registry.files import atomic_write
 from assess_registry.keys import generate_key
-from assess_registry.repository import Expiry, Repository, create_repository
+from assess_registry.repository import Expiry, Repository, create_repository, store
 from assess_registry.repository.keys import KeySigner
 from assess_registry.repository.roles import serialise, target_file
 from assess_registry.repository.tuf_api import Metadata, Targets
@@ -84,6 +86,36 @@ def test_what_is_read_back_is_what_is_signed(registry: Registry) -> None:
     page.unlink()
     with pytest.raises(TrustError, match="missing"):
         repository.read(PAGE)
+
+
+def test_all_that_is_published_is_read_at_once(registry: Registry) -> None:
+    pages: dict[str, bytes | None] = {f"catalog/project-{number}.json": str(number).encode() for number in range(20)}
+    registry.commit({**pages, CONTROL: b"who"})
+    assert dict(registry.repository.items()) == {**pages, CONTROL: b"who"}
+    next((registry.place / "catalog").iterdir()).write_bytes(b"two")
+    with pytest.raises(TrustError, match="not the bytes that were signed"):
+        dict(registry.repository.items())
+
+
+def test_a_full_disk_leaves_what_was(registry: Registry, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.commit({PAGE: b"one"})
+    for room in range(4):  # target files that were written stay, so the last attempt lacks the timestamp alone
+        left = room
+
+        def write(path: Path, data: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            atomic_write(path, data)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "atomic_write", write)
+            with pytest.raises(OSError, match="No space left"):
+                registry.commit({PAGE: b"two", CONTROL: b"who"})
+        assert reader.read(PAGE, CONTROL) == {PAGE: b"one", CONTROL: None}
+    registry.commit({PAGE: b"two", CONTROL: b"who"})
+    assert reader.read(PAGE, CONTROL) == {PAGE: b"two", CONTROL: b"who"}
 
 
 def test_published_versions_are_never_written_again(registry: Registry) -> None:

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from assess_registry.config import Expiry
-from assess_registry.files import atomic_write, file_lock
+from assess_registry.files import atomic_write, file_lock, sync_directory
 from assess_registry.keys import PrivateKey
 from assess_registry.repository.collect import collect
 from assess_registry.repository.draft import Draft
@@ -217,7 +217,9 @@ class Repository:
     def _write(self, draft: Draft) -> CommitReport:
         files = draft.files()
         for directory in sorted({(self.place / name).parent for name in files}):
-            directory.mkdir(parents=True, exist_ok=True)
+            if not directory.is_dir():
+                directory.mkdir(parents=True, exist_ok=True)
+                sync_directory(directory.parent)
         for name, data in files.items():
             atomic_write(self.place / name, data)
         for name in draft.skipped:
