@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 
 from assess_registry.audit import checks
 from assess_registry.audit.checks import bandit, secrets
@@ -626,5 +627,8 @@ def test_the_status_says_when_advisories_are_too_old(run: Run, index: Path, tmp_
     assert (ended.code, ended.document["advisories"]["fresh"]) == (4, False)
     assert "too old" in run("advisories", "status", "--index", index).stdout
     configuration = index / "registry.toml"
-    configuration.write_text(configuration.read_text() + "\n[policy]\nadvisories_max_age_days = 3650\n")
-    assert run("advisories", "status", "--index", index).code == 0
+    document = tomlkit.parse(configuration.read_text())
+    document.setdefault("policy", {})["advisories_max_age_days"] = 3650
+    configuration.write_text(document.as_string())
+    few = run("advisories", "status", "--index", index, "--output", "json")
+    assert (few.code, few.document["advisories"]["fresh"], few.document["advisories"]["whole"]) == (4, True, False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
+from assess_registry.audit.advisories import DATABASE_NAME, MIN_ADVISORIES, AdvisoryDatabase, import_advisories
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.config import load_config
 from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, print_json
@@ -40,7 +40,7 @@ def import_command(file: Path, root: Path, output: str) -> None:
 @index_option
 @output_option
 def status(root: Path, output: str) -> int:
-    """Say how many advisories there are and how old; exits 4 when they are older than the policy allows."""
+    """Say how many advisories there are and how old; exits 4 when audits are flagged for them: too old, or too few."""
     config = load_config(root)
     database = AdvisoryDatabase.load(root / DATABASE_NAME)
     fresh = _show(database, output, max_age_days=config.policy.advisories_max_age_days)
@@ -50,6 +50,7 @@ def status(root: Path, output: str) -> int:
 def _show(database: AdvisoryDatabase, output: str, *, max_age_days: int) -> bool:
     age = database.age_days(datetime.now(UTC).date())
     fresh = age <= max_age_days
+    whole = database.is_whole()
     if output == "json":
         print_json(
             {
@@ -60,19 +61,21 @@ def _show(database: AdvisoryDatabase, output: str, *, max_age_days: int) -> bool
                     "age_days": age,
                     "max_age_days": max_age_days,
                     "fresh": fresh,
+                    "whole": whole,
                     "imported_on": database.imported_on.isoformat(),
                     "source_sha256": database.source_sha256,
                 }
             }
         )
-        return fresh
+        return fresh and whole
     judged = "fresh enough" if fresh else "too old: every audit is flagged; import a newer export"
+    completeness = "enough for a whole export" if whole else f"fewer than {MIN_ADVISORIES}: every audit is flagged"
     rows = [
-        ("advisories", f"{database.count} ({database.withdrawn} withdrawn beside them)"),
+        ("advisories", f"{database.count} ({database.withdrawn} withdrawn beside them): {completeness}"),
         ("newest", database.newest.date().isoformat()),
         ("age", f"{age} days of at most {max_age_days}: {judged}"),
         ("imported", database.imported_on.isoformat()),
         ("export", f"sha256:{database.source_sha256}"),
     ]
     click.echo(table(("ADVISORIES", ""), rows), nl=False)
-    return fresh
+    return fresh and whole

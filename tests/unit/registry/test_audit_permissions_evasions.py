@@ -292,3 +292,11 @@ def test_a_secret_is_a_setting_that_is_marked_as_one() -> None:
 def test_the_advice_names_what_is_run() -> None:
     (found,) = findings("import random\nrandom._os.system('id -u')")
     assert json.dumps(["id", "-u"]) in found.advice
+
+
+@pytest.mark.parametrize(
+    "text", ["os.__dict__['']", "sys.modules['']", "globals()['']", "getattr(y, '')", "vars(os)['']"]
+)
+def test_a_name_that_nothing_can_have_is_no_crash(text: str) -> None:
+    found = [each.id for each in findings(f"import os\nimport sys\n{text}\nos.system('id -u')")]
+    assert "process-outside-host" in found

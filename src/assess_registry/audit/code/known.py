@@ -41,7 +41,8 @@ class Known:
         """The longest known name on the way, and the steps behind it; an empty name when the way leads nowhere."""
         best, number = path, 0
         for behind, step in enumerate(steps, 1):
-            if path not in self._leads or step in (ALIAS, WRITE) or step[0] == ASKED:
+            # An empty step is a name that nothing can have, as in `os.__dict__['']`.
+            if path not in self._leads or not step or step in (ALIAS, WRITE) or step[0] == ASKED:
                 break
             if step == COMPUTED:
                 return (f"{path}.{COMPUTED}", steps[behind:]) if path else ("", ())
