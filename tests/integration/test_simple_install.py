@@ -609,6 +609,21 @@ def test_lists_of_an_index_and_of_a_folder(run: Run, site: Site) -> None:
     assert run("list", "nothing-here", "--index", site.to).stdout == ""
 
 
+def test_how_to_reach_an_index_is_handed_on(run: Run, local: Site, tmp_path: Path) -> None:
+    """What it does over https is tested with the transport; here it is that it gets there."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n")
+    argv = ("--index", local.index, "--to", local.to, "--trusted-keys", local.tree.trusted_keys)
+    for more in (("--proxy", "http://proxy.example:3128"), ("--ca-file", secret), ("--secret-file", secret)):
+        for verb in (("install", "demo-plugin", *argv), ("list", "--index", local.tree.root.as_uri())):
+            refused = run(*verb, *more)
+            assert (refused.code, "are for https" in refused.stderr) == (2, True)
+            assert "hunter2" not in refused.stderr
+    assert run("install", "demo-plugin", *argv, "--user", "me").code == 2
+    assert run("install", "demo-plugin", *argv, "--proxy", "socks://x").code == 2
+    assert run("install", "demo-plugin", *argv).code == 0
+
+
 def test_a_copy_of_the_pages_alone_can_be_listed(run: Run, tree: RegistryTree) -> None:
     (tree.root / "registry.toml").unlink()
     assert run("list", "--index", tree.root).stdout.count(".whl") == 2

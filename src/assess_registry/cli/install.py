@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from assess_registry.cli.options import output_option
-from assess_registry.cli.places import place_option, trusted_keys_directory, trusted_keys_option
+from assess_registry.cli.places import access_options, place_option, trusted_keys_directory, trusted_keys_option
+from assess_registry.client import Access
 from assess_registry.console import print_json
 from assess_registry.simple import InstallReport, install
 from assess_registry.text import table
@@ -26,16 +27,29 @@ from assess_registry.text import table
     "--timeout", "timeout_s", type=click.FloatRange(0, 86_400, min_open=True), default=60.0, show_default=True,
     help="Seconds for resolving, and again for fetching.",
 )  # fmt: skip
+@access_options
 @output_option
 def command(
-    *, requirement: str, index: str, to: Path, trusted_keys: Path | None, timeout_s: float, output: str
+    *,
+    requirement: str,
+    index: str,
+    to: Path,
+    trusted_keys: Path | None,
+    timeout_s: float,
+    access: Access,
+    output: str,
 ) -> None:
     """Put a plugin, NAME or NAME==VERSION, with its signatures, its lock and all it runs with into a folder, verified.
 
     The folder is what `[[plugins]] dir` of assess.toml takes. Installing the same again changes nothing.
     """
     report = install(
-        requirement, index=index, to=to, trusted_keys=trusted_keys_directory(trusted_keys), timeout_s=timeout_s
+        requirement,
+        index=index,
+        to=to,
+        trusted_keys=trusted_keys_directory(trusted_keys),
+        timeout_s=timeout_s,
+        access=access,
     )
     if output == "json":
         print_json({"installed": asdict(report) | {"directory": str(report.directory)}})

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from assess_registry.cli.options import output_option
-from assess_registry.cli.places import place_option
+from assess_registry.cli.places import access_options, place_option
+from assess_registry.client import Access
 from assess_registry.config import CONFIG_NAME, load_config
 from assess_registry.console import print_json
 from assess_registry.errors import ConfigError
@@ -20,21 +21,25 @@ from assess_registry.names import ProjectName, normalize_project
 from assess_registry.simple import list_folder, load_index
 from assess_registry.text import plain, table
 
+Listing = tuple[dict[str, Any], list[dict[str, Any]]]
+"""What it is that was listed, and its wheels."""
+
 COLUMNS = ("project", "version", "kind", "filename", "size", "sha256")
 
 
 @click.command("list")
 @click.argument("names", nargs=-1)
 @place_option
+@access_options
 @output_option
-def command(names: tuple[str, ...], index: str, output: str) -> None:
+def command(*, names: tuple[str, ...], index: str, access: Access, output: str) -> None:
     """List the wheels of an index or of a folder of plugins; of the projects NAMES alone, if any are given.
 
     Of a registry on this machine these are plugins and the dependencies mirrored with them, of one that is read by its
     pages (a URL) plugins. Nothing is verified: `assess-registry verify` does that.
     """
     wanted = tuple(_project(name) for name in names)
-    where, wheels = _listed(index, wanted)
+    where, wheels = _listed(index, wanted, access)
     if output == "json":
         print_json({**where, "wheels": wheels})
         return
@@ -44,20 +49,20 @@ def command(names: tuple[str, ...], index: str, output: str) -> None:
         click.echo(f"{plain(index)}: {'nothing of this name' if names else 'nothing'} is published yet", err=True)
 
 
-def _listed(place: str, wanted: Collection[ProjectName]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _listed(place: str, wanted: Collection[ProjectName], access: Access) -> Listing:
     """What it is, and its wheels."""
     path = Path(place)
     is_url = ":" in place.partition("/")[0]
     if is_url or ((path / FLAT_ROOT).is_file() and not (path / CONFIG_NAME).is_file()):
-        return _from_pages(place, wanted)
+        return _from_pages(place, wanted, access)
     if not (path / CONFIG_NAME).is_file() and any(path.glob(f"*/{LOCK_NAME}")):
         wheels = [asdict(wheel) for wheel in list_folder(path) if not wanted or wheel.project in wanted]
         return {"folder": place}, wheels
     return _from_tree(path, wanted)
 
 
-def _from_pages(place: str, wanted: Collection[ProjectName]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    index = load_index(place)
+def _from_pages(place: str, wanted: Collection[ProjectName], access: Access) -> Listing:
+    index = load_index(place, access=access)
     wheels = [
         {
             "project": entry.name,
@@ -73,7 +78,7 @@ def _from_pages(place: str, wanted: Collection[ProjectName]) -> tuple[dict[str, 
     return {"index": index.url}, wheels
 
 
-def _from_tree(root: Path, wanted: Collection[ProjectName]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _from_tree(root: Path, wanted: Collection[ProjectName]) -> Listing:
     config, tree = load_config(root), Tree(root)
     wheels = [
         {

@@ -1,9 +1,14 @@
 """Options of the commands that need no registry of one's own: where an index is, and whose signatures count."""
 
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
+
+from assess_registry.client import Access, Credentials
 
 place_option = click.option(
     "--index",
@@ -31,3 +36,30 @@ def trusted_keys_directory(given: Path | None) -> Path:
         return given
     configuration = os.environ.get("XDG_CONFIG_HOME")
     return (Path(configuration) if configuration else Path.home() / ".config") / "assess" / "trusted-keys"
+
+
+def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what it takes to reach an index behind something; the command gets one `access`."""
+
+    @wraps(command)
+    def with_access(*, proxy: str, ca_file: Path | None, user: str, secret_file: Path | None, **others: Any) -> Any:
+        return command(access=_access(proxy, ca_file, user, secret_file), **others)
+
+    file = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--secret-file", type=file, help="File with the password of --user, or with a token."),
+        click.option("--user", default="", help="Whose password it is; without, --secret-file holds a bearer token."),
+        click.option("--ca-file", type=file, help="Authorities that may vouch for the host, instead of the system's."),
+        click.option("--proxy", default="", help="http://HOST:PORT to tunnel through."),
+    ):
+        with_access = option(with_access)
+    return with_access
+
+
+def _access(proxy: str, ca_file: Path | None, user: str, secret_file: Path | None) -> Access:
+    credentials = None
+    if secret_file is not None:
+        credentials = Credentials(kind="basic" if user else "bearer", user=user, file=secret_file)
+    elif user:
+        raise click.UsageError("--user goes with --secret-file, which holds the password")
+    return Access(proxy=proxy, ca_file=ca_file, credentials=credentials)

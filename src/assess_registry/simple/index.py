@@ -16,11 +16,11 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
-from assess_registry.client import Target, parse_base
+from assess_registry.client import Access, Target, parse_base
 from assess_registry.client.choose import check_target, choose_version
 from assess_registry.client.location import Base, Location
 from assess_registry.client.page import MAX_PAGE_BYTES, PageWheel
-from assess_registry.client.transport import Deadline, open_transport
+from assess_registry.client.transport import NO_ACCESS, Deadline, open_transport
 from assess_registry.errors import ConfigError, NotPublishedError
 from assess_registry.index.flat import FLAT_ROOT, names_path, page_path
 from assess_registry.names import ProjectName, normalize_project, parse_project, parse_version
@@ -40,11 +40,13 @@ class RegistryIndex:
         url: of its root.
         shards: which lists of names it has.
         timeout_s: for each of its operations.
+        access: proxy, authorities and credentials, for https.
     """
 
     url: str
     shards: tuple[str, ...]
     timeout_s: float
+    access: Access = NO_ACCESS
 
     def projects(self) -> tuple[ProjectName, ...]:
         """Names of all plugins; reads every list.
@@ -68,7 +70,7 @@ class RegistryIndex:
             return parse_entries(read(page_path(name), MAX_PAGE_BYTES), name, base)
 
 
-def load_index(index: str | Path, *, timeout_s: float = 60.0) -> RegistryIndex:
+def load_index(index: str | Path, *, timeout_s: float = 60.0, access: Access = NO_ACCESS) -> RegistryIndex:
     """The index at this URL or path; reads its `plugins.json`.
 
     Raises:
@@ -82,7 +84,7 @@ def load_index(index: str | Path, *, timeout_s: float = 60.0) -> RegistryIndex:
         parse_base(url)
     except ValueError as error:
         raise ConfigError(f"index: {error}") from error
-    found = RegistryIndex(url=url, shards=(), timeout_s=timeout_s)
+    found = RegistryIndex(url=url, shards=(), timeout_s=timeout_s, access=access)
     with _opened(found) as (base, read):
         return replace(found, shards=parse_root(read(FLAT_ROOT, MAX_ROOT_BYTES), base))
 
@@ -137,7 +139,7 @@ _Read = Callable[[str, int], bytes]
 def _opened(index: RegistryIndex) -> Iterator[tuple[Base, _Read]]:
     """Inside, its files can be read, all of them within its one deadline."""
     base = parse_base(index.url)
-    with contextlib.closing(open_transport(base)) as transport:
+    with contextlib.closing(open_transport(base, index.access)) as transport:
         deadline = Deadline.after(index.timeout_s)
 
         def read(path: str, max_bytes: int) -> bytes:

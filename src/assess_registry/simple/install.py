@@ -15,7 +15,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from assess_registry.client import Registry, RegistryConfig, Target, VerifiedWheel, fetch, resolve, verify
+from assess_registry.client import Access, Registry, RegistryConfig, Target, VerifiedWheel, fetch, resolve, verify
+from assess_registry.client.transport import NO_ACCESS
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import file_lock
 from assess_registry.folder import LOCK_FILE, LOCK_SIGNATURE, Kind, opened, projects_of
@@ -61,6 +62,7 @@ def install(
     trusted_keys: Path,
     timeout_s: float = 60.0,
     target: Target | None = None,
+    access: Access = NO_ACCESS,
 ) -> InstallReport:
     """The plugin is in the folder `to`, which is made if it is not there; installing the same again changes nothing.
 
@@ -71,6 +73,7 @@ def install(
         trusted_keys: directory of the publishers' public keys.
         timeout_s: for resolving, and again for fetching.
         target: the interpreter it is for; the running one if not given.
+        access: proxy, authorities and credentials, for https.
 
     Raises:
         ConfigError: `requirement` is none, `to` is something else than a folder of plugins, or a path is wrong.
@@ -80,7 +83,8 @@ def install(
         OSError: the folder cannot be written.
     """
     wanted = parse_requirement(requirement)
-    verified = _verified(wanted, place_url(index), trusted_keys, timeout_s, target or Target.running())
+    config = RegistryConfig(url=place_url(index), trusted_keys=trusted_keys, timeout_s=timeout_s, access=access)
+    verified = _verified(wanted, config, target or Target.running())
     pinned = any(item.operator in ("==", "===") for item in wanted.specifier)
     return keep(verified, to=to, may_go_back=pinned)
 
@@ -134,8 +138,8 @@ def place_url(index: str | Path) -> str:
     return index
 
 
-def _verified(wanted: Requirement, url: str, trusted_keys: Path, timeout_s: float, target: Target) -> VerifiedWheel:
-    with Registry(RegistryConfig(url=url, trusted_keys=trusted_keys, timeout_s=timeout_s)) as registry:
+def _verified(wanted: Requirement, config: RegistryConfig, target: Target) -> VerifiedWheel:
+    with Registry(config) as registry:
         resolved = resolve(wanted, registry=registry, target=target)
         return verify(fetch(resolved, registry=registry), registry=registry, target=target)
 
