@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from assess_registry.lock import specifier_text
-from assess_registry.names import ProjectName, Sha256
+from assess_registry.names import ProjectName, Sha256, parse_project
 
 HTML_NAME, JSON_NAME = "index.html", "index.json"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -95,6 +95,18 @@ def root_json(projects: Iterable[ProjectName]) -> bytes:
 def named_on_root(project: ProjectName, json_page: bytes, html_page: bytes) -> bool:
     """Whether both root pages, as they are written here, name the project."""
     return f'"name": "{project}"\n'.encode() in json_page and f'<a href="{quote(project)}/">'.encode() in html_page
+
+
+def projects_on_root(json_page: bytes) -> tuple[ProjectName, ...]:
+    """The projects that a root page, as it is written here, names.
+
+    Raises:
+        ValueError: it is no such page.
+    """
+    try:
+        return tuple(parse_project(project["name"]) for project in json.loads(json_page)["projects"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a root page: {error!r}") from error
 
 
 def in_order(files: Iterable[PageFile]) -> Sequence[PageFile]:

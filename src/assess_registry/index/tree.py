@@ -27,6 +27,7 @@ from assess_registry.index.pages import (
     named_on_root,
     project_html,
     project_json,
+    projects_on_root,
     root_html,
     root_json,
 )
@@ -120,18 +121,25 @@ class Tree:
         self.write(directory / HTML_NAME, project_html(project, listed))
 
     def add_to_root_pages(self, projects: Iterable[ProjectName]) -> None:
-        """The two root pages name these projects, too; not touched, and nothing listed, where they do already."""
+        """The two root pages name these projects, too; what they name already is taken from them and not looked for."""
         pages = (self.root / SIMPLE / JSON_NAME, self.root / SIMPLE / HTML_NAME)
         if not all(page.is_file() for page in pages):
             return self.write_root_pages()
-        texts = [read_bounded(page, MAX_ROOT_PAGE_BYTES) for page in pages]
-        if not all(named_on_root(project, *texts) for project in projects):
-            self.write_root_pages()
+        json_page, html_page = (read_bounded(page, MAX_ROOT_PAGE_BYTES) for page in pages)
+        if new := [project for project in projects if not named_on_root(project, json_page, html_page)]:
+            try:
+                known = projects_on_root(json_page)
+            except ValueError:  # somebody changed it by hand; the pages of the projects say what there is
+                return self.write_root_pages()
+            self._write_root(tuple({*known, *new}))
         return None
 
     def write_root_pages(self) -> None:
         """The two root pages name every project that has pages."""
-        projects = self.projects()
+        self._write_root(self.projects())
+
+    def _write_root(self, projects: Iterable[ProjectName]) -> None:
+        projects = tuple(projects)
         self.write(self.root / SIMPLE / JSON_NAME, root_json(projects))
         self.write(self.root / SIMPLE / HTML_NAME, root_html(projects))
 

@@ -1,5 +1,6 @@
 """What is published already by the registry's own signed word, read from its disk and verified from the root down."""
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def catalogue_of(repository: Repository | None, project: ProjectName) -> Catalog
 def last_approved(root: Path, project: ProjectName, version: str) -> tuple[str, Permissions]:
     """The highest version below this one that still stands, and what it may do; an empty version for none.
 
+    Of a release with several wheels, what all of them may do: what one may is new to those who run another.
     Below, not the latest: whoever runs 1.4 and is offered 1.5 is not helped by what 2.0 was allowed.
 
     Raises:
@@ -51,8 +53,19 @@ def last_approved(root: Path, project: ProjectName, version: str) -> tuple[str, 
     if not standing:
         return "", Permissions()
     release = max(standing, key=lambda each: Version(each.version))
-    verdict = verdict_of(Tree(root), project, release, release.wheels[0])
-    return release.version, read_table(verdict.permissions)
+    tree = Tree(root)
+    first, *others = (read_table(verdict_of(tree, project, release, wheel).permissions) for wheel in release.wheels)
+    return release.version, functools.reduce(_common, others, first)
+
+
+def _common(one: Permissions, other: Permissions) -> Permissions:
+    return Permissions(
+        read=tuple(each for each in one.read if each in other.read),
+        stat=tuple(each for each in one.stat if each in other.stat),
+        commands=tuple(each for each in one.commands if each in other.commands),
+        network=tuple(each for each in one.network if each in other.network),
+        env=tuple(each for each in one.env if each in other.env),
+    )
 
 
 def verdict_of(tree: Tree, project: ProjectName, release: Release, wheel: CatalogueWheel) -> Verdict:

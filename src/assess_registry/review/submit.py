@@ -155,19 +155,20 @@ def submit(
             verified_at=now,
         )
         directory = submissions_directory(root) / wheel.sha256
-        submission = Submission(
-            directory=directory,
-            sha256=wheel.sha256,
-            filename=wheel.filename,
-            data=files[wheel.filename],
-            signature=sign_detached(files[wheel.filename], key),
-            lock=lock.data,
-            lock_signature=sign_detached(lock.data, key),
-            report=document,
-            sbom=_sbom(reports[first.filename]),
-            statement=_statement(verdict, directory) if whole else None,
-        )
+        # The statement is compared with what lies there: of two that submit at once, the second keeps the first one's.
         with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+            submission = Submission(
+                directory=directory,
+                sha256=wheel.sha256,
+                filename=wheel.filename,
+                data=files[wheel.filename],
+                signature=sign_detached(files[wheel.filename], key),
+                lock=lock.data,
+                lock_signature=sign_detached(lock.data, key),
+                report=document,
+                sbom=_sbom(reports[first.filename]),
+                statement=_statement(verdict, directory) if whole else None,
+            )
             write_submission(tree, submission, dependencies)
             if audit_key is not None and automatic and whole:
                 write_approval(tree, submission, audit_key)

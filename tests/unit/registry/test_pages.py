@@ -8,7 +8,15 @@ from urllib.parse import unquote, urljoin
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from assess_registry.index.pages import PageFile, named_on_root, project_html, project_json, root_html, root_json
+from assess_registry.index.pages import (
+    PageFile,
+    named_on_root,
+    project_html,
+    project_json,
+    projects_on_root,
+    root_html,
+    root_json,
+)
 from assess_registry.names import ProjectName, Sha256
 
 DEMO = ProjectName("demo-plugin")
@@ -160,3 +168,11 @@ def test_whether_a_root_page_names_a_project_is_seen_without_reading_it_all() ->
     assert not named_on_root(ProjectName("demo"), *pages)
     assert not named_on_root(ProjectName("plugin"), *pages)
     assert not named_on_root(DEMO, pages[0], root_html([]))
+
+
+def test_a_root_page_gives_back_the_projects_it_was_made_from() -> None:
+    other = ProjectName("another")
+    assert projects_on_root(root_json([DEMO, other])) == (other, DEMO)
+    for bad in (b"", b"[]", b"{}", b'{"projects": [{}]}', b'{"projects": [{"name": "A"}]}'):
+        with pytest.raises(ValueError, match=r"."):
+            projects_on_root(bad)
