@@ -15,7 +15,7 @@ import pytest
 from assess_registry.client.trust.clock import TOLERANCE
 from assess_registry.client.trust.fetcher import role_of
 from assess_registry.client.trust.rules import step_of
-from assess_registry.errors import NotPublishedError, TransportError, TrustError
+from assess_registry.errors import ConfigError, NotPublishedError, TransportError, TrustError
 from assess_registry.files import LockTimeoutError, file_lock
 from assess_registry.keys import generate_key
 from tests.support.http_registry import drip, endless, serve, status
@@ -372,6 +372,13 @@ def test_remembered_rollback_of_one_file_does_not_fit(client: TrustClient) -> No
     with pytest.raises(TrustError) as caught:
         client.remembered()
     assert (caught.value.step, caught.value.thing) == ("snapshot", "metadata/snapshot.json")
+
+
+def test_state_that_cannot_be_is_a_mistake_of_configuration(client: TrustClient, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    client.state = tmp_path / "file" / "state"
+    with pytest.raises(ConfigError, match="registry state: .*file/state: cannot be used"):
+        client.read()
 
 
 def test_files_that_remember_are_for_their_owner_alone(client: TrustClient) -> None:

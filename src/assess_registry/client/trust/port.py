@@ -44,6 +44,7 @@ class TrustState(Protocol):
             TransportError: the registry could not be read in time.
             TrustError: steps `clock`, `root`, `timestamp`, `snapshot`, `targets`, `length`, `redirect`.
             LockTimeoutError: another process is at it.
+            ConfigError: the state directory cannot be made.
         """
 
     def remembered(self) -> Word:

@@ -75,8 +75,11 @@ class SignedWord:
     def refresh(self, deadline: Deadline) -> Word:
         """The registry's current word; see `TrustState.refresh`."""
         state = self._place.state
-        for directory in (state, state / METADATA, state / TARGETS):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            for directory in (state, state / METADATA, state / TARGETS):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"registry state: {state}: cannot be used: {error.strerror}") from error
         with self._place.locked(deadline):  # 1
             return _CurrentWord(self._place, self._ask, deadline)
 
