@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,8 @@ from assess_registry.client import Registry, fetch, resolve
 from assess_registry.client import verify as registry_verify
 from assess_registry.errors import ConfigError, NotPublishedError, TransportError, TrustError
 from assess_registry.folder import open_folder
-from assess_registry.index.flat_tree import write_all_flat_pages
-from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName
+from assess_registry.publish.after import revoke, yank
 from assess_registry.simple import find_entry, install, list_folder, load_index, place, verify, verify_folder
 from assess_registry.simple.install import keep
 from tests.support.client_place import (
@@ -52,15 +52,7 @@ PLACES = ("path", "file", "http")
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
-    tree = publish_two_releases(tmp_path_factory.mktemp("registry"))
-    with_flat_pages(tree)
-    return tree
-
-
-def with_flat_pages(tree: RegistryTree) -> None:
-    published = Tree(tree.root)
-    demo = ProjectName("demo-plugin")
-    write_all_flat_pages(published, [(demo, published.page_files(demo))])
+    return publish_two_releases(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture
@@ -132,12 +124,18 @@ def test_a_plugin_and_all_it_runs_with_is_in_the_folder(site: Site) -> None:
     assert site.versions() == {"demo-plugin": "1.0.0"}
 
 
+def identities(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Which file each is, and when it was written."""
+    found = {path: path.stat() for path in folder.rglob("*") if path.name != ".lock"}
+    return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
+
+
 def test_the_same_again_changes_nothing(site: Site) -> None:
     site.install()
-    before = {path: path.stat() for path in site.to.rglob("*") if path.name != ".lock"}
+    before = identities(site.to)
     report = site.install()
     assert (report.changed, report.previous) == (False, "1.0.0")
-    assert {path: path.stat() for path in site.to.rglob("*") if path.name != ".lock"} == before
+    assert identities(site.to) == before
 
 
 def test_what_was_touched_is_put_right_by_installing_again(local: Site) -> None:
@@ -420,14 +418,33 @@ def test_one_plugin_costs_two_small_files(tree: RegistryTree) -> None:
 
 
 def test_what_is_yanked_is_found_only_when_pinned(tree: RegistryTree) -> None:
-    path = tree.root / "plugins/demo-plugin.json"
-    page = json.loads(path.read_bytes())
-    assert find_entry(load_index(tree.root), "demo-plugin").version == "1.0.0"
-    page["plugins"][-1]["yanked"] = "it lies"
-    path.write_text(json.dumps(page))
     index = load_index(tree.root)
+    assert find_entry(index, "demo-plugin").version == "1.0.0"
+    how: dict[str, Any] = {"keys": tree.everybody.release_keys, "now": datetime.now(UTC)}
+    yank(tree.root, ProjectName("demo-plugin"), "1.0.0", reason="it lies", **how)
     assert find_entry(index, "demo-plugin").version == "0.9.0"
     assert find_entry(index, "demo-plugin==1.0.0").yanked == "it lies"
+    yank(tree.root, ProjectName("demo-plugin"), "1.0.0", reason=None, **how)
+    assert find_entry(index, "demo-plugin").version == "1.0.0"
+
+
+def test_what_is_revoked_is_on_no_page_and_a_plugin_without_wheels_in_no_list(tree: RegistryTree) -> None:
+    index = load_index(tree.root)
+    for version, left in (("1.0.0", ["0.9.0"]), ("0.9.0", [])):
+        assert index.projects() == ("demo-plugin",)
+        revoke(
+            tree.root,
+            ProjectName("demo-plugin"),
+            version,
+            reason="it lies",
+            severity="high",
+            keys=tree.everybody.release_keys,
+            now=datetime.now(UTC),
+        )
+        assert [entry.version for entry in index.entries("demo-plugin")] == left
+    assert index.projects() == ()
+    with pytest.raises(NotPublishedError):
+        find_entry(index, "demo-plugin")
 
 
 def test_an_index_without_flat_pages_is_told(tree: RegistryTree) -> None:

@@ -5,7 +5,7 @@
     plugins/names/<xx>.json       name -> page, of the plugins whose name's SHA-256 begins with <xx>
 
 Who knows a plugin's name reads one file of a few kB, among a hundred thousand plugins as among ten. Who wants them all
-reads up to 256 lists. A publish writes the project's page, and the first of a project one list besides (24 kB at
+reads up to 256 lists. A publish writes the project's page, and the first of a project one list besides (20 kB at
 100,000 projects): the cost of one more does not grow with what is there.
 
 The pages have no authority, and dependencies are not in them. Links are relative to the page they stand on.
