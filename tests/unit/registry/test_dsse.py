@@ -113,7 +113,10 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no padding": lambda value: value.update(payload=value["payload"].rstrip("=")),
     "a line break": lambda value: value.update(payload=value["payload"] + "\n"),
     "not ascii": lambda value: value.update(payload="é" + value["payload"]),
-    "a key id twice": lambda value: value["signatures"].append(value["signatures"][0]),
+    "a signature twice": lambda value: value["signatures"].insert(0, value["signatures"][0]),
+    "a key id twice": lambda value: value["signatures"].insert(
+        0, value["signatures"][0] | {"sig": base64.b64encode(bytes(64)).decode()}
+    ),
     "another order": lambda value: value["signatures"].reverse(),
     "a short signature": lambda value: value["signatures"][0].update(sig=base64.b64encode(bytes(63)).decode()),
     "a long signature": lambda value: value["signatures"][0].update(sig=base64.b64encode(bytes(65)).decode()),
