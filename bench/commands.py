@@ -17,8 +17,8 @@ from bench.stats import Sample, difference, ratio
 
 TITLE = "Commands with nothing to do"
 NOTES = """
-Whole processes, from the same virtual environment, registry on this machine. `sync` asks the registry: it reads each
-plugin's page and lock, and verifies the lock's signature.
+Whole processes, from the same virtual environment, registry on this machine. `sync` asks the registry: it reads for its
+signed word, reads each plugin's page and lock from it, and verifies the lock's signature and the approval.
 """
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -77,8 +77,8 @@ def _report(taken: Mapping[str, Sample], count: int) -> Report:
 def _prepare(here: Place, projects: Sequence[str]) -> None:
     """Everything the configuration asks for is installed."""
     tables = "".join(f'\n[[plugins]]\nname = "{project}"\n' for project in projects)
-    url, keys = here.registry.config.url, here.registry.config.trusted_keys
-    text = f'[registry]\nurl = "{url}"\ntrusted_keys = "{keys}"\ndevelopment = true\n{tables}'
+    url, root = here.registry.config.url, here.registry.config.root
+    text = f'[registry]\nurl = "{url}"\nroot = "{root}"\ndevelopment = true\n{tables}'
     path = here.directory / "assess.toml"
     path.write_text(text)
     with Runtime(parse(text.encode(), path), state=here.state) as runtime:

@@ -78,7 +78,7 @@ def place(plugins: Sequence[WheelBuilder], dependencies: Mapping[str, bytes] | N
             plugins=[(wheel.filename, wheel.build()) for wheel in plugins],
             closure=wheels | dict(dependencies or {}),
         )
-        with Registry(tree.config()) as registry:
+        with Registry(tree.approved_config(directory / "trust")) as registry:
             yield Place(directory=directory, registry=registry, target=Target.running())
 
 

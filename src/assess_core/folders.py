@@ -50,7 +50,7 @@ def wanted(config: Config, *, target: Target) -> tuple[Wanted | RefusedFolder, .
     opened: dict[tuple[Path, Path], tuple[FolderPlugin, ...] | TrustError] = {}
     found: list[Wanted | RefusedFolder] = []
     for entry in config.plugins:
-        keys = config.keys_of(entry)
+        keys = entry.trusted_keys
         if entry.dir is None or keys is None:
             found += [Wanted(name=entry.name, plugin=entry)] if entry.name is not None else []
             continue
@@ -74,14 +74,15 @@ def entry_of(config: Config, distribution: ProjectName) -> PluginConfig | None:
     return named or next((entry for entry in config.plugins if _asks_for(entry, distribution)), None)
 
 
-def keys_for(config: Config, entry: PluginConfig) -> Registry | None:
+def keys_for(entry: PluginConfig) -> Registry | None:
     """The trusted keys of an entry's folder, as what verifies again wants them; None for an entry of the registry.
 
     Raises:
         ConfigError, TrustError: the directory of keys is not there, or others can change it.
     """
-    keys = config.keys_of(entry)
-    return None if entry.dir is None or keys is None else folder_registry(entry.dir, trusted_keys=keys)
+    if entry.dir is None or entry.trusted_keys is None:
+        return None
+    return folder_registry(entry.dir, trusted_keys=entry.trusted_keys)
 
 
 def _opened(folder: Path, keys: Path, target: Target) -> tuple[FolderPlugin, ...] | TrustError:

@@ -5,6 +5,7 @@ Each stage takes only the proof that the stage before succeeded, so neither half
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from assess_core.config import Config, PluginConfig
-from assess_core.errors import PluginFault, StoreError
+from assess_core.errors import AssessError, PluginFault, StoreError
 from assess_core.execute import Context, Evidence, Executed, execute
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import HostConfig, Supervisor, health_check
@@ -22,10 +23,11 @@ from assess_core.journal import Journal
 from assess_core.plan import Task, Unrunnable
 from assess_core.report import combine, commit
 from assess_core.results import Run
-from assess_core.store import InstalledPlugin, Interpreter, Store, install, rebuild, require_trusted
+from assess_core.store import InstalledPlugin, Interpreter, Store, install, prove_again, require_approved
 from assess_registry.client import (
     ProjectName,
     Registry,
+    RegistryError,
     Sha256,
     Target,
     TransportError,
@@ -36,6 +38,8 @@ from assess_registry.client import (
     verify,
 )
 from assess_registry.folder import FolderPlugin
+
+_log = logging.getLogger(__name__)
 
 Notify = Callable[[str], None]
 """Takes one sentence for the person who waits."""
@@ -62,6 +66,8 @@ class Synced:
 
     Attributes:
         distribution: which; of a folder that is refused as a whole, the folder.
+        previous: the version that served before, and goes on serving when this one could not be brought up; empty when
+            there is none, or it may not serve any more either.
     """
 
     distribution: str
@@ -92,27 +98,35 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Release:
-    """What is to be installed: named by digests, and fetched and verified only if it is not there yet."""
+    """What is to be installed: named by digests, and fetched and verified only if it is not there yet.
+
+    Attributes:
+        registry: by whose word it was chosen; None of a folder.
+        development: that word says that the registry is for development.
+    """
 
     project: ProjectName
     version: str
     sha256: Sha256
     lock_sha256: Sha256
     verified: Callable[[], VerifiedWheel]
-    development: bool
+    registry: Registry | None = None
+    development: bool = False
 
 
 def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     """Every plugin the configuration names is installed, verified, has answered, and is active; others are inactive.
 
-    A plugin that cannot be brought to that state keeps its previous version, and its line says why. Environments of
-    versions no longer wanted stay on disk. A dry run changes nothing, and says what would be done.
+    A plugin that cannot be brought to that state keeps its previous version if the registry vouches for that still, and
+    its line says why. Environments of versions no longer wanted stay on disk. A dry run changes nothing but what is
+    remembered of the registry, and says what would be done.
 
     Raises:
         ConfigError: a folder of plugins, or the directory of its keys, is not there.
     """
     asked = wanted(config, target=delivery.target)
-    lines = [_sync_one(each, delivery) for each in asked]
+    silence = _silence(asked, delivery)
+    lines = [_sync_one(each, delivery, silence) for each in asked]
     if any(isinstance(each, RefusedFolder) for each in asked):
         return tuple(lines)  # nobody knows what that folder stands for, so nothing is known to be wanted no more
     names = {each.name for each in asked}
@@ -126,12 +140,31 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     return tuple(lines)
 
 
-def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery) -> Synced:
+def _silence(asked: Sequence[Wanted | RefusedFolder], delivery: Delivery) -> str:
+    """Why the registry's word is not to be had; empty when it is, or nobody needs it.
+
+    Asked once, so that twenty plugins of a registry that is out of reach are not twenty times its deadline.
+    """
+    if all(isinstance(each, RefusedFolder) or each.plugin.dir is not None for each in asked):
+        return ""
+    if delivery.offline:
+        return "offline was asked for"
+    registry = _registry(delivery)
+    try:
+        registry.current_word(registry.deadline())
+    except TransportError as error:
+        return str(error)
+    except TrustError:  # each plugin that needs it is told
+        return ""
+    return ""
+
+
+def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery, silence: str) -> Synced:
     if isinstance(each, RefusedFolder):
         return _failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
-    if from_registry and delivery.offline:
-        return _without_registry(each, "offline was asked for", delivery)
+    if from_registry and silence:
+        return _without_registry(each, silence, delivery)
     active = delivery.store.find(each.name)
     try:
         release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found)
@@ -139,9 +172,27 @@ def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery) -> Synced:
     except TransportError as error:
         return _without_registry(each, str(error), delivery)
     except TrustError as refusal:
-        return _failed(each.name, active, Action.REFUSED, refusal)
+        return _not_brought_up(each, active, Action.REFUSED, refusal, delivery)
     except (PluginFault, StoreError) as fault:
-        return _failed(each.name, active, Action.FAILED, fault)
+        return _not_brought_up(each, active, Action.FAILED, fault, delivery)
+
+
+def _not_brought_up(
+    each: Wanted,
+    active: InstalledPlugin | None,
+    action: Action,
+    error: TrustError | PluginFault | StoreError,
+    delivery: Delivery,
+) -> Synced:
+    """What served before goes on serving, unless it is refused itself: then that is the line."""
+    if active is not None and each.plugin.dir is None:
+        try:
+            require_approved(active, store=delivery.store, registry=_registry(delivery))
+        except TrustError as refusal:
+            return _failed(each.name, None, Action.REFUSED, refusal)
+        except (TransportError, StoreError) as unknown:
+            return _failed(each.name, None, action, error if isinstance(error, TrustError) else unknown)
+    return _failed(each.name, active, action, error)
 
 
 def _resolved(each: Wanted, delivery: Delivery) -> _Release:
@@ -158,7 +209,8 @@ def _resolved(each: Wanted, delivery: Delivery) -> _Release:
         sha256=resolved.sha256,
         lock_sha256=resolved.lock.sha256,
         verified=verified,
-        development=registry.config.development,
+        registry=registry,
+        development=resolved.development,
     )
 
 
@@ -174,7 +226,6 @@ def _in_folder(each: Wanted, found: FolderPlugin | None) -> _Release:
         sha256=found.verified.inspected.sha256,
         lock_sha256=found.lock.sha256,
         verified=lambda: found.verified,
-        development=False,
     )
 
 
@@ -182,6 +233,8 @@ def _brought_up(release: _Release, active: InstalledPlugin | None, delivery: Del
     """The stages from the resolved release to its activation."""
     store = delivery.store
     installed = store.installed(release.lock_sha256, release.sha256, delivery.interpreter)
+    if installed is not None and not _stands(installed, release, store):
+        installed = None
     if installed is not None and active is not None and active.env_key == installed.env_key:
         return _line(release, active, Action.PRESENT)
     if delivery.dry_run:
@@ -190,10 +243,26 @@ def _brought_up(release: _Release, active: InstalledPlugin | None, delivery: Del
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
         installed = install(verified, store=store, interpreter=delivery.interpreter, development=release.development)
+    if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
+        return _line(release, active, Action.PRESENT)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
     asyncio.run(health_check(installed, delivery.host))
     store.activate(installed)
     return _line(release, active, Action.INSTALLED if active is None else Action.UPGRADED)
+
+
+def _stands(installed: InstalledPlugin, release: _Release, store: Store) -> bool:
+    """Whether what is installed may be used as it is; if not, all of it is fetched and verified anew, or refused."""
+    if release.registry is None:
+        return True
+    if installed.development != release.development:
+        return False
+    try:
+        require_approved(installed, store=store, registry=release.registry)
+    except TrustError as refusal:
+        _log.warning("%s", refusal, extra={"action": "approval-lost", "distribution": installed.distribution})
+        return False
+    return True
 
 
 def _registry(delivery: Delivery) -> Registry:
@@ -207,9 +276,7 @@ def _line(release: _Release, active: InstalledPlugin | None, action: Action) -> 
     return Synced(distribution=release.project, action=action, version=release.version, previous=previous)
 
 
-def _failed(
-    name: str, active: InstalledPlugin | None, action: Action, error: TrustError | PluginFault | StoreError
-) -> Synced:
+def _failed(name: str, active: InstalledPlugin | None, action: Action, error: AssessError | RegistryError) -> Synced:
     return Synced(
         distribution=name,
         action=action,
@@ -227,20 +294,22 @@ def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
 def _without_registry(each: Wanted, reason: str, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
-    Its signatures are verified again, with the keys that are trusted today, and what was touched is built again.
+    All of it is verified again, by what is remembered of the registry, and what was touched is built again.
     """
-    store, registry, name = delivery.store, _registry(delivery), each.name
+    name = each.name
     try:
-        if delivery.dry_run:
-            active = store.find(name)
-        else:
-            active = rebuild(name, store=store, registry=registry, interpreter=delivery.interpreter)
+        active = prove_again(
+            name,
+            store=delivery.store,
+            registry=_registry(delivery),
+            interpreter=delivery.interpreter,
+            change=not delivery.dry_run,
+        )
         if active is None or not fits(each.plugin, active):
             return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {reason}")
-        require_trusted(active, store=store, trusted=registry.trusted)
     except TrustError as refusal:
         return _failed(name, None, Action.REFUSED, refusal)
-    except StoreError as error:
+    except (StoreError, TransportError) as error:
         return _failed(name, None, Action.FAILED, error)
     return Synced(
         distribution=name,

@@ -6,6 +6,7 @@ with Runtime(load(path, os.environ)) as runtime:
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,13 @@ from assess_core.store import (
     verify_environment,
     worker_kit,
 )
-from assess_registry.client import ProjectName, Registry, RegistryConfig, Target
+from assess_registry.client import ConfigError as RegistryConfigError
+from assess_registry.client import ProjectName, Registry, RegistryConfig, Target, read_bounded
+
+DAY_S = 86_400.0
+
+MAX_ROOT_BYTES = 512_000
+"""The client's own bound."""
 
 NotifyEvent = Callable[[str, Event], None]
 """Takes the assessment's id and what its plugin said."""
@@ -54,6 +61,21 @@ def state_directory(flag: Path | None, environ: Mapping[str, str], config: Confi
     except RuntimeError as error:
         raise ConfigError(
             "no state directory: this user has no home; give --state-dir or set ASSESS_STATE_DIR"
+        ) from error
+
+
+def _digest(root: Path) -> str:
+    """Names what is remembered of a registry: by its anchor, so that it moves with the registry to another place.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    try:
+        return hashlib.sha256(read_bounded(root, MAX_ROOT_BYTES)).hexdigest()
+    except (OSError, RegistryConfigError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"registry.root: {root} cannot be read: {reason}; get the registry's 1.root.json from its maintainer"
         ) from error
 
 
@@ -126,7 +148,9 @@ class Runtime:
         failed: dict[str, str] = {
             line.distribution: line.reason for line in synced if line.action in (Action.FAILED, Action.REFUSED)
         }
-        return plan(self.config, self.installed(), failed=failed, selection=selection)
+        barred = {line.distribution for line in synced if line.action is Action.REFUSED and not line.previous}
+        usable = [plugin for plugin in self.installed() if plugin.distribution not in barred]
+        return plan(self.config, usable, failed=failed, selection=selection)
 
     def assess(
         self,
@@ -139,7 +163,7 @@ class Runtime:
         context = Context(
             runtime=self.config.runtime.id,
             labels=self.config.runtime.labels,
-            registry="development" if self.config.development else "production",
+            registry="production",
             from_folders=self._from_folders(tasks),
             stale=frozenset(ProjectName(line.distribution) for line in synced if line.action is Action.STALE),
             clock=utc_now,
@@ -159,7 +183,7 @@ class Runtime:
         except StoreError:  # verify_environment says what is wrong with it
             record = None
         entry = entry_of(self.config, record.plugin.distribution) if record is not None else None
-        return (keys_for(self.config, entry) if entry is not None else None) or self._registry()
+        return (keys_for(entry) if entry is not None else None) or self._registry()
 
     def _registry(self) -> Registry | None:
         settings = self.config.registry
@@ -168,9 +192,12 @@ class Runtime:
         return Registry(
             RegistryConfig(
                 url=settings.url,
-                trusted_keys=settings.trusted_keys,
+                root=settings.root,
+                state=self._state / "trust" / _digest(settings.root),
                 development=settings.development,
                 timeout_s=settings.timeout_s,
+                max_staleness_s=settings.max_staleness_d * DAY_S,
+                access=settings.access,
             )
         )
 

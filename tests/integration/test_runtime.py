@@ -9,7 +9,6 @@ from assess_core.errors import StoreError
 from assess_core.pipeline import Action, Synced
 from assess_core.results import Run
 from assess_core.runtime import Runtime
-from assess_registry.keys import generate_key
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
@@ -29,7 +28,7 @@ def configured(tree: RegistryTree, tmp_path: Path, *, plugins: str | None = None
     id = "web-01"
     [registry]
     url = "{tree.root.as_uri()}"
-    trusted_keys = "{tree.trusted_keys}"
+    root = "{tree.root_metadata}"
     development = {str(development).lower()}
     {wanted}
     [[assessments]]
@@ -117,28 +116,6 @@ def test_a_journal_that_takes_nothing_is_one_plain_error(tree: RegistryTree, tmp
         with pytest.raises(StoreError, match="may not be written"):
             runtime.assess(tasks, synced=synced)
         assert runtime.journal.runs() == ()
-
-
-def test_what_came_from_a_development_registry_stays_marked(tree: RegistryTree, tmp_path: Path) -> None:
-    config, state = configured(tree, tmp_path), tmp_path / "state"
-    assert {result.registry for result in assess(config, state).results} == {"development"}
-    changed = configured(tree, tmp_path, development=False)
-    assert {result.registry for result in assess(changed, state).results} == {"development"}
-    fresh = assess(changed, tmp_path / "another-state")
-    assert {result.registry for result in fresh.results} == {"production"}
-
-
-def test_offline_uses_nothing_that_no_trusted_key_signed(tree: RegistryTree, tmp_path: Path) -> None:
-    config, state = configured(tree, tmp_path), tmp_path / "state"
-    sync(config, state)
-    assert sync(config, state, offline=True).action is Action.STALE
-    for public in tree.trusted_keys.glob("*.pub"):
-        public.unlink()
-    tree.trust("somebody-else", generate_key())
-    refused = sync(config, state, offline=True)
-    assert refused.action is Action.REFUSED
-    assert refused.refusal is not None
-    assert refused.refusal.step == "signature"
 
 
 def test_offline_what_was_touched_is_built_again_from_what_was_kept(tree: RegistryTree, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Site:
     def registry(self) -> str:
         return (
             f'[registry]\nurl = "{self.folder.tree.root.as_uri()}"\n'
-            f'trusted_keys = "{self.folder.tree.trusted_keys}"\ndevelopment = true\n'
+            f'root = "{self.folder.tree.root_metadata}"\ndevelopment = true\n'
         )
 
     def configure(self, plugins: str, *, registry: bool = False, assessment: str = ASSESSMENT) -> None:
@@ -239,13 +239,6 @@ def test_two_folders_do_not_hold_the_same_plugin(site: Site, tmp_path: Path) -> 
     assert set(site.actions().values()) == {"refused"}
     shutil.rmtree(copy / "demo-plugin")
     assert site.actions() == {"demo-plugin": "installed"}
-
-
-def test_the_registrys_keys_count_for_a_folder_that_names_none(site: Site) -> None:
-    site.configure(f'[[plugins]]\ndir = "{site.folder.path}"\n', registry=True)
-    assert site.actions() == {"demo-plugin": "installed"}
-    (site.folder.tree.trusted_keys / "publisher.pub").unlink()
-    assert set(site.actions().values()) == {"refused"}
 
 
 @pytest.mark.parametrize("what", ["folder", "keys"])

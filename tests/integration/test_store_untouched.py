@@ -1,5 +1,6 @@
 """An environment that is not as it was built is not used, and is built again from the kept originals."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -11,13 +12,12 @@ from assess_core.store import (
     DamagedError,
     InstalledPlugin,
     Store,
-    rebuild,
-    require_trusted,
+    prove_again,
+    require_approved,
     running_interpreter,
     verify_environment,
 )
-from assess_registry.client import TrustedKeys, TrustError, VerifiedWheel
-from assess_registry.keys import generate_key
+from assess_registry.client import Sha256, TrustError, VerifiedWheel
 from tests.support.installing import DemoRegistry, demo_registry, install_here
 
 MODULE = "demo_plugin/__init__.py"
@@ -256,7 +256,9 @@ def test_what_was_kept_is_enough_to_build_it_again(
     store: Store, demo: DemoRegistry, installed: InstalledPlugin
 ) -> None:
     def again() -> InstalledPlugin | None:
-        return rebuild(installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter())
+        return prove_again(
+            installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter()
+        )
 
     other_size(installed.site_packages / MODULE)
     assert store.find(installed.distribution) is None
@@ -277,45 +279,75 @@ def test_it_is_not_built_again_from_altered_originals(
     path = path if original == "wheel" else store.layout.lock_file(installed.lock_sha256)
     edit(path, path.read_bytes()[:-1] + b"\xff")
     with pytest.raises(TrustError):
-        rebuild(installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter())
+        prove_again(installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter())
     assert store.find(installed.distribution) is None
 
 
-# Whose signature it is
+# Whether it may be used still
 
 
-def test_the_signer_of_what_is_used_is_still_trusted(
-    store: Store, demo: DemoRegistry, installed: InstalledPlugin
-) -> None:
-    trusted = demo.registry.trusted
-    more = TrustedKeys.of(generate_key().public, *(each.key for each in trusted))
-    for keys in (trusted, more):
-        require_trusted(installed, store=store, trusted=keys)  # the control
-    with pytest.raises(TrustError, match=r"demo_plugin-1\.0\.0") as refused:
-        require_trusted(installed, store=store, trusted=TrustedKeys.of(generate_key().public))
-    assert refused.value.step == "signature"
-
-
-@pytest.mark.parametrize("what", ["wheel", "wheel signature", "lock", "lock signature"])
+@pytest.mark.parametrize("what", ["wheel", "wheel signature", "verdict", "lock", "lock signature"])
 @pytest.mark.parametrize("damage", [other_size, Path.unlink], ids=["altered", "gone"])
-def test_what_was_kept_still_has_its_signature(
+def test_what_was_kept_is_verified_again(
     store: Store, demo: DemoRegistry, installed: InstalledPlugin, what: str, damage: Callable[[Path], None]
 ) -> None:
+    def again() -> InstalledPlugin | None:
+        return prove_again(
+            installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter()
+        )
+
+    assert again() == installed  # the control
     (path,) = (store.root / "wheels" / installed.sha256).glob("*.whl")
-    path = path if what.startswith("wheel") else store.layout.lock_file(installed.lock_sha256)
+    path = store.layout.lock_file(installed.lock_sha256) if what.startswith("lock") else path
     path = path.with_name(f"{path.name}.sig") if what.endswith("signature") else path
+    path = path.with_name(f"{path.name}.verdict.json") if what == "verdict" else path
     damage(path)
     with pytest.raises(TrustError) as refused:
-        require_trusted(installed, store=store, trusted=demo.registry.trusted)
-    assert refused.value.step == "signature"
+        again()
+    assert refused.value.step in {"length", "hash", "signature", "lock", "record", "envelope"}
 
 
-def test_a_record_that_names_another_signer_is_refused(
+def test_nothing_is_built_again_when_nothing_may_be_changed(
     store: Store, demo: DemoRegistry, installed: InstalledPlugin
 ) -> None:
-    record = store.layout.record(installed.env_key)
-    record.write_text(record.read_text().replace(installed.signer, "sha256:" + "0" * 64))
-    (found,) = store.active()
-    with pytest.raises(TrustError, match="signed by another key") as refused:
-        require_trusted(found, store=store, trusted=demo.registry.trusted)
-    assert refused.value.step == "signature"
+    def again() -> InstalledPlugin | None:
+        return prove_again(
+            installed.distribution,
+            store=store,
+            registry=demo.registry,
+            interpreter=running_interpreter(),
+            change=False,
+        )
+
+    assert again() == installed
+    other_size(installed.site_packages / MODULE)
+    with pytest.raises(DamagedError, match="not as it was built"):
+        again()
+
+
+@pytest.mark.parametrize(
+    ("field", "step"), [("version", "catalogue"), ("sha256", "hash"), ("lock_sha256", "hash"), ("manifest", "verdict")]
+)
+def test_a_record_that_says_something_else_than_was_approved_is_refused(
+    store: Store, demo: DemoRegistry, installed: InstalledPlugin, field: str, step: str
+) -> None:
+    require_approved(installed, store=store, registry=demo.registry)  # the control
+    path = store.layout.record(installed.env_key)
+    record = json.loads(path.read_bytes())
+    match field:
+        case "manifest":
+            record["manifest"] = record["manifest"].replace('"/etc/os-release"', '"/etc"')
+        case "version":
+            record["wheels"][0]["version"] = "1.0.9"
+        case "sha256":
+            (verdict,) = (store.root / "wheels" / installed.sha256).glob("*.verdict.json")
+            other = store.layout.wheel(Sha256("0" * 64)) / verdict.name
+            other.parent.mkdir()
+            shutil.copy2(verdict, other)
+            record["wheels"][0]["sha256"] = "0" * 64
+        case _:
+            record["lock_sha256"] = "0" * 64
+    path.write_text(json.dumps(record))
+    with pytest.raises(TrustError) as refused:
+        require_approved(installed, store=store, registry=demo.registry)
+    assert refused.value.step == step

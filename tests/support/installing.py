@@ -43,11 +43,11 @@ def demo_registry(directory: Path, *plugins: tuple[str, bytes], **more: bytes) -
         plugins=plugins or (demo_plugin_wheel("1.0.0"), demo_plugin_wheel("1.1.0")),
         closure=wheels | more,
     )
-    return DemoRegistry(tree=tree, registry=Registry(tree.config()))
+    return DemoRegistry(tree=tree, registry=Registry(tree.approved_config(directory / "trust")))
 
 
 def install_here(wheel: VerifiedWheel, store: Store, **changes: Any) -> InstalledPlugin:
-    """Installed for the running interpreter from a development registry."""
+    """Installed for the running interpreter, as from the registry that it came from."""
     values: dict[str, Any] = {"interpreter": running_interpreter(), "development": True, **changes}
     return install(wheel, store=store, **values)
 

@@ -1,7 +1,7 @@
 """A small real registry on disk: the demo plugin and its closure, submitted, reviewed and published as in earnest.
 
     tree = make_registry_tree(tmp_path)
-    registry = Registry(tree.config())
+    registry = Registry(tree.approved_config(tmp_path / "trust"))
     tree.publish(*demo_plugin_wheel("1.1.0"))
 
 All but one thing is as it is done in earnest: the audit is a report that finds nothing, because a real one takes
@@ -153,9 +153,14 @@ class RegistryTree:
         return self.directory / "closure"
 
     def config(self, url: str | None = None, **changes: Any) -> RegistryConfig:
-        """How a client is configured for it; over `file:` unless a URL is given."""
+        """How a client is configured that goes by the publishers' keys; over `file:` unless a URL is given."""
         values: dict[str, Any] = {"url": url or self.root.as_uri(), "trusted_keys": self.trusted_keys, **changes}
         return RegistryConfig(**{"development": True, **values})
+
+    def approved_config(self, state: Path, url: str | None = None, **changes: Any) -> RegistryConfig:
+        """How a client is configured that goes by the registry's signed word, remembered in `state`."""
+        values: dict[str, Any] = {"url": url or self.root.as_uri(), "root": self.root_metadata, "state": state}
+        return RegistryConfig(**{**values, "development": True, **changes})
 
     def trust(self, name: str, key: PrivateKey) -> None:
         """One more publisher whose signatures count."""

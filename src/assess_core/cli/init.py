@@ -12,17 +12,17 @@ from assess_registry.client import atomic_write
 @click.command(name="init")
 @click.option("--registry-url", default="file:simple-index", show_default=True, help="Where plugins are published.")
 @click.option(
-    "--trusted-keys", default="keys", show_default=True, help="Directory of the *.pub keys that may sign plugins."
+    "--registry-root", default="1.root.json", show_default=True, help="Its first root metadata, from its maintainer."
 )
 @click.option("--state-dir", help="Where plugins, results and trust are kept; the XDG state home if not given.")
 @click.option(
-    "--development", is_flag=True, help="The registry's keys lie on this very machine; every result will say so."
+    "--development", is_flag=True, help="Accept a registry whose keys are in one hand; every result will say so."
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("assess.toml"))
-def command(registry_url: str, trusted_keys: str, state_dir: str | None, development: bool, file: Path) -> None:
+def command(registry_url: str, registry_root: str, state_dir: str | None, development: bool, file: Path) -> None:
     """Write a commented assess.toml. An existing file is left as it is."""
     if file.exists():
         raise ConfigError(f"{file}: exists already; edit it, or give another name: assess init FILE")
-    text = template(url=registry_url, trusted_keys=trusted_keys, state_dir=state_dir, development=development)
+    text = template(url=registry_url, root=registry_root, state_dir=state_dir, development=development)
     atomic_write(file, text.encode())
     click.echo(f"wrote {file}; read it, then: assess run", err=True)

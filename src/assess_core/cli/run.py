@@ -12,7 +12,6 @@ from assess_core.formats import FORMATS, render
 from assess_core.pipeline import Action
 from assess_core.plan import Selection, Task
 from assess_core.results import Run
-from assess_core.runtime import Runtime
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, plain, table
 from assess_registry.console import print_json
 
@@ -78,7 +77,7 @@ def command(  # noqa: PLR0917  one argument an option
     for path, form in reports.items():
         atomic_write(path, render(form, run, fail_on=threshold, colour=False).encode())
     if not quiet:
-        _say_what_was_done(runtime, run, reports, threshold)
+        _say_what_was_done(run, reports, threshold)
     return run.exit_code(threshold)
 
 
@@ -128,11 +127,11 @@ def _list_checks(tasks: list[Task], output: str) -> None:
         raise click.UsageError(f"--list-checks has no results to print as {output}: choose table or json")
 
 
-def _say_what_was_done(runtime: Runtime, run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:
+def _say_what_was_done(run: Run, reports: dict[Path, str], threshold: Severity | None) -> None:
     for path, form in reports.items():
         click.echo(f"wrote {form} to {path}", err=True)
-    if runtime.config.development:
-        click.echo("development registry: its keys lie on this machine, and every result says so", err=True)
+    if any(result.registry == "development" for result in run.results):
+        click.echo("development registry: one person holds all its keys, and every result says so", err=True)
     usual = run.exit_code(DEFAULT_FAIL_ON)
     if usual != run.exit_code(threshold):
         click.echo(f"there are findings; without --fail-on {threshold or 'none'} this exits {usual}", err=True)

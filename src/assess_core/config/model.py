@@ -17,19 +17,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from assess_core.config.values import (
     absolute_path,
     check_pattern,
+    credentials,
+    days,
     host_name,
     identifier,
     label,
     nothing_twice,
     plugin_name,
     project_name,
+    proxy_url,
     registry_url,
     runtime_id,
     seconds,
     something,
     version_specifier,
 )
-from assess_registry.client import PluginName, ProjectName
+from assess_registry.client import Access, Credentials, PluginName, ProjectName
 
 
 class Origin(NamedTuple):
@@ -49,6 +52,11 @@ def _path(value: object, info: Any) -> object:
 
 def _url(value: str, info: Any) -> str:
     return registry_url(value, _origin(info).directory)
+
+
+def _credentials(value: Mapping[str, str], info: Any) -> Mapping[str, str]:
+    credentials(value, _origin(info).directory)
+    return value
 
 
 def _origin(info: Any) -> Origin:
@@ -95,19 +103,21 @@ class RuntimeConfig(Table):
 
 
 class RegistrySettings(Table):
-    """Where plugins come from, and whose signatures count."""
+    """Where plugins come from, and what is known of it beforehand."""
 
     url: Url = Field(
         description="root of the registry: `https://HOST/PATH`, `http://` on loopback only, or `file:PATH`",
         examples=["file:simple-index"],
     )
-    trusted_keys: FilePath = Field(
-        description="directory of the publishers' public keys, `*.pub`; a plugin signed by none of them is refused",
-        examples=["keys"],
+    root: FilePath = Field(
+        description="the registry's first root metadata, got from its maintainer by another way than the registry: "
+        "everything it says is held against this file",
+        examples=["1.root.json"],
     )
     development: bool = Field(
         default=False,
-        description="the registry's keys lie on this machine; every result then says `development`",
+        description="accept it even if its signed word says `development`: one person holds all its keys; every "
+        "result then says so",
         examples=[True],
     )
     timeout_s: Seconds = Field(
@@ -115,6 +125,43 @@ class RegistrySettings(Table):
         description="seconds for one whole operation on the registry",
         examples=[30],
     )
+    max_staleness_d: Annotated[float, AfterValidator(days)] = Field(
+        default=30.0,
+        description="days for which what is installed may run on without word from the registry",
+        examples=[7],
+    )
+    proxy: Annotated[str, AfterValidator(proxy_url)] = Field(
+        default="",
+        description="`http://HOST:PORT` through which an https registry is reached; nothing is taken from the "
+        "environment",
+        examples=["http://proxy.example.org:3128"],
+    )
+    ca_file: FilePath | None = Field(
+        default=None,
+        description="certificates of the authorities that may vouch for the registry's host, instead of the system's",
+        examples=["ca.pem"],
+    )
+    credentials: Annotated[Mapping[str, str], AfterValidator(_credentials)] | None = Field(
+        default=None,
+        description='who asks: `kind` is `"basic"`, with `user`, or `"bearer"`; the secret is in `file`, which nobody '
+        "else may read, or in the variable `env`",
+        examples=[{"kind": "bearer", "env": "ASSESS_REGISTRY_TOKEN"}],
+    )
+
+    _directory: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember what relative paths are relative to."""
+        if isinstance(context, Origin):
+            self._directory = context.directory
+
+    @property
+    def access(self) -> Access:
+        """How the registry is reached."""
+        who: Credentials | None = None
+        if self.credentials is not None:
+            who = credentials(self.credentials, self._directory)
+        return Access(proxy=self.proxy, ca_file=self.ca_file, credentials=who)
 
 
 class PluginConfig(Table):
@@ -144,8 +191,8 @@ class PluginConfig(Table):
     )
     trusted_keys: FilePath | None = Field(
         default=None,
-        description="directory of the public keys, `*.pub`, that count for this folder; if unset, "
-        "`registry.trusted_keys`",
+        description="directory of the publishers' public keys, `*.pub`, that count for this folder; required with "
+        "`dir`",
         examples=["keys"],
     )
 
@@ -192,7 +239,7 @@ class Config(Table):
 
     runtime: RuntimeConfig = Field(default_factory=RuntimeConfig, description="this runtime")
     registry: RegistrySettings | None = Field(
-        default=None, description="where plugins come from, and whose signatures count"
+        default=None, description="where plugins come from, and what is known of it beforehand"
     )
     plugins: Annotated[tuple[PluginConfig, ...], Field(strict=False)] = Field(
         default=(), description="the distributions that must be installed; no others run"
@@ -212,17 +259,6 @@ class Config(Table):
     def source(self) -> Path:
         """The file this was read from, for messages that name a key in it."""
         return self._source
-
-    @property
-    def development(self) -> bool:
-        """Whether the registry's keys lie on this machine."""
-        return self.registry is not None and self.registry.development
-
-    def keys_of(self, plugin: PluginConfig) -> Path | None:
-        """The directory of keys that count for a folder; None for a plugin of the registry."""
-        if plugin.dir is None:
-            return None
-        return plugin.trusted_keys or (self.registry.trusted_keys if self.registry is not None else None)
 
 
 TABLES: Mapping[str, type[Table]] = {

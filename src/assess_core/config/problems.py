@@ -60,13 +60,11 @@ def named_twice(document: Mapping[str, Any]) -> Iterator[str]:
 
 def unclear_sources(document: Mapping[str, Any]) -> Iterator[str]:
     """One sentence for each thing that is missing, or too much, about where plugins come from."""
-    registry = document.get("registry")
-    keys_given = isinstance(registry, dict) and "trusted_keys" in registry
     entries = [(index, entry) for index, entry in enumerate(_tables(document, "plugins")) if isinstance(entry, dict)]
     whole: dict[str, int] = {}
     for index, entry in entries:
         where = f"plugins[{index}]"
-        yield from _folder_keys(where, entry, keys_given=keys_given)
+        yield from _folder_keys(where, entry)
         folder = entry.get("dir")
         if isinstance(folder, str) and "name" not in entry and whole.setdefault(folder, index) != index:
             yield f"{where}.dir: folder {quoted(folder)} is taken by plugins[{whole[folder]}]"
@@ -74,14 +72,14 @@ def unclear_sources(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"registry: missing; expected {_description(('registry',))}"
 
 
-def _folder_keys(where: str, entry: Mapping[str, Any], *, keys_given: bool) -> Iterator[str]:
+def _folder_keys(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if "dir" not in entry:
         if "name" not in entry:
             yield f"{where}.name: missing; expected {_description(('plugins', 'name'))}"
         if "trusted_keys" in entry:
-            yield f"{where}.trusted_keys: goes with dir; the keys of the registry are registry.trusted_keys"
+            yield f"{where}.trusted_keys: goes with dir; what counts for a registry is registry.root"
         return
-    if "trusted_keys" not in entry and not keys_given:
+    if "trusted_keys" not in entry:
         yield f"{where}.trusted_keys: missing; expected {_description(('plugins', 'trusted_keys'))}"
     for key in ("version", "settings"):
         if key in entry and "name" not in entry:
@@ -113,6 +111,8 @@ def _brackets(parts: KeyPath, value: object) -> str:
 
 
 def _keys_of(table: KeyPath) -> Sequence[str]:
+    if any(isinstance(part, str) for part in table[1:]):
+        return ()
     name = str(table[0]) if table else ""
     return tuple(TABLES[name].model_fields) if name in TABLES else ()
 

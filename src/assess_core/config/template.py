@@ -9,7 +9,7 @@ import tomli_w
 def template(
     *,
     url: str,
-    trusted_keys: str,
+    root: str,
     state_dir: str | None = None,
     development: bool = False,
     distribution: str = "assess-host-baseline",
@@ -40,14 +40,22 @@ def template(
 # Where plugins are published: https://HOST/PATH, or file:PATH for one on this machine.
 {_line("url", url)}
 
-# Directory of public keys (*.pub). A plugin that none of them signed is refused.
-{_line("trusted_keys", trusted_keys)}
+# Its first root metadata (1.root.json), which its maintainer hands out: all that it says is held against this file.
+{_line("root", root)}
 
-# true while the registry's own keys lie on this machine: every result then says so.
+# true: accept it even if it is for development, with all its keys in one hand. Every result then says so.
 {_line("development", development)}
 
 # Seconds for one whole operation on the registry.
 # timeout_s = 60
+
+# Days for which what is installed may run on without hearing of the registry.
+# max_staleness_d = 30
+
+# How an https registry is reached: through this proxy, by these authorities, as whom.
+# proxy = "http://proxy.example.org:3128"
+# ca_file = "ca.pem"
+# credentials = {{ kind = "bearer", env = "ASSESS_REGISTRY_TOKEN" }}
 
 # One [[plugins]] for each distribution that must be installed. Nothing else runs.
 [[plugins]]
@@ -62,7 +70,7 @@ def template(
 # A folder to use instead of the registry; assess-registry install makes one. Without a name: all plugins of it.
 # dir = "plugins"
 
-# Whose signatures count for the folder; registry.trusted_keys if not given.
+# Whose signatures count for the folder: a directory of public keys (*.pub).
 # trusted_keys = "keys"
 
 # One [[assessments]] for each thing to assess: this plugin, on the subjects that this provider finds.

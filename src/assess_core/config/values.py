@@ -4,13 +4,16 @@ Pure: nothing here reads a file, a clock or the environment, and nothing knows w
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from assess_registry.client import (
+    Access,
+    ConfigError,
+    Credentials,
     PluginName,
     ProjectName,
     absolute_url,
@@ -23,6 +26,9 @@ from assess_registry.client import (
 
 MAX_TIMEOUT_S = 86_400.0
 """A day. A longer deadline is a typing error or is meant to be none, and there is no working without one."""
+
+MAX_STALENESS_D = 3650.0
+"""Ten years, which is also the client's bound."""
 
 MAX_LABEL = 200
 MAX_PATTERN = 100
@@ -99,6 +105,40 @@ def seconds(value: float) -> float:
     if not 0 < value <= MAX_TIMEOUT_S:  # false for NaN too
         raise ValueError(f"expected more than 0 and at most {MAX_TIMEOUT_S:g} seconds")
     return value
+
+
+def days(value: float) -> float:
+    """A time: none to ten years, and a number."""
+    if not 0 <= value <= MAX_STALENESS_D:  # false for NaN too
+        raise ValueError(f"expected 0 to {MAX_STALENESS_D:g} days")
+    return value
+
+
+def proxy_url(text: str) -> str:
+    """`http://HOST:PORT`, as the client accepts it."""
+    try:
+        return Access(proxy=text).proxy
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix("registry proxy: ")) from error
+
+
+def credentials(table: Mapping[str, str], directory: Path) -> Credentials:
+    """Who asks, and where the secret is; a relative `file` is taken from `directory`."""
+    kind: Literal["basic", "bearer"]
+    match table.get("kind"):
+        case "basic":
+            kind = "basic"
+        case "bearer":
+            kind = "bearer"
+        case _:
+            raise ValueError('expected kind = "basic" or kind = "bearer"')
+    if unknown := sorted(table.keys() - {"kind", "user", "file", "env"}):
+        raise ValueError(f"expected kind, user, file and env, got also {', '.join(map(repr, unknown))}")
+    file = absolute_path(table["file"], directory) if "file" in table else None
+    try:
+        return Credentials(kind=kind, user=table.get("user", ""), file=file, env=table.get("env", ""))
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix("registry credentials: ")) from error
 
 
 def absolute_path(text: str, directory: Path) -> Path:

@@ -3,7 +3,7 @@
 Stage: `installed = install(verified, store=store, interpreter=running_interpreter(), development=False)`.
 """
 
-from assess_core.store.again import rebuild, require_trusted
+from assess_core.store.again import prove_again, require_approved
 from assess_core.store.check import verify_environment
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
@@ -25,8 +25,8 @@ __all__ = [
     "Store",
     "describe_interpreter",
     "install",
-    "rebuild",
-    "require_trusted",
+    "prove_again",
+    "require_approved",
     "running_interpreter",
     "verify_environment",
     "worker_kit",

@@ -1,90 +1,78 @@
-"""What was installed once, proven or built again from the originals that were kept, without asking the registry.
+"""What was installed once may run on, or may not: asked without fetching anything.
 
-    require_trusted(installed, store=store, trusted=registry.trusted)     before using what was not resolved just now
-    rebuild(distribution, store=store, registry=registry, interpreter=running_interpreter())
+    require_approved(installed, store=store, registry=registry)            what is said of it now, two signatures
+    prove_again("demo-plugin", store=store, registry=registry, ...)        everything, from the bytes that were kept
 
-Of a registry only the trusted keys are used: a key that was taken away must not go on vouching for what it once signed.
+The first is for when the registry was asked a moment ago, the second for when it could not be: both go by what is known
+of the registry now, so that what was revoked does not run on, and neither does what a revoked key signed or approved.
 """
 
 from assess_core.store.install import install
-from assess_core.store.originals import AlteredError, kept_wheel, signed_originals
+from assess_core.store.layout import DamagedError
+from assess_core.store.originals import AlteredError, installed_wheel, kept_wheel
 from assess_core.store.store import Store
 from assess_core.store.values import InstalledPlugin, Interpreter
-from assess_registry.client import (
-    ProjectName,
-    Registry,
-    Target,
-    TrustedKeys,
-    TrustError,
-    reopen,
-    verify,
-    verify_detached,
-)
+from assess_registry.client import ProjectName, Registry, Target, TrustError, check_installed, reopen, verify
 
 _INSTALL_AGAIN = "run `assess sync`: it fetches the plugin again, and verifies it"
 
 
-def require_trusted(installed: InstalledPlugin, *, store: Store, trusted: TrustedKeys) -> None:
-    """A key that is trusted now signed the wheel and the lock that this plugin was installed from.
-
-    Takes 0.8 ms for a small wheel, and for each MiB of it 1 ms and 1.4 ms for each trusted key tried. That the
-    environment holds what is in them is `Store.check_untouched`.
+def require_approved(installed: InstalledPlugin, *, store: Store, registry: Registry) -> None:
+    """The registry vouches for the plugin still. That its environment holds it is `Store.check_untouched`.
 
     Raises:
-        TrustError: step `signature`; its signer is not trusted any more, or what was kept is not what was signed.
+        TransportError: the registry's word has to be completed and it cannot be reached.
+        TrustError: as `check_installed`; step `record`, what was kept of it is gone.
         StoreError: the state directory may not be read.
     """
     record = store.record(installed.env_key)
     if record is None:
         raise _refusal(f"the record of {installed.environment} is gone", installed)
     try:
-        originals = signed_originals(record, store.layout)
+        wheel = installed_wheel(record, store.layout)
     except AlteredError as error:
         raise _refusal(f"{error.difference.path}: {error}", installed) from error
-    for name, data, signature in originals:
-        signer = verify_detached(data, signature, trusted, thing=f"{name} of installed {installed.distribution}")
-        if signer != installed.signer:
-            raise TrustError(
-                f"{name} was signed by another key than the one under which it was accepted",
-                step="signature",
-                thing=f"{installed.distribution} {installed.version}",
-                expected=installed.signer,
-                got=signer,
-                next_step=_INSTALL_AGAIN,
-            )
+    check_installed(wheel, registry=registry)
 
 
-def rebuild(
-    distribution: ProjectName, *, store: Store, registry: Registry, interpreter: Interpreter
+def prove_again(
+    distribution: ProjectName, *, store: Store, registry: Registry, interpreter: Interpreter, change: bool = True
 ) -> InstalledPlugin | None:
-    """What serves for this distribution is as it was built; None when nothing does.
+    """What serves for this distribution, after every step of the client's verification; None when nothing does.
 
-    What was touched or is gone is built again from the kept originals, after every step of the client's verification.
+    What was touched or is gone is built again from the kept originals, unless nothing may be changed.
 
     Raises:
-        TrustError: the originals are not what a trusted publisher signed.
-        StoreError: an original or the record is gone (`DamagedError`), or the state directory cannot be used.
+        TransportError: the registry's word has to be completed and it cannot be reached.
+        TrustError: the originals are not what the registry vouches for; steps as of `verify`, and `record`.
+        StoreError: an original or the record is gone (`DamagedError`), it was touched and nothing may be changed, or
+            the state directory cannot be used.
     """
     record = store.pointed(distribution)
     if record is None:
         return None
-    if not store.check_untouched(record.plugin):
-        return record.plugin
     target = Target.running()
     try:
-        kept = kept_wheel(record, store.layout)
+        kept, wheel = kept_wheel(record, store.layout), installed_wheel(record, store.layout)
     except AlteredError as error:
         raise _refusal(f"{error.difference.path}: {error}", record.plugin) from error
+    # Before the bytes: it says best what is wrong with a plugin that is not vouched for any more.
+    check_installed(wheel, registry=registry)
     verified = verify(reopen(kept, registry=registry, target=target), registry=registry, target=target)
-    return install(verified, store=store, interpreter=interpreter, development=record.plugin.development)
+    if not store.check_untouched(record.plugin):
+        return record.plugin
+    if not change:
+        raise DamagedError(f"{distribution}: {record.plugin.environment} is not as it was built")
+    development = record.plugin.development or verified.development
+    return install(verified, store=store, interpreter=interpreter, development=development)
 
 
 def _refusal(message: str, installed: InstalledPlugin) -> TrustError:
     return TrustError(
         f"what was kept of it cannot be verified: {message}",
-        step="signature",
+        step="record",
         thing=f"{installed.distribution} {installed.version}",
-        expected=f"wheel and lock with the signatures of {installed.signer}",
+        expected=f"wheel, lock and verdict, with the signatures of {installed.signer}",
         got="not all of them",
         next_step=_INSTALL_AGAIN,
     )

@@ -15,6 +15,7 @@ from typing import Literal
 from assess_core.errors import StoreError
 from assess_core.store.environments import build_environment, environment_key
 from assess_core.store.layout import DamagedError
+from assess_core.store.originals import AlteredError, read_verdict
 from assess_core.store.records import Record, StoredWheel, encode_record
 from assess_core.store.store import Store
 from assess_core.store.untouched import PRIVATE, describe, remember
@@ -75,14 +76,17 @@ def install(
     )
 
     # 1. check: there already?  2. lock  3. check again: another process may have built it meanwhile
-    if (existing := _existing(record, store)) is not None:
+    if (existing := _existing(record, wheel, store)) is not None:
         return existing
     on_step("wait", str(store.root))
     with store.layout.locked():
-        if (existing := _existing(record, store)) is not None:
+        if (existing := _existing(record, wheel, store)) is not None:
             return existing
         if _recorded(record, store) is not None:
-            _write(record, store)  # the same files, accepted under another signature: only the record is new
+            # The same files, accepted under another signature or by another verdict: only what says so is new.
+            keep_original(wheel, store.layout)
+            keep_lock(record.plugin.lock_sha256, wheel.lock.data, wheel.lock_signature, store.layout)
+            _write(record, store)
             return record.plugin
         _build(wheel, wheel.lock, record, store, on_step)
     on_step("done", wheel.inspected.filename)
@@ -127,13 +131,21 @@ def _write(record: Record, store: Store) -> None:
     atomic_write(store.layout.record(record.plugin.env_key), encode_record(record), mode=PRIVATE)
 
 
-def _existing(record: Record, store: Store) -> InstalledPlugin | None:
-    """The environment, if it is complete and its record says the same as this one but for the time."""
+def _existing(record: Record, wheel: VerifiedWheel, store: Store) -> InstalledPlugin | None:
+    """The environment, if it is complete, and its record and verdict say the same as this one's but for the time."""
     existing = _recorded(record, store)
-    if existing is None:
+    if existing is None or not _verdict_is(wheel.verdict, record, store):
         return None
     same = replace(existing, plugin=replace(existing.plugin, installed_at=record.plugin.installed_at)) == record
     return existing.plugin if same else None
+
+
+def _verdict_is(verdict: bytes, record: Record, store: Store) -> bool:
+    """Whether this verdict is kept already; of a plugin that has none, whatever is kept may stay."""
+    try:
+        return not verdict or read_verdict(record, store.layout) == verdict
+    except AlteredError:
+        return False
 
 
 def _recorded(record: Record, store: Store) -> Record | None:

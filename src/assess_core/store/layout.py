@@ -3,7 +3,7 @@
     <root>/layout.json               {"layout": 1}
     <root>/store.lock                held while anything below is built or a pointer is changed
     <root>/staging/<random>/         being built; what is left here belongs to a dead process
-    <root>/wheels/<sha256>/          original bytes, signature, and one unpacked copy for each interpreter tag
+    <root>/wheels/<sha256>/          original bytes, signature, verdict, one unpacked copy for each interpreter tag
     <root>/locks/<sha256>/           pylock.toml and pylock.toml.sig
     <root>/envs/<env key>/           environments
     <root>/installed/<env key>.json  what each environment is; written last, so it means "complete"
@@ -30,6 +30,7 @@ from assess_core.store.untouched import PRIVATE, Built
 from assess_registry.client import (
     LOCK_NAME,
     SIGNATURE_SUFFIX,
+    VERDICT_SUFFIX,
     ProjectName,
     RegistryError,
     Sha256,
@@ -177,6 +178,11 @@ class Layout:
 def signature_of(path: Path) -> Path:
     """Where the signature of a stored wheel or lock lies: beside it."""
     return path.with_name(path.name + SIGNATURE_SUFFIX)
+
+
+def verdict_of(path: Path) -> Path:
+    """Where the verdict about a stored wheel lies: beside it."""
+    return path.with_name(path.name + VERDICT_SUFFIX)
 
 
 @contextlib.contextmanager

@@ -5,18 +5,21 @@ is the original wheel, whose digest stands in the lock, whose digest stands in t
 """
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from assess_core.store.differences import Difference
-from assess_core.store.layout import Layout, signature_of
+from assess_core.store.layout import Layout, signature_of, verdict_of
 from assess_core.store.records import Record, StoredWheel
 from assess_registry.client import (
+    MAX_ENVELOPE_BYTES,
     MAX_LOCK_BYTES,
     MAX_LOCKED_BYTES,
     SIGNATURE_FILE_BYTES,
     InspectedWheel,
+    InstalledWheel,
     KeptWheel,
     RegistryError,
     WheelError,
@@ -48,28 +51,37 @@ def kept_wheel(record: Record, layout: Layout) -> KeptWheel:
         lock=_read(lock, MAX_LOCK_BYTES, layout),
         lock_signature=_read(signature_of(lock), SIGNATURE_FILE_BYTES, layout),
         dependencies={each.filename: _read(_original(each, layout), MAX_LOCKED_BYTES, layout) for each in others},
+        verdict=read_verdict(record, layout),
     )
 
 
-def signed_originals(record: Record, layout: Layout) -> tuple[tuple[str, bytes, bytes], ...]:
-    """Name, bytes and content of the `.sig` file of what a publisher signed: the plugin's wheel, and its lock.
-
-    They are those that the record names: another wheel, although signed just as well, is not what was installed.
+def installed_wheel(record: Record, layout: Layout) -> InstalledWheel:
+    """What `check_installed` asks about an installed plugin: what its record says, and the verdict that was kept.
 
     Raises:
-        AlteredError: something is gone, or not what the record names.
+        AlteredError: the verdict is there and cannot be read.
     """
-    own, lock = record.wheels[0], layout.lock_file(record.plugin.lock_sha256)
-    found = []
-    for path, max_bytes, sha256 in (
-        (_original(own, layout), MAX_LOCKED_BYTES, record.plugin.sha256),
-        (lock, MAX_LOCK_BYTES, record.plugin.lock_sha256),
-    ):
-        data = _read(path, max_bytes, layout)
-        if (got := hashlib.sha256(data).hexdigest()) != sha256:
-            raise _altered(path, f"expected sha256 {sha256}, got {got}", layout)
-        found.append((path.name, data, _read(signature_of(path), SIGNATURE_FILE_BYTES, layout)))
-    return tuple(found)
+    own, *others = record.wheels
+    return InstalledWheel(
+        project=own.project,
+        version=own.version,
+        filename=own.filename,
+        sha256=own.sha256,
+        manifest=record.plugin.manifest,
+        lock_sha256=record.plugin.lock_sha256,
+        closure={each.filename: each.sha256 for each in others},
+        verdict=read_verdict(record, layout),
+    )
+
+
+def read_verdict(record: Record, layout: Layout) -> bytes:
+    """The verdict that was kept of an installed plugin; empty when it came without one.
+
+    Raises:
+        AlteredError: it is there and cannot be read.
+    """
+    path = verdict_of(_original(record.wheels[0], layout))
+    return _read(path, MAX_ENVELOPE_BYTES, layout) if os.path.lexists(path) else b""
 
 
 def locked_digests(record: Record, layout: Layout) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
     wheels/<sha256>/<filename>                     the original bytes: what everything else can be checked against
     wheels/<sha256>/<filename>.sig                 a plugin's publisher signature
+    wheels/<sha256>/<filename>.verdict.json        who approved it; absent where nobody has to
     wheels/<sha256>/<cache tag>/site-packages/     its files, read-only, with bytecode
     wheels/<sha256>/<cache tag>/files.json         path, sha256 and size of each
 
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from assess_core.store.disk import EXECUTABLE, READ_ONLY, make_directory, sync_directories, sync_files
 from assess_core.store.interpreter import compile_for
-from assess_core.store.layout import Layout, signature_of
+from assess_core.store.layout import Layout, signature_of, verdict_of
 from assess_core.store.ownership import read_own
 from assess_core.store.untouched import Contents, compare, directory_entries, file_entry
 from assess_core.store.values import Interpreter
@@ -62,11 +63,13 @@ class UnpackedWheel:
 
 
 def keep_original(wheel: VerifiedWheel, layout: Layout) -> None:
-    """The wheel's bytes and signature are in the store. Under the store's lock only."""
-    directory = layout.wheel(wheel.inspected.sha256)
-    _keep(directory / wheel.inspected.filename, wheel.data, layout)
+    """The wheel's bytes, signature and verdict are in the store. Under the store's lock only."""
+    path = layout.wheel(wheel.inspected.sha256) / wheel.inspected.filename
+    _keep(path, wheel.data, layout)
     if wheel.signature:
-        _keep(signature_of(directory / wheel.inspected.filename), wheel.signature, layout)
+        _keep(signature_of(path), wheel.signature, layout)
+    if wheel.verdict:
+        _keep(verdict_of(path), wheel.verdict, layout)
 
 
 def keep_lock(sha256: Sha256, data: bytes, signature: bytes, layout: Layout) -> None:

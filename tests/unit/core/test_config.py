@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from assess_core import config as c
 from assess_core.config.values import host_name
 from assess_core.errors import ConfigError
+from assess_registry.client import Access, Credentials
 
 HERE = Path("/srv/assess/assess.toml")
-BASE = '[registry]\nurl = "file:simple-index"\ntrusted_keys = "keys"\n'
+BASE = '[registry]\nurl = "file:simple-index"\nroot = "1.root.json"\n'
 PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
 ASSESSMENT = '[[assessments]]\nid = "host"\nplugin = "demo"\nprovider = "demo-subjects"\n'
 FOLDER = '[[plugins]]\ndir = "plugins"\ntrusted_keys = "keys"\n'
@@ -40,9 +41,10 @@ def registry(config: c.Config) -> c.RegistrySettings:
 def test_defaults_and_relative_paths() -> None:
     config = parse(GOOD + '[runtime]\nstate_dir = "state"\n')
     assert registry(config).url == "file:///srv/assess/simple-index"
-    assert registry(config).trusted_keys == Path("/srv/assess/keys")
+    assert registry(config).root == Path("/srv/assess/1.root.json")
     assert config.runtime.state_dir == Path("/srv/assess/state")
     assert (registry(config).development, registry(config).timeout_s) == (False, 60)
+    assert (registry(config).max_staleness_d, registry(config).access) == (30, Access())
     assert config.runtime.id
     assert (config.plugins[0].version, dict(config.plugins[0].settings)) == ("", {})
     assessment = config.assessments[0]
@@ -50,23 +52,30 @@ def test_defaults_and_relative_paths() -> None:
     assert config.source == HERE
 
 
-def test_a_folder_of_plugins_needs_no_registry_and_has_keys_of_its_own_or_the_registrys() -> None:
+def test_a_folder_of_plugins_needs_no_registry_and_has_keys_of_its_own() -> None:
     config = parse(FOLDER)
     (folder,) = config.plugins
-    assert (config.registry, config.development) == (None, False)
+    assert config.registry is None
     assert (folder.name, folder.dir) == (None, Path("/srv/assess/plugins"))
-    assert config.keys_of(folder) == Path("/srv/assess/keys")
-    with_registry = parse(
-        BASE.replace('"keys"', '"others"')
-        + '[[plugins]]\ndir = "plugins"\n'
-        + FOLDER.replace('plugins"', 'more"')
-        + PLUGIN
+    assert folder.trusted_keys == Path("/srv/assess/keys")
+    assert parse(BASE + FOLDER + PLUGIN).plugins[1].trusted_keys is None
+
+
+def test_how_the_registry_is_reached() -> None:
+    said = """
+        max_staleness_d = 0.5
+        proxy = "http://proxy.example.org:3128"
+        ca_file = "ca.pem"
+        credentials = { kind = "basic", user = "web-01", file = "secret" }
+    """
+    found = registry(parse(BASE + said))
+    secret = Credentials(kind="basic", user="web-01", file=Path("/srv/assess/secret"))
+    assert found.access == Access(
+        proxy="http://proxy.example.org:3128", ca_file=Path("/srv/assess/ca.pem"), credentials=secret
     )
-    assert [with_registry.keys_of(plugin) for plugin in with_registry.plugins] == [
-        Path("/srv/assess/others"),
-        Path("/srv/assess/keys"),
-        None,
-    ]
+    assert found.max_staleness_d == 0.5
+    bearer = registry(parse(BASE + 'credentials = { kind = "bearer", env = "TOKEN" }\n')).access.credentials
+    assert bearer == Credentials(kind="bearer", env="TOKEN")
 
 
 def test_a_configuration_cannot_be_changed() -> None:
@@ -97,7 +106,7 @@ def test_everything_is_said_at_once() -> None:
         "runtime.labels.env",
         'runtime.labels."a b"',
         "registry.url",
-        "registry.trusted_keys",
+        "registry.root",
         "registry.timeout_s",
         "plugins[0].name",
         "plugins[0].version",
@@ -158,16 +167,36 @@ def test_everything_is_said_at_once() -> None:
         (GOOD + '[[plugins]]\ntrusted_keys = "x"\nname = "a"', "plugins[1].trusted_keys: goes with dir"),
         (GOOD + '[[plugins]]\ndir = "x"\nversion = "~=1.2"', "plugins[1].version: a folder may hold several plugins"),
         (GOOD + '[[plugins]]\ndir = "x"\nsettings = {}', "plugins[1].settings: a folder may hold several plugins"),
-        (GOOD + 2 * '[[plugins]]\ndir = "x"\n', "plugins[2].dir: folder 'x' is taken by plugins[1]"),
+        (
+            GOOD + 2 * '[[plugins]]\ndir = "x"\ntrusted_keys = "k"\n',
+            "plugins[2].dir: folder 'x' is taken by plugins[1]",
+        ),
         (GOOD + '[[plugins]]\ndir = "x"\nname = "demo-plugin"', "plugins[1].name: distribution 'demo-plugin' is taken"),
         (GOOD + "[[plugins]]\ndir = 3", "plugins[1].dir: expected a path, as a string, got 3"),
-        ('[[plugins]]\ndir = "x"', "plugins[0].trusted_keys: missing; expected directory of the public keys"),
+        ('[[plugins]]\ndir = "x"', "plugins[0].trusted_keys: missing; expected directory of the publishers'"),
         (FOLDER + PLUGIN, "registry: missing; expected where plugins come from"),
         ("[[registry]]", "registry: expected a table, got an array; write [registry], once"),
         ("", "registry: missing; expected where plugins come from"),
         (
             '[registry]\nurl = "file:x"',
-            "registry.trusted_keys: missing; expected directory of the publishers' public keys",
+            "registry.root: missing; expected the registry's first root metadata",
+        ),
+        (BASE + 'trusted_keys = "keys"', "registry.trusted_keys: unknown key"),
+        (BASE + "max_staleness_d = -1", "registry.max_staleness_d: expected 0 to 3650 days, got -1"),
+        (BASE + "max_staleness_d = nan", "registry.max_staleness_d: expected 0 to 3650 days"),
+        (BASE + 'proxy = "https://proxy"', "registry.proxy: expected http://HOST:PORT"),
+        (BASE + 'proxy = "http://me:secret@proxy:1"', "registry.proxy: expected no user and no password in the URL"),
+        (BASE + 'credentials = "token"', "registry.credentials: expected a table"),
+        (
+            BASE + 'credentials = { kind = "digest" }',
+            'registry.credentials: expected kind = "basic" or',
+        ),
+        (BASE + 'credentials = { kind = "bearer" }', "registry.credentials: expected either file or env, and not both"),
+        (BASE + 'credentials = { kind = "bearer", env = 3 }', "registry.credentials.env: expected a string, got 3"),
+        (BASE + 'credentials = { kind = "bearer", token = "s3" }', "registry.credentials: expected kind, user, file"),
+        (
+            BASE + 'credentials = { kind = "basic", file = "x" }',
+            "registry.credentials: user belongs to basic, must be given for it",
         ),
         (BASE + BASE, "line 4, column 10: not TOML: Cannot declare"),
         (BASE + "a = ", "at the end: not TOML: Invalid value"),
@@ -245,7 +274,7 @@ def test_files_that_cannot_be_read_are_explained(tmp_path: Path) -> None:
     assert "expected a regular file" in _refusal(tmp_path / "pipe")
     good = tmp_path / "good.toml"
     good.write_text(GOOD)
-    assert registry(c.load(good)).trusted_keys == tmp_path / "keys"
+    assert registry(c.load(good)).root == tmp_path / "1.root.json"
 
 
 def test_the_file_is_chosen_by_flag_then_variable_then_place() -> None:
@@ -261,8 +290,8 @@ def test_every_host_name_gives_a_valid_runtime_id(name: str) -> None:
 
 
 TEMPLATES = [
-    c.template(url="file:simple-index", trusted_keys=".assess/keys", state_dir=".assess/state", development=True),
-    c.template(url="https://example.org/assess", trusted_keys='k"e\\ys é', assessment="web", plugin="p", provider="q"),
+    c.template(url="file:simple-index", root="x/1.root.json", state_dir=".assess/state", development=True),
+    c.template(url="https://example.org/assess", root='r"o\\ot é', assessment="web", plugin="p", provider="q"),
 ]
 
 
@@ -270,7 +299,7 @@ TEMPLATES = [
 def test_the_template_loads_and_says_what_it_was_given(text: str) -> None:
     config = parse(text)
     assert (config.assessments[0].plugin, registry(config).development) in (("host-baseline", True), ("p", False))
-    assert registry(config).trusted_keys in (Path("/srv/assess/.assess/keys"), Path('/srv/assess/k"e\\ys é'))
+    assert registry(config).root in (Path("/srv/assess/x/1.root.json"), Path('/srv/assess/r"o\\ot é'))
 
 
 @pytest.mark.parametrize("text", TEMPLATES)

@@ -19,6 +19,7 @@ WORDS = {"object": "table", "boolean": "boolean", "string": "string", "number": 
 COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
     ("plugins", "version"): {"name": "demo-plugin"},
     ("plugins", "settings"): {"name": "demo-plugin"},
+    ("plugins", "dir"): {"trusted_keys": "keys"},
     ("plugins", "trusted_keys"): {"dir": "plugins"},
 }
 """What must be there besides, for a key to have a meaning."""
