@@ -14,8 +14,10 @@ import pytest
 from assess_registry.config import load_config
 from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError
 from assess_registry.keys import generate_key
+from assess_registry.publish import publish
 from assess_registry.publish.approved import publish_approved
 from assess_registry.review.submit import Submitted
+from assess_registry.signatures import sign_detached
 from tests.support.kills import steps
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
@@ -112,6 +114,49 @@ def test_changed_people_are_signed_only_when_that_is_meant(tree: RegistryTree, r
     tree.configure(config)  # the control: as it was signed
     publish_approved(tree.root, [made.submission.directory], **arguments)  # type: ignore[arg-type]
     assert reader.see().versions == ("1.0.0", "1.1.0")
+
+
+def test_a_changed_policy_is_signed_only_when_that_is_meant(tree: RegistryTree) -> None:
+    config = load_config(tree.root)
+    tree.configure(replace(config, policy=replace(config.policy, max_wheel_mib=250.0)))
+    made = submitted(tree)
+    tree.approve(made)
+    arguments = {"keys": tree.everybody.release_keys, "now": datetime.now(UTC)}
+    with pytest.raises(TrustError, match="now: policy sha256") as refused:
+        publish_approved(tree.root, [made.submission.directory], **arguments)  # type: ignore[arg-type]
+    assert refused.value.step == "control"
+    assert "policy" in "".join(tree.release(made).control)
+
+
+def test_a_lock_that_another_publisher_signed_is_refused(tree: RegistryTree) -> None:
+    other = generate_key()
+    tree.add_publisher(other)
+    made = submitted(tree)
+    tree.approve(made)
+    path = made.submission.directory / "pylock.toml.sig"
+    whole = path.read_bytes()
+    path.write_bytes(sign_detached(made.submission.lock, other))
+    with pytest.raises(TrustError, match="different keys"):
+        tree.release(made)
+    path.write_bytes(whole)
+    assert tree.release(made).written
+
+
+def test_what_was_approved_is_not_replaced_or_joined_by_a_publishers_key_alone(
+    tree: RegistryTree, reader: WordReader
+) -> None:
+    before = contents(tree.root)
+    for wheel in (WheelBuilder(metadata_lines=("Author: x",)), WheelBuilder(tag="py312-none-any")):
+        path = tree.directory / wheel.filename
+        path.write_bytes(wheel.build())
+        with pytest.raises(TrustError, match="approved with other wheels"):
+            publish(tree.root, path, key=tree.key, closure=tree.closure, replace_published=True)
+    assert contents(tree.root) == before
+    alone = WheelBuilder(version="1.1.0")  # the control: a version that nobody approved, for simple clients
+    (tree.directory / alone.filename).write_bytes(alone.build())
+    publish(tree.root, tree.directory / alone.filename, key=tree.key, closure=tree.closure)
+    assert listed(tree.root) == [DEMO, alone.filename]
+    assert reader.see().versions == ("1.0.0",)
 
 
 @pytest.mark.parametrize("role", ["release", "online"])

@@ -33,7 +33,6 @@ from assess_registry.index.plan import PlannedFile, changed, require_distinct, r
 from assess_registry.index.tree import Tree
 from assess_registry.lock import LOCK_NAME, specifier_text
 from assess_registry.names import ProjectName
-from assess_registry.publish.control_files import require_meant
 from assess_registry.publish.listing import Listing
 from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
 from assess_registry.review.check import CheckedSubmission, check
@@ -193,7 +192,7 @@ def _publish(
     page = catalogue.with_release(_release(release, approved, work.rules.now))
     projects = sorted({each.project for each in lock.wheels} - {release.project})
     listing = work.listing(page, projects=projects)
-    require_meant(work.repository, work.rules.control, accepted=work.accept_registry_changes)
+    work.require_meant()
     if replaced := [each for each in changes if not _of_approval_alone(each)]:
         _take_off_pages(tree, listing, replaced)
     for file in plan:  # 5

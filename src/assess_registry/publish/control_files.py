@@ -7,7 +7,7 @@ signed in passing: whoever holds the release keys is shown what differs and has 
 import json
 from datetime import date
 
-from assess_registry.config import IndexConfig
+from assess_registry.config import IndexConfig, Policy
 from assess_registry.config.values import canonical_policy
 from assess_registry.control import (
     POLICY_PATH,
@@ -57,27 +57,36 @@ def control_files(repository: Repository, config: IndexConfig, control: Publishe
     }
 
 
-def require_meant(repository: Repository, control: Publishers, *, accepted: bool) -> tuple[str, ...]:
-    """What `registry.toml` says of people and keys that is not signed yet, one sentence each.
+def require_meant(
+    repository: Repository, control: Publishers, *, accepted: bool, policy: Policy | None = None
+) -> tuple[str, ...]:
+    """What `registry.toml` says of people, keys and, where it is given, policy that is not signed yet.
 
     Raises:
         TrustError: step `control`; there is such a thing, and nobody said that it is meant. A registry that has signed
             nothing yet takes what it says.
     """
     old = signed_publishers(repository)
-    if old is None or old == control:
+    if old is None:
         return ()
-    changes = differences(old, control)
-    if not accepted:
+    changes = (*differences(old, control), *(_policy_change(repository, policy) if policy else ()))
+    if changes and not accepted:
         raise TrustError(
             "it says other things than what was signed",
             step="control",
             thing="registry.toml",
-            expected="publishers, reviewers and keys as they were signed",
+            expected="publishers, reviewers, keys and policy as they were signed",
             got="; ".join(changes),
             next_step="if all of that is meant to be: --accept-registry-changes",
         )
     return changes
+
+
+def _policy_change(repository: Repository, policy: Policy) -> tuple[str, ...]:
+    before = repository.read(POLICY_PATH)
+    signed = parse_policy_word(before).sha256 if before is not None else ""
+    now = policy.digest()
+    return () if signed in ("", now) else (f"now: policy sha256:{now}, before: sha256:{signed}",)
 
 
 def differences(old: Publishers, new: Publishers) -> tuple[str, ...]:

@@ -43,6 +43,19 @@ class Transaction:
     keys: ReleaseKeys
     accept_registry_changes: bool = False
 
+    def require_meant(self) -> tuple[str, ...]:
+        """What `registry.toml` says that is not signed yet.
+
+        Raises:
+            TrustError: step `control`; there is such a thing, and nobody said that it is meant.
+        """
+        return require_meant(
+            self.repository,
+            self.rules.control,
+            accepted=self.accept_registry_changes,
+            policy=self.rules.config.policy,
+        )
+
     def commit(self, targets: Mapping[str, bytes]) -> tuple[str, ...]:
         """These targets and the control files are the registry's word; gives what changed of people and keys.
 
@@ -50,7 +63,7 @@ class Transaction:
             TrustError: step `control`; `registry.toml` says other things than what was signed.
         """
         config, control = self.rules.config, self.rules.control
-        changes = require_meant(self.repository, control, accepted=self.accept_registry_changes)
+        changes = self.require_meant()
         report = self.repository.commit(
             {**control_files(self.repository, config, control), **targets},
             release_keys=self.keys.release,
