@@ -377,7 +377,7 @@ def test_remembered_rollback_of_one_file_does_not_fit(client: TrustClient) -> No
 def test_state_that_cannot_be_is_a_mistake_of_configuration(client: TrustClient, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     client.state = tmp_path / "file" / "state"
-    with pytest.raises(ConfigError, match="registry state: .*file/state: cannot be used"):
+    with pytest.raises(ConfigError, match=r"registry state: .*file/state: cannot be used"):
         client.read()
 
 
