@@ -103,8 +103,22 @@ def test_a_dependency_is_revoked_by_its_digest(tree: RegistryTree, reader: WordR
     changed = do_revoke(tree, "pluggy", "1.6.0")
     assert {each.sha256 for each in reader.see().revocations.wheels} == set(changed.wheels.values())
     assert listed(tree.root, "pluggy") == []
-    tree.publish(*demo_plugin_wheel("1.2.0"))
-    assert listed(tree.root, "pluggy") == []
+
+
+def test_nothing_new_is_submitted_or_published_with_what_is_revoked(tree: RegistryTree, reader: WordReader) -> None:
+    filename, data = demo_plugin_wheel("1.2.0")
+    (made,) = tree.submit({filename: data})
+    tree.approve(made)
+    do_revoke(tree, "pluggy", "1.6.0")
+    for attempt in (lambda: tree.submit({filename: data}), lambda: tree.release(made)):
+        with pytest.raises(TrustError, match="sends data away") as refused:
+            attempt()
+        assert refused.value.step == "revoked"
+    other = WheelBuilder.dependency("pluggy", "1.6.1")  # the control
+    (tree.closure / other.filename).write_bytes(other.build())
+    tree.publish(filename, data)
+    assert listed(tree.root, "pluggy") == [other.filename]
+    assert reader.see().catalogue.release("1.2.0") is not None
 
 
 def test_revoked_as_it_was_approved_whatever_lies_there_now(tree: RegistryTree, reader: WordReader) -> None:

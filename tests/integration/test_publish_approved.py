@@ -2,6 +2,7 @@
 
 import multiprocessing
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -342,6 +343,27 @@ def test_a_reader_never_meets_an_error_while_releases_are_published(tree: Regist
         while reads() < 3:
             pass
     assert len(WordReader(tree.root, tmp_path / "other").see().versions) == 11
+
+
+def test_two_at_once_both_end_up_published(tree: RegistryTree, reader: WordReader) -> None:
+    made = [submitted(tree, f"1.{number}.0") for number in range(1, 5)]
+    tree.approve(*made)
+    errors: list[Exception] = []
+
+    def work(one: Submitted) -> None:
+        try:
+            tree.release(one)
+        except RegistryError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert reader.see().versions == ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0")
+    assert page_problems(tree.root) == []
 
 
 def test_a_release_killed_and_published_by_others_later_is_judged_by_the_later_time(tree: RegistryTree) -> None:

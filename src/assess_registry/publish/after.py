@@ -17,9 +17,8 @@ from assess_registry.errors import ConfigError
 from assess_registry.index.tree import digest
 from assess_registry.manifest import Severity
 from assess_registry.names import ProjectName, Sha256
-from assess_registry.publish.control_files import signed_revocations
 from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
-from assess_registry.review.published import catalogue_of
+from assess_registry.review.published import catalogue_of, signed_revocations
 
 T = TypeVar("T")
 

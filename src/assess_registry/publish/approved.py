@@ -40,7 +40,7 @@ from assess_registry.review.published import catalogue_of
 from assess_registry.review.reviews import envelope_of, require_no_rejection, reviews_of
 from assess_registry.review.rules import Rules
 from assess_registry.review.submissions import load_submission
-from assess_registry.review.submit import require_no_confusion
+from assess_registry.review.submit import require_no_confusion, require_not_revoked
 from assess_registry.signatures import SIGNATURE_SUFFIX
 from assess_registry.verdict import Approval, check_approval
 from assess_registry.wheel import inspect
@@ -185,6 +185,7 @@ def _publish(
     plan = tuple(_planned(release, approved))
     require_distinct(tree, lock.wheels)  # 4
     require_no_confusion(work.repository, lock, release.project)
+    require_not_revoked(work.repository, lock)
     changes = changed(tree, plan)
     if not replace_published:
         # What only an approved release has, and no catalogue names yet, was left by a publish that was killed.

@@ -15,26 +15,19 @@ from assess_registry.control import (
     REVOCATIONS_PATH,
     PolicyWord,
     Publishers,
-    Revocations,
     parse_policy_word,
     parse_publishers,
-    parse_revocations,
 )
 from assess_registry.errors import TrustError
 from assess_registry.keys import TimedKey
 from assess_registry.repository import Repository
+from assess_registry.review.published import signed_revocations
 
 
 def signed_publishers(repository: Repository) -> Publishers | None:
     """Who publishes and reviews, as signed; None before the first commit."""
     data = repository.read(PUBLISHERS_PATH)
     return None if data is None else parse_publishers(data)
-
-
-def signed_revocations(repository: Repository | None) -> Revocations:
-    """What is revoked, as signed."""
-    data = repository.read(REVOCATIONS_PATH) if repository else None
-    return Revocations() if data is None else parse_revocations(data)
 
 
 def control_files(repository: Repository, config: IndexConfig, control: Publishers) -> dict[str, bytes]:

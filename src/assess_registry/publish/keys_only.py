@@ -38,9 +38,8 @@ from assess_registry.index.tree import Tree, digest
 from assess_registry.keys import KeyId, PrivateKey
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
-from assess_registry.publish.control_files import signed_revocations
 from assess_registry.publish.listing import Listing
-from assess_registry.review.published import catalogue_of, repository_of
+from assess_registry.review.published import catalogue_of, repository_of, signed_revocations
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 

@@ -7,16 +7,17 @@ from datetime import datetime
 from pathlib import Path
 
 from assess_registry.catalogue import Catalogue
+from assess_registry.config import load_config
 from assess_registry.control import Revocations
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey
 from assess_registry.names import ProjectName
-from assess_registry.publish.control_files import control_files, require_meant, signed_revocations
+from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.publish.listing import Listing
 from assess_registry.repository import Repository
-from assess_registry.review.published import catalogue_of
+from assess_registry.review.published import catalogue_of, signed_revocations
 from assess_registry.review.rules import Rules, rules_of
 
 
@@ -100,11 +101,11 @@ def transaction(
         TrustError: what is on its disk is not signed as it has to be.
         LockTimeoutError: another process keeps changing it.
     """
-    rules = rules_of(root, now)
+    load_config(root)  # says what is missing or wrong before anything is locked or made
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
         yield Transaction(
             tree=Tree(root),
-            rules=rules,
+            rules=rules_of(root, now),  # under the lock of those who edit it
             repository=Repository.load(root),
             keys=keys,
             accept_registry_changes=accept_registry_changes,

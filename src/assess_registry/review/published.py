@@ -8,6 +8,7 @@ from packaging.version import Version
 
 from assess_plugin.permissions import Permissions
 from assess_registry.catalogue import Catalogue, CatalogueWheel, FileRef, Release, catalogue_path, parse_catalogue
+from assess_registry.control import REVOCATIONS_PATH, Revocations, parse_revocations
 from assess_registry.dsse import parse_envelope
 from assess_registry.errors import TrustError
 from assess_registry.files import read_bounded
@@ -35,6 +36,16 @@ def catalogue_of(repository: Repository | None, project: ProjectName) -> Catalog
     """
     data = repository.read(catalogue_path(project)) if repository else None
     return Catalogue(project=project) if data is None else parse_catalogue(data, project)
+
+
+def signed_revocations(repository: Repository | None) -> Revocations:
+    """What is revoked.
+
+    Raises:
+        TrustError: the list is not what was signed.
+    """
+    data = repository.read(REVOCATIONS_PATH) if repository else None
+    return Revocations() if data is None else parse_revocations(data)
 
 
 def last_approved(root: Path, project: ProjectName, version: str) -> tuple[str, Permissions]:

@@ -39,7 +39,7 @@ from assess_registry.manifest.reader import nearest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.repository import Repository
 from assess_registry.review.permissions import PermissionChange, change_of
-from assess_registry.review.published import catalogue_of, last_approved, repository_of
+from assess_registry.review.published import catalogue_of, last_approved, repository_of, signed_revocations
 from assess_registry.review.reports import reports_document
 from assess_registry.review.reviews import write_approval
 from assess_registry.review.rules import rules_of
@@ -123,7 +123,9 @@ def submit(
     lock, dependencies = _lock(inspected, WheelFolder(closure))  # 3
     tree = Tree(root)
     require_distinct(tree, lock.wheels)  # 4
-    require_no_confusion(repository_of(root), lock, first.project)
+    repository = repository_of(root)
+    require_no_confusion(repository, lock, first.project)
+    require_not_revoked(repository, lock)
     require_usable(config, now)
     terms = terms_of(root, config, now)
     since, before = last_approved(root, first.project, first.version)
@@ -235,6 +237,26 @@ def require_no_confusion(repository: Repository | None, lock: Lock, plugin: Proj
             raise PublishError(
                 f"{strange[0].filename}: {project} is a plugin of this registry, and this wheel is no release of it; "
                 "take the published one into the closure"
+            )
+
+
+def require_not_revoked(repository: Repository | None, lock: Lock) -> None:
+    """Nothing in the lock is revoked, neither the plugin nor what it runs with.
+
+    Raises:
+        TrustError: step `revoked`; something is, and every client would refuse the release.
+    """
+    revocations = signed_revocations(repository)
+    for wheel in lock.wheels:
+        revoked = revocations.of(wheel.sha256)
+        if revoked is not None:
+            raise TrustError(
+                f"it is revoked: {revoked.reason}",
+                step="revoked",
+                thing=wheel.filename,
+                expected="a closure of wheels that everybody may have",
+                got=f"sha256 {wheel.sha256}, revoked at {revoked.at:%Y-%m-%d}, severity {revoked.severity}",
+                next_step="take another version of it",
             )
 
 
