@@ -300,3 +300,17 @@ def test_the_advice_names_what_is_run() -> None:
 def test_a_name_that_nothing_can_have_is_no_crash(text: str) -> None:
     found = [each.id for each in findings(f"import os\nimport sys\n{text}\nos.system('id -u')")]
     assert "process-outside-host" in found
+
+
+@pytest.mark.parametrize("branch", ["elif y:", "else:"])
+def test_a_long_file_is_not_cut_in_front_of_a_branch(branch: str) -> None:
+    lines = "    x = 1\n" * 9000  # more than a piece has
+    found = examined(permissions, plugin_with(f"if x:\n{lines}{branch}\n{lines}import os\nos.system('id -u')"))
+    assert (ids(found), found.incomplete) == (["process-outside-host"], ())
+
+
+@pytest.mark.parametrize("branch", ["except ValueError:", "finally:"])
+def test_nor_in_front_of_what_ends_a_try(branch: str) -> None:
+    lines = "    x = 1\n" * 9000
+    found = examined(permissions, plugin_with(f"try:\n{lines}{branch}\n{lines}import os\nos.system('id -u')"))
+    assert (ids(found), found.incomplete) == (["process-outside-host"], ())
