@@ -99,6 +99,30 @@ def local(tree: RegistryTree, tmp_path: Path) -> Site:
     return Site(tree=tree, index=tree.root, to=tmp_path / "plugins")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*argv: str | Path) -> Done:
+        code = main([str(argument) for argument in argv])
+        captured = capsys.readouterr()
+        return Done(code=code, stdout=captured.out, stderr=captured.err)
+
+    return run
+
+
 # install
 
 
@@ -553,6 +577,15 @@ def test_what_is_no_file_of_ours_is_a_mistake(folder: PluginFolder, tmp_path: Pa
     for path in (tmp_path / "notes.txt", tmp_path / DEMO, tmp_path / "nowhere" / DEMO):
         with pytest.raises(ConfigError):
             verify(path, trusted_keys=folder.tree.trusted_keys)
+    with pytest.raises(ConfigError, match="named as its project"):
+        verify_folder(folder.tree.path(DEMO).parent, trusted_keys=folder.tree.trusted_keys)
+
+
+def test_that_there_is_nothing_to_verify_is_no_success(run: Run, folder: PluginFolder, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("verify", tmp_path / "empty", "--trusted-keys", folder.tree.trusted_keys)
+    assert (done.code, "nothing was verified" in done.stderr) == (2, True)
+    assert run("verify", folder.path, "--trusted-keys", folder.tree.trusted_keys).code == 0
 
 
 # from programs and from a shell
@@ -566,30 +599,6 @@ def test_programs_have_the_same_by_name() -> None:
         assert callable(getattr(assess_registry, name))
     with pytest.raises(AttributeError, match="no attribute 'scaffold'"):
         _ = assess_registry.scaffold  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.stdout)
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*argv: str | Path) -> Done:
-        code = main([str(argument) for argument in argv])
-        captured = capsys.readouterr()
-        return Done(code=code, stdout=captured.out, stderr=captured.err)
-
-    return run
 
 
 def test_the_way_by_commands(run: Run, site: Site) -> None:

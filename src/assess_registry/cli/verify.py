@@ -8,8 +8,9 @@ import click
 from assess_registry.cli.options import output_option
 from assess_registry.cli.places import trusted_keys_directory, trusted_keys_option
 from assess_registry.console import print_json
+from assess_registry.errors import ConfigError
 from assess_registry.simple import VerifyReport, verify, verify_folder
-from assess_registry.text import plain, table
+from assess_registry.text import table
 
 
 @click.command("verify")
@@ -23,13 +24,13 @@ def command(files: tuple[Path, ...], trusted_keys: Path | None, output: str) -> 
     """
     keys = trusted_keys_directory(trusted_keys)
     reports = [report for file in files for report in _verify(file, keys)]
+    if not reports:  # "verified, exit 0" about nothing at all would be taken for more than it is
+        raise ConfigError(f"{', '.join(str(file) for file in files)}: there are no plugins in it; nothing was verified")
     if output == "json":
         print_json({"verified": [asdict(report) | {"path": str(report.path)} for report in reports]})
         return
     rows = [(report.path, _plugin(report), report.signer, _lock(report)) for report in reports]
     click.echo(table(("FILE", "PLUGIN", "SIGNED BY", "LOCK"), rows), nl=False)
-    if not reports:
-        click.echo(f"{', '.join(plain(file) for file in files)}: no plugins in it", err=True)
 
 
 def _verify(file: Path, keys: Path) -> tuple[VerifyReport, ...]:

@@ -22,7 +22,7 @@ from assess_registry.folder import (
 )
 from assess_registry.keys import KeyId, TrustedKeys, load_trusted_keys
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
-from assess_registry.names import ProjectName, Sha256
+from assess_registry.names import ProjectName, Sha256, parse_project
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, Kind, inspect
 
@@ -83,8 +83,12 @@ def verify_folder(folder: Path, *, trusted_keys: Path, target: Target | None = N
     if not (folder / LOCK_NAME).is_file():
         return tuple(_report(each) for each in open_folder(folder, trusted_keys=trusted_keys, target=running))
     directory = folder.resolve()
+    try:
+        project = parse_project(directory.name)
+    except ValueError as error:
+        raise ConfigError(f"{folder}: a plugin's directory is named as its project: {error}") from error
     with folder_registry(directory.parent, trusted_keys=trusted_keys) as registry:
-        plugin = open_plugin(directory, ProjectName(directory.name), registry=registry, target=running)
+        plugin = open_plugin(directory, project, registry=registry, target=running)
     return (replace(_report(plugin), path=folder),)
 
 
