@@ -4,6 +4,7 @@
 PYTHON ?= python3
 INDEX   = simple-index
 WORK    = .assess
+ROOT    = $(INDEX)/metadata/1.root.json
 BIN     = .venv/bin
 
 # What pip is configured to do on this machine stays outside, unless ASSESS_PIP_CONFIG names a file to use.
@@ -70,18 +71,23 @@ $(SAMPLE_WHEEL): $(SAMPLE_SOURCES) .venv/installed
 	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(WORK)/wheels contrib/sample_plugin
 	@touch $@
 
-$(WORK)/keys/publisher/local.key: | .venv/installed
-	$(BIN)/assess-registry keys new local --directory $(WORK)/keys --unencrypted
+# One person has all the keys here, and the registry says so: it is for development.
+$(ROOT): | .venv/installed
+	@test -e $(INDEX)/registry.toml || cp $(INDEX)/registry.example.toml $(INDEX)/registry.toml
+	$(BIN)/assess-registry init $(INDEX) --development --keys $(WORK)/keys
 
-$(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy.stamp $(WORK)/keys/publisher/local.key
+$(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy.stamp $(ROOT)
 	$(BIN)/assess-registry publish $(WORK)/wheels/assess_host_baseline-*.whl --index $(INDEX) \
-	    --key $(WORK)/keys/publisher/local.key --closure $(CLOSURE) --replace-published-bytes
+	    --keys $(WORK)/keys --closure $(CLOSURE) --replace-published-bytes
 	@touch $@
 
 assess.toml: | .venv/installed
-	$(BIN)/assess init --registry-url file:$(INDEX) --trusted-keys $(WORK)/keys/publisher --state-dir $(WORK)/state --development
+	$(BIN)/assess init --registry-url file:$(INDEX) --registry-root $(ROOT) --state-dir $(WORK)/state --development
 
+# What the registry says is good for days only, so that nobody can go on showing what was true once: say it again.
 run-local: $(INDEX)/published.stamp assess.toml
+	@find $(INDEX)/metadata/timestamp.json -mtime -1 | grep -q . || $(BIN)/assess-registry refresh --index $(INDEX) \
+	    --online-key $(WORK)/keys/online/local.key --release-key $(WORK)/keys/release/local.key >&2 || true
 	@$(BIN)/assess run --fail-on none --report oscal=$(WORK)/results/assessment-results.json \
 	    --report json=$(WORK)/results/run.json
 	@printf '%s\n' '' 'Next:' \
@@ -116,4 +122,4 @@ constraints: .venv/installed
 
 clean:
 	rm -rf .venv .tox $(WORK)/closure $(WORK)/wheels $(WORK)/state $(WORK)/results
-	find $(INDEX) -mindepth 1 -maxdepth 1 -not -name registry.toml -not -name README.md -exec rm -rf {} +
+	find $(INDEX) -mindepth 1 -maxdepth 1 -not -name registry.example.toml -not -name README.md -exec rm -rf {} +

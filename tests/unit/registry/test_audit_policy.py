@@ -477,14 +477,14 @@ def test_what_is_said_to_be_required_is(table: str, key: str) -> None:
 
 def test_the_default_policy_stands_in_the_documentation_and_in_our_own_registry() -> None:
     assert f"```toml\n{POLICY_DEFAULT}```" in DOCUMENT
-    ours = parse_config((ROOT / "simple-index" / "registry.toml").read_bytes(), source="simple-index")
+    ours = parse_config((ROOT / "simple-index" / "registry.example.toml").read_bytes(), source="simple-index")
     assert ours.policy == Policy()
-    text = (ROOT / "simple-index" / "registry.toml").read_text()
+    text = (ROOT / "simple-index" / "registry.example.toml").read_text()
     assert {key for key in POLICY_KEYS if re.search(rf"^{key} = ", text, re.MULTILINE)} == {*POLICY_KEYS} - {"accept"}
 
 
 def test_what_is_commented_out_in_our_own_registry_may_be_used() -> None:
-    text = (ROOT / "simple-index" / "registry.toml").read_text()
+    text = (ROOT / "simple-index" / "registry.example.toml").read_text()
     used = re.sub(r"^# ((\[|[a-z]+ = ).*)$", r"\1", text, flags=re.MULTILINE)
     config = parse_config(used.encode(), source="x")
     assert [each.name for each in config.publishers] == ["platform-team"]
