@@ -287,6 +287,27 @@ def test_garbage_is_refused(registry: Registry, data: bytes) -> None:
     assert refused.value.step == "metadata"
 
 
+def test_a_lost_timestamp_is_no_beginning(registry: Registry) -> None:
+    """A commit that began anew would sign that nothing else is published."""
+    timestamp = registry.place / "metadata" / "timestamp.json"
+    registry.commit({PAGE: b"one"})
+    data = timestamp.read_bytes()
+    timestamp.unlink()
+    before = registry.metadata()
+    again: list[Callable[[], object]] = [
+        lambda: registry.commit({CONTROL: b"who"}),
+        lambda: registry.refresh(release_keys=registry.keys.release),
+    ]
+    for call in again:
+        with pytest.raises(TrustError, match="missing, though there were commits") as refused:
+            call()
+        assert refused.value.thing == "metadata/timestamp.json"
+    assert registry.metadata() == before
+    timestamp.write_bytes(data)
+    registry.commit({CONTROL: b"who"})
+    assert registry.repository.paths() == (PAGE, CONTROL)
+
+
 def test_missing_metadata_is_refused(registry: Registry) -> None:
     (registry.place / "metadata" / "1.targets.json").unlink()
     with pytest.raises(TrustError, match="missing"):

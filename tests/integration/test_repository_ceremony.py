@@ -407,6 +407,18 @@ def test_a_root_that_skips_a_version_is_refused(registry: Registry, keys: Keys) 
         registry.commit({PAGE: b"two"})
 
 
+def test_a_staged_timestamp_replaces_none_that_counts(registry: Registry) -> None:
+    """Left by a kill, or put there: the copy of a published root, and a timestamp of yesterday by the same keys."""
+    old = (registry.place / CURRENT_TIMESTAMP).read_bytes()
+    registry.commit({PAGE: b"two"})
+    (registry.place / STAGED).parent.mkdir(exist_ok=True)
+    (registry.place / STAGED).write_bytes((registry.place / "metadata" / "1.root.json").read_bytes())
+    (registry.place / STAGED_TIMESTAMP).write_bytes(old)
+    assert registry.refresh().version == 4
+    assert registry.repository.read(PAGE) == b"two"
+    assert not list((registry.place / STAGED).parent.iterdir())
+
+
 def test_what_lies_in_staged_is_only_a_proposal(registry: Registry, keys: Keys) -> None:
     """Who can write to the disk puts a root there that no root key has seen."""
     thief = [generate_key() for _ in range(4)]

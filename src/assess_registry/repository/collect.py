@@ -14,12 +14,11 @@ from pathlib import Path
 from assess_registry.errors import TrustError
 from assess_registry.files import sync_directory
 from assess_registry.repository.roles import metadata_name, target_name
-from assess_registry.repository.state import METADATA, State, read_metadata
+from assess_registry.repository.state import METADATA, VERSIONED, State, read_metadata
 from assess_registry.repository.tuf_api import Snapshot, Targets
 
 TARGET_DIRECTORIES = ("catalog", "control")
 
-_VERSIONED = re.compile(r"([1-9][0-9]*)\.([a-z0-9-]+)\.json")
 _TARGET = re.compile(r"[0-9a-f]{64}\..+\.json")
 _TEMPORARY = re.compile(r"\.tmp-[0-9a-f]+")
 
@@ -55,7 +54,7 @@ def _removable(path: Path) -> bool:
         return True
     if path.parent.name != METADATA:
         return bool(_TARGET.fullmatch(path.name))
-    versioned = _VERSIONED.fullmatch(path.name)
+    versioned = VERSIONED.fullmatch(path.name)
     return versioned is not None and versioned[2] != "root"
 
 
@@ -74,7 +73,7 @@ def _named_lately(state: State, limit: float) -> Iterator[str]:
     versions = sorted(
         int(found[1])
         for path in (state.place / METADATA).glob("*.snapshot.json")
-        if (found := _VERSIONED.fullmatch(path.name))
+        if (found := VERSIONED.fullmatch(path.name))
     )
     for version, following in pairwise(versions):
         if (state.place / _metadata("snapshot", following)).stat().st_mtime < limit:

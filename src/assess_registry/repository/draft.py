@@ -204,6 +204,8 @@ class Draft:
 
     def _free_version(self, role: str, before: int) -> int:
         version = before + 1
+        if self.state.current is None:
+            return version  # a killed first commit is written over: no version of it was ever named
         while (self.state.place / _path(role, version)).exists():
             # A killed commit left it, and nothing names it: whoever has seen it must never see other bytes there.
             self.skipped.append(_path(role, version))

@@ -95,7 +95,7 @@ def check_targets(targets: Targets, root: Root, *, thing: str) -> None:
         TrustError: step `keys`.
     """
     delegations = targets.delegations
-    if delegations is None or delegations.succinct_roles is None or delegations.roles:
+    if delegations is None or delegations.succinct_roles is None:
         raise _refused("not delegated to hash bins", thing, "succinct roles (TAP 15)", "other delegations, or none")
     _check_keys(delegations.keys, thing)
     bins = delegations.succinct_roles

@@ -11,6 +11,7 @@ the release keys with the next release. So all that a commit builds on is verifi
 Expiry is not looked at: signing anew is how expired metadata becomes good again.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -36,6 +37,9 @@ from assess_registry.repository.tuf_api import (
 )
 
 METADATA = "metadata"
+VERSIONED = re.compile(r"([1-9][0-9]*)\.([a-z0-9-]+)\.json")
+"""A file of metadata other than the timestamp: its version and its role."""
+
 MAX_METADATA_BYTES = 5_000_000
 """What python-tuf's client takes of targets metadata; a bin that outgrew it could no longer be read."""
 
@@ -194,6 +198,7 @@ def read_target(place: Path, target: TargetFile) -> bytes:
 
 def _read_current(place: Path, root: Root) -> Current | None:
     if not (place / METADATA / metadata_name("timestamp", 0)).exists():
+        _check_new(place)
         return None
     timestamp, _ = read_metadata(place, "timestamp", None, Timestamp)
     _verify(root, "timestamp", timestamp)
@@ -210,6 +215,18 @@ def _read_current(place: Path, root: Root) -> Current | None:
     if missing := sorted(expected - set(snapshot.signed.meta)):
         raise _refused("a bin is missing", _thing("snapshot", snapshot.signed.version), "every bin", missing[0])
     return Current(timestamp=timestamp, snapshot=snapshot, targets=targets)
+
+
+def _check_new(place: Path) -> None:
+    """There is no timestamp because there never was one: a killed first commit leaves first versions and no others.
+
+    Raises:
+        TrustError: it got lost. A commit that took that for a beginning would sign that nothing is published.
+    """
+    for path in (place / METADATA).iterdir():
+        found = VERSIONED.fullmatch(path.name)
+        if found and found[2] != "root" and int(found[1]) > 1:
+            raise _refused("missing, though there were commits", _thing("timestamp", 0), "a file", f"only {path.name}")
 
 
 def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> None:

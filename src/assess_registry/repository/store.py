@@ -11,9 +11,9 @@ A commit writes, each file whole or not at all, in this order:
 4. snapshot;
 5. timestamp, which replaces the one before: from this moment readers see the new state, and before it the old.
 
-No file but the timestamp is ever written over: where a killed commit left a version behind, the next one takes the
-next free number and removes it at last. The same call again therefore finishes the work, and `collect` removes what
-nobody names any more.
+No file but the timestamp is ever written over once a timestamp named one: where a killed commit left a version behind,
+the next one takes the next free number and removes it at last. The same call again therefore finishes the work, and
+`collect` removes what nobody names any more.
 """
 
 import contextlib

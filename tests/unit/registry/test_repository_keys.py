@@ -154,3 +154,13 @@ def test_a_bin_key_is_as_safe_as_a_root_key() -> None:
     found.delegations.keys[tuf_key_id(D.public)].keyval["public"] = SMALL_ORDER
     with pytest.raises(TrustError, match="small order"):
         check_targets(found, root(), thing="t")
+
+
+def test_bins_name_no_key_that_is_not_there() -> None:
+    found = targets(root())
+    assert found.delegations is not None
+    assert found.delegations.succinct_roles is not None
+    check_targets(found, root(), thing="t")
+    found.delegations.succinct_roles.keyids.append(tuf_key_id(generate_key().public))
+    with pytest.raises(TrustError, match="one that is not there"):
+        check_targets(found, root(), thing="t")
