@@ -45,6 +45,7 @@ def test_a_submission_is_found_by_its_beginning_and_by_its_filename(tree: Regist
             find_submission(tree.root, word)
 
 
+@pytest.mark.timeout(600)  # some fifty processes, one after another
 @pytest.mark.parametrize(("earlier", "number"), [(None, 20), (Verdict.FLAGGED, 8)], ids=["first", "again"])
 def test_killed_before_any_call_it_is_whole_or_cannot_be_approved(
     tree: RegistryTree, tmp_path: Path, earlier: Verdict | None, number: int
