@@ -156,6 +156,14 @@ def in_file(of: str, **members: Any) -> Callable[[dict[str, Any]], None]:
     return lambda value: first(value)[of].update(members)
 
 
+def renamed(value: dict[str, Any], name: str) -> None:
+    """The last wheel, with all that lies beside it, under another name."""
+    table = first(value)["wheels"][2]
+    table["filename"] = name
+    for key, end in (("signature", ".sig"), ("metadata", ".metadata"), ("verdict", ".verdict.json")):
+        table[key]["filename"] = name + end
+
+
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "another project": lambda value: value.update(project="acme-y"),
     "a name that normalises to it": lambda value: value.update(project="Acme_X"),
@@ -181,6 +189,11 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a signature elsewhere": lambda value: first(value)["wheels"][2]["signature"].update(filename="other.sig"),
     "a lock elsewhere": in_file("lock", filename="pylock.other.toml"),
     "a report elsewhere": in_file("audit", filename="../audit.json"),
+    "another report": in_file("audit", filename="other.json"),
+    "another sbom": in_file("sbom", filename="other.json"),
+    "another lock's signature": in_file("lock_signature", filename="other.sig"),
+    "a wheel of another project, complete": lambda value: renamed(value, "acme_y-1.0.0-py3-none-any.whl"),
+    "a wheel of another version, complete": lambda value: renamed(value, "acme_x-1.0.1-py3-none-any.whl"),
     "nothing in a file": in_file("lock", size=0),
     "a negative size": in_wheel(size=-1),
     "a size that is no number": in_wheel(size="7"),
@@ -224,6 +237,12 @@ def json_bytes(value: object) -> bytes:
     """As `encode`, which refuses some of what an attacker may write."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
+
+
+def test_a_page_of_a_later_schema_says_that_this_program_is_too_old_for_it() -> None:
+    with pytest.raises(TrustError, match=r"catalogue\.schema: expected 1, got 2") as refused:
+        parse_catalogue(json_bytes(document() | {"schema": 2}), ACME)
+    assert refused.value.next_step.startswith("update this program")
 
 
 @pytest.mark.parametrize(

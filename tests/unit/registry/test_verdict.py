@@ -191,6 +191,23 @@ def test_whatever_else_was_signed_is_no_approval(name: str) -> None:
     assert check(signed(ALICE, BOB, AUDIT)).by == ("alice", "bob")
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("failed", "verificationResult: expected 'PASSED', got 'FAILED'"),
+        ("another predicate", "predicateType: expected 'https://slsa.dev/verification_summary/v1'"),
+        ("another statement", "_type: expected 'https://in-toto.io/Statement/v1'"),
+        ("more permissions than their digest", "its verifier, URIs or digests are not those of such a verdict"),
+    ],
+)
+def test_what_it_is_instead_is_said(name: str, says: str) -> None:
+    value = json.loads(VERDICT.statement())
+    CHANGES[name](value)
+    with pytest.raises(TrustError) as refused:
+        parse_verdict(encode(value))
+    assert says in str(refused.value)
+
+
 @pytest.mark.parametrize("spell", [lambda data: data + b"\n", lambda data: json.dumps(json.loads(data)).encode()])
 def test_a_statement_has_one_spelling(spell: Callable[[bytes], bytes]) -> None:
     with pytest.raises(TrustError, match="one spelling"):
