@@ -35,6 +35,9 @@ from assess_registry.client import ProjectName, Registry, RegistryConfig, Target
 
 DAY_S = 86_400.0
 
+TRUST = "trust"
+"""In the state directory: what is remembered of registries, one directory for each root."""
+
 MAX_ROOT_BYTES = 512_000
 """The client's own bound."""
 
@@ -119,12 +122,14 @@ class Runtime:
         self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
+        host = self._host()
+        (self._state / TRUST).mkdir(mode=0o700, exist_ok=True)
         delivery = Delivery(
             registry=self._registry(),
             target=Target.running(),
             store=self.store,
             interpreter=self._interpreter,
-            host=self._host(),
+            host=host,
             notify=notify,
             dry_run=dry_run,
             offline=offline,
@@ -193,7 +198,7 @@ class Runtime:
             RegistryConfig(
                 url=settings.url,
                 root=settings.root,
-                state=self._state / "trust" / _digest(settings.root),
+                state=self._state / TRUST / _digest(settings.root),
                 development=settings.development,
                 timeout_s=settings.timeout_s,
                 max_staleness_s=settings.max_staleness_d * DAY_S,

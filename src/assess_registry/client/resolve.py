@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from assess_registry.catalogue import FileRef
+from assess_registry.catalogue import VERDICT_SUFFIX, FileRef
 from assess_registry.client.choose import (
     best_wheel,
     check_bytes,
@@ -271,14 +271,7 @@ def read_signature(location: Location, registry: Registry, deadline: Deadline) -
     try:
         return registry.read(beside, max_bytes=SIGNATURE_FILE_BYTES, deadline=deadline)
     except NotPublishedError as error:
-        raise TrustError(
-            "it is not signed",
-            step="signature",
-            thing=registry.base.url_of(location),
-            expected=f"a signature in {registry.base.url_of(beside)}",
-            got="no such file",
-            next_step="do not use it; ask its publisher for a signed release",
-        ) from error
+        raise _unsigned(registry.base.url_of(location), registry.base.url_of(beside)) from error
 
 
 def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Deadline, *, max_bytes: int) -> bytes:
@@ -286,15 +279,46 @@ def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Dea
 
     Raises:
         NotPublishedError: it is not there.
-        TrustError: step `length` or `hash`; it is another, or the page names one larger than its kind may be.
+        TrustError: step `length` or `hash`; it is another, or the page names one larger than its kind may be. Step
+            `signature` or `verdict`; one that is not there.
     """
     location = beside(listed.standing.catalogue.project, listed.release.version, file.filename)
     # The release keys decide what is published, not how much of our memory it takes.
     if file.size > max_bytes:
         raise oversized(registry.base.url_of(location), max_bytes=max_bytes, got=f"{file.size} on the signed page")
-    data = registry.read(location, max_bytes=file.size, deadline=deadline)
+    try:
+        data = registry.read(location, max_bytes=file.size, deadline=deadline)
+    except NotPublishedError as error:
+        url = registry.base.url_of(location)
+        if file.filename.endswith(SIGNATURE_SUFFIX):
+            raise _unsigned(url.removesuffix(SIGNATURE_SUFFIX), url) from error
+        if file.filename.endswith(VERDICT_SUFFIX):
+            raise _unapproved(url) from error
+        raise
     check_bytes(data, size=file.size, sha256=file.sha256, thing=registry.base.url_of(location), by="signed page")
     return data
+
+
+def _unsigned(thing: str, signature: str) -> TrustError:
+    return TrustError(
+        "it is not signed",
+        step="signature",
+        thing=thing,
+        expected=f"a signature in {signature}",
+        got="no such file",
+        next_step="do not use it; ask its publisher for a signed release",
+    )
+
+
+def _unapproved(verdict: str) -> TrustError:
+    return TrustError(
+        "nobody says that it was approved",
+        step="verdict",
+        thing=verdict,
+        expected="the verdict that the signed page names",
+        got="no such file",
+        next_step="do not use it; ask the registry's maintainer",
+    )
 
 
 def _beside(location: Location, name: str) -> Location:
