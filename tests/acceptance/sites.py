@@ -1,11 +1,12 @@
-"""A registry, its publisher's key, a configuration and a state of their own, made and used by the installed commands.
+"""A registry, everybody's keys, a configuration and a state of their own, used by the installed commands.
 
     site = make_site(ran, directory)
     site.publish(WheelBuilder(...))
     site.configure(plugins=["demo-plugin"], assessments=[{...}])
     done = site.assess("run", "--output", "json")
 
-`site.tree` is the same registry for those who want to break it.
+`site.tree` is the same registry for those who want to break it. It is made and published to as in `registry_tree.py`:
+with all that the commands do but the audit, which would take seconds for each plugin of each test.
 """
 
 import json
@@ -18,12 +19,11 @@ from typing import Any
 
 import tomli_w
 
-from assess_registry.keys import load_private_key
 from tests.support.checkout import Checkout
-from tests.support.registry_tree import RegistryTree
+from tests.support.closure import closure_wheels
+from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import WheelBuilder
 
-KEY = "trusted-keys/publisher/local.key"
 DEMO = {"id": "demo", "plugin": "demo", "provider": "demo-subjects"}
 """The assessment that the demo plugin serves."""
 
@@ -35,15 +35,17 @@ class Site:
     Attributes:
         place: the checkout whose commands are used.
         directory: holds everything else.
+        tree: the registry, and what its people can do.
     """
 
     place: Checkout
     directory: Path
+    tree: RegistryTree
 
     @property
-    def tree(self) -> RegistryTree:
-        """The registry, and what its publisher can do."""
-        return RegistryTree(directory=self.directory, key=load_private_key(self.directory / KEY))
+    def root(self) -> Path:
+        """What the registry's maintainer handed out."""
+        return self.directory / "1.root.json"
 
     @property
     def config(self) -> Path:
@@ -53,21 +55,10 @@ class Site:
     def state(self) -> Path:
         return self.directory / "state"
 
-    def publish(self, *wheels: WheelBuilder, closure: Path | None = None) -> None:
-        """Publish these with `assess-registry publish`."""
-        (self.directory / "dist").mkdir(exist_ok=True)
+    def publish(self, *wheels: WheelBuilder) -> None:
+        """Submit, approve and publish these."""
         for wheel in wheels:
-            built = self.directory / "dist" / wheel.filename
-            built.write_bytes(wheel.build())
-            self.registry(
-                "publish", built, "--index", self.tree.root, "--key", self.directory / KEY,
-                "--closure", closure or self.place.path / ".assess/closure",
-            )  # fmt: skip
-
-    def registry(self, *argv: str | Path) -> None:
-        """Run `assess-registry` with these arguments; it must succeed."""
-        done = self.place.run(self.place.bin / "assess-registry", *argv)
-        assert done.returncode == 0, done.stdout + done.stderr
+            self.tree.publish(wheel.filename, wheel.build())
 
     def configure(
         self,
@@ -80,7 +71,7 @@ class Site:
         named = [{"name": plugin} if isinstance(plugin, str) else plugin for plugin in plugins]
         document = {
             "runtime": {"id": "web-01", "state_dir": "state"},
-            "registry": {"url": "file:simple-index", "trusted_keys": "trusted-keys/publisher", "development": True}
+            "registry": {"url": "file:simple-index", "root": self.root.name, "development": True}
             | dict(registry or {}),
             "plugins": named,
             "assessments": list(assessments),
@@ -98,7 +89,7 @@ class Site:
     def copy(self, directory: Path) -> "Site":
         """The same, elsewhere, with a state of its own."""
         shutil.copytree(self.directory, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state"))
-        return replace(self, directory=directory)
+        return replace(self, directory=directory, tree=replace(self.tree, directory=directory))
 
     def unpacked(self) -> list[str]:
         """Everything that was built from wheels: nothing of a refused one may be here."""
@@ -108,11 +99,10 @@ class Site:
 
 
 def make_site(place: Checkout, directory: Path) -> Site:
-    """An empty registry and a new publisher, whose key is trusted."""
-    site = Site(place=place, directory=directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    site.registry("init", directory / "simple-index", "--development", "--name", "acceptance")
-    site.registry("keys", "new", "local", "--directory", directory / "trusted-keys", "--unencrypted")
+    """An empty registry whose people all have their keys."""
+    closure = {path.name: path.read_bytes() for path in closure_wheels().glob("*.whl")}
+    site = Site(place=place, directory=directory, tree=make_registry_tree(directory, plugins=[], closure=closure))
+    shutil.copy2(site.tree.root_metadata, site.root)
     return site
 
 

@@ -12,7 +12,7 @@ lables = { env = "prod" }
 
 [registry]
 url = "ftp://example.org/simple"
-trusted_keys = ".assess/keys"
+root = "simple-index/metadata/1.root.json"
 
 [[plugins]]
 name = "assess-host-baseline"

@@ -1,7 +1,6 @@
 """Whatever goes wrong around a run, a program that reads stdout gets one document, and the exit code is right."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +97,13 @@ def test_the_registry_is_gone_after_the_first_run(site: Site) -> None:
     assert "using what is installed" in done.stderr
 
 
-def test_no_trusted_key(site: Site) -> None:
-    keys = site.directory / "trusted-keys/publisher"
-    shutil.copytree(keys, site.directory / "keys-kept")
-    (keys / "local.pub").unlink()
-    done = site.assess("run", "--output", "json")
-    assert done.returncode in (2, 5), done.stderr
-    assert "trusted-keys" in one_document(done.stdout)["error"]["message"]
-    shutil.copy2(site.directory / "keys-kept/local.pub", keys)
+@pytest.mark.parametrize("verb", ["run", "sync"])
+def test_no_root(verb: str, site: Site) -> None:
+    """Without it nobody could say whose word counts: nothing is looked at."""
+    kept = site.root.rename(site.directory / "kept.json")
+    error = failed(site, code=2, kind="configuration", verb=verb)
+    assert str(site.root) in error["message"]
+    kept.rename(site.root)
     succeeds(site)
 
 

@@ -25,7 +25,7 @@ def look_at_what_the_first_run_left(place: Checkout) -> None:
     for outcome in ("pass", "fail", "not-applicable"):
         assert counts[outcome] >= 1, counts
     assert counts["error"] == counts["timeout"] == 0
-    for private in ("keys/publisher/local.key", "state"):
+    for private in ("keys/publisher/local.key", "keys/root/local.key", "state", "state/trust"):
         assert (place.path / ".assess" / private).stat().st_mode & 0o077 == 0, private
     started = time.monotonic()
     again = place.run("make", "run-local")
@@ -62,7 +62,14 @@ def test_git_sees_nothing_of_what_the_run_left(ran: Checkout) -> None:
     added = ran.shell("git ls-files").stdout.splitlines()
     ran.shell("rm -rf .git")
     assert "Makefile" in added
-    generated = (".assess/", ".venv/", "assess.toml", "simple-index/simple", "simple-index/files")
+    published = (
+        "simple-index/simple",
+        "simple-index/files",
+        "simple-index/metadata",
+        "simple-index/registry.toml",
+        "simple-index/.submissions",
+    )
+    generated = (".assess/", ".venv/", "assess.toml", *published)
     assert not [name for name in added if name.startswith(generated) or name.endswith((".key", ".stamp"))]
 
 

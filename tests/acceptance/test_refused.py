@@ -1,6 +1,6 @@
 """A wheel that is not what it should be: `assess run` and `assess sync` exit 5, say where and why, unpack nothing.
 
-Each attack changes one thing in a copy of a registry that `assess-registry publish` made. Its control is the same place
+Each attack changes one thing in a copy of a registry. Its control is the same place
 with the one thing put right, in the state directory that saw the attack: it must install and run.
 """
 
@@ -12,6 +12,7 @@ import pytest
 
 from assess_registry.keys import generate_key
 from tests.acceptance.sites import Site, make_site, one_document
+from tests.integration.test_client_approved_attacks import with_wheel
 from tests.support.checkout import Checkout
 from tests.support.client_place import DEMO, flip
 from tests.support.registry_tree import RegistryTree
@@ -25,10 +26,10 @@ PLUGIN = WheelBuilder(manifest=demo_manifest(CHECKS))
 class Attack:
     """`do` changes one thing, and the refusal names `step` and says `said`; `undo` puts it right."""
 
-    do: Callable[[RegistryTree], None]
+    do: Callable[[RegistryTree], object]
     step: str
     said: str
-    undo: Callable[[RegistryTree], None] | None = None
+    undo: Callable[[RegistryTree], object] | None = None
 
 
 def on(name: str, change: Callable[[bytes], bytes]) -> Callable[[RegistryTree], None]:
@@ -66,30 +67,47 @@ def forge(data: bytes) -> Callable[[RegistryTree], None]:
     return lambda tree: tree.forge(DEMO, data)
 
 
+def by_all(data: bytes) -> Callable[[RegistryTree], object]:
+    """Other bytes, with everything signed by everybody who has a key: nothing but the wheel itself is wrong."""
+    return lambda tree: with_wheel(data)(tree, True)
+
+
+def disapprove(tree: RegistryTree) -> None:
+    tree.path(DEMO).with_name(f"{DEMO}.verdict.json").unlink()
+
+
 def unlock(tree: RegistryTree) -> None:
     tree.path(DEMO).with_name("pylock.toml.sig").unlink()
 
 
 ATTACKS = {
     "unsigned": Attack(do=unsign, step="signature", said="not signed", undo=sign_again),
-    "wrongly signed": Attack(do=sign_with_another_key, step="signature", said="no trusted key", undo=sign_again),
-    "signature cut short": Attack(do=on(f"{DEMO}.sig", lambda data: data[:-2]), step="signature", said="malformed"),
-    "altered": Attack(do=on(DEMO, lambda data: flip(data, 100)), step="hash", said="not the bytes its lock names"),
+    "wrongly signed": Attack(do=sign_with_another_key, step="hash", said="signed page", undo=sign_again),
+    "signature cut short": Attack(do=on(f"{DEMO}.sig", lambda data: data[:-2]), step="length", said="shorter"),
+    "not approved": Attack(do=disapprove, step="verdict", said="nobody says that it was approved"),
+    "altered": Attack(
+        do=on(DEMO, lambda data: flip(data, 100)), step="hash", said="not the bytes its signed page names"
+    ),
     "truncated": Attack(do=on(DEMO, lambda data: data[:-1]), step="length", said="shorter"),
     "lengthened": Attack(do=on(DEMO, lambda data: data + b"\0"), step="length", said="longer"),
     "lock unsigned": Attack(do=unlock, step="signature", said="not signed"),
     "dependency altered": Attack(do=on_dependency(lambda data: flip(data, 100)), step="hash", said="not the bytes"),
-    "unlisted file, signed": Attack(
-        do=forge(PLUGIN.but(record=lambda rows: rows[1:]).build()),
+    "other bytes, signed by the publisher": Attack(
+        do=forge(PLUGIN.but(files={"demo_plugin/__init__.py": "import evil\n"}).build()),
+        step="hash",
+        said="signed page",
+    ),
+    "unlisted file, signed by all": Attack(
+        do=by_all(PLUGIN.but(record=lambda rows: rows[1:]).build()),
         step="inspect",
         said="RECORD",
-        undo=forge(PLUGIN.build()),
+        undo=by_all(PLUGIN.build()),
     ),
     "wrong Python only in the wheel": Attack(
-        do=forge(PLUGIN.but(requires_python=">=3.99").build()),
+        do=by_all(PLUGIN.but(requires_python=">=3.99").build()),
         step="python",
         said="not for this Python",
-        undo=forge(PLUGIN.build()),
+        undo=by_all(PLUGIN.build()),
     ),
 }
 
