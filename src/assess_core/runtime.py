@@ -97,6 +97,7 @@ class Runtime:
         self._state = state
         self._journal: Journal | None = None
         self._scratch: Scratch | None = None
+        self._connected: Registry | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +108,9 @@ class Runtime:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
@@ -192,9 +196,9 @@ class Runtime:
 
     def _registry(self) -> Registry | None:
         settings = self.config.registry
-        if settings is None:
-            return None
-        return Registry(
+        if self._connected is not None or settings is None:
+            return self._connected
+        self._connected = Registry(
             RegistryConfig(
                 url=settings.url,
                 root=settings.root,
@@ -205,6 +209,7 @@ class Runtime:
                 access=settings.access,
             )
         )
+        return self._connected
 
     def _host(self) -> HostConfig:
         if self._scratch is None:
