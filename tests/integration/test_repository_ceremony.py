@@ -16,7 +16,6 @@ from assess_registry.repository.ceremony import (
     Changes,
     add_signature,
     export,
-    keys_of,
     parse_export,
     propose,
     publish_root,
@@ -24,7 +23,7 @@ from assess_registry.repository.ceremony import (
     waiting,
 )
 from assess_registry.repository.describe import describe_proposal, describe_root, root_document
-from assess_registry.repository.keys import KeySigner, tuf_key_id
+from assess_registry.repository.keys import KeySigner, keys_of, tuf_key_id
 from assess_registry.repository.roles import serialise
 from assess_registry.repository.staged import CURRENT_TIMESTAMP, STAGED, STAGED_TIMESTAMP
 from assess_registry.repository.state import read_roots

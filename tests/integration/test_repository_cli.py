@@ -258,3 +258,26 @@ def test_what_registry_toml_says_of_people_is_signed_only_when_it_is_meant(
     capsys.readouterr()
     signed.run(*keys, "--accept-registry-changes")
     assert re.search(r"^signed: now: publisher acme may publish acme-\*$", capsys.readouterr().err, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("holder", "expected"), [("rel", 5), ("other", 0)])
+def test_a_key_that_a_publisher_holds_is_not_proposed(
+    desk: Desk, capsys: pytest.CaptureFixture[str], holder: str, expected: int
+) -> None:
+    desk.add("other", generate_key())
+    desk.run("keys", "add", f"@{holder}.pub", "--role", "publisher", "--name", "acme", "--project", "acme-*")
+    capsys.readouterr()
+    desk.run(*INIT, expect=expected)
+    assert ("a key has two roles" in capsys.readouterr().err) == (expected == 5)
+    assert (desk.root / STAGED).exists() == (expected == 0)
+
+
+@pytest.mark.parametrize(("size", "expected"), [("7", 5), ("20", 0)])
+def test_a_changed_policy_is_signed_only_when_it_is_meant(signed: Desk, size: str, expected: int) -> None:
+    keys = ("refresh", "--online-key", "@on.key", "--release-key", "@rel.key")
+    signed.run(*keys)
+    configuration = signed.root / "registry.toml"
+    configuration.write_text(configuration.read_text() + f"\n[policy]\nmax_wheel_mib = {size}\n")
+    signed.run(*keys, expect=expected)  # 20 is what holds anyway
+    signed.run(*keys, "--accept-registry-changes")
+    signed.run(*keys)

@@ -114,8 +114,8 @@ def revoke(*, key_id: str, reason: str, since: str | None, root: Path) -> None:
 
 def keys_of_tuf(root: Path) -> list[tuple[str, PublicKey]]:
     """The keys of the registry's current root, and what each is for; none before there is one."""
-    from assess_registry.repository.ceremony import keys_of as keys_of_root  # a tenth of a second
-    from assess_registry.repository.keys import TOP_ROLES
+    from assess_registry.repository.keys import TOP_ROLES  # a tenth of a second
+    from assess_registry.repository.keys import keys_of as keys_of_root
     from assess_registry.repository.state import read_roots
 
     roots = read_roots(root)

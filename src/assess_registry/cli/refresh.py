@@ -86,7 +86,7 @@ def command(
 def _control(repository: Repository, *, accepted: bool) -> tuple[Mapping[str, bytes], tuple[str, ...]]:
     """The control files as `registry.toml` wants them, and what of people and keys is new in them."""
     rules = rules_of(repository.place, now())
-    changes = require_meant(repository, rules.control, accepted=accepted)
+    changes = require_meant(repository, rules.control, accepted=accepted, policy=rules.config.policy)
     return control_files(repository, rules.config, rules.control), changes
 
 

@@ -7,12 +7,14 @@ import click
 
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import now
-from assess_registry.config import load_config
+from assess_registry.config import IndexConfig, load_config
 from assess_registry.console import print_json
+from assess_registry.control import Publishers
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PublicKey, load_public_key
-from assess_registry.repository.ceremony import Changes, Proposal, keys_of, propose, waiting
+from assess_registry.repository.ceremony import Changes, Proposal, propose, waiting
 from assess_registry.repository.describe import describe_proposal, describe_root, root_document
+from assess_registry.repository.keys import keys_of
 from assess_registry.repository.state import read_roots
 from assess_registry.text import plain
 
@@ -56,6 +58,7 @@ def init(
         release_threshold=release_threshold,
         online_keys=_public(online_keys),
     )
+    _check_apart(config, changes)
     _print(propose(root, changes, now=now(), expiry=config.expiry, replace=replace), output)
 
 
@@ -94,6 +97,7 @@ def propose_next(
         release_threshold=release_threshold,
         online_keys=_named(online_keys, known, "--online-key"),
     )
+    _check_apart(config, changes)
     _print(propose(root, changes, now=now(), expiry=config.expiry, replace=replace), output)
 
 
@@ -159,3 +163,13 @@ def _named(given: tuple[str, ...], known: dict[Any, PublicKey], option: str) -> 
         else:
             found.append(_load(Path(each)))
     return tuple(found)
+
+
+def _check_apart(config: IndexConfig, changes: Changes) -> None:
+    """Nobody in `registry.toml` holds a key that would sign metadata: clients would refuse the whole registry.
+
+    Raises:
+        TrustError: step `keys`; somebody does.
+    """
+    named = (("root", changes.root_keys), ("release", changes.release_keys), ("online", changes.online_keys))
+    Publishers.from_config(config).check_apart((use, key) for use, keys in named for key in keys or ())

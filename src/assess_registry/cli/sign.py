@@ -14,12 +14,12 @@ from assess_registry.repository.ceremony import (
     Proposal,
     add_signature,
     export,
-    keys_of,
     parse_export,
     publish_root,
     sign_root,
 )
 from assess_registry.repository.describe import describe_root
+from assess_registry.repository.keys import keys_of
 from assess_registry.text import plain, table
 
 _path = click.Path(path_type=Path)

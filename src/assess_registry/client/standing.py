@@ -98,7 +98,8 @@ def read_standing(project: ProjectName, word: Word, deadline: Deadline, *, regis
     Raises:
         NotPublishedError: nothing; there is no such project.
         TransportError: a file could not be had in time.
-        TrustError: steps `catalogue`, `control`, `targets`; a file is not what it has to be. Step `development`.
+        TrustError: steps `catalogue`, `control`, `targets`; a file is not what it has to be. Step `keys`; one key has
+            two roles. Step `development`.
     """
     url = registry.base.url
     page = word.read(catalogue_path(project), deadline)
@@ -107,6 +108,7 @@ def read_standing(project: ProjectName, word: Word, deadline: Deadline, *, regis
             f"{url}: no project {project!r}; check its spelling, or publish it to this registry first", url=url
         )
     publishers = parse_publishers(_control(word, PUBLISHERS_PATH, deadline))
+    publishers.check_apart(word.signing_keys())
     check_development(publishers, registry)
     return Standing(
         catalogue=parse_catalogue(page, project),

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from assess_registry.config import CONFIG_NAME, IndexConfig, load_config
 from assess_registry.files import file_lock
+from assess_registry.index.flat import FLAT_ROOT
+from assess_registry.index.flat_tree import write_all_flat_pages
 from assess_registry.index.tree import Tree
 
 INDEX_LOCK_NAME = ".lock"
@@ -28,4 +30,6 @@ def create_index(root: Path, config: IndexConfig) -> tuple[IndexConfig, tuple[st
         if not (root / CONFIG_NAME).exists():
             tree.write(root / CONFIG_NAME, config.text().encode())
         tree.write_root_pages()
+        if not (root / FLAT_ROOT).exists():
+            write_all_flat_pages(tree, ())
         return load_config(root), tuple(tree.written)

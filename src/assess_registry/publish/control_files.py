@@ -50,10 +50,8 @@ def control_files(repository: Repository, config: IndexConfig, control: Publishe
     }
 
 
-def require_meant(
-    repository: Repository, control: Publishers, *, accepted: bool, policy: Policy | None = None
-) -> tuple[str, ...]:
-    """What `registry.toml` says of people, keys and, where it is given, policy that is not signed yet.
+def require_meant(repository: Repository, control: Publishers, *, accepted: bool, policy: Policy) -> tuple[str, ...]:
+    """What `registry.toml` says of people, keys and policy that is not signed yet.
 
     Raises:
         TrustError: step `control`; there is such a thing, and nobody said that it is meant. A registry that has signed
@@ -62,7 +60,7 @@ def require_meant(
     old = signed_publishers(repository)
     if old is None:
         return ()
-    changes = (*differences(old, control), *(_policy_change(repository, policy) if policy else ()))
+    changes = (*differences(old, control), *_policy_change(repository, policy))
     if changes and not accepted:
         raise TrustError(
             "it says other things than what was signed",

@@ -61,10 +61,12 @@ class Transaction:
         """These targets and the control files are the registry's word; gives what changed of people and keys.
 
         Raises:
-            TrustError: step `control`; `registry.toml` says other things than what was signed.
+            TrustError: step `control`; `registry.toml` says other things than what was signed. Step `keys`; it names a
+                key that signs metadata.
         """
         config, control = self.rules.config, self.rules.control
         changes = self.require_meant()
+        control.check_apart(self.repository.signing_keys())
         report = self.repository.commit(
             {**control_files(self.repository, config, control), **targets},
             release_keys=self.keys.release,

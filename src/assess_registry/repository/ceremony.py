@@ -20,7 +20,7 @@ from assess_registry.config import Expiry
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import atomic_write, file_lock
 from assess_registry.keys import KeyId, PrivateKey, PublicKey
-from assess_registry.repository.keys import check_root, key_id, public_key, to_tuf_key
+from assess_registry.repository.keys import check_root, key_id, keys_of, to_tuf_key
 from assess_registry.repository.roles import Signers, metadata_name, new_root, serialise, until
 from assess_registry.repository.staged import (
     STAGED,
@@ -195,12 +195,6 @@ def publish_root(place: Path) -> Proposal:
         atomic_write(place / METADATA / metadata_name("root", staged.signed.version), serialise(staged))
         discard_staged(place)
         return Proposal(root=proposal.root, counts=proposal.counts, published=True)
-
-
-def keys_of(root: Root, role: str) -> tuple[PublicKey, ...]:
-    """The keys of a role, as public keys."""
-    thing = metadata_name("root", root.version)
-    return tuple(public_key(root.keys[each], thing=thing) for each in root.roles[role].keyids)
 
 
 def _signers(changes: Changes, before: Root | None) -> Signers:

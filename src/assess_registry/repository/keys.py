@@ -41,6 +41,11 @@ def to_tuf_key(key: PublicKey) -> SSlibKey:
     return SSlibKey(tuf_key_id(key), ED25519, ED25519, {"public": key.raw.hex()})
 
 
+def keys_of(root: Root, role: str) -> tuple[PublicKey, ...]:
+    """The keys of a role, as public keys."""
+    return tuple(public_key(root.keys[each], thing=f"{root.version}.root.json") for each in root.roles[role].keyids)
+
+
 def public_key(key: Key, *, thing: str) -> PublicKey:
     """The key that metadata holds, if it is a safe one under its own id.
 

@@ -24,11 +24,11 @@ from pathlib import Path
 
 from assess_registry.config import Expiry
 from assess_registry.files import atomic_write, file_lock, sync_directory
-from assess_registry.keys import PrivateKey
+from assess_registry.keys import PrivateKey, PublicKey
 from assess_registry.repository.collect import collect
 from assess_registry.repository.draft import Draft
 from assess_registry.repository.expiry import RoleExpiry, due, role_expiries
-from assess_registry.repository.keys import tuf_key_id
+from assess_registry.repository.keys import ONLINE_ROLES, TOP_ROLES, keys_of, tuf_key_id
 from assess_registry.repository.roles import BINS
 from assess_registry.repository.staged import discard_staged, ready_root, settle
 from assess_registry.repository.state import read_state, read_target
@@ -77,6 +77,13 @@ class Repository:
         """
         listed = read_state(self.place).listed(path)
         return None if listed is None else read_target(self.place, listed)
+
+    def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
+        """Use and key of all whom the newest root lets sign metadata: `root`, `release`, `online`."""
+        root = read_state(self.place).root
+        uses = {"root": "root", "targets": "release"} | dict.fromkeys(ONLINE_ROLES, "online")
+        found = {(uses[role], key) for role in TOP_ROLES for key in keys_of(root, role)}
+        return tuple(sorted(found, key=lambda each: (each[0], each[1].raw)))
 
     def paths(self) -> tuple[str, ...]:
         """Every target, in order."""

@@ -10,7 +10,7 @@ from assess_registry.client.transport import Deadline
 from assess_registry.client.trust.fetcher import METADATA_DIRECTORY, Check, RegistryFetcher
 from assess_registry.client.trust.port import ReadFile
 from assess_registry.client.trust.refusals import in_our_words
-from assess_registry.client.trust.rules import check_document, check_roles_apart
+from assess_registry.client.trust.rules import check_document, check_roles_apart, signing_keys
 from assess_registry.client.trust.tuf_api import (
     Delegations,
     LengthOrHashMismatchError,
@@ -23,6 +23,7 @@ from assess_registry.client.trust.tuf_api import (
 )
 from assess_registry.errors import TrustError
 from assess_registry.files import atomic_write
+from assess_registry.keys import PublicKey
 
 CONFIG = UpdaterConfig(max_root_rotations=256, max_delegations=32)
 """TUF's own bounds: 512 kB for a root, 16 kB for a timestamp, 2 MB for a snapshot, 5 MB for targets and bins."""
@@ -75,10 +76,12 @@ class SignedMetadata:
             self._check_bin(path)
         return target
 
+    def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
+        """Role and key of all who sign, after `refresh`."""
+        return signing_keys(self._trusted_root(), self._targets("targets"))
+
     def _check_together(self) -> None:
-        # As they were written: the updater shows its trusted documents to nobody.
-        root = Metadata[Root].from_bytes((self._directory / "root.json").read_bytes()).signed
-        check_roles_apart(root, self._targets("targets"), METADATA_DIRECTORY + "targets.json")
+        check_roles_apart(self._trusted_root(), self._targets("targets"), METADATA_DIRECTORY + "targets.json")
 
     def _check_bin(self, path: str) -> None:
         """The bin that says nothing about `path` is the one that would have to.
@@ -102,6 +105,11 @@ class SignedMetadata:
                     got=strays[0],
                     next_step="do not use this registry until its maintainer has explained the difference",
                 )
+
+    # Both as they were written: the updater shows its trusted documents to nobody.
+
+    def _trusted_root(self) -> Root:
+        return Metadata[Root].from_bytes((self._directory / "root.json").read_bytes()).signed
 
     def _targets(self, role: str) -> Targets:
         return Metadata[Targets].from_bytes((self._directory / f"{role}.json").read_bytes()).signed

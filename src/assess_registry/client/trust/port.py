@@ -1,11 +1,12 @@
 """The registry's signed word, whoever it was learned from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
 from assess_registry.client.location import Location
 from assess_registry.client.transport import Deadline
+from assess_registry.keys import PublicKey
 
 ReadFile = Callable[[Location, int, Deadline], bytes]
 """Reads a file of the registry: location, most bytes it may have, deadline; raises as `Transport.read`."""
@@ -32,6 +33,9 @@ class Word(Protocol):
             TransportError: it could not be had in time.
             TrustError: what was had is not what is vouched for.
         """
+
+    def signing_keys(self) -> Iterable[tuple[str, PublicKey]]:
+        """Role and key of all who sign the registry's metadata: `root`, `release`, `online`."""
 
 
 class TrustState(Protocol):

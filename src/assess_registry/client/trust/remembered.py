@@ -13,7 +13,7 @@ from assess_registry.client.transport import Deadline
 from assess_registry.client.trust.kept import METADATA, TARGETS, KeptWord
 from assess_registry.client.trust.metadata import check_target
 from assess_registry.client.trust.refusals import refusal
-from assess_registry.client.trust.rules import check_document, check_roles_apart, step_of
+from assess_registry.client.trust.rules import check_document, check_roles_apart, signing_keys, step_of
 from assess_registry.client.trust.tuf_api import (
     Metadata,
     MetaFile,
@@ -25,6 +25,7 @@ from assess_registry.client.trust.tuf_api import (
     Timestamp,
 )
 from assess_registry.errors import TrustError
+from assess_registry.keys import PublicKey
 
 _Signed = TypeVar("_Signed", Timestamp, Snapshot, Targets)
 
@@ -59,6 +60,10 @@ class RememberedWord:
             raise _unknown(path)
         check_target(data, path, target)
         return data
+
+    def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
+        """See `Word`."""
+        return signing_keys(self._root, self._targets)
 
     def _find(self, path: str) -> TargetFile | None:
         if path in self._targets.targets or self._targets.delegations is None:

@@ -63,6 +63,15 @@ def check_roles_apart(root: Root, targets: Targets, thing: str) -> None:
             raise _refusal(Targets.type, thing, f"key {keyid} signs releases and is a key of {role} as well")
 
 
+def signing_keys(root: Root, targets: Targets) -> tuple[tuple[str, PublicKey], ...]:
+    """The role and the key of all who sign metadata, each pair once; both documents have passed `check_document`."""
+    delegations = targets.delegations
+    found = {("release", keyid): key for keyid, key in (delegations.keys if delegations is not None else {}).items()}
+    for name, group in ((Root.type, "root"), (Targets.type, "release"), *((role, "online") for role in ONLINE)):
+        found |= {(group, keyid): root.keys[keyid] for keyid in root.roles[name].keyids}
+    return tuple((group, PublicKey(bytes.fromhex(key.keyval["public"]))) for (group, _), key in sorted(found.items()))
+
+
 def check_root(root: Root) -> None:
     """Every key derived and safe, no key in two roles, files stored under their hash.
 

@@ -23,6 +23,7 @@ from assess_registry.client.trust.port import ReadFile, Word
 from assess_registry.client.trust.remembered import RememberedWord, target_file
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import atomic_write, file_lock, read_bounded
+from assess_registry.keys import PublicKey
 
 _LOCK, _CLOCK = ".lock", "clock.json"
 
@@ -185,3 +186,7 @@ class _CurrentWord:
             self._files[path] = self._answer.update(path, deadline)
             keep(self._place.state, refreshed_at=self._answer.at)
         return self._files[path]
+
+    def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
+        """See `Word`."""
+        return self._answer.metadata.signing_keys()
