@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "sdk" / "src").rglob("*.py"))
 
-ONE_PLACE = {
+ONE_PLACE: dict[str, str | tuple[str, ...]] = {
     "httpx": "src/assess_registry/client/transport",
     "cryptography": "src/assess_registry/keys/ed25519.py",
     "sqlite3": "src/assess_core/journal.py",

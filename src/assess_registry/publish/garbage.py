@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import CATALOG_DIRECTORY, Release, parse_catalogue
 from assess_registry.errors import ConfigError, RegistryError
 from assess_registry.files import file_lock, read_bounded, sync_directory
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.pages import JSON_NAME
 from assess_registry.index.tree import FILES, METADATA_SUFFIX, SIMPLE, Tree
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, parse_lock
-from assess_registry.names import ProjectName
 from assess_registry.repository import Repository
-from assess_registry.review.published import repository_of
+from assess_registry.review.published import releases_of, repository_of
 from assess_registry.review.submissions import STATEMENT_NAME, directories, load_submission
 from assess_registry.signatures import SIGNATURE_SUFFIX
 
@@ -85,22 +83,13 @@ def _locked(tree: Tree, lock: Path) -> Iterator[Path]:
 
 
 def _catalogued(repository: Repository | None) -> Iterator[tuple[str, str, str]]:
-    for project, release in _releases(repository):
+    for project, release in releases_of(repository):
         yield from ((project, release.version, file.filename) for file in release.files())
 
 
 def _published_digests(repository: Repository | None) -> Iterator[str]:
-    for _, release in _releases(repository):
+    for _, release in releases_of(repository):
         yield from (wheel.sha256 for wheel in release.wheels)
-
-
-def _releases(repository: Repository | None) -> Iterator[tuple[ProjectName, Release]]:
-    for path in repository.paths() if repository else ():
-        directory, _, name = path.partition("/")
-        data = repository.read(path) if repository and directory == CATALOG_DIRECTORY else None
-        if data is not None:
-            project = ProjectName(name.removesuffix(".json"))
-            yield from ((project, release) for release in parse_catalogue(data, project).releases)
 
 
 def _remove_files(root: Path, named: set[Path], limit: float) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import CATALOG_DIRECTORY, Catalogue, CatalogueWheel, Release, parse_catalogue
+from assess_registry.catalogue import CatalogueWheel, Release
 from assess_registry.control import Publishers
 from assess_registry.dsse import parse_envelope
 from assess_registry.errors import RegistryError
@@ -21,7 +21,7 @@ from assess_registry.names import ProjectName
 from assess_registry.publish.control_files import signed_publishers
 from assess_registry.repository import Repository
 from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, read_state
-from assess_registry.review.published import published_file, repository_of
+from assess_registry.review.published import published_file, releases_of, repository_of
 from assess_registry.review.rules import rules_of
 from assess_registry.review.submissions import REVIEWS, directories
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
@@ -59,7 +59,7 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
     tree, repository = Tree(root), repository_of(root)
     found: list[SignedThing] = []
     catalogued: set[str] = set()
-    for project, release in _releases(repository):
+    for project, release in releases_of(repository):
         for wheel in release.wheels:
             path = f"{FILES}/{project}/{release.version}/{wheel.filename}"
             catalogued.add(path)
@@ -73,16 +73,6 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
     found += _reviews(root, key)
     found += _metadata(root, key, repository)
     return tuple(sorted(found, key=lambda each: (each.kind, each.path)))
-
-
-def _releases(repository: Repository | None) -> Iterator[tuple[ProjectName, Release]]:
-    for path in repository.paths() if repository else ():
-        directory, _, name = path.partition("/")
-        data = repository.read(path) if repository and directory == CATALOG_DIRECTORY else None
-        if data is not None:
-            project = ProjectName(name.removesuffix(".json"))
-            catalogue: Catalogue = parse_catalogue(data, project)
-            yield from ((project, release) for release in catalogue.releases)
 
 
 def _served(release: Release) -> str:

@@ -2,12 +2,21 @@
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.version import Version
 
 from assess_plugin.permissions import Permissions
-from assess_registry.catalogue import Catalogue, CatalogueWheel, FileRef, Release, catalogue_path, parse_catalogue
+from assess_registry.catalogue import (
+    CATALOG_DIRECTORY,
+    Catalogue,
+    CatalogueWheel,
+    FileRef,
+    Release,
+    catalogue_path,
+    parse_catalogue,
+)
 from assess_registry.control import REVOCATIONS_PATH, Revocations, parse_revocations
 from assess_registry.dsse import parse_envelope
 from assess_registry.errors import TrustError
@@ -36,6 +45,19 @@ def catalogue_of(repository: Repository | None, project: ProjectName) -> Catalog
     """
     data = repository.read(catalogue_path(project)) if repository else None
     return Catalogue(project=project) if data is None else parse_catalogue(data, project)
+
+
+def releases_of(repository: Repository | None) -> Iterator[tuple[ProjectName, Release]]:
+    """Every release of every project, as signed.
+
+    Raises:
+        TrustError: something is not what was signed.
+    """
+    for path, data in repository.items() if repository else ():
+        directory, _, name = path.partition("/")
+        if directory == CATALOG_DIRECTORY:
+            project = ProjectName(name.removesuffix(".json"))
+            yield from ((project, release) for release in parse_catalogue(data, project).releases)
 
 
 def signed_revocations(repository: Repository | None) -> Revocations:
