@@ -184,14 +184,14 @@ def _not_brought_up(
     error: TrustError | PluginFault | StoreError,
     delivery: Delivery,
 ) -> Synced:
-    """What served before goes on serving, unless it is refused itself: then that is the line."""
-    if active is not None and each.plugin.dir is None:
-        try:
-            require_approved(active, store=delivery.store, registry=_registry(delivery))
-        except TrustError as refusal:
-            return _failed(each.name, None, Action.REFUSED, refusal)
-        except (TransportError, StoreError) as unknown:
-            return _failed(each.name, None, action, error if isinstance(error, TrustError) else unknown)
+    """What served before goes on serving, unless that is refused, too. The first refusal is the one to tell of."""
+    if active is None or each.plugin.dir is not None:
+        return _failed(each.name, active, action, error)
+    try:
+        require_approved(active, store=delivery.store, registry=_registry(delivery))
+    except (TrustError, TransportError, StoreError) as unfit:
+        first = error if isinstance(error, TrustError) else unfit
+        return _failed(each.name, None, Action.REFUSED if isinstance(first, TrustError) else action, first)
     return _failed(each.name, active, action, error)
 
 
