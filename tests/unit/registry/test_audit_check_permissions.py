@@ -114,7 +114,7 @@ def findings(text: str, **changes: str) -> tuple[Finding, ...]:
         ),
         (
             "def f(i):\n    h = i.host\n    h.run(['id'])",
-            "def f(i):\n    h = i.port\n    h.run(['id'])",
+            "def f(i):\n    h = i.port\n    h.ran(['id'])",
             "undeclared-command",
         ),
         ("def f(host):\n    host.open('/etc/shadow')", "def f(host):\n    host.open('/proc/sys/a')", "undeclared-path"),
@@ -191,6 +191,7 @@ def test_computed_arguments_are_counted_not_guessed() -> None:
     found = examined(permissions, plugin_with("def f(host, argv):\n    host.run(argv)\n", permissions=PERMISSIONS))
     assert found.findings == ()
     assert found.facts["host_calls_with_computed_arguments"] == 1
+    assert found.facts["computed_host_calls"] == [f"demo_plugin/__init__.py:{FIRST + 1} host.run"]
 
 
 @pytest.mark.parametrize(

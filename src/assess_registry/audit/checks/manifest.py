@@ -149,8 +149,9 @@ def _reported(file: FileCode) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for call, mention in file.calls.items():
         given = None
-        if call.check_id is not None and _is_result(call.chain, resolver):
-            given = resolver.value(call.check_id)
+        named = dict(call.named)
+        if "check_id" in named and _is_result(call.chain, resolver):
+            given = resolver.value(named["check_id"])
         elif call.chain[-1] == "check" and call.arguments and (call.is_decorator or _is_table(call.chain, resolver)):
             given = resolver.value(call.arguments[0])
         if given is not None and given.text is not None and not given.is_prefix and _is_id(given.text):

@@ -50,16 +50,24 @@ def class_body_names(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None]
                     waiting += getattr(block, part, [])
 
 
+def fields_of(node: ast.ClassDef) -> tuple[str, ...]:
+    """What the class declares, in order: the parameters of a dataclass."""
+    return tuple(
+        each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    )
+
+
 def types(annotation: ast.expr) -> Iterator[Chain]:
-    """The types that an annotation names: `a.B`, `a.B | None`, `"a.B"`."""
+    """The types that an annotation names: `a.B`, `a.B | None`, `"a.B | None"`."""
     waiting: list[ast.expr] = [annotation]
     while waiting:
         node = waiting.pop()
         match node:
             case ast.BinOp(op=ast.BitOr(), left=left, right=right):
                 waiting += [left, right]
-            case ast.Constant(value=str(text)) if all(each.isidentifier() for each in text.split(".")):
-                yield tuple(text.split("."))[:MAX_STEPS]
+            case ast.Constant(value=str(text)):
+                dotted = (tuple(part.strip().split(".")) for part in text.split("|"))
+                yield from (each[:MAX_STEPS] for each in dotted if all(step.isidentifier() for step in each))
             case ast.Name() | ast.Attribute():
                 steps: list[str] = []
                 while isinstance(node, ast.Attribute) and len(steps) < MAX_STEPS:

@@ -11,6 +11,7 @@ globals()["os"].fork             @names['os'].fork
 import ast
 from dataclasses import dataclass, field
 
+from assess_registry.audit.code.arguments import whole_text
 from assess_registry.audit.code.mentions import (
     CALL,
     COMPUTED,
@@ -20,7 +21,6 @@ from assess_registry.audit.code.mentions import (
     OWN_INDEX,
     STREAM_CALL,
     Chain,
-    whole_text,
 )
 
 MAX_WAYS = 16

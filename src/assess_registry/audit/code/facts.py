@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from assess_registry.audit.code.mentions import Argument, Call, Chain, Mention
+from assess_registry.audit.code.mentions import Argument, Call, Chain, Handed, Mention
 
 K = TypeVar("K")
 
@@ -23,12 +23,15 @@ class FileCode:
         stars: modules from which everything is imported.
         mentions: every chain of names that is read.
         calls: those whose arguments may matter.
+        handed: arguments of calls that may be those of functions of the wheel.
         texts: every string up to 1,024 characters.
         constants: names assigned to a text or a list of texts.
         stores: how often a name is bound, wherever.
         top_level: names bound outside of functions and classes.
         class_level: names bound in the bodies of classes, which are attributes as well.
         functions: names of functions and methods.
+        parameters: function, method or class -> names of its parameters, without `self`.
+        fields: names of what classes declare and have no `__init__` for.
         only_typing: local name -> dotted names imported below `if TYPE_CHECKING`, and where.
     """
 
@@ -40,12 +43,15 @@ class FileCode:
     stars: set[str] = field(default_factory=set)
     mentions: dict[Chain, Mention] = field(default_factory=dict)
     calls: dict[Call, Mention] = field(default_factory=dict)
+    handed: dict[Handed, Mention] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     constants: dict[str, Argument] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
     top_level: set[str] = field(default_factory=set)
     class_level: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    parameters: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
     only_typing: dict[tuple[str, str], Mention] = field(default_factory=dict)
 
     @property

@@ -21,6 +21,7 @@ _SAME = {
     "_operator": "operator", "_signal": "signal", "_tkinter": "tkinter", "posixpath": "os.path",
     "genericpath": "os.path",
 }  # fmt: skip
+_HOST_TYPES = frozenset(("assess_plugin.Host", "assess_plugin.models.Host"))
 _PATHS = frozenset(("Path", "PosixPath", "WindowsPath"))
 _ELEMENTS = frozenset(("sys.path",))
 """What is in them is text."""
@@ -35,6 +36,7 @@ class Known:
         while missing := {dotted.rpartition(".")[0] for dotted in self._leads} - self._leads:
             self._leads |= missing
         self._leads |= {*_WHOLE_IMPORTERS, *_TOP_IMPORTERS, "importlib", "builtins", "sys", "sys.modules", HOST}
+        self._leads |= {"assess_plugin", "assess_plugin.models"}
         self.modules = frozenset({each.partition(".")[0] for each in self._leads} - {"", HOST})
 
     def walk(self, path: str, steps: Chain) -> tuple[str, Chain]:
@@ -91,4 +93,6 @@ class Known:
 def _canonical(path: str) -> str:
     head, dot, tail = path.partition(".")
     path = f"{_SAME.get(head, head)}{dot}{tail}"
+    if path in _HOST_TYPES:  # what is annotated as a host is one
+        return HOST
     return PATH if head == "pathlib" and tail in _PATHS else path

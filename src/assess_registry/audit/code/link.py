@@ -8,8 +8,9 @@ h.py: Holder.m = os             Holder().m.fork                 ->  os.fork
 from collections.abc import Iterable, Iterator, Sequence
 
 from assess_registry.audit.code.facts import FileCode
+from assess_registry.audit.code.host import HOST
 from assess_registry.audit.code.known import OWN, PATH, Known
-from assess_registry.audit.code.mentions import Chain
+from assess_registry.audit.code.mentions import Chain, Handed
 from assess_registry.audit.code.resolve import Resolver
 
 MAX_ROUNDS = 64
@@ -74,14 +75,49 @@ class Exports:
         return sum(map(len, self.attributes.values())) > before
 
 
+class _Hosts:
+    """The host as functions of the wheel are given it: `helper(input.host)` makes it the `h` of `def helper(h)`."""
+
+    def __init__(self, files: Sequence[FileCode], made: Sequence[Resolver]) -> None:
+        self._pairs = list(zip(files, made, strict=True))
+        self._takers: dict[str, list[tuple[Resolver, FileCode, tuple[str, ...]]]] = {}
+        for file, resolver in self._pairs:
+            for name, known in file.parameters.items():
+                self._takers.setdefault(name, []).extend((resolver, file, each) for each in known)
+        self._waiting = [
+            (resolver, handed)
+            for file, resolver in self._pairs
+            for handed in file.handed
+            if handed.callee in self._takers
+        ]
+
+    def hand_on(self) -> bool:
+        """Give it to whoever is called with it; whether anybody had not got it before."""
+        is_new = [self._give(handed) for resolver, handed in self._waiting if resolver.is_host(handed.chain)]
+        return any(is_new)
+
+    def _give(self, handed: Handed) -> bool:
+        is_new = False
+        for resolver, file, names in self._takers[handed.callee]:
+            if isinstance(handed.place, int):
+                name = names[handed.place] if handed.place < len(names) else ""
+            else:
+                name = handed.place if handed.place in names else ""
+            for each in (name, f".{name}") if name in file.fields else (name,):
+                is_new = (bool(name) and resolver.give(each, HOST)) or is_new
+        return is_new
+
+
 def resolvers(files: Sequence[FileCode], known: Iterable[str]) -> Iterator[tuple[FileCode, Resolver]]:
     """Each file with its names followed through all files."""
     exports, names = Exports(files), Known(known)
     made = [Resolver(file, names, exports) for file in files]
     for file, resolver in zip(files, made, strict=True):
         exports.add(resolver, file.path)
+    hosts = _Hosts(files, made)
     for _ in range(MAX_ROUNDS):
-        has_more = exports.gather(made)
+        has_more = hosts.hand_on()
+        has_more = exports.gather(made) or has_more
         followed = [resolver.follow() for resolver in made if resolver.has_links or exports.attributes]
         if not any(followed) and not has_more:
             break

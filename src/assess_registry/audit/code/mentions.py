@@ -7,7 +7,6 @@ the names of the module itself: `globals()`. A chain that is written to ends in 
 harmless is asked, in `<` and what asks: `<isinstance`, `<in`.
 """
 
-import ast
 from dataclasses import dataclass
 
 CALL, INDEX, COMPUTED, ALIAS, WRITE, ASKED = "()", "[]", "?", "=", ":=", "<"
@@ -47,12 +46,44 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call: the chain of what is called, its first two arguments, and `check_id=` when it has that."""
+    """A call: the chain of what is called, its first two arguments, and those given by a name that matters.
+
+    Attributes:
+        chain: of what is called.
+        arguments: the first two by position.
+        named: name -> argument, as pairs.
+        is_whole: there are no others that are computed: `*x`, `**x`.
+        is_decorator: it stands behind an `@`.
+    """
 
     chain: Chain
     arguments: tuple[Argument, ...]
-    check_id: Argument | None
+    named: tuple[tuple[str, Argument], ...]
+    is_whole: bool
     is_decorator: bool
+
+    def given(self, *names: str) -> tuple[Argument, ...]:
+        """Arguments by these parameters' names, in order; what was not given, or not seen, is nothing known."""
+        named = dict(self.named)
+        positional = self.arguments[: len(names)]
+        return (*positional, *(named.get(name, Argument()) for name in names[len(positional) :]))
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An argument of a call that may be one of the wheel's own functions.
+
+    Attributes:
+        callee: the last name of what is called.
+        place: the argument's number, or its name.
+        argument: what is known of it: a text that can be an id, a name, or nothing.
+        chain: how it is written, as far as that is names; calls and indices are without their arguments.
+    """
+
+    callee: str
+    place: int | str
+    argument: Argument
+    chain: Chain
 
 
 @dataclass(slots=True)
@@ -61,46 +92,3 @@ class Mention:
 
     lines: list[int]
     count: int
-
-
-def argument(node: ast.expr) -> Argument:
-    """What is known of this expression."""
-    match node:
-        case ast.Constant(value=str(text)) if len(text) <= MAX_TEXT:
-            return Argument(text=text)
-        case ast.Constant(value=int(number)) if not isinstance(number, bool):
-            return Argument(number=number)
-        case ast.Name(id=name):
-            return Argument(name=name)
-        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]) if len(text) <= MAX_TEXT:
-            return Argument(text=text, is_prefix=True)
-        case ast.BinOp(op=ast.Add()):
-            text, whole = _sum(node)
-            return Argument(text=text, is_prefix=not whole) if text else Argument()
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) if len(elements) <= 64:
-            starred = [number for number, each in enumerate(elements) if isinstance(each, ast.Starred)]
-            known = elements[: starred[0]] if starred else elements
-            second = argument(known[1]).number if len(known) == 2 else None
-            items = tuple(whole_text(each) for each in known)
-            return Argument(items=items, number=second, is_open_ended=bool(starred))
-    return Argument()
-
-
-def whole_text(node: ast.expr) -> str | None:
-    """The string that this expression is; None where it is something else or is computed."""
-    found = argument(node) if isinstance(node, ast.Constant | ast.BinOp) else None
-    return found.text if found and not found.is_prefix else None
-
-
-def _sum(node: ast.expr) -> tuple[str, bool]:
-    """What is known of the beginning of `"a" + "b" + …`, and whether it is all of it."""
-    terms: list[ast.expr] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and len(terms) < 64:
-        terms.append(node.right)
-        node = node.left
-    text = ""
-    for term in [node, *reversed(terms)]:
-        if not (isinstance(term, ast.Constant) and isinstance(term.value, str)) or len(text) > MAX_TEXT:
-            return text, False
-        text += term.value
-    return text, len(text) <= MAX_TEXT

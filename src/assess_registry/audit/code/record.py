@@ -1,12 +1,15 @@
 """Notes of what one piece of a file mentions, binds and calls; which statement does so is the walk's business."""
 
 import ast
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from assess_registry.audit.code.arguments import argument, by_name, spread
 from assess_registry.audit.code.bindings import types
 from assess_registry.audit.code.chains import CHAINED, GATHERED, spell
 from assess_registry.audit.code.facts import FileCode, note
-from assess_registry.audit.code.mentions import ALIAS, ASKED, CALL, Call, Chain, argument
+from assess_registry.audit.code.mentions import ALIAS, ASKED, CALL, INDEX, MAX_STEPS, Argument, Call, Chain, Handed
 
 _CALLED = """
     run open stat connect check CheckResult Popen call check_call check_output system popen getenv secret
@@ -34,6 +37,18 @@ _ASKERS = frozenset(
 """Builtins that ask something of a value and hand it to nobody."""
 
 PLAIN = (ast.Name, ast.Attribute)
+
+_NAMED = frozenset(("argv", "path", "host", "port", "name", "args", "check_id", "filename"))
+"""Names of arguments that a check looks at."""
+
+_HANDING = frozenset(("partial", "submit", "to_thread"))
+"""What calls its first argument with the others."""
+
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?\Z")
+"""Texts that are kept of what is handed to functions: those that can be the id of a check."""
+
+MAX_HANDED = 6
+"""Arguments by position that are followed into a function."""
 
 
 class Recorder:
@@ -124,12 +139,34 @@ class Recorder:
         return found.chains
 
     def _note_call(self, node: ast.Call, called: Chain, *, is_decorator: bool) -> None:
-        if len(called) > 1 and called[-1] not in _ARGUMENTS_MATTER:
+        positional, is_whole = spread(node.args)
+        named, is_named_whole = by_name(node.keywords)
+        self._note_handed(called, positional, named, self.line(node))
+        if len(called) > 1 and called[-1] not in _ARGUMENTS_MATTER and not _NAMED.intersection(named):
             return
-        check_id = next((argument(each.value) for each in node.keywords if each.arg == "check_id"), None)
-        arguments = tuple(argument(each) for each in node.args[:2])
-        if arguments or check_id:
-            note(self.code.calls, Call(called, arguments, check_id, is_decorator), self.line(node))
+        arguments = tuple(argument(each) for each in positional[:2])
+        matters = tuple((name, argument(value)) for name, value in named.items() if name in _NAMED)
+        is_whole = is_whole and is_named_whole
+        if arguments or matters or not is_whole:
+            note(self.code.calls, Call(called, arguments, matters, is_whole, is_decorator), self.line(node))
+
+    def _note_handed(self, called: Chain, positional: list[ast.expr], named: Mapping[str, ast.expr], line: int) -> None:
+        callee = called[-1]
+        if callee in _HANDING and positional:
+            callee, positional = _name(positional[0]), positional[1:]
+        if not callee.isidentifier():
+            return
+        given_at: list[tuple[int | str, ast.expr]] = [*enumerate(positional[:MAX_HANDED]), *named.items()]
+        for place, value in given_at:
+            given, steps = argument(value), _steps(value)
+            if given.text is not None and not given.is_prefix:
+                if not _ID.match(given.text):
+                    continue
+            elif isinstance(value, ast.Constant):
+                continue
+            elif not given.name:
+                given = Argument()
+            note(self.code.handed, Handed(callee, place, given, steps), line)
 
     def store(self, name: str) -> None:
         """A name is bound here."""
@@ -140,3 +177,25 @@ class Recorder:
     def line(self, node: ast.expr | ast.stmt) -> int:
         """Of the whole file."""
         return node.lineno + self.first_line
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _steps(node: ast.expr) -> Chain:
+    """The names of an argument: `input.checks[0]` is `input.checks[]`; empty where it begins with none."""
+    steps: list[str] = []
+    while len(steps) < MAX_STEPS:
+        match node:
+            case ast.Name(id=name):
+                return (name, *reversed(steps))
+            case ast.Attribute(attr=name, value=node):
+                steps.append(name)
+            case ast.Subscript(value=node):
+                steps.append(INDEX)
+            case ast.Call(func=node):
+                steps.append(CALL)
+            case _:
+                break
+    return ()

@@ -150,9 +150,36 @@ class Resolver:
         """Whether something other than an import binds this name somewhere in the file."""
         return self._code.stores.get(name, 0) > len(self._code.bound.get(name, ()))
 
+    def is_library(self, root: str) -> bool:
+        """Whether this name is something of a library: imported from one, or made by what was."""
+        names = {root} | {chain[0] for chain in self._code.aliases.get(root, ())}
+        return any(
+            self.is_foreign(name)
+            and not any(each.partition(".")[0] in _STANDARD for each in self._code.bound.get(name, ()))
+            for name in names
+        )
+
     def is_rebound(self, name: str) -> bool:
         """Whether a builtin's name may stand for something else here."""
         return name in self._code.stores or bool(self._code.stars)
+
+    def is_host(self, chain: Chain) -> bool:
+        """Whether this is the host that a plugin was given, by whatever name, and nothing of it."""
+        if not chain:
+            return False
+        last = chain[-1]
+        if is_host(self._code, chain, len(chain) - 1):
+            return True
+        return HOST in (self._names.get(last, ()) if len(chain) == 1 else self._attribute(last))
+
+    def give(self, name: str, path: str) -> bool:
+        """Make the name stand for this as well: a function is called with it. Whether that is new."""
+        before = self._size
+        self._add(name, path)
+        is_new = self._size > before
+        if is_new:
+            self.follow()
+        return is_new
 
     def value(self, given: Argument) -> Argument:
         """The argument, with a name replaced by the one constant that it stands for."""

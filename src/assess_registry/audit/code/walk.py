@@ -7,7 +7,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assess_registry.audit.code.bindings import class_body_names, imported, name_of
+from assess_registry.audit.code.bindings import class_body_names, fields_of, imported, name_of
 from assess_registry.audit.code.facts import FileCode, note
 from assess_registry.audit.code.mentions import MAX_TEXT, WRITE
 from assess_registry.audit.code.record import PLAIN, Recorder
@@ -169,6 +169,7 @@ class _Walk(Recorder):
         ]
         for name, value in given:
             self.bind([name.arg], value)
+        self._parameters(node.name, node)
         arguments = [*positional, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
         self.later([*(each for each in arguments if each is not None), *node.body])
         if node.returns:
@@ -183,8 +184,21 @@ class _Walk(Recorder):
             self.code.class_level.add(name)
             if isinstance(value, ast.Name):  # followed as an attribute, and who computes that attribute's name has it
                 note(self.code.mentions, (value.id,), self.line(value))
+        makers = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+        for maker in makers:
+            self._parameters(node.name, maker)
+        if not makers:
+            fields = fields_of(node)
+            self.code.fields.update(fields)
+            self.code.parameters.setdefault(node.name, set()).add(fields)
         self.later(node.body)
         return False
+
+    def _parameters(self, name: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        self.code.parameters.setdefault(name, set()).add(
+            tuple(names[1:] if names[:1] in (["self"], ["cls"]) else names)
+        )
 
     def parameter(self, node: ast.arg) -> bool:
         self.store(node.arg)

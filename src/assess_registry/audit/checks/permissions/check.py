@@ -7,10 +7,10 @@ manifest. It is no proof of innocence: code can hide what it does, and the sandb
 
 import json
 
+from assess_registry.audit.checks.permissions.asked import Asked, asked_of_host
 from assess_registry.audit.checks.permissions.environment import environment
-from assess_registry.audit.checks.permissions.host_calls import SEVERITY, Unknown, judge_call
 from assess_registry.audit.checks.permissions.kinds import PROCESS, RULE, SOCKET, SOCKET_BY_HAND, Kind
-from assess_registry.audit.checks.permissions.rules import HOST_CALLS, kind_of, known_names
+from assess_registry.audit.checks.permissions.rules import kind_of, known_names
 from assess_registry.audit.checks.permissions.uses import uses
 from assess_registry.audit.code import Argument, FileCode, Resolver, read_code, resolvers
 from assess_registry.audit.context import Context
@@ -25,6 +25,9 @@ UNREAD = "source-unread"
 MAX_FINDINGS_PER_FILE = 20
 """Of one id in one file; the last one says how many more there are."""
 
+MAX_PLACES = 50
+"""Calls of the host with computed arguments that are named; all are counted."""
+
 _KNOWN = known_names()
 
 
@@ -33,12 +36,12 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     code = read_code(subject.files)
     functions = frozenset(name for file in code.files for name in file.functions)
     findings: list[Finding] = []
-    unjudged = 0
+    computed: list[Asked] = []
     unfollowed: tuple[str, ...] = ()
     for file, resolver in resolvers(code.files, _KNOWN):
-        found, unknown = _examine_file(file, resolver, functions, subject.wheel.manifest)
+        found, asked = _examine_file(file, resolver, functions, subject.wheel.manifest)
         findings += found
-        unjudged += unknown
+        computed.append(asked)
         if not resolver.is_followed:
             unfollowed = ("names lead through more files than are followed",)
     findings += [
@@ -59,14 +62,15 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
         facts={
             "files": len(code.files),
             "lines": code.lines,
-            "host_calls_with_computed_arguments": unjudged,
+            "host_calls_with_computed_arguments": sum(each.computed for each in computed),
+            "computed_host_calls": sorted(place for each in computed for place in each.places)[:MAX_PLACES],
         },
     )
 
 
 def _examine_file(
     file: FileCode, resolver: Resolver, functions: frozenset[str], manifest: Manifest | None
-) -> tuple[list[Finding], int]:
+) -> tuple[list[Finding], Asked]:
     permissions = manifest.permissions if manifest else Permissions()
     used: dict[Kind, dict[int, str]] = {}
     counts: dict[Kind, int] = {}
@@ -93,8 +97,8 @@ def _examine_file(
         for number, (line, what) in enumerate(sorted(lines.items())[:MAX_FINDINGS_PER_FILE], 1)
     ]
     secrets = frozenset(each.name for each in manifest.settings if each.secret) if manifest else frozenset()
-    calls, unjudged = _host_calls(file, resolver, permissions, secrets)
-    return findings + calls + list(environment(file, resolver, permissions)), unjudged
+    asked = asked_of_host(file, resolver, permissions, secrets=secrets, functions=functions)
+    return findings + asked.findings + list(environment(file, resolver, permissions)), asked
 
 
 def _more(count: int, number: int, lines: int) -> str:
@@ -139,30 +143,3 @@ def _peer(arguments: list[Argument]) -> str:
         case [Argument(text=str(host), is_prefix=False), Argument(number=port)]:
             return f"{host.lower()}:{port or 'PORT'}"
     return ""
-
-
-def _host_calls(
-    file: FileCode, resolver: Resolver, permissions: Permissions, secrets: frozenset[str]
-) -> tuple[list[Finding], int]:
-    findings: list[Finding] = []
-    unjudged = 0
-    for call, mention in file.calls.items():
-        for path in resolver.paths(call.chain) & HOST_CALLS:
-            arguments = [resolver.value(each) for each in call.arguments]
-            judged = judge_call(path.rpartition(".")[2], arguments, permissions, secrets)
-            if isinstance(judged, Unknown):
-                unjudged += mention.count
-            elif judged is not None:
-                findings += [
-                    Finding(
-                        id=judged.id,
-                        severity=SEVERITY,
-                        entry=file.path,
-                        line=line,
-                        message=judged.message,
-                        advice=judged.advice,
-                        rule="assess: a host does what the manifest permits",
-                    )
-                    for line in mention.lines
-                ]
-    return findings, unjudged

@@ -5,7 +5,7 @@ host.open(f"/etc/ssh/{name}")      is admitted by  "/etc/ssh"  and by  "/etc/ssh
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assess_registry.audit.code import Argument
@@ -32,19 +32,57 @@ class Unknown:
     """A call whose arguments are computed: nobody can tell beforehand."""
 
 
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "run": ("argv",),
+    "open": ("path",),
+    "stat": ("path",),
+    "connect": ("host", "port"),
+    "secret": ("name",),
+}
+"""Method of a host -> the names of the parameters that permissions are about."""
+
+
 def judge_call(
-    method: str, arguments: Sequence[Argument], permissions: Permissions, secrets: frozenset[str] = frozenset()
+    method: str, call: Sequence[Argument], permissions: Permissions, secrets: frozenset[str] = frozenset()
 ) -> Refused | Unknown | None:
-    """What is wrong with this call of the host; None when it may be admitted. `secrets` are settings marked as such."""
-    if not arguments:
-        return Unknown()
+    """What is wrong with this call of the host; None when it may be admitted.
+
+    Args:
+        method: one of `PARAMETERS`.
+        call: the arguments for its parameters, in their order.
+        permissions: the manifest's.
+        secrets: names of settings that are marked as such.
+    """
     if method == "run":
-        return _run(arguments[0], permissions)
+        return _run(call[0], permissions)
     if method == "connect":
-        return _connect(arguments, permissions)
+        return _connect(call, permissions)
     if method == "secret":
-        return _secret(arguments[0], secrets)
-    return _path(method, arguments[0], permissions)
+        return _secret(call[0], secrets)
+    return _path(method, call[0], permissions)
+
+
+def looks_like_host(method: str, call: Sequence[Argument]) -> bool:
+    """Whether these arguments make it likely that it is a host's method, whatever has it."""
+    first = call[0]
+    if method == "run":
+        return first.items is not None and first.items[:1] != (None,) and bool(first.items)
+    if method == "connect":
+        return first.text is not None and call[1].number is not None
+    if method == "secret":
+        return first.text is not None and not first.is_prefix
+    return first.text is not None and first.text.startswith("/")
+
+
+def missing(method: str, permissions: Permissions) -> str:
+    """The line that any use of this method needs; empty where the manifest has one of its kind."""
+    if method == "run":
+        return "" if permissions.commands else 'commands = [["program", "argument"]]'
+    if method == "open":
+        return "" if permissions.read else 'read = ["/path"]'
+    if method == "stat":
+        return "" if permissions.read or permissions.stat else 'stat = ["/path"]'
+    return ""  # `connect` and `secret` are refused by then
 
 
 def _run(argv: Argument, permissions: Permissions) -> Refused | Unknown | None:
