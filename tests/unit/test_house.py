@@ -1,9 +1,9 @@
 """Rules of the house that no linter knows: one place for each risky library, lazy imports in cli/ only."""
 
 import ast
+import functools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,21 +27,28 @@ ONE_PLACE: dict[str, str | tuple[str, ...]] = {
 FORBIDDEN = ("pickle", "shelve", "dill", "cloudpickle")
 
 
-def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in the file; kept, because a dozen tests walk through all files."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@functools.cache
+def imports(path: Path) -> tuple[tuple[str, int, bool], ...]:
     """(top-level module, line, inside a function) of every import statement."""
-    tree = ast.parse(path.read_text())
     inner = {
         id(node)
-        for function in ast.walk(tree)
+        for function in nodes(path)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
     }
-    for node in ast.walk(tree):
+    found = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name.split(".")[0], node.lineno, id(node) in inner
+            found += [(alias.name.split(".")[0], node.lineno, id(node) in inner) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0], node.lineno, id(node) in inner
+            found.append((node.module.split(".")[0], node.lineno, id(node) in inner))
+    return tuple(found)
 
 
 def relative(path: Path) -> str:
@@ -75,7 +82,7 @@ def test_nothing_loads_marshalled_data() -> None:
     found = [
         f"{relative(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("marshal.load", "marshal.loads")
     ]
     assert not found
@@ -85,7 +92,7 @@ def test_modules_are_imported_by_name_in_the_worker_and_the_command_line_alone()
     found = {
         relative(path)
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Name | ast.Attribute)
         and ast.unparse(node).split(".")[-1] in ("__import__", "import_module")
     }
@@ -100,7 +107,7 @@ def test_nothing_evaluates_text(name: str) -> None:
     found = [
         f"{relative(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
     ]
     assert not found
@@ -110,7 +117,7 @@ def test_no_subprocess_call_uses_a_shell() -> None:
     found = [
         f"{relative(path)}:{node.value.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.keyword) and node.arg == "shell"
     ]
     assert not found
