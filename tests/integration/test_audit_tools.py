@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -217,6 +218,8 @@ SECRET_SILENCERS: dict[str, tuple[str, bytes]] = {
     "UTF-16 without a mark": ("key.bin", LEAK.encode("utf-16-le")),
     "a comment in YAML": ("key.yaml", f"a: b  \n# {LEAK}c: d\n".encode()),
     "unquoted in YAML": ("key.yaml", f"a:\n  b: {AWS_KEY}\n".encode()),
+    "a comment in what reads like INI": ("key.txt", f"[a]\n# {LEAK}b = c\n".encode()),
+    "a comment in code that reads like INI": ("key.py", f"[__name__]\n# {LEAK}b = 'c'\n".encode()),
     "a baseline": (".secrets.baseline", json.dumps({"version": "1.5.0", "results": {}, "x": AWS_KEY}).encode()),
 }
 
@@ -257,6 +260,37 @@ def test_a_secret_in_a_long_line_is_found_in_its_line(build: Build, before: int)
     assert found.incomplete == ()
 
 
+@pytest.mark.parametrize("before", ["é" * 3000, "e" * 6000, "x" + "é" * 3000, "漢" * 4000, "x𝄞" * 9000])
+@pytest.mark.parametrize("name", ["long.py", "long.txt", "long.yaml", "long.toml"])
+def test_a_long_line_in_any_alphabet_hides_nothing_behind_it(build: Build, before: str, name: str) -> None:
+    source = f"x = '{before}'\n{AWS_KEY}\n-----BEGIN RSA PRIVATE " + "KEY-----\n"
+    found = secrets.examine(build({f"demo_plugin/{name}": source}), Context())
+    by_id = {finding.id: finding.line for finding in found.findings if finding.entry == f"demo_plugin/{name}"}
+    assert (by_id["secret-aws-access-key"], by_id["secret-private-key"]) == (2, 3)
+    assert found.incomplete == ()
+
+
+@pytest.mark.parametrize(("spoilt", "gaps"), [(b"\xff", ["demo_plugin/key.py"]), (b"", [])])
+def test_a_file_that_the_tool_dropped_without_a_word_is_named(build: Build, spoilt: bytes, gaps: list[str]) -> None:
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        for path in cwd.iterdir():
+            data = path.read_bytes()
+            path.write_bytes(data + spoilt if AWS_KEY.encode() in data else data)
+        return run_tool(argv, cwd=cwd, limits=limits)
+
+    found = secrets.examine(build({"demo_plugin/key.py": LEAK}), Context(run_tool=run))
+    assert [reason.split(": ")[1] for reason in found.incomplete] == gaps
+    assert ("secret-aws-access-key" in ids(found.findings, "demo_plugin/key.py")) == (not gaps)
+
+
+@pytest.mark.parametrize("name", ["dot.env", "settings.ini", "settings.toml"])
+def test_values_of_a_configuration_need_no_quotes(build: Build, name: str) -> None:
+    text = "host = example\nvalue = " + "8f14e45fceea167a" + "5a36dedd4bea2543\n"
+    found = secrets.examine(build({f"demo_plugin/{name}": text}), Context())
+    assert [(finding.id, finding.line) for finding in found.findings] == [("secret-hex-high-entropy-string", 2)]
+    assert found.incomplete == ()
+
+
 def nested_zip(levels: int) -> bytes:
     data = b"x" * 1000
     for _ in range(levels):
@@ -278,20 +312,32 @@ def test_an_archive_in_the_wheel_is_named_and_hides_nothing(build: Build, data: 
     assert "secret-aws-access-key" in ids(found.findings, "demo_plugin/key.py")
 
 
-def planted(**changes: object) -> bytes:
-    line = {"type": "Private Key", "hashed_secret": "0" * 40, "line_number": 1}
-    return json.dumps({"results": {"planted.txt": [line]}} | changes).encode()
+def finding_planted(**changes: object) -> Context:
+    """A tool that finds nothing but the key planted in each file."""
+
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        results = {}
+        for path in cwd.iterdir():
+            *lines, last = path.read_text().splitlines() or [""]
+            if "pragma" not in last:
+                continue
+            digest = hashlib.sha1(last.split()[1].encode()).hexdigest()
+            line = {"type": "AWS Access Key", "hashed_secret": digest, "line_number": len(lines) + 1}
+            results[path.name] = [line]
+        return ToolRun(exit_code=0, stdout=json.dumps({"results": results} | changes).encode())
+
+    return Context(run_tool=run)
 
 
 @pytest.mark.parametrize(
     ("context", "reason"),
     [
         (answering(problem="detect_secrets: not installed", exit_code=1), "not installed"),
-        (answering(planted(), exit_code=1), "exit code 1"),
+        (answering(b'{"results": {}}', exit_code=1), "exit code 1"),
         (answering(b""), "not the JSON"),
         (answering(b'{"results": []}'), "not the JSON"),
-        (answering(planted(results={"../other": [{}]})), "not the JSON"),
-        (answering(planted(results={})), "did not find the key that was planted"),
+        (finding_planted(results={"../other": [{}]}), "not the JSON"),
+        (finding_planted(results={}), "did not find the keys that were planted"),
     ],
 )
 def test_an_answer_of_detect_secrets_that_cannot_be_relied_on_is_incomplete(
@@ -300,7 +346,8 @@ def test_an_answer_of_detect_secrets_that_cannot_be_relied_on_is_incomplete(
     found = secrets.examine(build({}), context)
     assert any(reason in said for said in found.incomplete)
     assert found.findings == ()
-    assert secrets.examine(build({}), answering(planted())).incomplete == ()
+    control = secrets.examine(build({}), finding_planted())
+    assert (control.findings, control.incomplete) == ((), ())
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -347,7 +394,8 @@ def test_detect_secrets_killed_half_way_leaves_the_check_incomplete(build: Build
     before = set(_children(os.getpid()))
 
     def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
-        (cwd / "0.py").write_text("x = 1\n" * 500_000)
+        for name in ("0.py", "1.py"):  # for one file alone it starts no worker
+            (cwd / name).write_text("x = 1\n" * 500_000)
         with ThreadPoolExecutor(1) as threads:
             ran = threads.submit(run_tool, argv, cwd=cwd, limits=SHORT)
             # It opens no FIFO, but has workers exactly while it scans.
