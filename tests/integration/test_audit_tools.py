@@ -157,6 +157,42 @@ def test_a_file_that_bandit_cannot_read_is_named_and_hides_no_other(build: Build
     assert "bandit-b602" in ids(found.findings, "demo_plugin/run.py")
 
 
+@pytest.mark.parametrize(
+    ("argument", "gaps"),
+    [
+        (
+            "{[]}",
+            [
+                "bandit: demo_plugin/run.py:3: its own test broke on this file: linux_commands_wildcard_injection, "
+                "start_process_with_partial_path, subprocess_popen_with_shell_equals_true"
+            ],
+        ),
+        ("[1]", []),
+    ],
+)
+def test_code_on_which_a_test_of_bandit_breaks_is_named(build: Build, argument: str, gaps: list[str]) -> None:
+    source = f"import subprocess\n\nsubprocess.Popen({argument}, shell=True)\n"
+    found = bandit.examine(build({"demo_plugin/run.py": source}), Context())
+    assert list(found.incomplete) == gaps
+    assert ("bandit-b602" in ids(found.findings, "demo_plugin/run.py")) == (not gaps)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "gaps"),
+    [
+        (b"[node_visitor]\tWARNING\tUnable to find qualified name\n", 0),
+        (b"[config]\tERROR\tthat went wrong\n", 1),
+        (b"x" * ((4 << 20) - 1), 0),
+        (b"x" * (4 << 20), 1),
+    ],
+)
+def test_what_bandit_says_of_itself_is_heard(build: Build, stderr: bytes, gaps: int) -> None:
+    def run(argv: Sequence[str], *, cwd: Path, limits: ToolLimits | None = None) -> ToolRun:
+        return ToolRun(exit_code=0, stdout=report(), stderr=stderr)
+
+    assert len(bandit.examine(build({}), Context(run_tool=run)).incomplete) == gaps
+
+
 def test_a_password_that_bandit_quotes_is_not_in_the_report(build: Build) -> None:
     found = bandit.examine(build({"demo_plugin/run.py": 'password = "hunter2-hunter2"\n'}), Context())
     assert ids(found.findings, "demo_plugin/run.py") == ["bandit-b105"]

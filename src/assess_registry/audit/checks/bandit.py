@@ -9,6 +9,8 @@ What a wheel could use to silence it, and what is done about each:
 - modules called like bandit's own: `-I` keeps the wheel off the import path;
 - files it cannot parse: bandit lists them and ends well; here each one is an `incomplete`. Files that it says nothing
   about, neither metrics nor an error, are, too;
+- code on which a test of it breaks: it says so on standard error alone, and goes on; each such file is an `incomplete`,
+  and so is a run that said more there than is read;
 - size: a file beyond `BOUNDS` is not given to it, and is an `incomplete`, however fast the machine is.
 
 Severity is bandit's own, weighed by its confidence in what it saw. Ids are `bandit-` and the test's: `bandit-b602`.
@@ -20,8 +22,9 @@ Severity is bandit's own, weighed by its confidence in what it saw. Ids are `ban
 """
 
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -29,7 +32,7 @@ from typing import Any
 from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
-from assess_registry.audit.tools import ToolRun
+from assess_registry.audit.tools import ToolLimits, ToolRun
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.manifest import Severity
 from assess_registry.wheel import UnpackedFile
@@ -41,6 +44,11 @@ _ARGV = ("-m", "bandit", "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini
 
 BOUNDS = Bounds(max_bytes=512 << 10, max_lines=100_000)
 """Measured: calls in calls in calls, the slowest code there is, take it 20 s."""
+
+_LIMITS = ToolLimits(stderr_bytes=4 << 20)
+_BROKEN_TEST = re.compile(rb"^\[tester\]\tERROR\t.* running: (\w+) on file (.+?) at line (\d+): ", re.MULTILINE)
+_OTHER_ERROR = re.compile(rb"^\[(?!tester\]|manager\])\w+\]\t(?:ERROR|CRITICAL)\t(.*)", re.MULTILINE)
+"""What its log says; of what `manager` says there the files are in the report's own errors."""
 
 _SEVERITIES: Mapping[str, Mapping[str, Severity]] = {
     "HIGH": {"HIGH": "high", "MEDIUM": "high", "UNDEFINED": "high", "LOW": "medium"},
@@ -69,7 +77,7 @@ def examine(subject: Subject, context: Context) -> Examination:
 
     def run(batch: Sequence[UnpackedFile]) -> ToolRun:
         targets = [f"./{file.path}" for file in batch]
-        return context.run_tool([sys.executable, "-I", *_ARGV, *targets], cwd=subject.unpacked)
+        return context.run_tool([sys.executable, "-I", *_ARGV, *targets], cwd=subject.unpacked, limits=_LIMITS)
 
     examined = examine_batches(files, run, _parse, bounds=BOUNDS)
     skipped = sorted(reason for answer in examined.answers for reason in answer.skipped)
@@ -113,9 +121,24 @@ def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> _Answer:
         skipped=(
             *(f"bandit: {path}: {reason[:200]}" for path, reason in errors.items()),
             *(f"bandit: {path}: not in its report" for path in silent),
+            *_broken(ran.stderr),
         ),
         lines=lines,
     )
+
+
+def _broken(stderr: bytes) -> Iterator[str]:
+    """Tests that did not look at a file to its end, by what the log says of them."""
+    tests: dict[str, list[tuple[int, str]]] = {}
+    for name, file, line in _BROKEN_TEST.findall(stderr):
+        tests.setdefault(_path(file.decode("utf-8", "replace")), []).append((int(line), name.decode()))
+    for path, found in tests.items():
+        names = sorted({name for _, name in found})
+        yield f"bandit: {path}:{min(found)[0]}: its own test broke on this file: {', '.join(names)}"
+    for said in sorted(set(_OTHER_ERROR.findall(stderr))):
+        yield f"bandit: {said.decode('utf-8', 'replace')[:200]}"
+    if len(stderr) >= _LIMITS.stderr_bytes:
+        yield f"bandit: it wrote more than {_LIMITS.stderr_bytes} bytes of errors and warnings, and not all were read"
 
 
 def _finding(result: Mapping[str, Any]) -> Finding:
