@@ -15,10 +15,12 @@ from bench import (
     installs,
     journal,
     machine,
+    many_releases,
     overhead,
     refresh,
     roundtrip,
     spawn,
+    verify_plugin,
     whole_audit,
 )
 from bench.document import replaced
@@ -35,8 +37,10 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "commands": commands,
     "journal": journal,
     "inspect": inspect_wheels,
+    "verify": verify_plugin,
     "audit": whole_audit,
     "refresh": refresh,
+    "releases": many_releases,
 }
 """By name, in the document's order. Each module has a `TITLE` and `run(effort) -> Report`."""
 

@@ -86,7 +86,7 @@ class Generated:
         targets = parse_metadata(newest.read_bytes(), Targets, thing=newest.name).signed
         for path, data in page.items():
             targets.targets[path] = target_file(path, data)
-        _write(self.place, self.keys, {"targets": targets}, version=targets.version + 1, now=now)
+        write_metadata(self.place, self.keys, {"targets": targets}, version=targets.version + 1, now=now)
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def generated(projects: int, bins: int) -> Iterator[Generated]:
         page = place / target_name(target_file(LOOK, b"{}"))
         page.parent.mkdir()
         page.write_bytes(b"{}")
-        _write(place, keys, roles, version=1, now=now)
+        write_metadata(place, keys, roles, version=1, now=now)
         yield Generated(place=place, keys=keys, bins=bins)
 
 
@@ -200,7 +200,7 @@ def _sample(unit: Unit, values: list[float]) -> Sample:
     return Sample(unit=unit, values=tuple(values))
 
 
-def _write(place: Path, keys: Keys, roles: dict[str, Targets], *, version: int, now: datetime) -> None:
+def write_metadata(place: Path, keys: Keys, roles: dict[str, Targets], *, version: int, now: datetime) -> None:
     """These roles, in this version, and the snapshot and timestamp that name them."""
     written = {}
     for name, role in roles.items():

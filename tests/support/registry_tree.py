@@ -321,6 +321,7 @@ def make_registry_tree(
     closure: Mapping[str, bytes] | None = None,
     people: People | None = None,
     config: Callable[[IndexConfig], IndexConfig] = lambda config: config,
+    bins: int = BINS,
 ) -> RegistryTree:
     """A registry below `directory` with these plugins published.
 
@@ -329,6 +330,7 @@ def make_registry_tree(
         closure: filename -> bytes of wheels to lock against; `STAND_INS` when not given.
         people: everybody's keys; new ones when not given.
         config: what to make of `registry.toml`.
+        bins: into how many hash bins the catalogue goes.
     """
     tree = RegistryTree(directory=directory, key=generate_key(), people=people or People.new())
     for place in (tree.trusted_keys, tree.closure):
@@ -342,7 +344,7 @@ def make_registry_tree(
         release_keys=[tree.everybody.release],
         online_key=tree.everybody.online,
         now=datetime.now(UTC) - timedelta(seconds=1),
-        bins=BINS,
+        bins=bins,
     )
     for filename, data in (closure or {wheel.filename: wheel.build() for wheel in STAND_INS}).items():
         (tree.closure / filename).write_bytes(data)
