@@ -7,11 +7,12 @@ wheel; a permission as used when its program, host, variable or a beginning or c
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from assess_registry.audit.code import FileCode, Resolver, WheelCode, read_code
+from assess_registry.audit.checks.reported import reported
+from assess_registry.audit.code import WheelCode, read_code
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
@@ -21,6 +22,7 @@ from assess_registry.names import PLUGIN_GROUP, parse_id
 NAME = "manifest"
 
 UNDECLARED_CHECK = "undeclared-check"
+COMPUTED_CHECK = "computed-check"
 CHECK_WITHOUT_CODE = "check-without-code"
 ENTRY_POINT_ATTRIBUTE = "entry-point-attribute"
 OPEN_SETTING = "setting-accepts-anything"
@@ -31,9 +33,6 @@ RULE = "assess: the manifest describes the code"
 MAX_DATA_BYTES = 4 << 20
 """Of data files, the smallest first, in all of which each of up to 2,000 ids is looked for."""
 
-_RESULT = "assess_plugin.CheckResult"
-_TABLE = "assess_plugin.Checks"
-_KNOWN = (_RESULT, "assess_plugin.models.CheckResult", _TABLE, "assess_plugin.checks.Checks")
 _SAYS_NOTHING = frozenset(("title", "description", "deprecated", "examples"))
 _INNER = {
     "object": ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames"),
@@ -124,47 +123,30 @@ def _is_data(path: str) -> bool:
 
 
 def _undeclared(code: WheelCode, manifest: Manifest, plugins: tuple[str, ...], place: str) -> Iterator[Finding]:
-    declared = {check.id for check in manifest.checks}
+    declared = frozenset(check.id for check in manifest.checks)
     plugin = plugins[0] if len(plugins) == 1 else "|".join(plugins) or "?"
-    for file in code.files:
-        for check_id, lines in sorted(_reported(file).items()):
-            if check_id in declared:
-                continue
-            shown = json.dumps(check_id, ensure_ascii=False)
-            for line in lines:
-                yield Finding(
-                    id=UNDECLARED_CHECK,
-                    severity="high",
-                    entry=file.path,
-                    line=line,
-                    message=f"reports check {shown}, which {place} does not declare; such a reply fails the call",
-                    advice=f'[[checks]] id = {shown}, plugin = "{plugin}", and title, severity and remediation',
-                    rule=RULE,
-                )
-
-
-def _reported(file: FileCode) -> Mapping[str, list[int]]:
-    """Check ids that this file certainly reports, and where."""
-    resolver = Resolver(file, _KNOWN)
-    found: dict[str, list[int]] = {}
-    for call, mention in file.calls.items():
-        given = None
-        named = dict(call.named)
-        if "check_id" in named and _is_result(call.chain, resolver):
-            given = resolver.value(named["check_id"])
-        elif call.chain[-1] == "check" and call.arguments and (call.is_decorator or _is_table(call.chain, resolver)):
-            given = resolver.value(call.arguments[0])
-        if given is not None and given.text is not None and not given.is_prefix and _is_id(given.text):
-            found.setdefault(given.text, []).extend(mention.lines)
-    return found
-
-
-def _is_result(chain: tuple[str, ...], resolver: Resolver) -> bool:
-    return chain[-1] == "CheckResult" or any(path.endswith(".CheckResult") for path in resolver.paths(chain))
-
-
-def _is_table(chain: tuple[str, ...], resolver: Resolver) -> bool:
-    return any(path.endswith(".Checks") for path in resolver.paths(chain[:-1]))
+    for each in reported(code.files, declared):
+        if not each.check_id:
+            yield Finding(
+                id=COMPUTED_CHECK,
+                severity="medium",
+                entry=each.path,
+                line=each.line,
+                message=f"{each.what}, so that nobody can tell whether {place} declares it",
+                advice="write each id out, hand it on as `check_id`, or take it from `input.checks`",
+                rule=RULE,
+            )
+        elif each.check_id not in declared and _is_id(each.check_id):
+            shown = json.dumps(each.check_id, ensure_ascii=False)
+            yield Finding(
+                id=UNDECLARED_CHECK,
+                severity="high",
+                entry=each.path,
+                line=each.line,
+                message=f"reports check {shown}, which {place} does not declare; such a reply fails the call",
+                advice=f'[[checks]] id = {shown}, plugin = "{plugin}", and title, severity and remediation',
+                rule=RULE,
+            )
 
 
 def _is_id(text: str) -> bool:

@@ -26,6 +26,8 @@ class FileCode:
         handed: arguments of calls that may be those of functions of the wheel.
         texts: every string up to 1,024 characters.
         constants: names assigned to a text or a list of texts.
+        values: name -> what is known of each value that it is given.
+        looped: name -> chains over which it runs, or which are unpacked into it.
         stores: how often a name is bound, wherever.
         top_level: names bound outside of functions and classes.
         class_level: names bound in the bodies of classes, which are attributes as well.
@@ -46,6 +48,8 @@ class FileCode:
     handed: dict[Handed, Mention] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     constants: dict[str, Argument] = field(default_factory=dict)
+    values: dict[str, set[Argument]] = field(default_factory=dict)
+    looped: dict[str, set[Chain]] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
     top_level: set[str] = field(default_factory=set)
     class_level: set[str] = field(default_factory=set)

@@ -92,20 +92,27 @@ class _Hosts:
         ]
 
     def hand_on(self) -> bool:
-        """Give it to whoever is called with it; whether anybody had not got it before."""
-        is_new = [self._give(handed) for resolver, handed in self._waiting if resolver.is_host(handed.chain)]
-        return any(is_new)
+        """Give it to whoever is called with it, as far as that goes; whether anybody had not got it before."""
+        is_more = False
+        while True:
+            found = {handed for resolver, handed in self._waiting if resolver.is_host(handed.chain)}
+            self._waiting = [pair for pair in self._waiting if pair[1] not in found]
+            taken = [resolver for handed in found for resolver in self._give(handed)]
+            if not taken:
+                return is_more
+            is_more = True
+            for resolver in {id(each): each for each in taken}.values():
+                resolver.follow()
 
-    def _give(self, handed: Handed) -> bool:
-        is_new = False
+    def _give(self, handed: Handed) -> Iterator[Resolver]:
         for resolver, file, names in self._takers[handed.callee]:
             if isinstance(handed.place, int):
                 name = names[handed.place] if handed.place < len(names) else ""
             else:
                 name = handed.place if handed.place in names else ""
             for each in (name, f".{name}") if name in file.fields else (name,):
-                is_new = (bool(name) and resolver.give(each, HOST)) or is_new
-        return is_new
+                if name and resolver.give(each, HOST):
+                    yield resolver
 
 
 def resolvers(files: Sequence[FileCode], known: Iterable[str]) -> Iterator[tuple[FileCode, Resolver]]:

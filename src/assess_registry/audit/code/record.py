@@ -41,6 +41,9 @@ PLAIN = (ast.Name, ast.Attribute)
 _NAMED = frozenset(("argv", "path", "host", "port", "name", "args", "check_id", "filename"))
 """Names of arguments that a check looks at."""
 
+_DERIVING = frozenset(("replace", "_replace", "__replace__", "evolve", "model_copy"))
+"""What makes a value out of another one; kept where it is called with `**x`."""
+
 _HANDING = frozenset(("partial", "submit", "to_thread"))
 """What calls its first argument with the others."""
 
@@ -101,8 +104,21 @@ class Recorder:
     def constant_of(self, name: str, value: ast.expr) -> None:
         """Remember a text, a number or a list of texts under its name."""
         found = argument(value)
+        self.code.values.setdefault(name, set()).add(found)
         if found.text is not None or found.items is not None or found.number is not None:
             self.code.constants[name] = found
+
+    def runs_over(self, target: ast.expr, value: ast.expr) -> None:
+        """Remember where the names of this target get their values from."""
+        waiting, steps = [target], steps_of(value)
+        while waiting:
+            match waiting.pop():
+                case ast.Name(id=name):
+                    self.code.looped.setdefault(name, set()).add(steps)
+                case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                    waiting += parts
+                case ast.Starred(value=inner):
+                    waiting.append(inner)
 
     def asked(self, nodes: list[ast.expr], asker: str) -> None:
         """Of plain names something harmless is asked; the rest is looked at as usual."""
@@ -142,7 +158,13 @@ class Recorder:
         positional, is_whole = spread(node.args)
         named, is_named_whole = by_name(node.keywords)
         self._note_handed(called, positional, named, self.line(node))
-        if len(called) > 1 and called[-1] not in _ARGUMENTS_MATTER and not _NAMED.intersection(named):
+        is_derived = called[-1] in _DERIVING and not is_named_whole
+        if (
+            len(called) > 1
+            and called[-1] not in _ARGUMENTS_MATTER
+            and not _NAMED.intersection(named)
+            and not is_derived
+        ):
             return
         arguments = tuple(argument(each) for each in positional[:2])
         matters = tuple((name, argument(value)) for name, value in named.items() if name in _NAMED)
@@ -158,7 +180,7 @@ class Recorder:
             return
         given_at: list[tuple[int | str, ast.expr]] = [*enumerate(positional[:MAX_HANDED]), *named.items()]
         for place, value in given_at:
-            given, steps = argument(value), _steps(value)
+            given, steps = argument(value), steps_of(value)
             if given.text is not None and not given.is_prefix:
                 if not _ID.match(given.text):
                     continue
@@ -183,7 +205,7 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _steps(node: ast.expr) -> Chain:
+def steps_of(node: ast.expr) -> Chain:
     """The names of an argument: `input.checks[0]` is `input.checks[]`; empty where it begins with none."""
     steps: list[str] = []
     while len(steps) < MAX_STEPS:

@@ -174,12 +174,9 @@ class Resolver:
 
     def give(self, name: str, path: str) -> bool:
         """Make the name stand for this as well: a function is called with it. Whether that is new."""
-        before = self._size
+        is_new = path not in self._names.get(name, ())
         self._add(name, path)
-        is_new = self._size > before
-        if is_new:
-            self.follow()
-        return is_new
+        return is_new and path in self._names[name]
 
     def value(self, given: Argument) -> Argument:
         """The argument, with a name replaced by the one constant that it stands for."""

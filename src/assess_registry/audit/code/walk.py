@@ -7,9 +7,10 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from assess_registry.audit.code.arguments import argument
 from assess_registry.audit.code.bindings import class_body_names, fields_of, imported, name_of
 from assess_registry.audit.code.facts import FileCode, note
-from assess_registry.audit.code.mentions import MAX_TEXT, WRITE
+from assess_registry.audit.code.mentions import MAX_TEXT, WRITE, Argument
 from assess_registry.audit.code.record import PLAIN, Recorder
 
 
@@ -74,6 +75,7 @@ class _Walk(Recorder):
         return False
 
     def loop(self, node: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
+        self.runs_over(node.target, node.iter)
         if not isinstance(node.iter, PLAIN):
             return True
         self.asked([node.iter], "in")
@@ -133,6 +135,8 @@ class _Walk(Recorder):
             self.waiting.append(target)
             if isinstance(target, ast.Name):
                 self.constant_of(target.id, value)
+            else:
+                self.runs_over(target, value)
         for value in {id(value): value for _, value in pairs}.values():
             targets = [target for target, each in pairs if each is value]
             self.bind([name for target in targets if (name := name_of(target))], value)
@@ -152,6 +156,7 @@ class _Walk(Recorder):
 
     def named(self, node: ast.NamedExpr) -> bool:
         self.waiting.append(node.target)
+        self.constant_of(node.target.id, node.value)
         self.bind([node.target.id], node.value)
         return False
 
@@ -168,6 +173,7 @@ class _Walk(Recorder):
             if value is not None
         ]
         for name, value in given:
+            self.code.values.setdefault(name.arg, set()).add(argument(value))
             self.bind([name.arg], value)
         self._parameters(node.name, node)
         arguments = [*positional, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
@@ -217,6 +223,12 @@ class _Walk(Recorder):
             self.store(node.rest)
         return True
 
+    def added(self, node: ast.AugAssign) -> bool:
+        """What becomes of the name is computed."""
+        if isinstance(node.target, ast.Name):
+            self.code.values.setdefault(node.target.id, set()).add(Argument())
+        return True
+
     def global_(self, node: ast.Global) -> bool:
         self.code.top_level.update(node.names)
         return False
@@ -244,6 +256,7 @@ _VISITORS: Mapping[type, Callable[[Any, Any], bool]] = {
     ast.If: _Walk.condition,
     ast.Assign: _Walk.assign,
     ast.AnnAssign: _Walk.annotated,
+    ast.AugAssign: _Walk.added,
     ast.NamedExpr: _Walk.named,
     ast.FunctionDef: _Walk.function,
     ast.AsyncFunctionDef: _Walk.function,
