@@ -4,7 +4,8 @@
 missing otherwise, or refused by inspection, leaves this examination incomplete.
 
 A closure that is complete by name may still serve nobody: wheels for another Python, another machine. So it is
-resolved for every target of the registry, as an installer there would.
+resolved for every target of the registry, as an installer there would. And its wheels share one directory: who puts a
+file where another has one is a finding (`sharing`).
 """
 
 import re
@@ -16,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from assess_registry.audit.dependencies import SDK
 from assess_registry.audit.examining import one_line, structural
+from assess_registry.audit.sharing import shared_places
 from assess_registry.audit.targets import AuditTarget, targets_of
 from assess_registry.audit.values import Examination, Finding
 from assess_registry.closure import make_closure
@@ -60,7 +62,8 @@ def examine_closure(
             {"filename": each.filename, "sha256": each.sha256, "left_out": list(each.left_out)} for each in dependencies
         ]
     }
-    return dependencies, Examination(check=NAME, facts=facts, findings=_unserved(wheel, lock, targets))
+    findings = (*_unserved(wheel, lock, targets), *shared_places(wheel, dependencies))
+    return dependencies, Examination(check=NAME, facts=facts, findings=findings)
 
 
 def _unserved(wheel: InspectedWheel, lock: Lock, targets: Targets) -> tuple[Finding, ...]:

@@ -1,6 +1,6 @@
 """Dependencies are chosen and inspected, and must be such that somebody can install them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -139,3 +139,61 @@ def test_markers_of_a_platform_are_those_of_its_machines(platform: str, system: 
     (target,) = targets_of(Targets(pythons=("3.12",), platforms=(platform,)))
     assert (target.environment["sys_platform"], target.environment["platform_machine"]) == (system, machine)
     assert target.name == f"Python 3.12 on {platform}"
+
+
+# --- one directory for all --------------------------------------------------------------------------------------------
+
+
+def sharing(*closure: tuple[str, Mapping[str, str | bytes]], own: Mapping[str, str] | None = None) -> Report:
+    requires = tuple(name for name, _ in closure)
+    plugin = WheelBuilder(requires=requires)
+    if own is not None:
+        plugin = plugin.but(files={**(plugin.files or {}), **own})
+    return report(*(WheelBuilder.dependency(name, files=files) for name, files in closure), plugin=plugin)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("demo_plugin/extra.py", "import os\n"),
+        ("demo_plugin/__init__.py", "import os\n"),
+        ("demo_plugin/data/x.txt", "x"),
+        ("demo_plugin.py", "import os\n"),
+        ("demo_plugin.cpython-311-x86_64-linux-gnu.so", "x"),
+        ("Demo_Plugin/extra.py", "x = 1\n"),
+        ("somelib-1.0.0.data/purelib/demo_plugin/extra.py", "import os\n"),
+    ],
+)
+def test_a_dependency_writes_nothing_into_the_plugins_package(path: str, content: str) -> None:
+    files = {"somelib/__init__.py": "", path: content}
+    bad = sharing(("somelib", files))
+    assert bad.verdict is Verdict.REJECTED
+    (said,) = [each for each in findings(bad) if each.id == "closure-shadows-plugin"]
+    assert said.entry == f"somelib-1.0.0-py3-none-any.whl: {path.rpartition('purelib/')[2]}"
+    control = sharing(("somelib", {"somelib/__init__.py": "", path.lower().replace("demo_plugin", "somelib"): content}))
+    assert (control.verdict, findings(control)) == (Verdict.APPROVED, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "two", "other"),
+    [
+        ("common/__init__.py", "x = 1\n", "x = 2\n", "common/__init__.py"),
+        ("common", "x", "y", "common/y.py"),
+    ],
+)
+def test_two_projects_with_different_files_at_one_path_are_refused(path: str, one: str, two: str, other: str) -> None:
+    bad = sharing(("alib", {"alib.py": "", path: one}), ("blib", {"blib.py": "", other: two}))
+    assert bad.verdict is Verdict.REJECTED
+    assert {each.id for each in findings(bad)} == {"closure-file-conflict"}
+    assert "blib brings something else" in findings(bad)[0].message
+    assert findings(bad)[0].entry.endswith(f": {path}")
+    same = sharing(("alib", {"alib.py": "", path: one}), ("blib", {"blib.py": "", path: one}))
+    assert (same.verdict, findings(same)) == (Verdict.APPROVED, [])
+
+
+def test_wheels_of_one_project_for_several_machines_are_no_conflict() -> None:
+    builds = [
+        library(f"cp311-abi3-{platform}", files={"somelib/__init__.py": f"MACHINE = {platform!r}\n"})
+        for platform in (X86, ARM)
+    ]
+    assert ids(report(*builds)) == []
