@@ -36,7 +36,7 @@ class ReleaseKeys:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transaction:
-    """A locked registry: its files, its rules, and its signed word."""
+    """A locked registry: its files, its rules, and its signed word as it was before."""
 
     tree: Tree
     rules: Rules
@@ -108,7 +108,7 @@ def transaction(
         yield Transaction(
             tree=Tree(root),
             rules=rules_of(root, now),  # under the lock of those who edit it
-            repository=Repository.load(root),
+            repository=Repository.holding(root),
             keys=keys,
             accept_registry_changes=accept_registry_changes,
         )

@@ -18,7 +18,7 @@ the next one takes the next free number and removes it at last. The same call ag
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from assess_registry.repository.expiry import RoleExpiry, due, role_expiries
 from assess_registry.repository.keys import ONLINE_ROLES, TOP_ROLES, keys_of, tuf_key_id
 from assess_registry.repository.roles import BINS
 from assess_registry.repository.staged import discard_staged, ready_root, settle
-from assess_registry.repository.state import read_state, read_target
+from assess_registry.repository.state import State, read_state, read_target
 from assess_registry.repository.tuf_api import Metadata, Root
 
 LOCK_NAME = ".metadata.lock"
@@ -53,9 +53,15 @@ class CommitReport:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The signing side of a registry. It holds no state: every call reads what is on disk."""
+    """The signing side of a registry. Every call reads and verifies what is on disk.
+
+    Attributes:
+        place: the registry's root.
+        held: metadata as it was verified once, for reading; None to read it anew each time. Who signs never uses it.
+    """
 
     place: Path
+    held: State | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(cls, place: Path) -> "Repository":
@@ -68,6 +74,19 @@ class Repository:
         read_state(place)
         return cls(place)
 
+    @classmethod
+    def holding(cls, place: Path) -> "Repository":
+        """The same, its metadata verified once: for who has locked out everybody else, until they commit.
+
+        Raises:
+            ConfigError: it has no root metadata.
+            TrustError: it is not signed as it has to be.
+        """
+        return cls(place, read_state(place))
+
+    def _state(self) -> State:
+        return self.held or read_state(self.place)
+
     def read(self, path: str) -> bytes | None:
         """The current bytes of a target, verified from the root down; None if there is no such target.
 
@@ -75,19 +94,19 @@ class Repository:
             ValueError: neither `control/NAME.json` nor `catalog/PROJECT.json`.
             TrustError: not what was signed.
         """
-        listed = read_state(self.place).listed(path)
+        listed = self._state().listed(path)
         return None if listed is None else read_target(self.place, listed)
 
     def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
         """Use and key of all whom the newest root lets sign metadata: `root`, `release`, `online`."""
-        root = read_state(self.place).root
+        root = self._state().root
         uses = {"root": "root", "targets": "release"} | dict.fromkeys(ONLINE_ROLES, "online")
         found = {(uses[role], key) for role in TOP_ROLES for key in keys_of(root, role)}
         return tuple(sorted(found, key=lambda each: (each[0], each[1].raw)))
 
     def paths(self) -> tuple[str, ...]:
         """Every target, in order."""
-        state = read_state(self.place)
+        state = self._state()
         return tuple(sorted(path for role in state.roles() for path in state.role(role).targets))
 
     def items(self) -> Iterator[tuple[str, bytes]]:
@@ -96,7 +115,7 @@ class Repository:
         Raises:
             TrustError: not what was signed.
         """
-        state = read_state(self.place)
+        state = self._state()
         for role in state.roles():
             for path, target in sorted(state.role(role).targets.items()):
                 yield path, read_target(self.place, target)
