@@ -6,8 +6,8 @@ measure, and there is one of each id for a wheel, which counts the others and na
 
 - what is critical or high in a plugin is medium here, and so is native code: somebody has to look, and then accepts
   it for that wheel, for a time; a policy may name the id, `dependency-…`, and be stricter;
-- of what the permissions check sees, only processes, sockets and native interfaces are; a library reads files,
-  environments and frames for good reasons;
+- of what the permissions check sees, only processes, sockets, native interfaces and hidden code are: text or data that
+  is run or loaded as code. A library reads files, environments and frames for good reasons, and looks at itself;
 - the rest is a note.
 
 What could not be looked at leaves this examination incomplete. Bounds are of bytes and counts, never of time.
@@ -19,6 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import assess_plugin
+from assess_registry.audit.checks.permissions import NAME as PERMISSIONS
+from assess_registry.audit.checks.permissions.hidden import FACT as HIDDEN
+from assess_registry.audit.checks.permissions.kinds import DYNAMIC
+from assess_registry.audit.checks.permissions.kinds import RULE as PERMISSIONS_RULE
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.examining import examination
 from assess_registry.audit.private_copy import private_copy
@@ -154,7 +158,25 @@ def _summary(wheel: InspectedWheel, said: Examination) -> list[Finding]:
     alike: dict[str, list[Finding]] = {}
     for finding in said.findings:
         alike.setdefault(finding.id, []).append(finding)
-    return [_worst(wheel, said.check, group) for group in alike.values()]
+    hidden = said.facts.get(HIDDEN) if said.check == PERMISSIONS else None
+    found = [_worst(wheel, said.check, group) for group in alike.values() if not hidden or group[0].id != DYNAMIC.id]
+    return [*found, _hidden(wheel, hidden)] if hidden else found
+
+
+def _hidden(wheel: InspectedWheel, places: Sequence[str]) -> Finding:
+    """Code that stands nowhere in the wheel: whoever hides what is run is looked at as if it were in the open."""
+    path, _, rest = places[0].rpartition(":")
+    line, _, what = rest.partition(" ")
+    count = f"{len(places)} uses of this kind, the first: " if len(places) > 1 else ""
+    return Finding(
+        id=f"dependency-{DYNAMIC.id}",
+        severity="medium",
+        entry=f"{wheel.filename}: {path}",
+        line=int(line),
+        message=f"{count}{what}: {DYNAMIC.what}",
+        advice=_ADVICE,
+        rule=f"{_RULE}; {PERMISSIONS_RULE}",
+    )
 
 
 def _worst(wheel: InspectedWheel, check: str, group: Sequence[Finding]) -> Finding:
@@ -175,7 +197,7 @@ def _worst(wheel: InspectedWheel, check: str, group: Sequence[Finding]) -> Findi
 
 def _severity(check: str, finding: Finding) -> Severity:
     severe = SEVERITIES.index(finding.severity) >= SEVERITIES.index("high")
-    if check == "permissions":
+    if check == PERMISSIONS:
         return "medium" if finding.id in OUTSIDE else "info"
     if check == "native" or finding.id == "check-crashed":
         return "medium" if severe else finding.severity

@@ -186,6 +186,38 @@ def test_a_check_that_crashes_on_a_dependency_is_never_a_pass() -> None:
     assert "ValueError: in ./x.py" in one.message
 
 
+@pytest.mark.parametrize(
+    ("hiding", "plain"),
+    [
+        ("import base64\nexec(base64.b64decode(TEXT))\n", "import base64\nbase64.b64decode(TEXT)\n"),
+        ("eval(TEXT)\n", "float(TEXT)\n"),
+        ("compile(TEXT, 'x', 'exec')\n", "str(TEXT)\n"),
+        ("import marshal\nmarshal.loads(TEXT)\n", "import json\njson.loads(TEXT)\n"),
+        ("import pickle\npickle.loads(TEXT)\n", "import pickle\npickle.dumps(TEXT)\n"),
+        ("import importlib\nimportlib.import_module(TEXT)\n", "import importlib\nimportlib.invalidate_caches()\n"),
+        ("__import__(TEXT)\n", "import json\n"),
+        ("import builtins\ngetattr(builtins, TEXT)(TEXT)\n", "import math\ngetattr(math, TEXT)(TEXT)\n"),
+        ("import os\ngetattr(os, TEXT)('id')\n", "import os\ngetattr(os, 'getpid')()\n"),
+        ("import types\ntypes.FunctionType(TEXT, {})\n", "import types\nisinstance(TEXT, types.FunctionType)\n"),
+        (
+            "import importlib.util as u\nu.module_from_spec(u.spec_from_file_location('x', TEXT))\n",
+            "import typing\ntyping.get_type_hints(TEXT)\n",
+        ),
+    ],
+)
+def test_a_dependency_that_hides_what_it_runs_is_looked_at(hiding: str, plain: str) -> None:
+    # Below more of what is harmless, and of the same id, than a report names.
+    looking = "TEXT = str()\n" + "import inspect\n" + "inspect.getmembers(TEXT)\n" * 30
+    bad = report(library({"somelib/extra.py": looking + hiding}))
+    assert bad.verdict is Verdict.FLAGGED
+    said = found(bad)["dependency-dynamic-code"]
+    assert (said.severity, said.entry) == ("medium", "somelib-1.2.0-py3-none-any.whl: somelib/extra.py")
+    assert said.line == 32 + hiding.count("\n")
+    control = report(library({"somelib/extra.py": looking + plain}))
+    assert control.verdict is Verdict.APPROVED
+    assert found(control)["dependency-dynamic-code"].severity == "info"
+
+
 # --- bounds -----------------------------------------------------------------------------------------------------------
 
 

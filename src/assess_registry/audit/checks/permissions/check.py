@@ -6,12 +6,14 @@ manifest. It is no proof of innocence: code can hide what it does, and the sandb
 """
 
 import json
+from collections.abc import Iterable
 
 from assess_registry.audit.checks.permissions.asked import Asked, asked_of_host
 from assess_registry.audit.checks.permissions.environment import environment
+from assess_registry.audit.checks.permissions.hidden import FACT, hidden_code
 from assess_registry.audit.checks.permissions.kinds import PROCESS, RULE, SOCKET, SOCKET_BY_HAND, Kind
-from assess_registry.audit.checks.permissions.rules import kind_of, known_names
-from assess_registry.audit.checks.permissions.uses import uses
+from assess_registry.audit.checks.permissions.rules import OTHERS, kind_of, known_names
+from assess_registry.audit.checks.permissions.uses import Use, uses
 from assess_registry.audit.code import Argument, FileCode, Resolver, read_code, resolvers
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
@@ -37,9 +39,12 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     functions = frozenset(name for file in code.files for name in file.functions)
     findings: list[Finding] = []
     computed: list[Asked] = []
+    hidden: list[tuple[str, int, str]] = []
     unfollowed: tuple[str, ...] = ()
-    for file, resolver in resolvers(code.files, _KNOWN):
-        found, asked = _examine_file(file, resolver, functions, subject.wheel.manifest)
+    for file, resolver in resolvers(code.files, _KNOWN, OTHERS):
+        used = tuple(uses(file, resolver, functions))
+        hidden += hidden_code(file, resolver, used)
+        found, asked = _examine_file(file, resolver, functions, used, subject.wheel.manifest)
         findings += found
         computed.append(asked)
         if not resolver.is_followed:
@@ -64,17 +69,22 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
             "lines": code.lines,
             "host_calls_with_computed_arguments": sum(each.computed for each in computed),
             "computed_host_calls": sorted(place for each in computed for place in each.places)[:MAX_PLACES],
+            FACT: [f"{path}:{line} {what}" for path, line, what in sorted(hidden)[:MAX_PLACES]],
         },
     )
 
 
 def _examine_file(
-    file: FileCode, resolver: Resolver, functions: frozenset[str], manifest: Manifest | None
+    file: FileCode,
+    resolver: Resolver,
+    functions: frozenset[str],
+    used_here: Iterable[Use],
+    manifest: Manifest | None,
 ) -> tuple[list[Finding], Asked]:
     permissions = manifest.permissions if manifest else Permissions()
     used: dict[Kind, dict[int, str]] = {}
     counts: dict[Kind, int] = {}
-    for kind, what, mention in uses(file, resolver, functions):
+    for kind, what, mention in used_here:
         actual = SOCKET_BY_HAND if kind is SOCKET and permissions.network else kind
         lines = used.setdefault(actual, {})
         counts[actual] = counts.get(actual, 0) + mention.count
