@@ -147,6 +147,12 @@ def test_the_root_links_each_project_to_its_page() -> None:
 
 def test_an_empty_index_is_a_valid_one() -> None:
     assert json.loads(root_json([]))["projects"] == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_root_page_is_written_as_every_other_json(count: int) -> None:
+    page = root_json([ProjectName(f"demo-{number}") for number in range(count)])
+    assert page == (json.dumps(json.loads(page), indent=1) + "\n").encode()
     assert Anchors(root_html([])).anchors == []
     assert json.loads(project_json(DEMO, [])) == {
         "meta": {"api-version": "1.1"}, "name": "demo-plugin", "versions": [], "files": [],
