@@ -291,7 +291,8 @@ def test_a_secret_is_a_setting_that_is_marked_as_one() -> None:
 
 
 def test_the_advice_names_what_is_run() -> None:
-    (found,) = findings("import random\nrandom._os.system('id -u')")
+    private, found = sorted(findings("import random\nrandom._os.system('id -u')"), key=lambda each: each.id)
+    assert (private.id, found.id) == ("private-member", "process-outside-host")
     assert json.dumps(["id", "-u"]) in found.advice
 
 

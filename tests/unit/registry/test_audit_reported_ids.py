@@ -102,7 +102,7 @@ def test_a_computed_id_is_said(computed: str, plain: str) -> None:
         f"ROWS = [('{GOOD}', 1)]\nfor c, n in ROWS:\n    CheckResult(check_id=c)",
         f"ROWS = {{1: '{GOOD}'}}\nCheckResult(check_id=ROWS[x])",
         "from assess_plugin import Checks\nC = Checks()\nfor row in ROWS:\n    C.check(row.check_id)(print)",
-        f"import assess_plugin\nC = assess_plugin.Checks()\ndef add(c):\n    return C.check(c)\n@add('{GOOD}')\ndef f(): ...",
+        f"import assess_plugin as a\nC = a.Checks()\ndef add(c):\n    return C.check(c)\n@add('{GOOD}')\ndef f(): ...",
         "text.replace('a', 'b')\nlog(check_id=x())",
     ],
 )

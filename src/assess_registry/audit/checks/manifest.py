@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from assess_registry.audit.checks.reported import reported
-from assess_registry.audit.code import WheelCode, read_code
+from assess_registry.audit.code import WheelCode, read_code, reported
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject

@@ -4,6 +4,7 @@ from assess_registry.audit.code.collect import MAX_WHEEL_SOURCE_BYTES, WheelCode
 from assess_registry.audit.code.facts import FileCode
 from assess_registry.audit.code.link import resolvers
 from assess_registry.audit.code.mentions import Argument, Call, Chain, Handed, Mention
+from assess_registry.audit.code.reported import Reported, reported
 from assess_registry.audit.code.resolve import Resolver
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "FileCode",
     "Handed",
     "Mention",
+    "Reported",
     "Resolver",
     "WheelCode",
     "read_code",
+    "reported",
     "resolvers",
 ]

@@ -1,6 +1,7 @@
 """The dotted names that matter, and the way from a beginning of one towards its end."""
 
 import ast
+import sys
 from collections.abc import Iterable
 
 from assess_registry.audit.code.host import HOST
@@ -12,6 +13,16 @@ OWN = "~"
 
 NAMESPACE = "builtins.globals"
 """All names of a module at once."""
+
+MEMBER = "_"
+"""Stands for whatever private member of a module of the standard library."""
+
+_NOT_HERE = """
+    aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils idlelib imghdr imp lib2to3 mailcap msilib nis
+    nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib test uu xdrlib
+"""
+STANDARD: frozenset[str] = sys.stdlib_module_names | frozenset(_NOT_HERE.split())
+"""Modules of the standard library, of this Python and of the others that plugins may run on."""
 
 _WHOLE_IMPORTERS = frozenset(("importlib.import_module",))
 _TOP_IMPORTERS = frozenset(("builtins.__import__", "importlib.__import__"))
@@ -28,16 +39,22 @@ _ELEMENTS = frozenset(("sys.path",))
 
 
 class Known:
-    """Names that matter to a caller, and all beginnings of them."""
+    """Names that matter to a caller, and all beginnings of them.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    Args:
+        names: dotted names.
+        words: those of them that are words like others, and no module where somebody else's member has that name.
+    """
+
+    def __init__(self, names: Iterable[str], words: Iterable[str] = ()) -> None:
         self.names = frozenset(names)
         self._leads = {dotted.rpartition(".")[0] for dotted in self.names} | self.names
         while missing := {dotted.rpartition(".")[0] for dotted in self._leads} - self._leads:
             self._leads |= missing
         self._leads |= {*_WHOLE_IMPORTERS, *_TOP_IMPORTERS, "importlib", "builtins", "sys", "sys.modules", HOST}
         self._leads |= {"assess_plugin", "assess_plugin.models"}
-        self.modules = frozenset({each.partition(".")[0] for each in self._leads} - {"", HOST})
+        self.modules = frozenset({each.partition(".")[0] for each in self._leads} - {"", HOST, *words})
+        self._leads |= {name for name in STANDARD if name[0] != "_"}
 
     def walk(self, path: str, steps: Chain) -> tuple[str, Chain]:
         """The longest known name on the way, and the steps behind it; an empty name when the way leads nowhere."""
@@ -58,6 +75,9 @@ class Known:
             if path == PATH and f"{PATH}.{step}" not in self.names:
                 number = behind
                 continue  # whatever is made of a path is one
+            is_plain = path not in self.names and f"{path}.{step}" not in self._leads
+            if is_plain and is_private(step) and path.partition(".")[0] in STANDARD:
+                return f"{path}.{MEMBER}", steps[behind - 1 :]
             path = _canonical(f"{path}.{step}" if path else step)
             best, number = path, behind
         return self._known(best, steps, number)
@@ -88,6 +108,11 @@ class Known:
         if text and step[0] == "(" and path in _TOP_IMPORTERS:
             return _canonical(text.partition(".")[0])
         return path
+
+
+def is_private(name: str) -> bool:
+    """`_name`, which is neither `__name__` nor `_name_`."""
+    return name[:1] == "_" and name[:2] != "__" and name[-1:] != "_"
 
 
 def _canonical(path: str) -> str:

@@ -115,9 +115,11 @@ class _Hosts:
                     yield resolver
 
 
-def resolvers(files: Sequence[FileCode], known: Iterable[str]) -> Iterator[tuple[FileCode, Resolver]]:
-    """Each file with its names followed through all files."""
-    exports, names = Exports(files), Known(known)
+def resolvers(
+    files: Sequence[FileCode], known: Iterable[str], words: Iterable[str] = ()
+) -> Iterator[tuple[FileCode, Resolver]]:
+    """Each file with its names followed through all files; of `known` and `words`, see `Known`."""
+    exports, names = Exports(files), Known(known, words)
     made = [Resolver(file, names, exports) for file in files]
     for file, resolver in zip(files, made, strict=True):
         exports.add(resolver, file.path)

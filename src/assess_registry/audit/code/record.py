@@ -13,7 +13,7 @@ from assess_registry.audit.code.mentions import ALIAS, ASKED, CALL, INDEX, MAX_S
 
 _CALLED = """
     run open stat connect check CheckResult Popen call check_call check_output system popen getenv secret
-    create_connection open_connection create_subprocess_exec execv execvp
+    create_connection open_connection create_subprocess_exec execv execvp basicConfig
 """
 _ARGUMENTS_MATTER = frozenset(_CALLED.split())
 """Last names of calls whose arguments a check looks at; calls of a single name are kept as well, it may be an alias."""

@@ -14,14 +14,13 @@ and what one module of the wheel binds, others can import (`link`). Only what le
 work is bounded by the files and by what is known.
 """
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 from typing import Protocol
 
 from assess_registry.audit.code.facts import FileCode
 from assess_registry.audit.code.host import HOST, is_host
-from assess_registry.audit.code.known import OWN, Known
+from assess_registry.audit.code.known import OWN, STANDARD, Known
 from assess_registry.audit.code.mentions import ALIAS, COMPUTED, NAMES, OWN_INDEX, Argument, Chain
 from assess_registry.audit.code.typing_only import means_type_checking
 
@@ -41,8 +40,6 @@ _IMPORTING = frozenset(("import_module", "__import__", "modules"))
 _AMBIGUOUS = "code io types signal resource select typing inspect operator profile trace sh"
 _WORDS = frozenset(_AMBIGUOUS.split())
 """Modules of which other libraries have a member of the same name that is something else: `scipy.signal`."""
-
-_STANDARD = frozenset(sys.stdlib_module_names)
 
 MAX_PATHS = 64
 """Known names that one chain is followed to."""
@@ -138,6 +135,10 @@ class Resolver:
             path.startswith(OWN) and not rest for path, rest in self._ends(before)
         )
 
+    def is_own(self, dotted: str) -> bool:
+        """Whether an import of this is one of a module of the wheel."""
+        return dotted.startswith(".") or self._is_own(dotted)
+
     def is_module(self, name: str) -> bool:
         """Whether this name is certainly a module that is not the wheel's own."""
         return name in self._code.modules and self.is_foreign(name)
@@ -155,7 +156,7 @@ class Resolver:
         names = {root} | {chain[0] for chain in self._code.aliases.get(root, ())}
         return any(
             self.is_foreign(name)
-            and not any(each.partition(".")[0] in _STANDARD for each in self._code.bound.get(name, ()))
+            and not any(each.partition(".")[0] in STANDARD for each in self._code.bound.get(name, ()))
             for name in names
         )
 
@@ -272,7 +273,7 @@ class Resolver:
         """What a chain means by the words in it, wherever it begins: `.host.`, `.os.`, an attribute that is known."""
         is_foreign = self.is_foreign(chain[0])
         is_standard = is_foreign and any(
-            each.partition(".")[0] in _STANDARD for each in self._code.bound.get(chain[0], ())
+            each.partition(".")[0] in STANDARD for each in self._code.bound.get(chain[0], ())
         )
         yield from self._words(chain, 1, is_foreign=is_foreign, is_standard=is_standard)
         if self._exports is not None:
@@ -339,7 +340,7 @@ class Resolver:
         if not is_relative:
             yield self._known.walk("", steps)
         is_foreign = not is_relative and not self._is_own(dotted)
-        yield from self._words(steps, 0 if is_relative else 1, is_foreign=is_foreign, is_standard=top in _STANDARD)
+        yield from self._words(steps, 0 if is_relative else 1, is_foreign=is_foreign, is_standard=top in STANDARD)
 
     def _is_own(self, dotted: str) -> bool:
         return self._exports is not None and bool(self._exports.own(dotted, self._code.path)[0])

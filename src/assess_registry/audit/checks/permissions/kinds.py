@@ -84,3 +84,15 @@ PASSED_ON = Kind(
     what="hands on a module as a value, so that what is used of it cannot be seen",
     advice="use the module's functions where it is imported",
 )
+PRIVATE = Kind(
+    id="private-member",
+    severity="medium",
+    what="is private to the standard library, or to somebody else, and leads anywhere",
+    advice="use what is documented; docs/audit.md says what stands in its place",
+)
+UNLISTED = Kind(
+    id="unlisted-module",
+    severity="medium",
+    what="is a module of the standard library that is not known to compute and nothing else",
+    advice="use one of those that docs/audit.md lists, or ask the host",
+)

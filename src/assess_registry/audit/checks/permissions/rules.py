@@ -1,8 +1,8 @@
 """What the sandbox refuses, by the names under which Python offers it.
 
-A module whose import says it all stands here by its name; of others, their members. What stands nowhere here is no
-finding: this is the list of what an honest author needs to hear of before the sandbox says it, and the sandbox is the
-wall for everybody else.
+A module whose import says it all stands here by its name; of others, their members. Modules of the standard library
+that stand neither here nor in `standard` are findings as well. Still this is what an honest author needs to hear of
+before the sandbox says it, and the sandbox is the wall for everybody else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,8 @@ from assess_registry.audit.checks.permissions.kinds import (
     TAMPERING,
     Kind,
 )
+from assess_registry.audit.checks.permissions.resources import RESOURCES
+from assess_registry.audit.checks.permissions.standard import others
 from assess_registry.audit.code.host import HOST
 from assess_registry.audit.code.known import NAMESPACE, PATH
 
@@ -43,7 +45,7 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         anyio trio twisted gevent eventlet curio tornado uvicorn docker podman kubernetes fastapi flask werkzeug pika
         zmq nats kafka confluent_kafka pyodbc asyncpg aiomysql aioredis elasticsearch opensearchpy scapy ldap
         google.cloud azure impacket smbclient netmiko napalm ncclient pysnmp stem telnetlib3 asyncore asynchat smtpd
-        wsgiref.simple_server syslog
+        wsgiref.simple_server syslog urllib.robotparser wsgiref socket.getaddrinfo
         """,
     ),
     "processes": (
@@ -56,7 +58,8 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         asyncio.create_subprocess_shell asyncio.subprocess os.system os.popen os.execl os.execle os.execlp
         os.execlpe os.execv os.execve os.execvp os.execvpe os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv
         os.spawnve os.spawnvp os.spawnvpe os.posix_spawn os.posix_spawnp os.fork os.forkpty os.startfile
-        builtins.breakpoint
+        builtins.breakpoint uuid.getnode uuid._get_command_stdout _osx_support test.support.script_helper
+        _bootsubprocess _winapi concurrent.futures.process
         """,
     ),
     "files": (
@@ -66,7 +69,14 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         zipfile.ZipFile zipfile.PyZipFile zipfile.Path tarfile.open tarfile.TarFile dbm sqlite3.connect
         sqlite3.Connection configparser.ConfigParser.read configparser.RawConfigParser.read
         configparser.SafeConfigParser.read netrc mailbox py_compile compileall zipapp filecmp nis aiofiles
-        xml.etree.ElementTree.parse wave.open platform.freedesktop_os_release
+        xml.etree.ElementTree.parse xml.etree.ElementTree.iterparse xml.sax.parse xml.dom.minidom.parse
+        xml.dom.pulldom.parse argparse.FileType tokenize.open http.cookiejar.FileCookieJar
+        http.cookiejar.MozillaCookieJar http.cookiejar.LWPCookieJar sqlite3.dbapi2.connect sqlite3.dbapi2.Connection
+        gettext.translation gettext.find gettext.install gettext.bindtextdomain mimetypes.read_mime_types
+        _posixshmem pwd grp spwd sndhdr imghdr os.pread os.preadv os.pwrite os.pwritev os.read os.readv os.write
+        os.writev os.sendfile os.splice os.copy_file_range os.dup os.dup2 os.fdopen os.fstat os.ftruncate os.fchmod
+        os.fchown os.posix_fallocate os.posix_fadvise os.lseek os.pipe os.pipe2 os.eventfd os.makedev
+        wave.open platform.freedesktop_os_release
         io.open_code codecs.open fileinput linecache glob shutil mmap.mmap os.open
         os.openpty os.listdir os.scandir os.walk os.fwalk os.stat os.lstat os.statvfs os.access os.remove os.unlink
         os.rename os.renames os.replace os.mkdir os.makedirs os.rmdir os.removedirs os.chmod os.lchmod os.chown
@@ -97,6 +107,9 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         importlib.__import__ importlib.reload importlib.util.spec_from_file_location importlib.util.spec_from_loader
         importlib.util.module_from_spec importlib.machinery.SourceFileLoader
         importlib.machinery.SourcelessFileLoader importlib.machinery.ExtensionFileLoader runpy code codeop imp
+        gettext.c2py dataclasses._create_fn dataclasses._set_qualname pickle._loads pickle._load pickle._Unpickler
+        lib2to3 test _xxsubinterpreters _interpreters _xxinterpchannels concurrent.interpreters _testcapi
+        _testinternalcapi _testbuffer _testmultiphase
         zipimport types.CodeType types.FunctionType types.LambdaType marshal.load marshal.loads pickle.load pickle.loads
         pickle.Unpickler shelve dill cloudpickle jsonpickle
         """,
@@ -124,13 +137,18 @@ _MODULES: Mapping[str, tuple[Kind, str]] = {
         os.setresgid os.setgroups os.initgroups os.setsid os.setpgid os.nice os.setpriority os.sched_setaffinity
         os.sched_setscheduler os.unshare os.setns os.chroot os.memfd_create os.pidfd_open resource.setrlimit
         resource.prlimit os._exit os.umask signal.signal signal.pthread_kill signal.raise_signal signal.setitimer
-        signal.alarm
+        signal.alarm fcntl termios tty
         """,
     ),
     "environment": (ENVIRONMENT, "os.environ os.environb os.getenv os.getenvb os.putenv os.unsetenv"),
 }
 
-KINDS: Mapping[str, Kind] = {name: kind for kind, names in _MODULES.values() for name in names.split()}
+_LISTED: Mapping[str, Kind] = {name: kind for kind, names in _MODULES.values() for name in names.split()}
+
+OTHERS: Mapping[str, Kind] = others(_LISTED)
+"""Modules of the standard library of which nothing is said here."""
+
+KINDS: Mapping[str, Kind] = {**OTHERS, **_LISTED}
 """Dotted name -> what it is; the longest name that fits counts."""
 
 _HARMLESS = """
@@ -168,7 +186,8 @@ PLAIN_MODULES: frozenset[str] = frozenset(
 
 _STREAMABLE = """
     gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile zipfile.ZipFile zipfile.Path tarfile.open
-    tarfile.TarFile xml.etree.ElementTree.parse wave.open
+    tarfile.TarFile xml.etree.ElementTree.parse xml.etree.ElementTree.iterparse xml.sax.parse xml.dom.minidom.parse
+    xml.dom.pulldom.parse wave.open
     """
 STREAMABLE: frozenset[str] = frozenset(_STREAMABLE.split())
 """They open files, or what is in memory already."""
@@ -189,7 +208,7 @@ METHODS: Mapping[str, Kind] = {
             """
             create_connection create_server open_connection start_server create_datagram_endpoint
             create_unix_connection create_unix_server open_unix_connection start_unix_server sock_connect urlopen
-            urlretrieve
+            urlretrieve getaddrinfo getnameinfo gethostbyname gethostbyaddr
             """,
         ),
         (NATIVE, "load_extension enable_load_extension CDLL PyDLL LoadLibrary dlopen"),
@@ -213,12 +232,17 @@ _INNER_NAMES = """
 INNER_NAMES: frozenset[str] = frozenset(_INNER_NAMES.split())
 """Attributes of whatever object that lead to frames, code or the import system."""
 
+LOGS = "logging.basicConfig"
+"""Writes to a file when it is told so by name."""
+
 HOST_CALLS: frozenset[str] = frozenset(f"{HOST}.{name}" for name in ("run", "open", "stat", "connect", "secret"))
 
 
 def known_names() -> frozenset[str]:
     """Every name a resolver has to follow."""
-    return frozenset((*KINDS, *HARMLESS, *HOST_CALLS, *_dicts(), "sys.path", "sys.modules", NAMESPACE))
+    return frozenset(
+        (*KINDS, *HARMLESS, *HOST_CALLS, *_dicts(), "sys.path", "sys.modules", NAMESPACE, *RESOURCES, LOGS)
+    )
 
 
 def kind_of(path: str) -> Kind | None:

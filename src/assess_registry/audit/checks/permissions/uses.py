@@ -3,19 +3,30 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from assess_registry.audit.checks.permissions.kinds import DYNAMIC, ENVIRONMENT, PASSED_ON, TAMPERING, Kind
+from assess_registry.audit.checks.permissions.kinds import (
+    DYNAMIC,
+    ENVIRONMENT,
+    FILE,
+    PASSED_ON,
+    PRIVATE,
+    TAMPERING,
+    Kind,
+)
+from assess_registry.audit.checks.permissions.resources import leads_out
 from assess_registry.audit.checks.permissions.rules import (
     HARMLESS,
     INNER_NAMES,
     KINDS,
+    LOGS,
     METHODS,
     MODULES_WITH_MEMBERS,
     PLAIN_MODULES,
     STREAMABLE,
     kind_of,
 )
+from assess_registry.audit.checks.permissions.standard import of_chain, of_import
 from assess_registry.audit.code import FileCode, Mention, Resolver
-from assess_registry.audit.code.known import NAMESPACE
+from assess_registry.audit.code.known import MEMBER, NAMESPACE
 from assess_registry.audit.code.mentions import ALIAS, ASKED, COMPUTED, INDEX, STREAM_CALL, WRITE, Chain
 
 Use = tuple[Kind, str, Mention]
@@ -42,22 +53,36 @@ def uses(file: FileCode, resolver: Resolver, functions: frozenset[str]) -> Itera
         functions: names of functions of the whole wheel.
     """
     harmless_only = _harmless_only(file, resolver)
-    imports = dict(file.imports)
-    if not resolver.is_type_checking:
-        imports |= {dotted: mention for (_, dotted), mention in file.only_typing.items()}
-    for dotted, mention in imports.items():
-        if dotted.rpartition(".")[2] in _DUNDERS:
-            yield TAMPERING, dotted, mention
-        for path in resolver.imported(dotted):
-            kind = kind_of(path)
-            if kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
-                yield kind, path, mention
+    yield from _of_imports(file, resolver, harmless_only)
     for chain, mention in file.mentions.items():
         if chain[-1][:1] == ASKED and _is_asked_only(chain[-1][1:], resolver):
             continue
         for kind, what in _of_chain(chain, resolver, functions):
             if kind is not ENVIRONMENT and (what.partition(".")[0] not in harmless_only or kind is PASSED_ON):
                 yield kind, what, mention
+        for kind, what in of_chain(chain, file):
+            yield kind, what, mention
+        if any(leads_out(path, rest, file) for path, rest in resolver.mentioned.get(chain, ())):
+            yield FILE, "a resource outside of its package", mention
+    for call, mention in file.calls.items():
+        if ("filename" in dict(call.named) or not call.is_whole) and LOGS in resolver.paths(call.chain):
+            yield FILE, f"{LOGS}(filename=…)", mention
+
+
+def _of_imports(file: FileCode, resolver: Resolver, harmless_only: frozenset[str]) -> Iterator[Use]:
+    imports = dict(file.imports)
+    if not resolver.is_type_checking:
+        imports |= {dotted: mention for (_, dotted), mention in file.only_typing.items()}
+    for dotted, mention in imports.items():
+        if dotted.rpartition(".")[2] in _DUNDERS:
+            yield TAMPERING, dotted, mention
+        known = resolver.imported(dotted)
+        if not any(map(kind_of, known)) and not resolver.is_own(dotted) and (kind := of_import(dotted)):
+            yield kind, dotted, mention
+        for path in known:
+            kind = kind_of(path)
+            if kind and kind is not ENVIRONMENT and path.partition(".")[0] not in harmless_only:
+                yield kind, path, mention
 
 
 def _is_asked_only(asker: str, resolver: Resolver) -> bool:
@@ -72,7 +97,8 @@ def _of_chain(chain: Chain, resolver: Resolver, functions: frozenset[str]) -> It
         yield from _by_method(chain, resolver, functions)
     if resolver.is_computed(chain):
         yield DYNAMIC, f"getattr({chain[0]}, …)"
-    if len(chain) == 1 and not found and chain[0] not in PLAIN_MODULES and _is_only_a_module(chain[0], resolver):
+    is_followed = any(path in MODULES_WITH_MEMBERS or kind_of(path) for path, _ in found)
+    if len(chain) == 1 and not is_followed and chain[0] not in PLAIN_MODULES and _is_only_a_module(chain[0], resolver):
         yield PASSED_ON, chain[0]
     if not _REACHING.isdisjoint(resolver.held(chain)):
         yield PASSED_ON, chain[-1]
@@ -112,6 +138,8 @@ def _of_path(path: str, rest: Chain, chain: Chain, resolver: Resolver) -> Iterat
         yield from _of_namespace(path, rest, chain)
     elif last == COMPUTED and (base in MODULES_WITH_MEMBERS or base == "sys.modules" or base in _DICTS):
         yield DYNAMIC, f"getattr({base}, …)"
+    elif last == MEMBER:
+        yield PRIVATE, f"{base}.{rest[0]}"
     elif last == "__dict__" and base in MODULES_WITH_MEMBERS:
         yield DYNAMIC, path
     elif not rest and path in MODULES_WITH_MEMBERS:

@@ -12,7 +12,9 @@ name that has one like it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from assess_registry.audit.code import Argument, Call, Chain, FileCode, Handed, Mention, Resolver
+from assess_registry.audit.code.facts import FileCode
+from assess_registry.audit.code.mentions import Argument, Call, Chain, Handed, Mention
+from assess_registry.audit.code.resolve import Resolver
 
 RESULT = "assess_plugin.CheckResult"
 _TABLE = "assess_plugin.Checks"
