@@ -476,7 +476,8 @@ def test_a_directory_that_is_no_registry_is_left_alone(tmp_path: Path) -> None:
 def test_creating_again_completes_and_overwrites_nothing(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     first = IndexConfig(name="first", development=True)
-    assert create_index(root, first)[1] == ("registry.toml", "simple/index.json", "simple/index.html")
+    made = ("registry.toml", "simple/index.json", "simple/index.html", "plugins.json")
+    assert create_index(root, first)[1] == made
     (root / "simple/index.html").unlink()
     assert create_index(root, IndexConfig(name="second")) == (first, ("simple/index.html",))
     assert create_index(root, IndexConfig(name="second")) == (first, ())

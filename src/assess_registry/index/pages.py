@@ -79,15 +79,14 @@ def project_json(project: ProjectName, files: Iterable[PageFile]) -> bytes:
 
 def root_html(projects: Iterable[ProjectName]) -> bytes:
     """`simple/index.html` (PEP 503): one anchor a project."""
-    # A project name has no character that either form would escape, and there may be 100,000 of them.
-    return _page("Simple index", (f'<a href="{name}/">{name}</a><br>' for name in sorted(projects)))
+    return _page("Simple index", (f'<a href="{quote(name)}/">{html.escape(name)}</a><br>' for name in sorted(projects)))
 
 
 def root_json(projects: Iterable[ProjectName]) -> bytes:
     """`simple/index.json` (PEP 691)."""
     page = _json({"meta": {"api-version": API_VERSION}, "projects": []})
-    # As `_json` would write them, ten times as fast.
-    if names := ",\n".join(f'  {{\n   "name": "{name}"\n  }}' for name in sorted(projects)):
+    # As `_json` would write them, three times as fast: with an indent, json encodes in Python.
+    if names := ",\n".join(f'  {{\n   "name": {json.dumps(name)}\n  }}' for name in sorted(projects)):
         return page.replace(b"[]", f"[\n{names}\n ]".encode())
     return page
 

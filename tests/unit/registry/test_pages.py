@@ -151,7 +151,7 @@ def test_an_empty_index_is_a_valid_one() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_root_page_is_written_as_every_other_json(count: int) -> None:
-    page = root_json([ProjectName(f"demo-{number}") for number in range(count)])
+    page = root_json([ProjectName(f'demo-{number}"') for number in range(count)])
     assert page == (json.dumps(json.loads(page), indent=1) + "\n").encode()
     assert Anchors(root_html([])).anchors == []
     assert json.loads(project_json(DEMO, [])) == {
