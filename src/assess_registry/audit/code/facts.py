@@ -26,7 +26,7 @@ class FileCode:
         handed: arguments of calls that may be those of functions of the wheel.
         texts: every string up to 1,024 characters.
         constants: names assigned to a text or a list of texts.
-        values: name -> what is known of each value that it is given.
+        values: names and what is known of each value that they are given, where that can be a text.
         looped: name -> chains over which it runs, or which are unpacked into it.
         stores: how often a name is bound, wherever.
         top_level: names bound outside of functions and classes.
@@ -48,7 +48,7 @@ class FileCode:
     handed: dict[Handed, Mention] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     constants: dict[str, Argument] = field(default_factory=dict)
-    values: dict[str, set[Argument]] = field(default_factory=dict)
+    values: set[tuple[str, Argument]] = field(default_factory=set)
     looped: dict[str, set[Chain]] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
     top_level: set[str] = field(default_factory=set)
@@ -61,7 +61,8 @@ class FileCode:
     @property
     def size(self) -> int:
         """Different facts."""
-        return len(self.mentions) + len(self.calls) + len(self.texts) + len(self.stores) + len(self.imports)
+        names = len(self.mentions) + len(self.texts) + len(self.stores) + len(self.imports)
+        return names + len(self.calls) + len(self.handed) + len(self.values)
 
 
 def note(table: dict[K, Mention], key: K, line: int) -> None:

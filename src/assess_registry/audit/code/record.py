@@ -104,7 +104,8 @@ class Recorder:
     def constant_of(self, name: str, value: ast.expr) -> None:
         """Remember a text, a number or a list of texts under its name."""
         found = argument(value)
-        self.code.values.setdefault(name, set()).add(found)
+        if found.number is None and found.items is None:
+            self.code.values.add((name, found))
         if found.text is not None or found.items is not None or found.number is not None:
             self.code.constants[name] = found
 

@@ -58,8 +58,8 @@ class _Search:
         self._handed: dict[str, list[tuple[FileCode, Resolver, Handed, Mention]]] = {}
         self._parameters: dict[str, set[tuple[str, ...]]] = {}
         for file, resolver in self._files:
-            for name, values in file.values.items():
-                self._values.setdefault(name, set()).update(values)
+            for name, value in file.values:
+                self._values.setdefault(name, set()).add(value)
             for name, parameters in file.parameters.items():
                 self._parameters.setdefault(name, set()).update(parameters)
             for handed, mention in file.handed.items():
@@ -153,7 +153,7 @@ class _Search:
         functions = [each for each, known in file.parameters.items() if any(name in names for names in known)]
         for function in functions:
             self._carry(function, name)
-        values = file.values.get(name, set())
+        values = {value for each, value in file.values if each == name}
         if not values and name in file.bound:
             values = {value for dotted in file.bound[name] for value in self._values.get(dotted.rpartition(".")[2], ())}
         loops = file.looped.get(name, set())

@@ -173,7 +173,7 @@ class _Walk(Recorder):
             if value is not None
         ]
         for name, value in given:
-            self.code.values.setdefault(name.arg, set()).add(argument(value))
+            self.code.values.add((name.arg, argument(value)))
             self.bind([name.arg], value)
         self._parameters(node.name, node)
         arguments = [*positional, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
@@ -226,7 +226,7 @@ class _Walk(Recorder):
     def added(self, node: ast.AugAssign) -> bool:
         """What becomes of the name is computed."""
         if isinstance(node.target, ast.Name):
-            self.code.values.setdefault(node.target.id, set()).add(Argument())
+            self.code.values.add((node.target.id, Argument()))
         return True
 
     def global_(self, node: ast.Global) -> bool:
