@@ -28,12 +28,14 @@ from assess_registry.audit.context import Check, Context
 from assess_registry.audit.dependencies import NAME as DEPENDENCIES
 from assess_registry.audit.dependencies import Seen, examine_dependencies
 from assess_registry.audit.examining import examination, structural
+from assess_registry.audit.finding_ids import unknown_finding
 from assess_registry.audit.policy import STRUCTURE, judge, policy_sha256
 from assess_registry.audit.private_copy import private_copy
 from assess_registry.audit.values import Examination, Report, Subject
 from assess_registry.config import Policy, Publisher, Targets
 from assess_registry.config.policy import ANY_LICENCE
 from assess_registry.errors import WheelError
+from assess_registry.manifest.reader import nearest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.wheel import InspectedWheel, inspect, unpacked_files
 
@@ -185,8 +187,20 @@ def context_of(wheel: InspectedWheel, terms: Terms) -> Context:
 
 
 def check_names() -> tuple[str, ...]:
-    """What an acceptance may name as its `check`."""
-    return (STRUCTURE, CLOSURE, *(check.NAME for check in CHECKS), DEPENDENCIES)
+    """What an acceptance may name as its `check`; strict inspection is not among them, for it always is complete."""
+    return (CLOSURE, *(check.NAME for check in CHECKS), DEPENDENCIES)
+
+
+def idle_acceptances(policy: Policy) -> tuple[str, ...]:
+    """A sentence for each acceptance that can never accept anything, for there is no such check or finding."""
+    known = check_names()
+    problems: list[str] = []
+    for number, each in enumerate(policy.accept):
+        if each.check and each.check not in known:
+            problems.append(f"policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}")
+        elif each.finding and (problem := unknown_finding(each.finding)):
+            problems.append(f"policy.accept[{number}].finding: {problem}")
+    return tuple(problems)
 
 
 def _refused(data: bytes, filename: str, error: WheelError, checks: Iterable[Check]) -> Examined:

@@ -14,12 +14,11 @@ from pathlib import Path
 import click
 
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
-from assess_registry.audit.pipeline import Terms, check_names
+from assess_registry.audit.pipeline import Terms, idle_acceptances
 from assess_registry.audit.policy import overlong_acceptances, policy_sha256
 from assess_registry.config import CONFIG_NAME, Policy, load_config, load_policy_file
 from assess_registry.errors import ConfigError
 from assess_registry.index.tree import Tree
-from assess_registry.manifest.reader import nearest
 from assess_registry.text import plain
 
 _PEEK = 200
@@ -100,15 +99,9 @@ def _with_policy(terms: Terms, path: Path | None) -> Terms:
 
 
 def _require_usable(policy: Policy, path: Path | None, as_of: date) -> None:
-    known = check_names()
-    unknown = [
-        f"policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}"
-        for number, each in enumerate(policy.accept)
-        if each.check and each.check not in known
-    ]
-    problems = [f"{path}: {problem}" for problem in (*unknown, *overlong_acceptances(policy, as_of=as_of))]
+    problems = (*idle_acceptances(policy), *overlong_acceptances(policy, as_of=as_of))
     if problems:
-        raise ConfigError(*problems)
+        raise ConfigError(*(f"{path}: {problem}" for problem in problems))
 
 
 @contextlib.contextmanager

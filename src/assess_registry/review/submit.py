@@ -21,7 +21,7 @@ from typing import Protocol
 
 from assess_plugin.permissions import Permissions
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase
-from assess_registry.audit.pipeline import Terms, audit, check_names
+from assess_registry.audit.pipeline import Terms, audit, idle_acceptances
 from assess_registry.audit.policy import overlong_acceptances
 from assess_registry.audit.values import Report
 from assess_registry.audit.values import Verdict as Word
@@ -35,7 +35,6 @@ from assess_registry.index.plan import require_distinct
 from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey
 from assess_registry.lock import Lock, parse_lock, write_lock
-from assess_registry.manifest.reader import nearest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.repository import Repository
 from assess_registry.review.permissions import PermissionChange, change_of
@@ -211,13 +210,7 @@ def require_usable(config: IndexConfig, now: datetime) -> None:
     Raises:
         ConfigError: it does; all of them.
     """
-    known = check_names()
-    unknown = [
-        f"policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}"
-        for number, each in enumerate(config.policy.accept)
-        if each.check and each.check not in known
-    ]
-    if problems := (*unknown, *overlong_acceptances(config.policy, as_of=now.date())):
+    if problems := (*idle_acceptances(config.policy), *overlong_acceptances(config.policy, as_of=now.date())):
         raise ConfigError(*(f"{CONFIG_NAME}: {problem}" for problem in problems))
 
 

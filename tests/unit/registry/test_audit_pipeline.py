@@ -254,7 +254,7 @@ def test_any_licence_is_no_list_of_licences() -> None:
 
 def test_every_check_has_a_name_of_its_own_and_is_listed() -> None:
     names = check_names()
-    assert len(set(names)) == len(names) == len(CHECKS) + 3
+    assert len(set(names)) == len(names) == len(CHECKS) + 2
     listed = {f"{path.stem if path.stem != '__init__' else path.parent.name}" for path in _check_modules()}
     assert listed == {check.__name__.rpartition(".")[2] for check in CHECKS}  # type: ignore[attr-defined]
 

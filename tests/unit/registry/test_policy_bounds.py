@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from assess_registry.audit.pipeline import idle_acceptances
 from assess_registry.audit.policy import judge, overlong_acceptances
 from assess_registry.audit.values import Examination, Finding, Verdict
 from assess_registry.config import Acceptance, Policy, parse_config, parse_policy_file
@@ -131,3 +132,39 @@ def test_those_that_are_too_long_are_found_before_anything_is_audited() -> None:
     )
     assert overlong_acceptances(policy, as_of=date(9998, 6, 1)) == ()
     assert overlong_acceptances(policy, as_of=date.max) == ()
+
+
+@pytest.mark.parametrize(
+    ("finding", "check", "said"),
+    [
+        (
+            "process-outside-hosts",
+            "",
+            "finding: no finding 'process-outside-hosts'; did you mean 'process-outside-host'?",
+        ),
+        ("process-outside-host", "", ""),
+        ("proces-*", "", "finding: no finding has an id like 'proces-*'; docs/audit.md lists them"),
+        ("process-*", "", ""),
+        (
+            "dependency-native-kode",
+            "",
+            "finding: no finding 'dependency-native-kode'; did you mean 'dependency-native-code'?",
+        ),
+        ("dependency-native-code", "", ""),
+        ("dependency-licence-missing", "", ""),
+        ("dependency-*", "", ""),
+        ("dependency-bandit-b9*", "", ""),
+        ("bandit-b603", "", ""),
+        ("bandit-*", "", ""),
+        ("secret-of-next-year", "", ""),
+        ("", "bandti", "check: no check 'bandti'; did you mean 'bandit'?"),
+        ("", "bandit", ""),
+        ("", "dependencies", ""),
+        ("", "structure", "check: no check 'structure'; expected one of "),
+    ],
+)
+def test_an_acceptance_that_can_never_accept_anything_is_named(finding: str, check: str, said: str) -> None:
+    accept = (Acceptance(finding=finding, check=check, reason="r", owner="o", expires=AS_OF),)
+    problems = idle_acceptances(Policy(accept=accept))
+    assert len(problems) == bool(said)
+    assert "".join(problems).startswith(f"policy.accept[0].{said}" if said else "")
