@@ -28,7 +28,7 @@ ELF = b"\x7fELF" + b"\0" * 60
 
 
 def library(files: Mapping[str, str | bytes] | None = None, **changes: object) -> WheelBuilder:
-    made = WheelBuilder.dependency("somelib", "1.2.0", **changes)  # type: ignore[arg-type]
+    made = WheelBuilder.dependency("somelib", "1.2.0", **changes)
     return made.but(files={**(made.files or {}), **(files or {})})
 
 
