@@ -529,7 +529,7 @@ def test_a_declared_command_and_check_are_approved(run: Run, tmp_path: Path, cle
 @pytest.fixture
 def index(run: Run, tmp_path: Path) -> Path:
     """A registry in which three plugins are published, one of which uses a shell."""
-    assert run("init", "reg", "--development").code == 0
+    assert run("init", "reg").code == 0
     (tmp_path / "key").mkdir()
     write_private_key(tmp_path / "key" / "p.key", generate_key())
     write(WheelBuilder.dependency("assess-plugin", "1.0.0"), tmp_path / "dist")
