@@ -25,7 +25,7 @@ The sample plugin, {files} files: strict inspection, a private copy, and every c
 closure. Beside it bandit as a program of its own on the same files, started once, with its own defaults; an audit
 starts it for batches of files, so that one that breaks it is named. The rows below are the checks that take the most.
 
-There is no goal for this in the design: the figures say what a maintainer waits for.
+There is no goal for this: the figures say what a maintainer waits for.
 """
 SAMPLE = Path(__file__).parents[1] / "contrib" / "sample_plugin"
 SHOWN = 5
