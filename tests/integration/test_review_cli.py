@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from assess_registry.audit.values import Verdict
 from assess_registry.cli import main
 from assess_registry.cli import submit as submit_command
 from assess_registry.config import load_config
-from assess_registry.keys import PrivateKey, write_private_key
+from assess_registry.keys import PrivateKey, TimedKey, generate_key, write_private_key
 from assess_registry.review import submit as submit_module
-from tests.support.registry_tree import RegistryTree, found, make_registry_tree
+from tests.support.registry_tree import BEGAN, RegistryTree, found, make_registry_tree
 from tests.support.wheels import WheelBuilder, demo_manifest
 from tests.support.word_reader import WordReader, page_problems
 
 PLUGIN = WheelBuilder(version="1.1.0")
 GROWN = WheelBuilder(version="1.2.0", manifest=demo_manifest(permissions='read = ["/etc"]\n'))
+MODEST = WheelBuilder(version="1.1.0", manifest=demo_manifest(permissions="read = []\n"))
 SIGN = ("--release-key", "release.key", "--online-key", "online.key")
 
 
@@ -230,6 +232,66 @@ def test_a_rejection_blocks_until_it_is_taken_back(desk: Desk) -> None:
     assert desk.publish().code == 0
 
 
+@pytest.mark.parametrize("rejected", [True, False])
+def test_submitting_again_does_not_lift_a_rejection_not_even_by_policy(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rejected: bool
+) -> None:
+    config = load_config(desk.tree.root)
+    desk.tree.configure(replace(config, policy=replace(config.policy, automatic_approval=("publisher",))))
+    desk.submit()
+    if rejected:
+        assert desk.run("review", "reject", PLUGIN.filename, "--key", "ruben.key", "--reason", "it spies").code == 0
+    audited_as(monkeypatch, Verdict.FLAGGED)  # another statement
+    desk.submit()
+    audited_as(monkeypatch, Verdict.APPROVED)
+    desk.submit(PLUGIN, "--audit-key", "audit.key")
+    done = desk.publish(PLUGIN, "--accept-registry-changes")
+    assert (done.code, "it spies" in done.stderr) == ((5, True) if rejected else (0, False))
+
+
+@pytest.mark.parametrize("again", ["", "ruben", "rita"])
+def test_a_rejection_outlives_its_key_until_the_same_reviewer_approves(desk: Desk, again: str) -> None:
+    desk.submit()
+    assert desk.run("review", "reject", PLUGIN.filename, "--key", "ruben.key", "--reason", "it spies").code == 0
+    new = generate_key()
+    write_private_key(Path("new.key"), new)
+    config = load_config(desk.tree.root)
+    rita, ruben = config.reviewers
+    ended = replace(ruben.keys[0], valid_until=datetime.now(UTC))
+    keys = (ended, TimedKey(key=new.public, valid_from=BEGAN))
+    desk.tree.configure(replace(config, reviewers=(rita, replace(ruben, keys=keys))))
+    desk.approve()
+    if again:
+        assert desk.approve(key={"ruben": "new.key", "rita": "rita.key"}[again]).code == 0
+    done = desk.publish(PLUGIN, "--accept-registry-changes")
+    assert (done.code, "it spies" in done.stderr) == ((0, False) if again == "ruben" else (5, True))
+
+
+@pytest.mark.parametrize(("wheel", "state"), [(PLUGIN, "waiting"), (MODEST, "approved")])
+def test_permissions_that_nobody_ever_saw_are_not_approved_by_policy(
+    desk: Desk, wheel: WheelBuilder, state: str
+) -> None:
+    """Not of a first version either: nothing that stands has them."""
+    config = load_config(desk.tree.root)
+    desk.tree.configure(replace(config, policy=replace(config.policy, automatic_approval=("publisher",))))
+    assert (
+        desk.run(
+            "revoke",
+            "demo-plugin",
+            "1.0.0",
+            *SIGN,
+            "--reason",
+            "broken",
+            "--severity",
+            "high",
+            "--accept-registry-changes",
+        ).code
+        == 0
+    )
+    assert desk.submit(wheel, "--audit-key", "audit.key").code == 0
+    assert desk.state(wheel.version)["state"] == state
+
+
 def test_an_approval_is_stale_when_the_policy_or_the_report_changes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +356,10 @@ def test_wheels_are_not_published_by_their_publisher_where_others_approve(desk: 
     refused = desk.run(*alone)
     assert refused.code == 2
     assert "submit the wheel" in refused.stderr
-    desk.tree.configure(config)
+    assert desk.run("publish", *SIGN, "--accept-registry-changes").code == 0
+    desk.tree.configure(config)  # says development, and the signed word does not
+    assert desk.run(*alone).code == 2
+    assert desk.run("publish", *SIGN, "--accept-registry-changes").code == 0
     done = desk.run(*alone)  # the control
     assert (done.code, "approval   none" in done.stdout) == (0, True)
     assert see(desk) == ("1.0.0",)

@@ -38,6 +38,7 @@ from assess_registry.index.tree import Tree, digest
 from assess_registry.keys import KeyId, PrivateKey
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
+from assess_registry.publish.control_files import signed_publishers
 from assess_registry.publish.listing import Listing
 from assess_registry.review.published import catalogue_of, repository_of, signed_revocations
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
@@ -88,7 +89,10 @@ def publish(
         LockTimeoutError: another process is publishing.
     """
     config = load_config(root)
-    if repository_of(root) is not None and not config.development:
+    repository = repository_of(root)
+    signed = signed_publishers(repository) if repository else None
+    # By its signed word where there is one: `registry.toml` is a file that anybody may have edited.
+    if repository is not None and not (config.development and (signed is None or signed.development)):
         raise ConfigError(f"{root}: publishes what reviewers approved: submit the wheel, and publish the submission")
     if replace_published and not config.development:
         raise ConfigError(f"{root}: published bytes are replaced in a development registry only; publish a new version")

@@ -2,10 +2,11 @@
 
 An approval is a signature over the statement, in the very envelope that clients will count it in. It says nothing of
 any other statement: when the report, the policy, the lock or the permissions change, so does the statement, and an old
-approval is kept, shown as stale, and counts no more. A rejection is signed too, and stands until its key approves.
+approval is kept, shown as stale, and counts no more. A rejection is signed too, and is about the wheel itself:
+submitting it again does not lift it, nor does the end of the key that made it. It stands until the same reviewer
+approves.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,9 +38,11 @@ class Review:
 
     Attributes:
         key: whose; its signature is verified.
-        reviewer: name of its holder; empty when the key is no reviewer's and not the audit's, or not at this time.
+        reviewer: name of its holder; empty when the key is no reviewer's and not the audit's, or, for an approval, not
+            at this time.
         approves: whether it is an approval.
-        stale: whether it is about another statement than the one there is now.
+        stale: whether it is about another statement than the one there is now or, for a rejection, another wheel.
+        ended: whether the key is not valid at this time.
         reason: of a rejection.
     """
 
@@ -47,6 +50,7 @@ class Review:
     reviewer: str
     approves: bool
     stale: bool
+    ended: bool
     reason: str = ""
     envelope: Envelope
 
@@ -101,7 +105,7 @@ def reject(
     except ValueError as error:
         raise ConfigError(f"reason: {error}") from error
     name = reviewer_of(rules.control, key.public, publisher=checked.publisher, at=rules.now)
-    document = {"schema": 1, "statement_sha256": _digest(checked.submission), "reason": reason}
+    document = {"schema": 1, "wheel_sha256": checked.submission.sha256, "reason": reason}
     _write(tree, checked.submission, key, sign_envelope(encode(document), REJECTION_TYPE, [key]))
     return name
 
@@ -147,13 +151,16 @@ def envelope_of(submission: Submission, reviews: tuple[Review, ...]) -> Envelope
 
 
 def require_no_rejection(submission: Submission, reviews: tuple[Review, ...]) -> None:
-    """No reviewer has rejected it as it is now.
+    """No reviewer rejects it.
 
     Raises:
-        TrustError: step `approval`; somebody has.
+        TrustError: step `approval`; somebody does.
     """
+    approving = {each.reviewer for each in reviews if each.approves and not each.stale}
     for each in reviews:
-        if not each.approves and not each.stale and each.reviewer:
+        # A key that was replaced cannot take back what it said; its holder's new one can.
+        lifted = each.ended and each.reviewer in approving
+        if not each.approves and not each.stale and each.reviewer and not lifted:
             raise TrustError(
                 f"{each.reviewer} rejected it: {each.reason}",
                 step="approval",
@@ -175,7 +182,7 @@ def _reviews(submission: Submission, rules: Rules, publisher: str) -> Iterator[R
             (key,) = signers
             if path.name != _name(key):
                 continue
-            yield _review(submission, envelope, key, _holder(known[key], rules, publisher))
+            yield _review(submission, envelope, known[key], rules, publisher)
         except (RegistryError, ValueError):
             continue  # whoever can write here can also leave rubbish here
 
@@ -189,21 +196,30 @@ def _holder(key: PublicKey, rules: Rules, publisher: str) -> str:
         return ""
 
 
-def _review(submission: Submission, envelope: Envelope, key: KeyId, name: str) -> Review:
+def _review(submission: Submission, envelope: Envelope, key: PublicKey, rules: Rules, publisher: str) -> Review:
+    now = _holder(key, rules, publisher)
     if envelope.payload_type == PAYLOAD_TYPE:
         stale = envelope.payload != submission.statement
-        return Review(key=key, reviewer=name, approves=True, stale=stale, envelope=envelope)
+        return Review(key=key.id, reviewer=now, approves=True, stale=stale, ended=not now, envelope=envelope)
     if envelope.payload_type != REJECTION_TYPE:
         raise ValueError("neither an approval nor a rejection")
     document = decode(envelope.payload, max_bytes=MAX_REVIEW_BYTES)
-    members = Members.of(document, "rejection", required=("schema", "statement_sha256", "reason"))
-    stale = members.parsed("statement_sha256", str) != _digest(submission)
-    reason = members.text("reason")
-    return Review(key=key, reviewer=name, approves=False, stale=stale, reason=reason, envelope=envelope)
+    members = Members.of(document, "rejection", required=("schema", "wheel_sha256", "reason"))
+    return Review(
+        key=key.id,
+        reviewer=now or _former_holder(key, rules, publisher),
+        approves=False,
+        stale=members.parsed("wheel_sha256", str) != submission.sha256,
+        ended=not now,
+        reason=members.text("reason"),
+        envelope=envelope,
+    )
 
 
-def _digest(submission: Submission) -> str:
-    return hashlib.sha256(submission.statement or b"").hexdigest()
+def _former_holder(key: PublicKey, rules: Rules, publisher: str) -> str:
+    """The reviewer, not the publisher, who has or had this key."""
+    reviewers = sorted((name, each) for name, each in rules.control.reviewers.items() if name != publisher)
+    return next((name for name, each in reviewers if any(timed.key == key for timed in each.keys)), "")
 
 
 def _write(tree: Tree, submission: Submission, key: PrivateKey, envelope: Envelope) -> None:

@@ -180,8 +180,8 @@ def submit(
 
 
 def approves_itself(config: IndexConfig, publisher: str, report: Report, change: PermissionChange) -> bool:
-    """Whether policy approves such a wheel in the reviewers' place."""
-    return report.verdict is Word.APPROVED and publisher in config.policy.automatic_approval and not change.grew
+    """Whether policy approves such a wheel in the reviewers' place: never permissions that no reviewer has seen."""
+    return report.verdict is Word.APPROVED and publisher in config.policy.automatic_approval and not change.more
 
 
 def asked_by(wheel: InspectedWheel) -> Permissions:
