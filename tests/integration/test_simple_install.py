@@ -181,6 +181,8 @@ def test_a_newer_version_takes_the_place_of_the_older_and_an_older_one_only_when
     with pytest.raises(TrustError) as caught:
         local.install("demo-plugin<1")
     assert (caught.value.step, caught.value.expected, caught.value.got) == ("rollback", "1.0.0 or newer", "0.9.0")
+    with pytest.raises(TrustError, match="rollback"):
+        local.install("demo-plugin==0.*")  # names no version
     assert local.versions() == {"demo-plugin": "1.0.0"}
     assert local.install("demo-plugin==0.9.0").version == "0.9.0"
     assert local.versions() == {"demo-plugin": "0.9.0"}

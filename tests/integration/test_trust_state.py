@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,19 @@ def test_word_is_remembered_for_as_long_as_it_may_be_stale(client: TrustClient) 
     with pytest.raises(TrustError, match="not been heard of for too long") as caught:
         client.remembered()
     assert caught.value.step == "staleness"
+
+
+@pytest.mark.parametrize(("ahead", "step"), [(timedelta(days=9000), "clock"), (timedelta(), "")])
+def test_word_from_the_future_is_not_young_for_ever(client: TrustClient, ahead: timedelta, step: str) -> None:
+    kept = client.state / "last" / "refreshed.json"
+    refreshed_at = datetime.fromisoformat(json.loads(kept.read_bytes())["refreshed_at"])
+    kept.write_text(json.dumps({"refreshed_at": (refreshed_at + ahead).isoformat()}))
+    if not step:  # the control
+        assert client.remembered() == b"demo 1"
+        return
+    with pytest.raises(TrustError, match="in the future") as caught:
+        client.remembered()
+    assert caught.value.step == step
 
 
 def test_refresh_that_is_refused_does_not_make_the_word_younger(client: TrustClient) -> None:

@@ -25,7 +25,7 @@ def choose_version(requirement: Requirement, offered: tuple[PageWheel, ...], *, 
     Raises:
         NotPublishedError: there is none; the message lists what there is. `url` is the page's.
     """
-    pinned = _is_pin(requirement.specifier)
+    pinned = is_pin(requirement.specifier)
     # A release is withdrawn as a whole: one yanked wheel of it is enough (PEP 592 speaks of files).
     withdrawn = {wheel.version for wheel in offered if wheel.yanked}
     available = {wheel.version for wheel in offered} - (set() if pinned else withdrawn)
@@ -154,7 +154,8 @@ def select_own(
     return own, tuple(wheel for wheel in selected if wheel is not own)
 
 
-def _is_pin(specifiers: SpecifierSet) -> bool:
+def is_pin(specifiers: SpecifierSet) -> bool:
+    """Whether one version is asked for by its number; `==1.*` asks for many."""
     return any(
         item.operator == "===" or (item.operator == "==" and not item.version.endswith(".*")) for item in specifiers
     )

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from assess_registry.client import Access, Registry, RegistryConfig, Target, VerifiedWheel, fetch, resolve, verify
+from assess_registry.client.choose import is_pin
 from assess_registry.client.transport import NO_ACCESS
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import file_lock
@@ -85,8 +86,7 @@ def install(
     wanted = parse_requirement(requirement)
     config = RegistryConfig(url=place_url(index), trusted_keys=trusted_keys, timeout_s=timeout_s, access=access)
     verified = _verified(wanted, config, target or Target.running())
-    pinned = any(item.operator in ("==", "===") for item in wanted.specifier)
-    return keep(verified, to=to, may_go_back=pinned)
+    return keep(verified, to=to, may_go_back=is_pin(wanted.specifier))
 
 
 def keep(verified: VerifiedWheel, *, to: Path, may_go_back: bool) -> InstallReport:

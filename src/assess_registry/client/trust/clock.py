@@ -1,7 +1,9 @@
 """A clock that went back is noticed: with it, expired metadata would be current again and revoked keys valid.
 
 The largest time at which a word was accepted is kept. Only accepted times are, so a clock that stood far ahead by
-mistake makes everything look expired and leaves no trace that would lock this machine out after it is put right.
+mistake makes everything look expired and leaves no trace that would lock this machine out after it is put right. One
+that is ahead by less than a remembered word may be old does leave one: that it served then has to count, or setting the
+clock back day by day would keep the word young for ever.
 """
 
 import json

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from assess_registry.client.transport import Deadline
-from assess_registry.client.trust.clock import ClockGuard, utc_now
+from assess_registry.client.trust.clock import TOLERANCE, ClockGuard, utc_now
 from assess_registry.client.trust.kept import MAX_FILE_BYTES, METADATA, TARGETS, keep, read_kept
 from assess_registry.client.trust.metadata import SignedMetadata, check_target, stored_at
 from assess_registry.client.trust.port import ReadFile, Word
@@ -95,6 +95,15 @@ class SignedWord:
                 step="staleness",
                 thing=state,
                 next_step="connect to the registry once",
+            )
+        if kept.refreshed_at > now + TOLERANCE:
+            raise TrustError(
+                "it was last heard of in the future, which somebody wrote there or a clock made",
+                step="clock",
+                thing=state,
+                expected=f"not after {now:%Y-%m-%dT%H:%M:%SZ}",
+                got=f"{kept.refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+                next_step="set the clock, then connect to the registry once",
             )
         if now - kept.refreshed_at > self._max_staleness:
             raise TrustError(
