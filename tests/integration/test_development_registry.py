@@ -18,6 +18,8 @@ from tests.support.wheels import WheelBuilder, demo_manifest
 from tests.support.word_reader import WordReader, listed, page_problems
 
 PLUGIN = WheelBuilder()
+MODEST = PLUGIN.but(manifest=demo_manifest(permissions="read = []\n"))
+"""It asks for nothing."""
 
 
 class Machine:
@@ -92,13 +94,20 @@ def test_a_registry_that_is_not_for_development_is_left_alone(tmp_path: Path) ->
 
 
 def test_what_the_audit_approves_is_published_by_policy_in_one_command(machine: Machine) -> None:
-    done = machine.publish()
+    done = machine.publish(MODEST)
     (approval,) = done.release.approvals
     assert str(approval) == "approved-by: policy"
     assert done.reviewed == ()
     assert machine.versions() == ("1.0.0",)
     assert listed(machine.root) == [PLUGIN.filename]
     assert page_problems(machine.root) == []
+    assert machine.publish(MODEST).release.written == ()
+
+
+def test_permissions_that_nobody_saw_before_are_approved_by_this_machines_reviewer(machine: Machine) -> None:
+    done = machine.publish()
+    assert done.reviewed == (PLUGIN.filename,)
+    assert str(done.release.approvals[0]) == "approved-by: local-reviewer"
     assert machine.publish().release.written == ()
 
 
