@@ -167,7 +167,7 @@ def _hidden(wheel: InspectedWheel, places: Sequence[str]) -> Finding:
     """Code that stands nowhere in the wheel: whoever hides what is run is looked at as if it were in the open."""
     path, _, rest = places[0].rpartition(":")
     line, _, what = rest.partition(" ")
-    count = f"{len(places)} uses of this kind, the first: " if len(places) > 1 else ""
+    count = f"{len(places)} places or more, the first: " if len(places) > 1 else ""
     return Finding(
         id=f"dependency-{DYNAMIC.id}",
         severity="medium",

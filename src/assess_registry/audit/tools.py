@@ -7,7 +7,7 @@ a tool that did not do its work is something to report, not an accident.
 
     ran = run_tool([sys.executable, "-I", "-m", "bandit", "--version"], cwd=subject.unpacked)
     if ran.problem:
-        incomplete.append(ran.problem)          # `bandit: killed by SIGKILL after ...`
+        incomplete.append(ran.problem)          # one sentence, for the report
 """
 
 import contextlib
@@ -42,7 +42,7 @@ class ToolLimits:
         file_mib: of any file written.
         open_files: descriptors of any one process.
         stdout_bytes: more is a failure; the tool is killed.
-        stderr_bytes: more is read and dropped: it is only ever shown.
+        stderr_bytes: more is read and dropped; whoever decides by what a tool says there has to ask for all of it.
     """
 
     timeout_s: float = 900.0

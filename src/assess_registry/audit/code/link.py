@@ -14,7 +14,7 @@ from assess_registry.audit.code.mentions import Chain, Handed
 from assess_registry.audit.code.resolve import Resolver
 
 MAX_ROUNDS = 64
-"""Files through which a name is followed in the worst of orders."""
+"""Of two passes each, once forwards and once backwards through the files."""
 
 
 class Exports:
@@ -131,7 +131,9 @@ def resolvers(
         if not any(followed) and not has_more:
             break
         made_in_turn = made[::-1]  # whichever way names lead, every other round goes with it
-        followed = [resolver.follow() for resolver in made_in_turn if resolver.has_links or exports.attributes]
+        for resolver in made_in_turn:
+            if resolver.has_links or exports.attributes:
+                resolver.follow()
     else:
         for resolver in made:
             resolver.is_followed = False
