@@ -2,13 +2,11 @@
 
 The statement is SLSA's verification summary: its subjects are the wheel and its locked closure, its predicate says by
 which policy, from which audit report, and with which permissions. An envelope around it (`dsse`) carries the
-signatures; `check_approval` says whether they suffice, for publishers and for clients alike.
+signatures; `approval` says whether they suffice.
 
     verdict.statement()                              what reviewers sign, as PAYLOAD_TYPE
-    check_approval(envelope, control=publishers, publisher="acme", at=published_at).by    ->    ("alice", "bob")
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +14,12 @@ from typing import Any, Literal
 
 from assess_registry.canonical import Members, decode, encode, require_zone, write_time
 from assess_registry.catalogue import check_belongs
-from assess_registry.control import POLICY_PATH, Publishers
-from assess_registry.dsse import MAX_PAYLOAD_BYTES, Envelope
-from assess_registry.errors import Issue, TrustError
-from assess_registry.keys import KeyId
+from assess_registry.control import POLICY_PATH
+from assess_registry.dsse import MAX_PAYLOAD_BYTES
+from assess_registry.errors import TrustError
 from assess_registry.lock import LOCK_NAME
-from assess_registry.manifest import Permissions
-from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
-from assess_registry.manifest.reader import Reader
 from assess_registry.names import ProjectName, Sha256, parse_project, parse_sha256, parse_version
+from assess_registry.verdict.permissions import permissions_digest, permissions_table, read_table
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -119,56 +114,6 @@ class Verdict:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Approval:
-    """That a verdict counts, and by whose signatures.
-
-    Attributes:
-        verdict: what they signed.
-        by: names of the reviewers, in order; empty when the policy approved.
-        automatic: whether the policy did.
-        keys: the keys whose signatures were counted.
-    """
-
-    verdict: Verdict
-    by: tuple[str, ...]
-    automatic: bool
-    keys: tuple[KeyId, ...]
-
-    def __str__(self) -> str:
-        return f"approved-by: {'policy' if self.automatic else ', '.join(self.by)}"
-
-
-def permissions_table(permissions: Permissions) -> dict[str, Any]:
-    """The permissions as a verdict holds them: every table there, entries sorted, for their order grants nothing."""
-    return {
-        "read": sorted(permissions.read),
-        "stat": sorted(permissions.stat),
-        "commands": sorted(list(argv) for argv in permissions.commands),
-        "network": sorted(permissions.network),
-        "env": sorted(permissions.env),
-    }
-
-
-def permissions_digest(table: Mapping[str, Any]) -> Sha256:
-    """Digest of a permissions table's one spelling."""
-    return Sha256(hashlib.sha256(encode(table)).hexdigest())
-
-
-def read_table(table: object) -> Permissions:
-    """The permissions in such a table.
-
-    Raises:
-        ValueError: something in it is no permission.
-    """
-    issues: list[Issue] = []
-    members = Members.of(table, "permissions", required=PERMISSION_KEYS)
-    permissions = read_permissions(Reader(members.values, "permissions", issues))
-    if issues:
-        raise ValueError("; ".join(f"{issue.entry}: {issue.message}" for issue in issues))
-    return permissions
-
-
 def parse_verdict(payload: bytes) -> Verdict:
     """The verdict in a statement, which must be as `Verdict.statement` writes it.
 
@@ -185,92 +130,6 @@ def parse_verdict(payload: bytes) -> Verdict:
             thing="verdict",
             next_step="do not use what it is about; ask who runs the registry why it was published with it",
         ) from error
-
-
-def check_approval(envelope: Envelope, *, control: Publishers, publisher: str, at: datetime) -> Approval:
-    """The envelope holds a verdict, and enough of those who may approve this publisher's work have signed it.
-
-    1. The payload is a verdict, and was signed as one.
-    2. By policy: the publisher is one whose work an audit may approve, and an audit key signed that is valid then.
-    3. By reviewers: signatures of as many reviewers as the publisher needs, each by a key that is valid then. One
-       counts once, whatever the number of their keys; the publisher never, neither by name nor with a key of theirs.
-
-    Args:
-        envelope: a `<wheel>.verdict.json`.
-        control: who publishes and who reviews.
-        publisher: whose wheel it is, as `Publishers.publisher_of` said.
-        at: when the release was published, or now when it is about to be.
-
-    Raises:
-        TrustError: step `verdict`; it is none. Step `approval`; too few count, with the reason why each other does not.
-    """
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise TrustError(
-            "what was signed is not a statement",
-            step="verdict",
-            thing="verdict",
-            expected=PAYLOAD_TYPE,
-            got=envelope.payload_type,
-            next_step="do not use what it is about; get the verdict again",
-        )
-    verdict = parse_verdict(envelope.payload)
-    trust = control.publishers.get(publisher)
-    if trust is None:
-        raise _refused(verdict, f"there is no publisher {publisher!r}", "a publisher of this registry", publisher)
-    if verdict.approved_by == "policy":
-        return _by_policy(envelope, verdict, control, publisher, at)
-    return _by_reviewers(envelope, verdict, control, publisher, at)
-
-
-def _by_policy(envelope: Envelope, verdict: Verdict, control: Publishers, publisher: str, at: datetime) -> Approval:
-    if not control.publishers[publisher].automatic:
-        expected = f"signatures of reviewers: {publisher} is not in [policy] automatic_approval"
-        raise _refused(verdict, "the policy approves nothing of this publisher", expected, "approved-by: policy")
-    signed = envelope.signers({timed.key.id: timed.key for timed in control.audit_keys})
-    valid = sorted(timed.key.id for timed in control.audit_keys if timed.key.id in signed and timed.valid_at(at))
-    if not valid:
-        got = _uncounted(envelope, control, publisher, at) or "no signature"
-        raise _refused(verdict, "no audit key approved it", "the signature of an audit key that is valid", got)
-    return Approval(verdict=verdict, by=(), automatic=True, keys=tuple(KeyId(key) for key in valid))
-
-
-def _by_reviewers(envelope: Envelope, verdict: Verdict, control: Publishers, publisher: str, at: datetime) -> Approval:
-    needed = control.publishers[publisher].approvals
-    own = {timed.key.id for timed in control.publishers[publisher].keys}
-    counted: dict[str, KeyId] = {}
-    for name, reviewer in sorted(control.reviewers.items()):
-        signed = envelope.signers({timed.key.id: timed.key for timed in reviewer.keys})
-        valid = sorted(timed.key.id for timed in reviewer.keys if timed.key.id in signed - own and timed.valid_at(at))
-        if valid and name != publisher:
-            counted[name] = KeyId(valid[0])
-    # Distinct names with distinct keys: `Publishers` holds no key twice, and nothing here relies on that.
-    if min(len(counted), len(set(counted.values()))) < needed:
-        got = f"{len(counted)}: {', '.join(counted) or 'nobody'}"
-        if others := _uncounted(envelope, control, publisher, at):
-            got += f"; not counted: {others}"
-        message = "too few of those who may approve it have"
-        raise _refused(verdict, message, f"{needed} reviewers, none of them {publisher}", got)
-    return Approval(verdict=verdict, by=tuple(counted), automatic=False, keys=tuple(counted.values()))
-
-
-def _uncounted(envelope: Envelope, control: Publishers, publisher: str, at: datetime) -> str:
-    """Why each other signature does not count."""
-    known = {timed.key.id: (use, timed) for use, timed in control.uses()}
-    signed = envelope.signers({key_id: timed.key for key_id, (_, timed) in known.items()})
-    reasons = []
-    for key_id, _ in envelope.signatures:
-        use, timed = known.get(key_id, ("", None))
-        if timed is None:
-            reasons.append(f"{key_id[:19]}… is nobody's key")
-        elif key_id not in signed:
-            reasons.append(f"the signature of {use} does not fit")
-        elif why := timed.invalid_because(at):
-            reasons.append(f"the key of {use} is {why}")
-        elif use == f"reviewer {publisher}":
-            reasons.append(f"{use} is the publisher")
-        elif not use.startswith("reviewer "):
-            reasons.append(f"{use} is no reviewer")
-    return "; ".join(reasons)
 
 
 def _parse(payload: bytes) -> Verdict:
@@ -353,14 +212,3 @@ def _resource(project: ProjectName, version: str, filename: str) -> str:
     """The wheel as a package URL, which escapes nothing of names and versions in normal form but `+` and `!`."""
     escaped = version.replace("!", "%21").replace("+", "%2B")
     return f"pkg:pypi/{project}@{escaped}?file_name={filename.replace('!', '%21').replace('+', '%2B')}"
-
-
-def _refused(verdict: Verdict, message: str, expected: str, got: str) -> TrustError:
-    return TrustError(
-        message,
-        step="approval",
-        thing=verdict.filename,
-        expected=expected,
-        got=got,
-        next_step="have it reviewed: assess-registry review approve; if it is published already, do not use it",
-    )

@@ -1,0 +1,42 @@
+"""The permissions of a manifest as signed statements hold them: one table, in one spelling."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from assess_registry.canonical import Members, encode
+from assess_registry.errors import Issue
+from assess_registry.manifest import Permissions
+from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
+from assess_registry.manifest.reader import Reader
+from assess_registry.names import Sha256
+
+
+def permissions_table(permissions: Permissions) -> dict[str, Any]:
+    """The permissions as a verdict holds them: every table there, entries sorted, for their order grants nothing."""
+    return {
+        "read": sorted(permissions.read),
+        "stat": sorted(permissions.stat),
+        "commands": sorted(list(argv) for argv in permissions.commands),
+        "network": sorted(permissions.network),
+        "env": sorted(permissions.env),
+    }
+
+
+def permissions_digest(table: Mapping[str, Any]) -> Sha256:
+    """Digest of a permissions table's one spelling."""
+    return Sha256(hashlib.sha256(encode(table)).hexdigest())
+
+
+def read_table(table: object) -> Permissions:
+    """The permissions in such a table.
+
+    Raises:
+        ValueError: something in it is no permission.
+    """
+    issues: list[Issue] = []
+    members = Members.of(table, "permissions", required=PERMISSION_KEYS)
+    permissions = read_permissions(Reader(members.values, "permissions", issues))
+    if issues:
+        raise ValueError("; ".join(f"{issue.entry}: {issue.message}" for issue in issues))
+    return permissions
