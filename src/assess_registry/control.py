@@ -14,11 +14,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from assess_registry.canonical import Members, decode, encode, parse_text, require_zone, write_time
-from assess_registry.catalogue import parse_severity
 from assess_registry.config import CONFIG_NAME, IndexConfig
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import KeyId, PublicKey, TimedKey, check_distinct, parse_base64_key
-from assess_registry.manifest import Severity
+from assess_registry.manifest import Severity, parse_severity
 from assess_registry.names import ProjectName, Sha256, parse_id, parse_project, parse_sha256, parse_version
 
 SCHEMA = 1

@@ -11,6 +11,7 @@ from assess_registry.manifest.values import (
     SettingsError,
     SettingSpec,
     Severity,
+    parse_severity,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "SettingsError",
     "Severity",
     "parse_manifest",
+    "parse_severity",
 ]

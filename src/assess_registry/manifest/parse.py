@@ -12,21 +12,18 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from assess_registry.errors import Issue, RegistryError
 from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
-from assess_registry.manifest.reader import Reader, below, issue, join, nearest, show
+from assess_registry.manifest.reader import Reader, below, issue, join, show
 from assess_registry.manifest.schema import problems, schema_problems
 from assess_registry.manifest.values import (
-    SEVERITIES,
     CheckSpec,
     Limits,
     Manifest,
     SettingSpec,
-    Severity,
+    parse_severity,
 )
 from assess_registry.names import PluginName, parse_id, parse_plugin_name
 
 SCHEMA = 1
-API_VERSIONS = ("1.0",)
-"""The plugin API versions released so far; a manifest's `api` must admit at least one."""
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("schema", "api", "title", "summary", "checks", "settings", "permissions", "limits"),
@@ -133,17 +130,10 @@ def _check(reader: Reader) -> CheckSpec:
         id=reader.parsed("id", parse_id, ""),
         plugin=reader.parsed("plugin", parse_plugin_name, PluginName("")),
         title=reader.text("title", max_chars=MAX_TITLE),
-        severity=reader.parsed("severity", _severity, "info"),
+        severity=reader.parsed("severity", parse_severity, "info"),
         controls=reader.items("controls", _control, max_items=MAX_CONTROLS),
         remediation=reader.text("remediation", max_chars=MAX_REMEDIATION, lines=50),
     )
-
-
-def _severity(text: str) -> Severity:
-    for severity in SEVERITIES:
-        if severity == text:
-            return severity
-    raise ValueError(f"{show(text)} is no severity; {nearest(text, SEVERITIES)}")
 
 
 def _control(value: Any) -> str:

@@ -13,13 +13,25 @@ from packaging.specifiers import SpecifierSet
 
 from assess_plugin.permissions import Permissions
 from assess_registry.errors import RegistryError
-from assess_registry.manifest.reader import below, join, nearest
+from assess_registry.manifest.reader import below, join, nearest, show
 from assess_registry.manifest.schema import problems
 from assess_registry.names import PluginName
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 """In rising order."""
+
+
+def parse_severity(text: str) -> Severity:
+    """One of the severities.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = next((severity for severity in SEVERITIES if severity == text), None)
+    if found is None:
+        raise ValueError(f"{show(text)} is no severity; {nearest(text, SEVERITIES)}")
+    return found
 
 
 class SettingsError(RegistryError):

@@ -1,0 +1,48 @@
+"""A catalogue page: all releases of one project, as the registry signs them (TUF target `catalog/PROJECT.json`).
+
+A page names every file of a release by name, size and digest, so that whoever controls the web server controls nothing.
+A value has one page and a page one value: `parse_catalogue(page.data(), project) == page`.
+"""
+
+from assess_registry.catalogue.file_ref import MAX_FILE_BYTES, FileRef
+from assess_registry.catalogue.page import (
+    CATALOG_DIRECTORY,
+    MAX_CATALOGUE_BYTES,
+    MAX_RELEASES,
+    Catalogue,
+    catalogue_path,
+    parse_catalogue,
+)
+from assess_registry.catalogue.release import (
+    AUDIT_NAME,
+    MAX_WHEELS,
+    METADATA_SUFFIX,
+    SBOM_NAME,
+    VERDICT_SUFFIX,
+    CatalogueWheel,
+    Release,
+    Revoked,
+    Yanked,
+)
+from assess_registry.catalogue.wheel_names import check_belongs
+
+__all__ = [
+    "AUDIT_NAME",
+    "CATALOG_DIRECTORY",
+    "MAX_CATALOGUE_BYTES",
+    "MAX_FILE_BYTES",
+    "MAX_RELEASES",
+    "MAX_WHEELS",
+    "METADATA_SUFFIX",
+    "SBOM_NAME",
+    "VERDICT_SUFFIX",
+    "Catalogue",
+    "CatalogueWheel",
+    "FileRef",
+    "Release",
+    "Revoked",
+    "Yanked",
+    "catalogue_path",
+    "check_belongs",
+    "parse_catalogue",
+]
