@@ -13,8 +13,11 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
-API_VERSION = "1.0"
-"""The plugin API this distribution implements; a manifest's `api` specifier must admit it."""
+API_VERSIONS = ("1.0",)
+"""The plugin APIs that this distribution serves, rising; a manifest's `api` specifier must admit one of them."""
+
+API_VERSION = API_VERSIONS[-1]
+"""The newest of them."""
 
 MAX_TEXT = 4096
 """Characters kept of a reason, an expected or an actual value; longer text belongs in evidence."""

@@ -32,7 +32,8 @@ from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord
 from assess_core.store import InstalledPlugin
-from assess_plugin.models import API_VERSION, ActionInput, EvaluateInput
+from assess_plugin.api import ApiError, served_api
+from assess_plugin.models import ActionInput, EvaluateInput
 from assess_plugin.wire import PROTOCOL
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,10 @@ class Worker:
     """
 
     def __init__(self, installed: InstalledPlugin, config: HostConfig) -> None:
-        if API_VERSION not in installed.manifest.api:
-            raise _start_fault(installed, f"needs plugin API {installed.manifest.api}; this runtime has {API_VERSION}")
+        try:
+            self._api = served_api(installed.manifest.api.contains, str(installed.manifest.api))
+        except ApiError as error:
+            raise _start_fault(installed, str(error)) from error
         self._installed = installed
         self._config = config
         self._loop = loop = asyncio.get_running_loop()
@@ -81,7 +84,7 @@ class Worker:
             PluginFault: it was not ready in time, or has an entry point that cannot be served; the worker is gone.
         """
         entries = tuple(wire.Entry(e.name, e.kind, e.module, e.attr) for e in self._installed.entries)
-        hello = wire.Hello(protocol=PROTOCOL, api=API_VERSION, nonce=self._nonce)
+        hello = wire.Hello(protocol=PROTOCOL, api=self._api, nonce=self._nonce)
         await self._converse(wire.encode(hello) + wire.encode(wire.Load(entries=entries)), self._config.start_timeout_s)
         logger.debug("Started a worker of %s, process %d.", self._installed.distribution, self.pid)
 
@@ -224,7 +227,7 @@ class Worker:
     def _handle_start(self, message: wire.FromWorker) -> None:
         match message:
             case wire.Welcome() if not self._welcomed:
-                if (message.protocol, message.nonce, message.api) != (PROTOCOL, self._nonce, API_VERSION):
+                if (message.protocol, message.nonce, message.api) != (PROTOCOL, self._nonce, self._api):
                     raise ViolationError("answered hello with another protocol, API version or nonce")
                 self._welcomed, self._phase = True, "load"
             case wire.Loaded() if self._welcomed:

@@ -10,6 +10,7 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from assess_plugin.models import API_VERSIONS
 from assess_registry.errors import Issue, RegistryError
 from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
 from assess_registry.manifest.reader import Reader, below, issue, join, show

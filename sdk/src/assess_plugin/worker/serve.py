@@ -9,7 +9,7 @@ import sys
 from _socket import socket
 from typing import Any
 
-from assess_plugin.models import API_VERSION, ActionInput, ActionOutput, EvaluateInput, EvaluateResult, Subject
+from assess_plugin.models import API_VERSIONS, ActionInput, ActionOutput, EvaluateInput, EvaluateResult, Subject
 from assess_plugin.wire import (
     PROTOCOL,
     Channel,
@@ -46,10 +46,12 @@ def _start(channel: Channel) -> dict[str, Any] | None:
     hello = _expect(channel, "hello")
     if hello["protocol"] != PROTOCOL:
         raise WireError(f"the runtime speaks protocol {hello['protocol']}, this worker {PROTOCOL}")
+    if hello["api"] not in API_VERSIONS:
+        raise WireError(f"the runtime asks for plugin API {hello['api']}, this worker has {', '.join(API_VERSIONS)}")
     welcome = {
         "type": "welcome",
         "protocol": PROTOCOL,
-        "api": API_VERSION,
+        "api": hello["api"],
         "nonce": hello["nonce"],
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
     }

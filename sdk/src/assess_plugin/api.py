@@ -1,0 +1,30 @@
+"""Which plugin API a plugin is served: the lowest that its manifest's `api` admits, of those its host has.
+
+A plugin that says `>=1.0,<2` was written for 1.0 and is served 1.0, by every host and in its author's tests alike; one
+that needs something newer says so, and a host without it refuses it by name before anything runs.
+"""
+
+from collections.abc import Callable, Sequence
+
+from assess_plugin.models import API_VERSIONS
+
+
+class ApiError(ValueError):
+    """A plugin wants an API that its host does not have, or uses one that its manifest does not ask for."""
+
+
+def served_api(admits: Callable[[str], bool], wanted: str, *, has: Sequence[str] = API_VERSIONS) -> str:
+    """The lowest of these versions that `admits` accepts.
+
+    Args:
+        admits: whether the manifest's `api` admits a version.
+        wanted: that `api`, for the message.
+        has: the versions the host serves, rising.
+
+    Raises:
+        ApiError: it admits none of them.
+    """
+    found = next((version for version in has if admits(version)), None)
+    if found is None:
+        raise ApiError(f"needs plugin API {wanted}; this host has {', '.join(has)}")
+    return found
