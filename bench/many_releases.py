@@ -19,7 +19,8 @@ from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 from assess_registry.catalogue import catalogue_path
 from assess_registry.client import Registry, Target, resolve
 from assess_registry.index.flat import FLAT_ROOT, flat_names, flat_root, names_path, shard_of
-from assess_registry.index.pages import HTML_NAME, JSON_NAME, root_html, root_json
+from assess_registry.index.pages import HTML_NAME, JSON_NAME
+from assess_registry.index.root_pages import root_html, root_json
 from assess_registry.index.tree import SIMPLE, Tree
 from assess_registry.names import ProjectName
 from assess_registry.publish.approved import publish_approved

@@ -6,6 +6,7 @@ from assess_registry.config import CONFIG_NAME, IndexConfig, load_config
 from assess_registry.files import file_lock
 from assess_registry.index.flat import FLAT_ROOT
 from assess_registry.index.flat_tree import write_all_flat_pages
+from assess_registry.index.root_tree import write_root_pages
 from assess_registry.index.tree import Tree
 
 INDEX_LOCK_NAME = ".lock"
@@ -29,7 +30,7 @@ def create_index(root: Path, config: IndexConfig) -> tuple[IndexConfig, tuple[st
         # Looked for under the lock: of two that create at once, the second finds the first one's file and keeps it.
         if not (root / CONFIG_NAME).exists():
             tree.write(root / CONFIG_NAME, config.text().encode())
-        tree.write_root_pages()
+        write_root_pages(tree)
         if not (root / FLAT_ROOT).exists():
             write_all_flat_pages(tree, ())
         return load_config(root), tuple(tree.written)

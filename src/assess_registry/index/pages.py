@@ -1,35 +1,35 @@
-"""Simple-index pages as text and JSON; pure: the same files give the same bytes.
+"""A project's page as HTML and as JSON; pure: the same files give the same bytes.
 
-`index.html` is PEP 503 with the hashes of PEP 714, `index.json` is PEP 691 with the sizes of PEP 700. Links are
-relative, so a copied or mirrored tree works unchanged. The pages have no authority: whoever verifies reads the signed
-lock.
+`index.html` is PEP 503 with yanks (592), version (629), metadata (658, 714) and status (792); `index.json` is PEP 691
+with all of that and the sizes and times of PEP 700. Links are relative, so a copied or mirrored tree works unchanged.
+The pages have no authority: whoever verifies reads the signed catalogue, or the signed lock.
 
-`upload-time` (optional in PEP 700) is left out: the time of an upload is not a property of the files, and with it the
-same tree would give two different indexes.
+`upload-time` is when the signed catalogue says that the release was published. A mirrored dependency has none: when it
+was copied is not a property of its bytes, and with it the same tree would give two different indexes.
 """
 
 import html
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from assess_registry.canonical import write_time
 from assess_registry.lock import specifier_text
-from assess_registry.names import ProjectName, Sha256, parse_project
+from assess_registry.names import ProjectName, Sha256
 
 HTML_NAME, JSON_NAME = "index.html", "index.json"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "text/html"
 
-API_VERSION = "1.1"
-"""Of the JSON pages: 1.0 with PEP 700's `versions` and `size`."""
-
-_HTML_VERSION = "1.0"
-"""PEP 629: what the HTML pages are; sizes and versions exist in JSON only."""
+API_VERSION = "1.4"
+"""PEP 629, of both forms: `versions` and `size` (1.1, PEP 700) and project status (1.4, PEP 792). What 1.2 and 1.3 add
+is optional: a project here has no other locations (PEP 708), and PEP 740's provenance has no room for Ed25519."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,7 @@ class PageFile:
         metadata_sha256: of the `.metadata` file beside it (PEP 658). Always a hash: with a bare `true` pip believes a
             side file that lies.
         yanked: why nobody should choose it any more (PEP 592); None when they may.
+        uploaded_at: when it was published, as signed; None of a mirrored dependency.
     """
 
     project: ProjectName
@@ -50,6 +51,7 @@ class PageFile:
     metadata_sha256: Sha256
     requires_python: SpecifierSet
     yanked: str | None = None
+    uploaded_at: datetime | None = None
 
     @property
     def href(self) -> str:
@@ -60,14 +62,14 @@ class PageFile:
 def project_html(project: ProjectName, files: Iterable[PageFile]) -> bytes:
     """`simple/<project>/index.html` (PEP 503): one anchor a wheel, with its hash, its metadata's and its Python."""
     anchors = (_anchor(file) for file in in_order(files))
-    return _page(f"Links for {project}", anchors)
+    return html_page(f"Links for {project}", anchors)
 
 
 def project_json(project: ProjectName, files: Iterable[PageFile]) -> bytes:
     """`simple/<project>/index.json` (PEP 691, 700)."""
     ordered = in_order(files)
     versions = list(dict.fromkeys(file.version for file in ordered))
-    return _json(
+    return json_page(
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
@@ -75,37 +77,6 @@ def project_json(project: ProjectName, files: Iterable[PageFile]) -> bytes:
             "files": [_json_file(file) for file in ordered],
         }
     )
-
-
-def root_html(projects: Iterable[ProjectName]) -> bytes:
-    """`simple/index.html` (PEP 503): one anchor a project."""
-    return _page("Simple index", (f'<a href="{quote(name)}/">{html.escape(name)}</a><br>' for name in sorted(projects)))
-
-
-def root_json(projects: Iterable[ProjectName]) -> bytes:
-    """`simple/index.json` (PEP 691)."""
-    page = _json({"meta": {"api-version": API_VERSION}, "projects": []})
-    # As `_json` would write them, three times as fast: with an indent, json encodes in Python.
-    if names := ",\n".join(f'  {{\n   "name": {json.dumps(name)}\n  }}' for name in sorted(projects)):
-        return page.replace(b"[]", f"[\n{names}\n ]".encode())
-    return page
-
-
-def named_on_root(project: ProjectName, json_page: bytes, html_page: bytes) -> bool:
-    """Whether both root pages, as they are written here, name the project."""
-    return f'"name": "{project}"\n'.encode() in json_page and f'<a href="{quote(project)}/">'.encode() in html_page
-
-
-def projects_on_root(json_page: bytes) -> tuple[ProjectName, ...]:
-    """The projects that a root page, as it is written here, names.
-
-    Raises:
-        ValueError: it is no such page.
-    """
-    try:
-        return tuple(parse_project(project["name"]) for project in json.loads(json_page)["projects"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a root page: {error!r}") from error
 
 
 def in_order(files: Iterable[PageFile]) -> Sequence[PageFile]:
@@ -140,18 +111,22 @@ def _json_file(file: PageFile) -> dict[str, Any]:
     }
     if file.requires_python:
         entry["requires-python"] = specifier_text(file.requires_python)
+    if file.uploaded_at is not None:
+        entry["upload-time"] = write_time(file.uploaded_at)
     return entry
 
 
-def _page(title: str, lines: Iterable[str]) -> bytes:
+def html_page(title: str, lines: Iterable[str], meta: Iterable[tuple[str, str]] = ()) -> bytes:
+    """A page of these lines, which are markup; title and meta are text."""
+    named = (("pypi:repository-version", API_VERSION), *meta)
     head = (
-        "<!DOCTYPE html>\n<html>\n<head>\n"
-        '<meta charset="utf-8">\n'
-        f'<meta name="pypi:repository-version" content="{_HTML_VERSION}">\n'
-        f"<title>{html.escape(title)}</title>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n"
+        '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+        + "".join(f'<meta name="{name}" content="{html.escape(content)}">\n' for name, content in named)
+        + f"<title>{html.escape(title)}</title>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n"
     )
     return (head + "".join(f"{line}\n" for line in lines) + "</body>\n</html>\n").encode()
 
 
-def _json(value: dict[str, Any]) -> bytes:
+def json_page(value: dict[str, Any]) -> bytes:
+    """A page of this value."""
     return (json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()

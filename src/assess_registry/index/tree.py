@@ -2,7 +2,7 @@
 
     files/<project>/<version>/   a wheel with its .metadata, for plugins also .sig, pylock.toml and pylock.toml.sig
     simple/<project>/            index.html and index.json, written from what lies in files/
-    simple/                      the same two, over all projects that have pages
+    simple/                      the same two, over all projects that have pages: `root_tree.py`
 
 One rule makes it safe to be killed anywhere: **a wheel is written after everything that belongs to it, a page after
 every wheel it names, the root page after every page it names.** So what a page names is complete, and what was cut
@@ -20,17 +20,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, read_bounded, sync_directory
-from assess_registry.index.pages import (
-    HTML_NAME,
-    JSON_NAME,
-    PageFile,
-    named_on_root,
-    project_html,
-    project_json,
-    projects_on_root,
-    root_html,
-    root_json,
-)
+from assess_registry.index.pages import HTML_NAME, JSON_NAME, PageFile, project_html, project_json
 from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName, Sha256, parse_project, parse_version
 
@@ -39,9 +29,6 @@ WHEEL_SUFFIX, METADATA_SUFFIX = ".whl", ".metadata"
 
 MAX_METADATA_BYTES = 4 << 20
 """The longest METADATA on the package index is under 1 MiB."""
-
-MAX_ROOT_PAGE_BYTES = 64 << 20
-"""At 100 characters a name, half a million projects."""
 
 _CHUNK = 1 << 20
 
@@ -119,29 +106,6 @@ class Tree:
         directory = self.root / SIMPLE / project
         self.write(directory / JSON_NAME, project_json(project, listed))
         self.write(directory / HTML_NAME, project_html(project, listed))
-
-    def add_to_root_pages(self, projects: Iterable[ProjectName]) -> None:
-        """The two root pages name these projects, too; what they name already is taken from them and not looked for."""
-        pages = (self.root / SIMPLE / JSON_NAME, self.root / SIMPLE / HTML_NAME)
-        if not all(page.is_file() for page in pages):
-            return self.write_root_pages()
-        json_page, html_page = (read_bounded(page, MAX_ROOT_PAGE_BYTES) for page in pages)
-        if new := [project for project in projects if not named_on_root(project, json_page, html_page)]:
-            try:
-                known = projects_on_root(json_page)
-            except ValueError:  # somebody changed it by hand; the pages of the projects say what there is
-                return self.write_root_pages()
-            self._write_root(tuple({*known, *new}))
-        return None
-
-    def write_root_pages(self) -> None:
-        """The two root pages name every project that has pages."""
-        self._write_root(self.projects())
-
-    def _write_root(self, projects: Iterable[ProjectName]) -> None:
-        projects = tuple(projects)
-        self.write(self.root / SIMPLE / JSON_NAME, root_json(projects))
-        self.write(self.root / SIMPLE / HTML_NAME, root_html(projects))
 
     def _page_file(self, project: ProjectName, version: str, filename: str) -> PageFile:
         wheel = self.file(project, version, filename)

@@ -14,6 +14,7 @@ from assess_registry.control import Revocations
 from assess_registry.index.flat import page_path
 from assess_registry.index.flat_tree import write_flat_pages
 from assess_registry.index.pages import PageFile
+from assess_registry.index.root_tree import add_to_root_pages
 from assess_registry.index.tree import Tree, digest
 from assess_registry.names import ProjectName
 from assess_registry.signatures import SIGNATURE_SUFFIX
@@ -43,8 +44,8 @@ class Listing:
             write_flat_pages(self.tree, project, plugins)
 
     def write_root(self, projects: Iterable[ProjectName]) -> None:
-        """The root pages name these projects, too."""
-        self.tree.add_to_root_pages(projects)
+        """The root pages name these projects, too, while they are short."""
+        add_to_root_pages(self.tree, projects)
 
     def _known(self, project: ProjectName) -> dict[str, PageFile]:
         catalogue = self.catalogues.get(project)

@@ -2,21 +2,14 @@ import hashlib
 import json
 import random
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from assess_registry.index.pages import (
-    PageFile,
-    named_on_root,
-    project_html,
-    project_json,
-    projects_on_root,
-    root_html,
-    root_json,
-)
+from assess_registry.index.pages import PageFile, project_html, project_json
 from assess_registry.names import ProjectName, Sha256
 
 DEMO = ProjectName("demo-plugin")
@@ -69,7 +62,7 @@ def test_an_anchor_says_what_a_client_needs() -> None:
 def test_the_json_page_says_the_same_and_the_size() -> None:
     file = page_file()
     document = json.loads(project_json(DEMO, [file]))
-    assert document["meta"] == {"api-version": "1.1"}
+    assert document["meta"] == {"api-version": "1.4"}
     assert (document["name"], document["versions"]) == ("demo-plugin", ["1.0.0"])
     assert document["files"] == [
         {
@@ -110,9 +103,6 @@ def test_the_same_files_in_any_order_give_the_same_bytes() -> None:
     shuffled = random.Random(3).sample(files, len(files))
     assert project_html(DEMO, shuffled) == project_html(DEMO, files)
     assert project_json(DEMO, shuffled) == project_json(DEMO, files)
-    names = [ProjectName(name) for name in ("b", "a-c", "a")]
-    assert root_html(names) == root_html(names[::-1])
-    assert root_json(names) == root_json(names[::-1])
 
 
 def test_text_from_a_wheel_cannot_become_markup() -> None:
@@ -126,7 +116,6 @@ def test_text_from_a_wheel_cannot_become_markup() -> None:
     )
     page = Anchors(project_html(hostile.project, [hostile]))
     assert page.tags == {"html", "head", "meta", "title", "body", "h1", "a", "br"}
-    assert "script" not in Anchors(root_html([hostile.project])).tags
 
 
 def test_a_file_for_every_python_announces_none() -> None:
@@ -135,27 +124,10 @@ def test_a_file_for_every_python_announces_none() -> None:
     assert b"data-requires-python" not in project_html(DEMO, [file])
 
 
-def test_the_root_links_each_project_to_its_page() -> None:
-    names = [ProjectName("pluggy"), DEMO]
-    anchors = [(attributes["href"], text) for attributes, text in Anchors(root_html(names)).anchors]
-    assert anchors == [("demo-plugin/", "demo-plugin"), ("pluggy/", "pluggy")]
-    assert json.loads(root_json(names)) == {
-        "meta": {"api-version": "1.1"},
-        "projects": [{"name": "demo-plugin"}, {"name": "pluggy"}],
-    }
-
-
-def test_an_empty_index_is_a_valid_one() -> None:
-    assert json.loads(root_json([]))["projects"] == []
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_the_root_page_is_written_as_every_other_json(count: int) -> None:
-    page = root_json([ProjectName(f'demo-{number}"') for number in range(count)])
-    assert page == (json.dumps(json.loads(page), indent=1) + "\n").encode()
-    assert Anchors(root_html([])).anchors == []
+def test_a_project_without_files_has_a_page_that_says_so() -> None:
+    assert Anchors(project_html(DEMO, [])).anchors == []
     assert json.loads(project_json(DEMO, [])) == {
-        "meta": {"api-version": "1.1"}, "name": "demo-plugin", "versions": [], "files": [],
+        "meta": {"api-version": "1.4"}, "name": "demo-plugin", "versions": [], "files": [],
     }  # fmt: skip
 
 
@@ -168,17 +140,11 @@ def test_both_pages_say_that_a_wheel_was_yanked_and_why(reason: str, shown: obje
     assert [each["yanked"] for each in document["files"]] == [shown, False]
 
 
-def test_whether_a_root_page_names_a_project_is_seen_without_reading_it_all() -> None:
-    pages = (root_json([DEMO]), root_html([DEMO]))
-    assert named_on_root(DEMO, *pages)
-    assert not named_on_root(ProjectName("demo"), *pages)
-    assert not named_on_root(ProjectName("plugin"), *pages)
-    assert not named_on_root(DEMO, pages[0], root_html([]))
+def test_only_what_was_signed_gives_a_time() -> None:
+    signed = replace(page_file(), uploaded_at=datetime(2026, 11, 21, 7, 10, tzinfo=timezone(timedelta(hours=2))))
+    entries = json.loads(project_json(DEMO, [signed, page_file("1.1.0")]))["files"]
+    assert [entry.get("upload-time") for entry in entries] == ["2026-11-21T05:10:00Z", None]
 
 
-def test_a_root_page_gives_back_the_projects_it_was_made_from() -> None:
-    other = ProjectName("another")
-    assert projects_on_root(root_json([DEMO, other])) == (other, DEMO)
-    for bad in (b"", b"[]", b"{}", b'{"projects": [{}]}', b'{"projects": [{"name": "A"}]}'):
-        with pytest.raises(ValueError, match=r"."):
-            projects_on_root(bad)
+def test_the_html_page_says_its_version() -> None:
+    assert b'<meta name="pypi:repository-version" content="1.4">' in project_html(DEMO, [])
