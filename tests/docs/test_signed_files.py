@@ -43,6 +43,7 @@ def test_the_verdict_of_the_example_is_about_the_wheel_of_the_example() -> None:
     release = page.releases[0]
     assert (verdict.sha256, verdict.lock_sha256) == (release.wheels[0].sha256, release.lock.sha256)
     assert verdict.report_sha256 == release.audit.sha256
+    assert verdict.sbom_sha256 == release.sbom.sha256
     assert PARSERS["policy"](encode(json.loads(EXAMPLES["policy"]))).knows(verdict.policy_sha256)
 
 

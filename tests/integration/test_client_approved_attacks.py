@@ -380,7 +380,7 @@ ATTACKS: dict[str, Attack] = {
     "lock's signature altered": Attack(served("pylock.toml.sig", lambda d: flip(d, 3)), "hash", "signed page"),
     "verdict altered": Attack(served(DEMO + VERDICT_SUFFIX, lambda d: flip(d, 30)), "hash", "signed page"),
     "verdict of the older release on the server": Attack(
-        of_the_older(DEMO + VERDICT_SUFFIX), "length or hash", "signed page"
+        of_the_older(DEMO + VERDICT_SUFFIX), "length or hash", "longer"
     ),
     "dependency altered": Attack(served(PLUGGY, lambda d: flip(d, 100)), "hash", "lock"),
     "dependency shortened": Attack(served(PLUGGY, lambda d: d[:-1]), "length", "shorter"),
@@ -465,7 +465,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "verdict about another lock": Attack(verdict(lock_sha256=OTHERS), "verdict", "lock's digest"),
     "verdict on another report": Attack(verdict(report_sha256=OTHERS), "verdict", "report's digest"),
-    "verdict with fewer permissions": Attack(verdict(permissions=MORE), "verdict", "permissions"),
+    "verdict with fewer permissions": Attack(verdict(permissions=MORE, growth=MORE), "verdict", "permissions"),
+    "verdict with another bill of materials": Attack(verdict(sbom_sha256=OTHERS), "verdict", "bill of materials"),
     "verdict under no policy of ours": Attack(verdict(policy_sha256=OTHERS), "verdict", "never had"),
     "verdict that failed": Attack(statement(failed), "verdict", "FAILED"),
     "verdict of another kind": Attack(statement(another_predicate), "verdict", "verification_summary"),

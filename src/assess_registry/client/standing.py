@@ -272,13 +272,14 @@ def check_verdict(envelope: bytes, listed: Listed, inspected: KnownWheel, lock_s
 
 
 def check_verdict_is_about(approval: Approval, listed: Listed, inspected: KnownWheel, lock_sha256: str) -> None:
-    """What was approved is this wheel, with these permissions, this closure and this report.
+    """What was approved is this wheel, with these permissions, this closure, this report and this SBOM.
 
     Raises:
         TrustError: step `verdict`; the first difference.
     """
     verdict = approval.verdict
     asked = inspected.manifest.permissions if inspected.manifest else None
+    sbom = listed.release.sbom
     pairs: tuple[tuple[str, object, object], ...] = (
         ("project", inspected.project, verdict.project),
         ("version", inspected.version, verdict.version),
@@ -287,6 +288,7 @@ def check_verdict_is_about(approval: Approval, listed: Listed, inspected: KnownW
         ("permissions", permissions_table(asked) if asked else None, verdict.permissions),
         ("lock's digest", lock_sha256, verdict.lock_sha256),
         ("report's digest", listed.release.audit.sha256, verdict.report_sha256),
+        ("bill of materials' digest", sbom.sha256 if sbom else None, verdict.sbom_sha256),
     )
     for what, expected, got in pairs:
         if expected != got:

@@ -15,7 +15,7 @@ from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.lock import Lock, parse_lock
 from assess_registry.review.reports import verdict_and_day
 from assess_registry.review.rules import Rules
-from assess_registry.review.submissions import REPORT_NAME, Submission
+from assess_registry.review.submissions import REPORT_NAME, SBOM_NAME, Submission
 from assess_registry.signatures import verify_detached
 from assess_registry.verdict import Verdict, parse_verdict, permissions_table
 from assess_registry.wheel import InspectedWheel, inspect
@@ -59,6 +59,7 @@ def check(submission: Submission, rules: Rules) -> CheckedSubmission:
         ("sha256", verdict.sha256, wheel.sha256),
         ("lock", verdict.lock_sha256, lock.sha256),
         (REPORT_NAME, verdict.report_sha256, hashlib.sha256(submission.report).hexdigest()),
+        (SBOM_NAME, verdict.sbom_sha256, submission.sbom_sha256),
         ("permissions", dict(verdict.permissions), asked),
     ):
         if said != found:

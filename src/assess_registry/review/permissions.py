@@ -4,16 +4,16 @@
         ->  more: read /proc; less: read /etc
 
 An entry that an old one covers is no growth: `/etc/ssh` below `/etc`, a command whose every word an old pattern admits.
+
+What an approval covers is in the statement that was signed: the permissions that were new then, and since which version
+(`Verdict.growth`, `since`). Whoever publishes compares anew, and nothing may be new by then that is not among them.
 """
 
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from assess_plugin.permissions import Permissions
-
-_Entry = str | tuple[str, ...]
+from assess_registry.errors import TrustError
+from assess_registry.verdict import Verdict, permissions_words, read_table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,13 +22,23 @@ class PermissionChange:
 
     Attributes:
         since: the version that was approved last; empty when there is none, and everything is new.
-        more: what the old permissions do not cover, as `read /etc/shadow`.
-        less: what the new ones no longer cover.
+        added: what the old permissions do not cover.
+        dropped: what the new ones no longer cover.
     """
 
     since: str = ""
-    more: tuple[str, ...] = ()
-    less: tuple[str, ...] = ()
+    added: Permissions = field(default_factory=Permissions)
+    dropped: Permissions = field(default_factory=Permissions)
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """What was added, as `read /etc/shadow`."""
+        return permissions_words(self.added)
+
+    @property
+    def less(self) -> tuple[str, ...]:
+        """What was dropped."""
+        return permissions_words(self.dropped)
 
     @property
     def grew(self) -> bool:
@@ -39,21 +49,41 @@ class PermissionChange:
 def change_of(old: Permissions | None, new: Permissions, *, since: str) -> PermissionChange:
     """What `new` asks for beyond `old`, and what it leaves out; `since` is the version of `old`, empty for None."""
     before = old or Permissions()
-    return PermissionChange(since=since, more=_beyond(before, new), less=_beyond(new, before))
+    return PermissionChange(since=since, added=_beyond(before, new), dropped=_beyond(new, before))
 
 
-def _beyond(old: Permissions, new: Permissions) -> tuple[str, ...]:
-    kinds: tuple[tuple[str, Sequence[_Entry], Callable[[Any], bool]], ...] = (
-        ("read", new.read, old.allows_read),
-        ("stat", new.stat, old.allows_stat),
+def stated_change(verdict: Verdict) -> PermissionChange:
+    """What was new when the statement was made, and what signing it therefore covers."""
+    return PermissionChange(since=verdict.since, added=read_table(verdict.growth))
+
+
+def require_covered(verdict: Verdict, change: PermissionChange) -> None:
+    """Nothing is new now that was not new in the statement: whoever signed it was shown all of it as new.
+
+    Raises:
+        TrustError: step `permissions`; the version it was compared with is not the one it is compared with now, and
+            had what the one now has not.
+    """
+    more = permissions_words(_beyond(read_table(verdict.growth), change.added))
+    if more:
+        before = f"version {verdict.since}" if verdict.since else "nothing"
+        now = f"version {change.since}" if change.since else "nothing that stands"
+        raise TrustError(
+            f"its statement compares it with {before}, and what it adds to {now} is more than that",
+            step="permissions",
+            thing=verdict.filename,
+            expected="; ".join(stated_change(verdict).more) or "nothing new",
+            got="; ".join(more),
+            next_step="submit the wheel again, which compares anew; reviewers then look at what is new",
+        )
+
+
+def _beyond(old: Permissions, new: Permissions) -> Permissions:
+    return Permissions(
+        read=tuple(each for each in new.read if not old.allows_read(each)),
+        stat=tuple(each for each in new.stat if not old.allows_stat(each)),
         # A pattern is admitted as if it were an argv: its `*` only by a `*`, its words by themselves or by a `*`.
-        ("run", new.commands, old.allows_run),
-        ("connect to", new.network, old.network.__contains__),
-        ("see variable", new.env, old.env.__contains__),
-    )
-    return tuple(
-        f"{verb} {entry if isinstance(entry, str) else shlex.join(entry)}"
-        for verb, entries, allowed in kinds
-        for entry in sorted(entries)
-        if not allowed(entry)
+        commands=tuple(each for each in new.commands if not old.allows_run(each)),
+        network=tuple(each for each in new.network if each not in old.network),
+        env=tuple(each for each in new.env if each not in old.env),
     )

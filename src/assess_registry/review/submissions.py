@@ -61,6 +61,11 @@ class Submission:
     statement: bytes | None
 
     @property
+    def sbom_sha256(self) -> Sha256 | None:
+        """Digest of the SBOM, where there is one."""
+        return None if self.sbom is None else Sha256(hashlib.sha256(self.sbom).hexdigest())
+
+    @property
     def closure(self) -> WheelFolder:
         """The wheels its lock names besides its own."""
         return WheelFolder(self.directory / CLOSURE)

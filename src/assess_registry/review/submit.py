@@ -134,7 +134,7 @@ def submit(
         )
         for wheel in inspected
     }  # 5
-    document = reports_document(reports.values())
+    document, sbom = reports_document(reports.values()), _sbom(reports[min(reports)])
     whole = all(report.verdict is not Word.REJECTED for report in reports.values())
     submitted = []
     for wheel in inspected:
@@ -149,7 +149,10 @@ def submit(
             sha256=wheel.sha256,
             lock_sha256=lock.sha256,
             report_sha256=Sha256(hashlib.sha256(document).hexdigest()),
+            sbom_sha256=None if sbom is None else Sha256(hashlib.sha256(sbom).hexdigest()),
             permissions=permissions_table(asked_by(wheel)),
+            since=change.since,
+            growth=permissions_table(change.added),
             policy_sha256=config.policy.digest(),
             result="approved" if report.verdict is Word.APPROVED else "flagged",
             approved_by="policy" if automatic else "reviewers",
@@ -167,7 +170,7 @@ def submit(
                 lock=lock.data,
                 lock_signature=sign_detached(lock.data, key),
                 report=document,
-                sbom=_sbom(reports[first.filename]),
+                sbom=sbom,
                 statement=_statement(verdict, directory) if whole else None,
             )
             write_submission(tree, submission, dependencies)

@@ -1,7 +1,7 @@
 """What was found in exact bytes, as statements that are signed: the verdict, and whether enough people approve it."""
 
 from assess_registry.verdict.approval import Approval, check_approval
-from assess_registry.verdict.permissions import permissions_digest, permissions_table, read_table
+from assess_registry.verdict.permissions import permissions_digest, permissions_table, permissions_words, read_table
 from assess_registry.verdict.statement import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
@@ -28,5 +28,6 @@ __all__ = [
     "parse_verdict",
     "permissions_digest",
     "permissions_table",
+    "permissions_words",
     "read_table",
 ]

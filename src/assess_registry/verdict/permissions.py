@@ -1,6 +1,7 @@
 """The permissions of a manifest as signed statements hold them: one table, in one spelling."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,17 @@ def permissions_table(permissions: Permissions) -> dict[str, Any]:
         "network": sorted(permissions.network),
         "env": sorted(permissions.env),
     }
+
+
+def permissions_words(permissions: Permissions) -> tuple[str, ...]:
+    """Every permission as people read it: `read /etc/shadow`, `run sh -c 'rm -rf /'`."""
+    return (
+        *(f"read {path}" for path in sorted(permissions.read)),
+        *(f"stat {path}" for path in sorted(permissions.stat)),
+        *(f"run {shlex.join(argv)}" for argv in sorted(permissions.commands)),
+        *(f"connect to {place}" for place in sorted(permissions.network)),
+        *(f"see variable {name}" for name in sorted(permissions.env)),
+    )
 
 
 def permissions_digest(table: Mapping[str, Any]) -> Sha256:

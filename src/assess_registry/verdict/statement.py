@@ -1,8 +1,8 @@
 """A verdict: what an audit found in exact bytes, as an in-toto statement that reviewers sign and clients check.
 
 The statement is SLSA's verification summary: its subjects are the wheel and its locked closure, its predicate says by
-which policy, from which audit report, and with which permissions. An envelope around it (`dsse`) carries the
-signatures; `approval` says whether they suffice.
+which policy, from which audit report and SBOM, with which permissions, and what of these is new. An envelope around it
+(`dsse`) carries the signatures; `approval` says whether they suffice.
 
     verdict.statement()                              what reviewers sign, as PAYLOAD_TYPE
 """
@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from assess_registry.canonical import Members, decode, encode, require_zone, write_time
-from assess_registry.catalogue import check_belongs
+from assess_registry.catalogue import AUDIT_NAME, SBOM_NAME, check_belongs
 from assess_registry.control import POLICY_PATH
 from assess_registry.dsse import MAX_PAYLOAD_BYTES
 from assess_registry.errors import TrustError
@@ -26,6 +26,9 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 VERIFIER_ID = "urn:assess-registry:audit:1"
 SLSA_VERSION = "1.1"
+
+NOTHING_BEFORE = "none"
+"""In the place of the version that permissions were compared with; no version is called so (PEP 440)."""
 
 Result = Literal["approved", "flagged"]
 ApprovedBy = Literal["reviewers", "policy"]
@@ -42,14 +45,19 @@ class Verdict:
     """What an audit said of one wheel and its closure.
 
     Attributes:
-        sha256: the wheel's digest; `lock_sha256` that of its `pylock.toml`, `report_sha256` that of its `audit.json`.
+        sha256: the wheel's digest; `lock_sha256` that of its `pylock.toml`, `report_sha256` that of its `audit.json`,
+            `sbom_sha256` that of its `sbom.cdx.json`, None where the audit made none.
         permissions: the `[permissions]` table of its manifest, as `permissions_table` writes it.
+        since: the version that the permissions were compared with; empty where there was none.
+        growth: those of the permissions that this version did not have, in the same table. This is what an approval
+            covers: a publish that finds more than these to be new is refused.
         policy_sha256: the version of the policy it was judged by.
         result: `flagged` needs reviewers. There is no third: what was rejected has no verdict.
         approved_by: whose signatures make it count: the reviewers', or an audit key's where the policy says so.
 
     Raises:
-        ValueError: one of them is malformed, or it was flagged and is to be approved by policy.
+        ValueError: one of them is malformed, or is to be approved by policy and was flagged, or asks for what nobody
+            has seen.
     """
 
     project: ProjectName
@@ -58,7 +66,10 @@ class Verdict:
     sha256: Sha256
     lock_sha256: Sha256
     report_sha256: Sha256
+    sbom_sha256: Sha256 | None
     permissions: Mapping[str, Any]
+    since: str
+    growth: Mapping[str, Any]
     policy_sha256: Sha256
     result: Result
     approved_by: ApprovedBy
@@ -70,13 +81,22 @@ class Verdict:
         check_belongs(self.filename, self.project, self.version)
         for digest in (self.sha256, self.lock_sha256, self.report_sha256, self.policy_sha256):
             parse_sha256(digest)
+        if self.sbom_sha256 is not None:
+            parse_sha256(self.sbom_sha256)
+        if self.since:
+            parse_version(self.since)
         require_zone(self.verified_at)
-        if permissions_table(read_table(self.permissions)) != self.permissions:
-            raise ValueError("permissions: not in their one spelling: every table there, entries sorted and each once")
+        for name, table in (("permissions", self.permissions), ("growth", self.growth)):
+            if permissions_table(read_table(table)) != table:
+                raise ValueError(f"{name}: not in their one spelling: every table there, entries sorted and each once")
+        if any(entry not in self.permissions[kind] for kind, entries in self.growth.items() for entry in entries):
+            raise ValueError("growth: something in it is not among the permissions")
         if self.result not in _LEVELS or self.approved_by not in ("reviewers", "policy"):
             raise ValueError(f"expected a verdict that can be approved, got {self.result!r} by {self.approved_by!r}")
         if self.result == "flagged" and self.approved_by == "policy":
             raise ValueError("what was flagged is approved by reviewers, never by policy")
+        if self.approved_by == "policy" and any(self.growth.values()):
+            raise ValueError("permissions that nobody has seen are approved by reviewers, never by policy")
 
     @property
     def permissions_sha256(self) -> Sha256:
@@ -98,7 +118,11 @@ class Verdict:
                     "timeVerified": write_time(self.verified_at),
                     "resourceUri": _resource(self.project, self.version, self.filename),
                     "policy": {"uri": POLICY_PATH, "digest": {"sha256": self.policy_sha256}},
-                    "inputAttestations": [{"uri": "audit.json", "digest": {"sha256": self.report_sha256}}],
+                    "inputAttestations": [
+                        {"uri": name, "digest": {"sha256": digest}}
+                        for name, digest in ((AUDIT_NAME, self.report_sha256), (SBOM_NAME, self.sbom_sha256))
+                        if digest is not None
+                    ],
                     "verificationResult": "PASSED",
                     "verifiedLevels": [_LEVELS[self.result]],
                     "slsaVersion": SLSA_VERSION,
@@ -107,6 +131,7 @@ class Verdict:
                         "version": self.version,
                         "permissions": self.permissions,
                         "permissionsDigest": {"sha256": self.permissions_sha256},
+                        "growth": {"since": self.since or NOTHING_BEFORE, "permissions": self.growth},
                         "approvedBy": self.approved_by,
                     },
                 },
@@ -153,11 +178,13 @@ def _parse(payload: bytes) -> Verdict:
     ours = Members.of(
         predicate.values[_OURS],
         predicate.at(_OURS),
-        required=("project", "version", "permissions", "permissionsDigest", "approvedBy"),
+        required=("project", "version", "permissions", "permissionsDigest", "growth", "approvedBy"),
     )
-    reports = [_digest(value, path, ("uri",)) for value, path in predicate.items("inputAttestations", max_items=1)]
+    growth = Members.of(ours.values["growth"], ours.at("growth"), required=("since", "permissions"))
+    since = growth.parsed("since", str)
+    reports = [_digest(value, path, ("uri",)) for value, path in predicate.items("inputAttestations", max_items=2)]
     if lock[0] != LOCK_NAME or not reports:
-        raise ValueError(f"expected a wheel and {LOCK_NAME} as subjects and one report, got {lock[0]!r:.80}")
+        raise ValueError(f"expected a wheel and {LOCK_NAME} as subjects and a report, got {lock[0]!r:.80}")
     verdict = Verdict(
         project=ours.parsed("project", parse_project),
         version=ours.parsed("version", str),
@@ -165,7 +192,10 @@ def _parse(payload: bytes) -> Verdict:
         sha256=wheel[1],
         lock_sha256=lock[1],
         report_sha256=reports[0],
+        sbom_sha256=reports[1] if len(reports) > 1 else None,
         permissions=ours.values["permissions"],
+        since="" if since == NOTHING_BEFORE else since,
+        growth=growth.values["permissions"],
         policy_sha256=_digest(predicate.values["policy"], predicate.at("policy"), ("uri",)),
         result=_result(predicate),
         approved_by=ours.parsed("approvedBy", _approved_by),

@@ -26,6 +26,7 @@ NOW = datetime(2026, 11, 21, 5, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
 ACME, ACME_OLD, ALICE, ALICE_2, BOB, EVE, AUDIT = (generate_key() for _ in range(7))
 
+NOTHING = permissions_table(Permissions())
 PERMISSIONS = Permissions(read=("/proc", "/etc/ssh"), commands=(("dpkg-query", "-W", "*"),), network=("a.example:443",))
 VERDICT = Verdict(
     project=ProjectName("acme-x"),
@@ -34,7 +35,10 @@ VERDICT = Verdict(
     sha256=Sha256("1" * 64),
     lock_sha256=Sha256("2" * 64),
     report_sha256=Sha256("3" * 64),
+    sbom_sha256=Sha256("6" * 64),
     permissions=permissions_table(PERMISSIONS),
+    since="1.1.0",
+    growth=permissions_table(Permissions(read=("/proc",))),
     policy_sha256=Sha256("4" * 64),
     result="approved",
     approved_by="reviewers",
@@ -81,8 +85,10 @@ def refusal(envelope: Envelope, control: Publishers = CONTROL, *, at: datetime =
     [
         VERDICT,
         replace(VERDICT, result="flagged"),
-        replace(VERDICT, approved_by="policy"),
-        replace(VERDICT, permissions=permissions_table(Permissions())),
+        replace(VERDICT, approved_by="policy", growth=NOTHING),
+        replace(VERDICT, permissions=NOTHING, growth=NOTHING),
+        replace(VERDICT, since="", growth=VERDICT.permissions),
+        replace(VERDICT, sbom_sha256=None),
         replace(VERDICT, version="1.0+local.1", filename="acme_x-1.0+local.1-py3-none-any.whl"),
         replace(VERDICT, version="2!1.0", filename="acme_x-2!1.0-py3-none-any.whl"),
         replace(VERDICT, verified_at=NOW.replace(microsecond=5)),
@@ -159,13 +165,23 @@ CHANGES: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "a version spelt otherwise": set_at(P, "assess_approval", "version", "01.2.0"),
     "another resource": set_at(P, "resourceUri", "pkg:pypi/acme-y@1.2.0"),
     "no report": set_at(P, "inputAttestations", []),
-    "two reports": lambda value: value[P]["inputAttestations"].append(value[P]["inputAttestations"][0]),
+    "two reports": lambda value: value[P]["inputAttestations"].__setitem__(1, value[P]["inputAttestations"][0]),
+    "a report after the bill of materials": lambda value: value[P]["inputAttestations"].reverse(),
+    "a third input": lambda value: value[P]["inputAttestations"].append(value[P]["inputAttestations"][1]),
+    "another bill of materials' name": set_at(P, "inputAttestations", 1, "uri", "other.json"),
+    "no growth": lambda value: value[P]["assess_approval"].pop("growth"),
+    "growth that it does not ask for": set_at(P, "assess_approval", "growth", "permissions", "read", ["/root"]),
+    "growth since nobody knows when": set_at(P, "assess_approval", "growth", "since", "before"),
+    "growth since an empty version": set_at(P, "assess_approval", "growth", "since", ""),
+    "growth of another kind": set_at(P, "assess_approval", "growth", "permissions", "write", []),
     "another report's name": set_at(P, "inputAttestations", 0, "uri", "other.json"),
     "another policy's name": set_at(P, "policy", "uri", "other.json"),
     "a local time": set_at(P, "timeVerified", "2026-11-21T05:10:00"),
     "an offset": set_at(P, "timeVerified", "2026-11-21T05:10:00+00:00"),
     "approved by somebody else": set_at(P, "assess_approval", "approvedBy", "publisher"),
-    "more permissions than their digest": set_at(P, "assess_approval", "permissions", "read", ["/"]),
+    "more permissions than their digest": lambda value: value[P]["assess_approval"]["permissions"]["read"].append(
+        "/root"
+    ),
     "another digest of permissions": set_at(P, "assess_approval", "permissionsDigest", "sha256", "0" * 64),
     "a table less": lambda value: value[P]["assess_approval"]["permissions"].pop("stat"),
     "a table more": set_at(P, "assess_approval", "permissions", "write", []),
@@ -217,7 +233,11 @@ def test_a_statement_has_one_spelling(spell: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"result": "flagged", "approved_by": "policy"},
+        {"result": "flagged", "approved_by": "policy", "growth": NOTHING},
+        {"approved_by": "policy"},
+        {"growth": permissions_table(Permissions(read=("/root",)))},
+        {"since": "x"},
+        {"sbom_sha256": "A" * 64},
         {"result": "rejected"},
         {"approved_by": "publisher"},
         {"sha256": "A" * 64},
@@ -340,7 +360,7 @@ def test_a_publisher_who_is_unknown_has_no_approval() -> None:
 
 # --- approval by policy -------------------------------------------------------------------------------------------
 
-BY_POLICY = replace(VERDICT, approved_by="policy")
+BY_POLICY = replace(VERDICT, approved_by="policy", growth=NOTHING)
 AUTOMATIC = replace(CONTROL, publishers={"acme": replace(CONTROL.publishers["acme"], automatic=True)})
 
 
