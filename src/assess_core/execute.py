@@ -212,6 +212,7 @@ class _Call:
             said.reason,
             expected=said.expected,
             actual=said.actual,
+            remediation=said.remediation or spec.remediation,
             provenance=provenance,
             evidence=evidence,
         )
@@ -235,6 +236,7 @@ class _Call:
         *,
         expected: str | None = None,
         actual: str | None = None,
+        remediation: str | None = None,
         provenance: tuple[Mapping[str, Any], ...],
         evidence: tuple[EvidenceRef, ...],
     ) -> Result:
@@ -249,7 +251,7 @@ class _Call:
             title=spec.title,
             severity=spec.severity,
             controls=spec.controls,
-            remediation=spec.remediation,
+            remediation=spec.remediation if remediation is None else remediation,
             subject=self.subject,
             outcome=outcome,
             reason=reason,

@@ -4,9 +4,12 @@ A plugin that says `>=1.0,<2` was written for 1.0 and is served 1.0, by every ho
 that needs something newer says so, and a host without it refuses it by name before anything runs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from assess_plugin.models import API_VERSIONS
+from assess_plugin.models import API_VERSIONS, CheckResult
+
+WITHOUT_REMEDIATION = ("1.0",)
+"""Plugin APIs whose results have no `remediation`."""
 
 
 class ApiError(ValueError):
@@ -28,3 +31,18 @@ def served_api(admits: Callable[[str], bool], wanted: str, *, has: Sequence[str]
     if found is None:
         raise ApiError(f"needs plugin API {wanted}; this host has {', '.join(has)}")
     return found
+
+
+def require_api(results: Iterable[CheckResult], api: str) -> None:
+    """The results say nothing that the plugin API which was served has no word for.
+
+    Raises:
+        ApiError: one does, so that a plugin which uses what it does not ask for fails before it meets an older host.
+    """
+    if api in WITHOUT_REMEDIATION:
+        for result in results:
+            if result.remediation is not None:
+                raise ApiError(
+                    f"result of {result.check_id!r} has a remediation, which plugin API {api} has not: a manifest "
+                    'that needs it begins at 1.1, as in `api = ">=1.1,<2"`'
+                )

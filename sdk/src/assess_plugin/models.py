@@ -13,14 +13,14 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
-API_VERSIONS = ("1.0",)
+API_VERSIONS = ("1.0", "1.1")
 """The plugin APIs that this distribution serves, rising; a manifest's `api` specifier must admit one of them."""
 
 API_VERSION = API_VERSIONS[-1]
 """The newest of them."""
 
 MAX_TEXT = 4096
-"""Characters kept of a reason, an expected or an actual value; longer text belongs in evidence."""
+"""Characters kept of a reason, an expected or actual value, a remediation; longer text belongs in evidence."""
 
 MAX_ID = 128
 """Characters of a check, subject or evidence name."""
@@ -66,6 +66,9 @@ class Evidence:
 class CheckResult:
     """What one check found on one subject.
 
+    `remediation` (plugin API 1.1) says what to do about it on this very subject, instead of what the manifest says for
+    every one. What in it comes from the subject is quoted by whoever writes it: somebody may paste it into a shell.
+
     Raises:
         ValueError: an id is empty or too long, a text is too long, or the outcome needs a reason and has none.
         TypeError: the outcome is not an `Outcome`, or a text is not a string.
@@ -77,12 +80,13 @@ class CheckResult:
     expected: str | None = None
     actual: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    remediation: str | None = None
 
     def __post_init__(self) -> None:
         # One expression where nothing is wrong: one of these is made for each check of each subject, on either end.
         given: Any = self  # whose annotations are not to be believed yet
         check_id, outcome, reason = given.check_id, given.outcome, given.reason
-        expected, actual = given.expected, given.actual
+        expected, actual, remediation = given.expected, given.actual, given.remediation
         if not (
             isinstance(outcome, Outcome)
             and isinstance(check_id, str)
@@ -92,6 +96,7 @@ class CheckResult:
             and len(reason) <= MAX_TEXT
             and (expected is None or (isinstance(expected, str) and len(expected) <= MAX_TEXT))
             and (actual is None or (isinstance(actual, str) and len(actual) <= MAX_TEXT))
+            and (remediation is None or (isinstance(remediation, str) and len(remediation) <= MAX_TEXT))
             and (outcome not in NEEDS_REASON or reason.strip())
         ):
             self._refuse()
@@ -101,7 +106,7 @@ class CheckResult:
             raise TypeError(f"outcome of {self.check_id!r} must be an Outcome, got {self.outcome!r}")
         _require_id("check_id", self.check_id)
         _require_text("reason of {!r}", self.reason, self.check_id)
-        for name in ("expected", "actual"):
+        for name in ("expected", "actual", "remediation"):
             if getattr(self, name) is not None:
                 _require_text(f"{name} of {{!r}}", getattr(self, name), self.check_id)
         raise ValueError(f"{self.outcome.value} result of {self.check_id!r} needs a reason")

@@ -138,10 +138,12 @@ def result_json(result: CheckResult) -> str:
         pieces = [f'{{"name":{_quote(e.name)},"media_type":{_quote(e.media_type)}}}' for e in result.evidence]
         evidence = ",".join(pieces)
     expected, actual = result.expected, result.actual
+    # absent where there is none, so that a plugin of API 1.0 is answered for in the words of 1.0
+    remediation = "" if result.remediation is None else f',"remediation":{_quote(result.remediation)}'
     return (
         f'{{"check_id":{_quote(result.check_id)},"outcome":"{result.outcome}","reason":{_quote(result.reason)},'
         f'"expected":{"null" if expected is None else _quote(expected)},'
-        f'"actual":{"null" if actual is None else _quote(actual)},"evidence":[{evidence}]}}'
+        f'"actual":{"null" if actual is None else _quote(actual)},"evidence":[{evidence}]{remediation}}}'
     )
 
 

@@ -56,6 +56,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "expected": result.expected,
         "actual": result.actual,
+        "remediation": result.remediation,
         "started_at": timestamp(result.started_at),
         "duration_ms": result.duration_ms,
         "isolation": result.isolation,

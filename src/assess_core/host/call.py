@@ -15,7 +15,8 @@ from assess_core.host.surroundings import ISOLATION
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, EvidenceData, Provenance
-from assess_plugin.models import ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
+from assess_plugin.api import ApiError, require_api
+from assess_plugin.models import API_VERSION, ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
 from assess_plugin.wire import (
     HEADER,
     MAX_CALL_BYTES,
@@ -66,8 +67,10 @@ class Call:
         checks: tuple[str, ...] = (),
         now: datetime,
         on_event: OnEvent | None = None,
+        api: str = API_VERSION,
     ) -> None:
         self.number = number
+        self._api = api
         self._reply = reply
         self.started_at = now
         self._checks = list(dict.fromkeys(checks))
@@ -137,11 +140,16 @@ class Call:
         """The report of a complete `execute` reply.
 
         Raises:
-            ReplyError: an id was not asked for or comes twice, or a result names evidence that was never handed over.
+            ReplyError: an id was not asked for or comes twice, a result names evidence that was never handed over, or
+                says what the plugin API that is served has no word for.
         """
         results = tuple(self._results)
         if [result.check_id for result in results] != self._checks:  # the usual reply is complete and in order
             results = self._ordered(results)
+        try:
+            require_api(results, self._api)
+        except ApiError as error:
+            raise ReplyError(str(error)) from error
         for result in results:
             if result.evidence:
                 self._require_evidence(result)

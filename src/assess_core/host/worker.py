@@ -141,7 +141,8 @@ class Worker:
     ) -> Call:
         self._calls += 1
         self._plugin, self._phase = name, phase
-        return Call(self._calls, reply=reply, checks=checks, now=utc_now(), on_event=self._relay(on_event))
+        relay = self._relay(on_event)
+        return Call(self._calls, reply=reply, checks=checks, now=utc_now(), on_event=relay, api=self._api)
 
     def _relay(self, on_event: OnEvent | None) -> OnEvent | None:
         if on_event is None:

@@ -56,7 +56,7 @@ def test_an_id_is_short_and_printable(check_id: Any) -> None:
         result(check_id=check_id)
 
 
-@pytest.mark.parametrize("name", ["reason", "expected", "actual"])
+@pytest.mark.parametrize("name", ["reason", "expected", "actual", "remediation"])
 def test_a_text_is_text_of_bounded_length(name: str) -> None:
     assert getattr(result(**{name: "x" * MAX_TEXT}), name) == "x" * MAX_TEXT
     with pytest.raises(ValueError, match=f"{name} of 'a' has {MAX_TEXT + 1} characters"):

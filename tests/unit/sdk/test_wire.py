@@ -33,16 +33,20 @@ def result(**more: Any) -> CheckResult:
     return CheckResult(check_id="a", outcome=Outcome.FAIL, **more)
 
 
-@given(reason=TEXT, actual=st.none() | TEXT, name=TEXT)
-def test_a_result_written_by_hand_is_what_json_would_write(reason: str, actual: str | None, name: str) -> None:
+@given(reason=TEXT, actual=st.none() | TEXT, name=TEXT, remediation=st.none() | TEXT)
+def test_a_result_written_by_hand_is_what_json_would_write(
+    reason: str, actual: str | None, name: str, remediation: str | None
+) -> None:
     evidence = (Evidence(name=name, media_type="text/plain"),)
-    assert json.loads(wire.result_json(result(reason=reason, actual=actual, evidence=evidence))) == {
+    said = result(reason=reason, actual=actual, evidence=evidence, remediation=remediation)
+    assert json.loads(wire.result_json(said)) == {
         "check_id": "a",
         "outcome": "fail",
         "reason": reason,
         "expected": None,
         "actual": actual,
         "evidence": [{"name": name, "media_type": "text/plain"}],
+        **({} if remediation is None else {"remediation": remediation}),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assess_plugin import hookspecs
+from assess_plugin.api import require_api
 from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Subject
 from assess_plugin.testing.recording import RecordingHost
 
@@ -36,6 +37,7 @@ def execute(
     Raises:
         AssertionError: the reply is one the runtime would refuse or complete: no `ActionOutput`, or a check that is
             missing, unknown or reported twice.
+        ApiError: a result uses a plugin API that the manifest does not ask for.
     """
     asked = tuple(host.manifest.checks.get(name, ()) if checks is None else checks)
     host.begin_call(asked)
@@ -46,6 +48,7 @@ def execute(
     )
     if not isinstance(output, ActionOutput):
         raise AssertionError(f"assess_execute returned {output!r}, not an ActionOutput")
+    require_api(output.results, host.manifest.api)
     reported = [result.check_id for result in output.results]
     if sorted(reported) != sorted(asked):
         missing, unknown = sorted(set(asked) - set(reported)), sorted(set(reported) - set(asked))

@@ -9,6 +9,7 @@ import sys
 from _socket import socket
 from typing import Any
 
+from assess_plugin.api import require_api
 from assess_plugin.models import API_VERSIONS, ActionInput, ActionOutput, EvaluateInput, EvaluateResult, Subject
 from assess_plugin.wire import (
     PROTOCOL,
@@ -31,10 +32,10 @@ def main(descriptor: int) -> int:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     channel = Channel(socket(fileno=descriptor))
     try:
-        hooks = _start(channel)
+        api, hooks = _start(channel)
         if hooks is None:
             return 1
-        _serve(channel, hooks)
+        _serve(channel, hooks, api)
     except WireError as error:
         sys.stderr.write(f"assess worker: {error}\n")
         return 1
@@ -42,7 +43,8 @@ def main(descriptor: int) -> int:
     return 0
 
 
-def _start(channel: Channel) -> dict[str, Any] | None:
+def _start(channel: Channel) -> tuple[str, dict[str, Any] | None]:
+    """The plugin API to serve, and the hooks that are loaded; None where one cannot be."""
     hello = _expect(channel, "hello")
     if hello["protocol"] != PROTOCOL:
         raise WireError(f"the runtime speaks protocol {hello['protocol']}, this worker {PROTOCOL}")
@@ -61,11 +63,11 @@ def _start(channel: Channel) -> dict[str, Any] | None:
         hooks = load(entries)
     except UnloadableError as error:
         channel.send(encode({"type": "unloadable", "entry": error.entry, "reason": str(error)}))
-        return None
+        return hello["api"], None
     gc.freeze()  # what is loaded stays: no collection of a call needs to look at it
     gc.enable()  # bootstrap switched it off
     channel.send(encode({"type": "loaded", "entries": list(hooks)}))
-    return hooks
+    return hello["api"], hooks
 
 
 def _expect(channel: Channel, kind: str) -> Message:
@@ -75,12 +77,15 @@ def _expect(channel: Channel, kind: str) -> Message:
     return message
 
 
-def _serve(channel: Channel, hooks: dict[str, Any]) -> None:
+def _serve(channel: Channel, hooks: dict[str, Any], api: str) -> None:
     while (message := channel.receive()) is not None and message["type"] != "shutdown":
         call, checks = message.get("call", 0), message.get("checks", ())
         host = RemoteHost(channel, call, checks)
         try:
-            frames = _execute(message, hooks, host) if message["type"] == "execute" else _evaluate(message, hooks, host)
+            if message["type"] == "execute":
+                frames = _execute(message, hooks, host, api)
+            else:
+                frames = _evaluate(message, hooks, host)
         except WireError:
             raise
         except BaseException as error:  # the boundary between a plugin and its worker
@@ -89,7 +94,7 @@ def _serve(channel: Channel, hooks: dict[str, Any]) -> None:
         channel.send(host.close(), *frames)
 
 
-def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
+def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost, api: str) -> list[bytes]:
     given = ActionInput(
         subject=Subject(**message["subject"]),
         checks=tuple(message["checks"]),
@@ -99,6 +104,7 @@ def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[
     output = hooks[message["entry"]].assess_execute(input=given)
     if not isinstance(output, ActionOutput):
         raise TypeError(f"assess_execute must return an ActionOutput, got {output!r}"[:1000])
+    require_api(output.results, api)
     return reply_frames("executed", message["call"], "results", [result_json(result) for result in output.results])
 
 
