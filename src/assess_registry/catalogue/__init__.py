@@ -14,6 +14,7 @@ from assess_registry.catalogue.page import (
     parse_catalogue,
 )
 from assess_registry.catalogue.release import (
+    ATTESTATION_NAME,
     AUDIT_NAME,
     MAX_WHEELS,
     METADATA_SUFFIX,
@@ -27,6 +28,7 @@ from assess_registry.catalogue.release import (
 from assess_registry.catalogue.wheel_names import check_belongs
 
 __all__ = [
+    "ATTESTATION_NAME",
     "AUDIT_NAME",
     "CATALOG_DIRECTORY",
     "MAX_CATALOGUE_BYTES",

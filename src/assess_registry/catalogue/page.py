@@ -15,7 +15,7 @@ SCHEMA = 1
 CATALOG_DIRECTORY = "catalog"
 
 MAX_CATALOGUE_BYTES = 4 << 20
-"""A release of one wheel is about 1.6 kB: room for 2,500 of a project."""
+"""A release of one wheel is about 1.7 kB: room for 2,400 of a project."""
 
 MAX_RELEASES = 5000
 

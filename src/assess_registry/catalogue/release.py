@@ -13,7 +13,7 @@ from assess_registry.names import Sha256, parse_id, parse_version
 from assess_registry.signatures import SIGNATURE_SUFFIX
 
 METADATA_SUFFIX, VERDICT_SUFFIX = ".metadata", ".verdict.json"
-SBOM_NAME, AUDIT_NAME = "sbom.cdx.json", "audit.json"
+SBOM_NAME, AUDIT_NAME, ATTESTATION_NAME = "sbom.cdx.json", "audit.json", "audit.dsse.json"
 
 MAX_WHEELS = 200
 MAX_SPECIFIER = 200
@@ -87,6 +87,9 @@ class Revoked:
 class Release:
     """One version: its wheels, their common closure, what was found in them, and what has become of it.
 
+    Attributes:
+        attestation: the audit's own signature over what it was given and what it found.
+
     Raises:
         ValueError: a file of another project or version, two wheels for one platform, or a file under a wrong name.
     """
@@ -97,6 +100,7 @@ class Release:
     lock_signature: FileRef
     sbom: FileRef | None = None
     audit: FileRef
+    attestation: FileRef | None = None
     published_at: datetime
     yanked: Yanked | None = None
     revoked: Revoked | None = None
@@ -109,6 +113,8 @@ class Release:
         _check_name(self.audit, AUDIT_NAME)
         if self.sbom is not None:
             _check_name(self.sbom, SBOM_NAME)
+        if self.attestation is not None:
+            _check_name(self.attestation, ATTESTATION_NAME)
         if not 1 <= len(self.wheels) <= MAX_WHEELS:
             raise ValueError(f"wheels: expected 1 to {MAX_WHEELS} in release {self.version}, got {len(self.wheels)}")
         check_unambiguous(wheel.filename for wheel in self.wheels)
@@ -119,7 +125,8 @@ class Release:
         beside = [
             file for wheel in self.wheels for file in (wheel.file, wheel.signature, wheel.metadata, wheel.verdict)
         ]
-        return (*beside, self.lock, self.lock_signature, *((self.sbom,) if self.sbom else ()), self.audit)
+        found = (self.sbom, self.audit, self.attestation)
+        return (*beside, self.lock, self.lock_signature, *(file for file in found if file is not None))
 
 
 def _check_name(file: FileRef, expected: str) -> None:

@@ -22,7 +22,7 @@ def read_release(value: object, path: str) -> Release:
     Raises:
         ValueError: it is none.
     """
-    table = Members.of(value, path, required=_RELEASE_KEYS, optional=("sbom", "yanked", "revoked"))
+    table = Members.of(value, path, required=_RELEASE_KEYS, optional=("sbom", "attestation", "yanked", "revoked"))
     return Release(
         version=table.parsed("version", str),
         wheels=tuple(_wheel(*item) for item in table.items("wheels", max_items=MAX_WHEELS)),
@@ -30,6 +30,7 @@ def read_release(value: object, path: str) -> Release:
         lock_signature=_file(table, "lock_signature"),
         sbom=_file(table, "sbom") if "sbom" in table.values else None,
         audit=_file(table, "audit"),
+        attestation=_file(table, "attestation") if "attestation" in table.values else None,
         published_at=table.time("published_at"),
         yanked=_yanked(table) if "yanked" in table.values else None,
         revoked=_revoked(table) if "revoked" in table.values else None,
@@ -48,6 +49,8 @@ def release_table(release: Release) -> dict[str, Any]:
     }
     if release.sbom:
         table["sbom"] = _file_table(release.sbom)
+    if release.attestation:
+        table["attestation"] = _file_table(release.attestation)
     if release.yanked:
         table["yanked"] = {"reason": release.yanked.reason, "at": write_time(release.yanked.at)}
     if release.revoked:

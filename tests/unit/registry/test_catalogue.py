@@ -53,6 +53,7 @@ def release(version: str = "1.0.0", *wheels: CatalogueWheel, **changes: Any) -> 
         "lock_signature": FileRef.of("pylock.toml.sig", b"s"),
         "sbom": FileRef.of("sbom.cdx.json", b"b"),
         "audit": FileRef.of("audit.json", b"a"),
+        "attestation": FileRef.of("audit.dsse.json", b"d"),
         "published_at": NOW,
     }
     return Release(**(given_ | changes))
@@ -68,7 +69,7 @@ PAGE = Catalogue(
             wheel(requires_python=""),
             yanked=Yanked(reason="broken on 3.12", at=NOW),
         ),
-        release("1.1rc1", sbom=None),
+        release("1.1rc1", sbom=None, attestation=None),
         release("1.1", revoked=Revoked(reason="leaks /etc/shadow", severity="critical", at=NOW)),
         release("1!0.1+local.2"),
     ),
@@ -122,9 +123,10 @@ def test_every_file_of_a_release_is_named() -> None:
     whl = "acme_x-1.0.0-py3-none-any.whl"
     assert names == [
         *(whl + end for end in ("", ".sig", ".metadata", ".verdict.json")),
-        *("pylock.toml", "pylock.toml.sig", "sbom.cdx.json", "audit.json"),
+        *("pylock.toml", "pylock.toml.sig", "sbom.cdx.json", "audit.json", "audit.dsse.json"),
     ]
     assert "sbom.cdx.json" not in [file.filename for file in release(sbom=None).files()]
+    assert "audit.dsse.json" not in [file.filename for file in release(attestation=None).files()]
 
 
 def test_a_page_is_one_target() -> None:
@@ -191,6 +193,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a report elsewhere": in_file("audit", filename="../audit.json"),
     "another report": in_file("audit", filename="other.json"),
     "another sbom": in_file("sbom", filename="other.json"),
+    "another attestation": in_file("attestation", filename="other.json"),
     "another lock's signature": in_file("lock_signature", filename="other.sig"),
     "a wheel of another project, complete": lambda value: renamed(value, "acme_y-1.0.0-py3-none-any.whl"),
     "a wheel of another version, complete": lambda value: renamed(value, "acme_x-1.0.1-py3-none-any.whl"),
