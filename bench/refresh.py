@@ -21,6 +21,7 @@ from assess_registry.repository.roles import (
     metadata_name,
     new_root,
     new_snapshot,
+    new_targets,
     new_timestamp,
     role_of_target,
     serialise,
@@ -103,10 +104,10 @@ def generated(projects: int, bins: int) -> Iterator[Generated]:
         root = new_root(signers, version=1, expires=until(Expiry(), "root", now))
         (place / "metadata").mkdir()
         (place / "metadata" / "1.root.json").write_bytes(serialise(signed_by(root, keys.root)))
-        targets = Targets(expires=now, delegations=delegations(root, bins) if bins else None)
+        targets = new_targets("targets", expires=now, delegations=delegations(root, bins) if bins else None)
         roles = {"targets": targets}
         if bins:
-            roles |= {name: Targets(expires=now) for name in bins_of(targets).get_roles()}
+            roles |= {name: new_targets(name, expires=now) for name in bins_of(targets).get_roles()}
         for number in range(projects):
             path = PROJECT.format(number)
             role = role_of_target(path, bins_of(targets)) if bins else "targets"

@@ -22,6 +22,10 @@ PluginName = NewType("PluginName", str)
 PLUGIN_GROUP = "assess.plugins"
 PROVIDER_GROUP = "assess.providers"
 
+ROLE_MEMBER = "assess_role"
+"""What the release keys sign says here which role it is, as TUF itself does not: all bins are signed by the same keys,
+and any of them could be served as any other."""
+
 MAX_NAME = 100
 """Characters of any name; longer ones have only ever been attacks (ours; the package index allows 256)."""
 

@@ -21,6 +21,7 @@ from tests.support.tuf_tree import TufTree, bin_of, make_tuf_tree, stored, tuf_k
 PAST = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
 STRANGER = generate_key()
 BIN = bin_of(DEMO)
+EMPTY = next(name for name in ("bin-0", "bin-1", "bin-2", "bin-3") if name not in {BIN, bin_of(OTHER)})
 
 
 @pytest.fixture
@@ -112,6 +113,33 @@ def swap_bins(tree: TufTree, evil: bool) -> None:
         version = tree.signed(BIN).version
         bytes_of_other = (tree.metadata / f"{version}.{other}.json").read_bytes()
         (tree.metadata / f"{version}.{BIN}.json").write_bytes(bytes_of_other)
+
+
+def empty_bin(tree: TufTree, evil: bool) -> None:
+    """The same with a bin that lists nothing, which nothing but its name tells from the right one."""
+    tree.put({DEMO: b"demo 3"})
+    version = tree.signed(BIN).version
+    while tree.signed(EMPTY).version < version:
+        path = tree.write(EMPTY)
+    tree.announce(EMPTY)
+    if evil:
+        (tree.metadata / f"{version}.{BIN}.json").write_bytes(path.read_bytes())
+
+
+def misnamed_bin(role: str, other: str) -> Callable[[TufTree, bool], None]:
+    """The online key is stolen: the snapshot says that what is signed for one role is another's."""
+
+    def do(tree: TufTree, evil: bool) -> None:
+        while tree.signed(other).version <= tree.signed(role).version:
+            path = tree.write(other)
+        version = tree.signed(other).version
+        named = {f"{role}.json" if evil else f"{other}.json": MetaFile(version)}
+        tree.write("snapshot", change=lambda s: s.meta.update(named))
+        tree.write_timestamp()
+        if evil:
+            (tree.metadata / f"{version}.{role}.json").write_bytes(path.read_bytes())
+
+    return do
 
 
 def by(role: str, keys: Callable[[TufTree], list[PrivateKey]]) -> Callable[[TufTree, bool], None]:
@@ -294,7 +322,11 @@ ATTACKS: dict[str, Attack] = {
     "frozen root": Attack(freeze("root"), "root", "metadata/root.json", "expired"),
     # mix and match
     "bin of another moment": Attack(mix, "targets", NAMED, "version", b"demo 3"),
-    "bin in place of another": Attack(swap_bins, "targets", f"metadata/{BIN}.json", "another bin", b"demo 3"),
+    "bin in place of another": Attack(swap_bins, "targets", NAMED, "another role's", b"demo 3"),
+    "empty bin in place of another": Attack(empty_bin, "targets", NAMED, "another role's", b"demo 3"),
+    "another bin by the online key": Attack(misnamed_bin(BIN, EMPTY), "targets", NAMED, "another role's"),
+    "bin as targets": Attack(misnamed_bin("targets", EMPTY), "targets", "metadata/*.targets.json", "another role's"),
+    "targets as bin": Attack(misnamed_bin(BIN, "targets"), "targets", NAMED, "another role's"),
     "snapshot as timestamp": Attack(as_another_role, "timestamp", "metadata/timestamp.json", "timestamp"),
     # signatures
     "timestamp by a stranger": Attack(

@@ -30,6 +30,7 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]  # in no list of ex
 )
 
 from assess_registry.keys import PrivateKey, PublicKey, generate_key
+from assess_registry.names import ROLE_MEMBER
 
 BITS, PREFIX = 2, "bin"
 
@@ -190,15 +191,21 @@ def make_tuf_tree(directory: Path, *, root_threshold: int = 2) -> TufTree:
     bins = list(succinct.get_roles())
     tree.documents = {
         "root": Metadata(root),
-        "targets": Metadata(Targets(version=1, expires=expires, delegations=delegations)),
+        "targets": Metadata(named("targets", expires, delegations)),
         "snapshot": Metadata(Snapshot(version=1, expires=expires)),
         "timestamp": Metadata(Timestamp(version=1, expires=expires)),
-        **{name: Metadata(Targets(version=1, expires=expires)) for name in bins},
+        **{name: Metadata(named(name, expires)) for name in bins},
     }
     for role in ("root", "targets", *bins):
         tree.write(role, step=0)
     tree.announce("targets", *bins, step=0)
     return tree
+
+
+def named(role: str, expires: datetime, delegations: Delegations | None = None) -> Targets:
+    """What the release keys sign says which role it is."""
+    members = {ROLE_MEMBER: role}
+    return Targets(version=1, expires=expires, delegations=delegations, unrecognized_fields=members)
 
 
 def sign(document: Metadata[Any], keys: Sequence[PrivateKey]) -> None:

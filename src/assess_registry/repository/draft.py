@@ -22,6 +22,7 @@ from assess_registry.repository.roles import (
     delegations,
     metadata_name,
     new_snapshot,
+    new_targets,
     new_timestamp,
     role_of_target,
     serialise,
@@ -66,10 +67,10 @@ class Draft:
 
     def __post_init__(self) -> None:
         if self.state.current is None:
-            first = Targets(expires=until(self.expiry, "targets", self.now))
-            first.delegations = delegations(self.root, self.bins)
+            expires = until(self.expiry, "targets", self.now)
+            first = new_targets("targets", expires=expires, delegations=delegations(self.root, self.bins))
             self._known = {"targets": first}
-            self._known |= {name: Targets(expires=first.expires) for name in bins_of(first).get_roles()}
+            self._known |= {name: new_targets(name, expires=expires) for name in bins_of(first).get_roles()}
             self._changed = set(self._known)
 
     @property

@@ -6,8 +6,8 @@
     snapshot    online key                     versions of targets and of every bin
     timestamp   online key                     which snapshot is current
 
-Snapshot lists bins by version alone: a version is never written twice, so a hash would only make it three times as
-large, and clients fetch it after every publish.
+Snapshot lists bins by version alone, and what the release keys sign says itself which role it is. A hash would show
+less, and make the snapshot four times as large, which clients fetch after every publish (docs/adr/0009-metadata.md).
 """
 
 import re
@@ -19,6 +19,7 @@ from hashlib import sha256
 from assess_registry.config import Expiry
 from assess_registry.errors import TrustError
 from assess_registry.keys import PrivateKey, PublicKey
+from assess_registry.names import ROLE_MEMBER
 from assess_registry.repository.keys import ONLINE_ROLES, KeySigner, to_tuf_key, tuf_key_id
 from assess_registry.repository.tuf_api import (
     Delegations,
@@ -112,6 +113,11 @@ def new_root(signers: Signers, *, version: int, expires: datetime) -> Root:
 
 def _every(signers: Signers) -> Iterable[PublicKey]:
     return (*signers.root_keys, *signers.release_keys, *signers.online_keys)
+
+
+def new_targets(role: str, *, expires: datetime, delegations: Delegations | None = None) -> Targets:
+    """An empty role of the release keys, targets or a bin, which says which one it is."""
+    return Targets(expires=expires, delegations=delegations, unrecognized_fields={ROLE_MEMBER: role})
 
 
 def delegations(root: Root, bins: int) -> Delegations:

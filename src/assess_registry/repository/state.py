@@ -20,6 +20,7 @@ from typing import Any
 
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import read_bounded
+from assess_registry.names import ROLE_MEMBER
 from assess_registry.repository.keys import check_root, check_targets
 from assess_registry.repository.roles import bins_of, metadata_name, role_of_target, target_name
 from assess_registry.repository.tuf_api import (
@@ -85,9 +86,9 @@ class State:
         if name == "targets":
             return self.current.targets.signed
         delegator = self.current.targets.signed
-        metadata, data = read_metadata(self.place, name, self.current.versions()[name], Targets)
+        metadata, _ = read_metadata(self.place, name, self.current.versions()[name], Targets)
         _verify(delegator, name, metadata)
-        del data
+        _check_says_role(metadata.signed, name)
         return metadata.signed
 
     def signed_for(self, root: Root, role: str) -> bool:
@@ -210,6 +211,7 @@ def _read_current(place: Path, root: Root) -> Current | None:
     targets, data = read_metadata(place, "targets", named.version, Targets)
     _matches(named, data, _thing("targets", named.version))
     _verify(root, "targets", targets)
+    _check_says_role(targets.signed, "targets")
     check_targets(targets.signed, root, thing=_thing("targets", named.version))
     expected = {"targets.json", *(f"{each}.json" for each in bins_of(targets.signed).get_roles())}
     if missing := sorted(expected - set(snapshot.signed.meta)):
@@ -237,6 +239,13 @@ def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> No
         keys = delegator.get_delegated_role(role)
         expected = f"{keys.threshold} of {', '.join(each[:16] + '…' for each in keys.keyids)}"
         raise _refused("not signed by the keys that have to", thing, expected, str(error)) from error
+
+
+def _check_says_role(targets: Targets, role: str) -> None:
+    """It is this role's: the same keys sign all bins, so that any of them could lie here in place of any other."""
+    said = targets.unrecognized_fields.get(ROLE_MEMBER)
+    if said != role:
+        raise _refused("another role's document", _thing(role, targets.version), f"{ROLE_MEMBER} {role}", str(said))
 
 
 def _matches(named: MetaFile, data: bytes, thing: str) -> None:

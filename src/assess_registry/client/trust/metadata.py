@@ -12,7 +12,6 @@ from assess_registry.client.trust.port import ReadFile
 from assess_registry.client.trust.refusals import in_our_words
 from assess_registry.client.trust.rules import check_document, check_roles_apart, signing_keys
 from assess_registry.client.trust.tuf_api import (
-    Delegations,
     LengthOrHashMismatchError,
     Metadata,
     Root,
@@ -71,10 +70,7 @@ class SignedMetadata:
         """Length and hashes of a target, its bin fetched if need be; None when no role vouches for it."""
         self._fetcher.deadline = deadline
         with in_our_words(self._fetcher, self._directory):
-            target = self._updater.get_targetinfo(path)
-        if target is None and self._ours:
-            self._check_bin(path)
-        return target
+            return self._updater.get_targetinfo(path)
 
     def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
         """Role and key of all who sign, after `refresh`."""
@@ -83,29 +79,6 @@ class SignedMetadata:
     def _check_together(self) -> None:
         check_roles_apart(self._trusted_root(), self._targets("targets"), METADATA_DIRECTORY + "targets.json")
 
-    def _check_bin(self, path: str) -> None:
-        """The bin that says nothing about `path` is the one that would have to.
-
-        Bins are signed by the same keys, do not say which they are, and the snapshot names their versions alone: one
-        in place of another of the same version would pass, and hide what is in that other.
-        """
-        delegations = self._targets("targets").delegations
-        if delegations is None:
-            return
-        for role, _ in delegations.get_roles_for_target(path):
-            strays = [each for each in self._targets(role).targets if not _belongs(each, role, delegations)]
-            if strays:
-                # TUF's client has remembered it by now, and would not ask for the right one until the next version.
-                (self._directory / f"{role}.json").unlink()
-                raise TrustError(
-                    "another bin is served in its place, which hides what is in it",
-                    step="targets",
-                    thing=f"{METADATA_DIRECTORY}{role}.json",
-                    expected=f"targets of {role} alone",
-                    got=strays[0],
-                    next_step="do not use this registry until its maintainer has explained the difference",
-                )
-
     # Both as they were written: the updater shows its trusted documents to nobody.
 
     def _trusted_root(self) -> Root:
@@ -113,10 +86,6 @@ class SignedMetadata:
 
     def _targets(self, role: str) -> Targets:
         return Metadata[Targets].from_bytes((self._directory / f"{role}.json").read_bytes()).signed
-
-
-def _belongs(path: str, role: str, delegations: Delegations) -> bool:
-    return any(name == role for name, _ in delegations.get_roles_for_target(path))
 
 
 def stored_at(path: str, target: TargetFile) -> Location:

@@ -11,6 +11,7 @@ from assess_registry.client.strict_json import parse_json
 from assess_registry.client.trust.tuf_api import Key, Metadata, RepositoryError, Root, Snapshot, Targets, Timestamp
 from assess_registry.errors import TrustError
 from assess_registry.keys import PublicKey
+from assess_registry.names import ROLE_MEMBER
 
 ONLINE = (Timestamp.type, Snapshot.type)
 
@@ -31,7 +32,7 @@ def check_document(role: str, data: bytes, thing: str) -> None:
         if role == Root.type:
             check_root(Metadata[Root].from_bytes(data).signed)
         elif role not in ONLINE:
-            check_targets(Metadata[Targets].from_bytes(data).signed, top=role == Targets.type)
+            _check_release_signed(Metadata[Targets].from_bytes(data).signed, role)
     except RepositoryError:
         return  # not metadata at all: whoever asked for it is about to find that out, and says it better
     except ValueError as error:
@@ -93,6 +94,21 @@ def check_root(root: Root) -> None:
                 raise ValueError(f"key {keyid} of role {group} is not in the document")
             if seen.setdefault(keyid, group) != group:
                 raise ValueError(f"key {keyid} has two roles, {seen[keyid]} and {group}")
+
+
+def _check_release_signed(targets: Targets, role: str) -> None:
+    check_says_role(targets, role)
+    check_targets(targets, top=role == Targets.type)
+
+
+def check_says_role(targets: Targets, role: str) -> None:
+    """It is this role's, by its own word: the same keys sign all bins, and the snapshot names their versions alone.
+
+    Raises:
+        ValueError: it is another's, which in its place would hide what is in this one.
+    """
+    if (said := targets.unrecognized_fields.get(ROLE_MEMBER)) != role:
+        raise ValueError(f"another role's document is served in its place: {ROLE_MEMBER} is {str(said)[:80]!r}")
 
 
 def check_targets(targets: Targets, *, top: bool) -> None:
