@@ -18,10 +18,10 @@ from assess_registry.audit import checks
 from assess_registry.audit.checks import bandit, secrets
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.source import build_wheel
-from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Examination, Subject
 from assess_registry.cli import main
 from assess_registry.keys import generate_key, write_private_key
+from assess_registry.tools import ToolLimits, ToolRun, run_tool
 from tests.support.osv import about_others
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder, demo_manifest
 

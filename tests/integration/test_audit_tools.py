@@ -31,8 +31,8 @@ from assess_registry.audit.batches import (
 from assess_registry.audit.checks import bandit, permissions, secrets
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.pipeline import Terms, conclude, examine
-from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Finding, Subject
+from assess_registry.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.wheel import UnpackedFile, inspect, unpacked_files
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder
 

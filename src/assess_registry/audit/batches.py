@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from assess_registry.audit.tools import ToolRun
+from assess_registry.tools import ToolRun
 
 LARGE_BYTES = 256 << 10
 """Files beyond this are given to a tool alone."""

@@ -18,13 +18,13 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from assess_registry.audit.dependencies import SDK
 from assess_registry.audit.examining import one_line, structural
 from assess_registry.audit.sharing import shared_places
-from assess_registry.audit.targets import AuditTarget, targets_of
 from assess_registry.audit.values import Examination, Finding
 from assess_registry.closure import make_closure
 from assess_registry.config import Targets
 from assess_registry.errors import PublishError, TrustError, WheelError
 from assess_registry.lock import Lock
 from assess_registry.manifest import Severity
+from assess_registry.targets import RegistryTarget, targets_of
 from assess_registry.wheel import InspectedWheel, inspect
 
 NAME = "closure"
@@ -82,7 +82,7 @@ def _unserved(wheel: InspectedWheel, lock: Lock, targets: Targets) -> tuple[Find
     return (_finding("closure-misses-target", "low", message),)
 
 
-def _problem(lock: Lock, target: AuditTarget) -> str:
+def _problem(lock: Lock, target: RegistryTarget) -> str:
     try:
         lock.select(target)
     except TrustError as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from assess_registry.audit.advisories import AdvisoryDatabase
-from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.audit.values import Examination, Subject
 from assess_registry.config import Targets
 from assess_registry.names import ProjectName
+from assess_registry.tools import ToolLimits, ToolRun, run_tool
 
 
 class RunTool(Protocol):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assess_registry.audit.tools import ToolLimits, run_tool
 from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
+from assess_registry.tools import ToolLimits, run_tool
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
 PROJECT_FILE = "pyproject.toml"

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from assess_registry.audit.pipeline import Terms, conclude, examine
-from assess_registry.audit.targets import targets_of
 from assess_registry.audit.values import Finding, Report, Verdict
 from assess_registry.config import Targets
+from assess_registry.targets import targets_of
 from tests.support.wheels import WheelBuilder
 
 X86, ARM = "manylinux_2_28_x86_64", "manylinux_2_28_aarch64"

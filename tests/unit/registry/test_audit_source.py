@@ -6,8 +6,8 @@ import pytest
 
 from assess_registry.audit import source
 from assess_registry.audit.source import build_wheel
-from assess_registry.audit.tools import ToolLimits, ToolRun
 from assess_registry.errors import ConfigError
+from assess_registry.tools import ToolLimits, ToolRun
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_registry.audit.tools import ToolLimits, ToolRun, run_tool, tool_name
+from assess_registry.tools import ToolLimits, ToolRun, run_tool, tool_name
 
 FAST = ToolLimits(timeout_s=10)
 
@@ -138,7 +138,7 @@ def test_what_it_left_running_is_killed_with_it(tmp_path: Path) -> None:
 def test_one_that_escapes_the_session_with_the_pipe_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assess_registry.audit.tools._LINGER_S", 0.2)
+    monkeypatch.setattr("assess_registry.tools._LINGER_S", 0.2)
     code = (
         "import os, time\n"
         "reader, writer = os.pipe()\n"
@@ -181,7 +181,7 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
         started.append(pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("assess_registry.audit.tools._limit", interrupted)
+    monkeypatch.setattr("assess_registry.tools._limit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         python("import time; time.sleep(600)", tmp_path)
     assert gone(started[0])

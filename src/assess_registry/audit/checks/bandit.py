@@ -32,9 +32,9 @@ from typing import Any
 from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
-from assess_registry.audit.tools import ToolLimits, ToolRun
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.manifest import Severity
+from assess_registry.tools import ToolLimits, ToolRun
 from assess_registry.wheel import UnpackedFile
 
 NAME = "bandit"

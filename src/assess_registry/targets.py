@@ -24,7 +24,7 @@ _LAST_PATCH = 99
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AuditTarget:
+class RegistryTarget:
     """One Python on one platform; what `Lock.select` asks of a target.
 
     Attributes:
@@ -41,14 +41,14 @@ class AuditTarget:
         return bool(wheel.tags & {*self.tags}) and requires_python.contains(self.environment["python_full_version"])
 
 
-def targets_of(targets: Targets) -> Iterator[AuditTarget]:
+def targets_of(targets: Targets) -> Iterator[RegistryTarget]:
     """Every Python on every platform."""
     for python in targets.pythons:
         for platform in targets.platforms:
             yield _target(python, platform)
 
 
-def _target(python: str, platform: str) -> AuditTarget:
+def _target(python: str, platform: str) -> RegistryTarget:
     release = [int(part) for part in python.split(".")[:2]]
     interpreter = f"cp{release[0]}{release[1]}"
     platforms = list(_accepted(platform))
@@ -57,7 +57,7 @@ def _target(python: str, platform: str) -> AuditTarget:
         *cpython_tags(release, abis=[interpreter], platforms=platforms),
         *compatible_tags(release, interpreter=interpreter, platforms=platforms),
     )
-    return AuditTarget(
+    return RegistryTarget(
         name=f"Python {python} on {platform}", tags=tags, environment=_environment(python, platform, platforms)
     )
 
