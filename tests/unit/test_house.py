@@ -17,6 +17,8 @@ ONE_PLACE: dict[str, str | tuple[str, ...]] = {
     "sqlite3": "src/assess_core/journal.py",
     "msgspec": "src/assess_core/host/",
     "pydantic": "src/assess_core/config/",
+    "starlette": "src/assess_registry/serve/app.py",
+    "uvicorn": "src/assess_registry/serve/server.py",
     "tomlkit": "src/assess_registry/config/edit.py",
     "jsonschema_rs": "src/assess_registry/manifest",
     "tuf": ("src/assess_registry/repository/tuf_api.py", "src/assess_registry/client/trust/"),

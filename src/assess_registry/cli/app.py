@@ -27,6 +27,7 @@ VERBS = {
     "revoke": "Let nobody have a release any more.",
     "gc": "Remove what nobody names any more.",
     "refresh": "Sign the registry's word anew before it expires.",
+    "serve": "Serve a registry over http to this machine, for development.",
     "list": "List what an index or a folder of plugins holds.",
     "install": "Put a verified plugin and all it runs with into a folder.",
     "verify": "Say who signed a wheel, a lock or a folder of plugins, or refuse it.",
