@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -373,6 +374,59 @@ def test_remembered_word_is_verified_again(client: TrustClient, name: str, how: 
         client.remembered()
     assert caught.value.step in (step, "staleness"), str(caught.value)
     assert client.read() == client.remembered() == b"demo 1"
+
+
+def writable(path: Path) -> None:
+    path.chmod(path.stat().st_mode | 0o020)
+
+
+def given_away(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+def linked(path: Path) -> None:
+    """What is remembered lies elsewhere from now on, where somebody may exchange it."""
+    elsewhere = Path(tempfile.mkdtemp(dir=path.parents[1])) / path.name
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def untouched(path: Path) -> None:
+    """The control."""
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else")
+
+
+@pytest.mark.parametrize("name", ["clock.json", "metadata", "targets", "metadata/timestamp.json", "last/metadata", "."])
+@pytest.mark.parametrize("how", [untouched, writable, pytest.param(given_away, marks=as_root), linked])
+def test_state_that_others_can_change_is_used_by_nobody(
+    client: TrustClient, how: Callable[[Path], None], name: str
+) -> None:
+    """Not only by commands: the door is the one that every program goes through."""
+    path = client.state / name
+    path = path.parent.resolve() / path.name
+    how(path)
+    if how is untouched or (how is linked and path == client.state):  # where it lies is for its owner to say
+        assert client.remembered() == client.read() == b"demo 1"
+        return
+    for ask in (client.remembered, client.read):
+        with pytest.raises(TrustError) as caught:
+            ask()
+        assert caught.value.step == "state"
+        assert str(path) in {issue.entry for issue in caught.value.issues}
+        assert "chmod -R go-w" in caught.value.next_step
+
+
+@as_root
+def test_a_link_of_somebody_elses_leads_to_no_state(client: TrustClient, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(client.state)
+    client.state = link
+    assert client.remembered() == b"demo 1"
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(TrustError, match="belongs to uid 65534"):
+        client.remembered()
 
 
 def test_remembered_rollback_of_one_file_does_not_fit(client: TrustClient) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from assess_registry.errors import TrustError
 
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
 
 def check_guarded(path: Path) -> None:
     """Whoever can write here decides what is trusted: that is this user or root, and nobody else.
@@ -16,11 +18,10 @@ def check_guarded(path: Path) -> None:
         OSError: it is not there or may not be looked at.
     """
     status = path.stat()
-    foreign = status.st_uid not in (os.geteuid(), 0)
-    if not foreign and not status.st_mode & 0o022:
+    if is_guarded(status):
         return
-    commands = [f"chown {_owner_name(os.geteuid())} {path}"] if foreign else []
-    commands += [f"chmod go-w {path}"] if status.st_mode & 0o022 else []
+    commands = [f"chown {_owner_name(os.geteuid())} {path}"] if _is_foreign(status) else []
+    commands += [f"chmod go-w {path}"] if status.st_mode & WRITABLE_BY_OTHERS else []
     raise TrustError(
         "others can change which keys are trusted",
         step="keys",
@@ -29,6 +30,16 @@ def check_guarded(path: Path) -> None:
         got=f"owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}",
         next_step=f"if every key in it is one that you trust: {' && '.join(commands)}",
     )
+
+
+def is_guarded(status: os.stat_result) -> bool:
+    """Whether nobody but this user and root owns it or may write to it; of a link, only its owner can tell."""
+    writable = status.st_mode & WRITABLE_BY_OTHERS and not stat.S_ISLNK(status.st_mode)
+    return not writable and not _is_foreign(status)
+
+
+def _is_foreign(status: os.stat_result) -> bool:
+    return status.st_uid not in (os.geteuid(), 0)
 
 
 def _owner_name(uid: int) -> str:

@@ -46,7 +46,7 @@ class TrustState(Protocol):
 
         Raises:
             TransportError: the registry could not be read in time.
-            TrustError: steps `clock`, `root`, `timestamp`, `snapshot`, `targets`, `length`, `redirect`.
+            TrustError: steps `state`, `clock`, `root`, `timestamp`, `snapshot`, `targets`, `length`, `redirect`.
             LockTimeoutError: another process is at it.
             ConfigError: the state directory cannot be made.
         """
@@ -55,6 +55,6 @@ class TrustState(Protocol):
         """The last word, verified again from what is on disk; the registry is not contacted.
 
         Raises:
-            TrustError: steps `clock`, `staleness` (too old, or there never was one), `root`, `timestamp`, `snapshot`,
-                `targets`.
+            TrustError: steps `state`, `clock`, `staleness` (too old, or there never was one), `root`, `timestamp`,
+                `snapshot`, `targets`.
         """

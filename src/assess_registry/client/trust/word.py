@@ -1,6 +1,6 @@
 """The registry's word: current when it can be asked, remembered when not, and never older than what was seen before.
 
-1. Take the lock of the state directory; look at the clock.
+1. Nobody else can have written into the state directory; take its lock; look at the clock.
 2. Let TUF's client bring root, timestamp, snapshot and targets up to date.
 3. Bring every signed file that was ever read up to date as well, so that what is remembered is complete.
 4. Remember the whole as one set, and when that was.
@@ -19,6 +19,7 @@ from assess_registry.client.transport import Deadline
 from assess_registry.client.trust.clock import TOLERANCE, ClockGuard, utc_now
 from assess_registry.client.trust.kept import MAX_FILE_BYTES, METADATA, TARGETS, keep, read_kept
 from assess_registry.client.trust.metadata import SignedMetadata, check_target, stored_at
+from assess_registry.client.trust.own import check_own
 from assess_registry.client.trust.port import ReadFile, Word
 from assess_registry.client.trust.remembered import RememberedWord, target_file
 from assess_registry.errors import ConfigError, TrustError
@@ -79,13 +80,16 @@ class SignedWord:
         try:
             for directory in (state, state / METADATA, state / TARGETS):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_own(state)  # 1
         except OSError as error:
             raise ConfigError(f"registry state: {state}: cannot be used: {error.strerror}") from error
-        with self._place.locked(deadline):  # 1
+        with self._place.locked(deadline):
             return _CurrentWord(self._place, self._ask, deadline)
 
     def remembered(self) -> Word:
         """The last word; see `TrustState.remembered`."""
+        if self._place.state.exists():
+            check_own(self._place.state)
         now = self._clock.check()
         state = str(self._place.state)
         kept = read_kept(self._place.state)
