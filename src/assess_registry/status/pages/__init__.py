@@ -1,0 +1,1 @@
+"""Pages, pure: the same model gives the same bytes."""

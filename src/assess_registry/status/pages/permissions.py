@@ -1,0 +1,55 @@
+"""What a plugin may do, in plain words, from its verdict: that is what reviewers approved and runtimes enforce."""
+
+from assess_plugin.permissions import Permissions
+from assess_registry.status.markup import Html, Node, said, tag
+from assess_registry.status.values import ReleaseView
+from assess_registry.status.words import NOTHING, Blank, Code, Group, Item, Part, limit_words, permission_words
+
+SHORT = 40
+"""Characters of things that may stand in one line with others."""
+
+
+def permissions_section(view: ReleaseView) -> Html:
+    """One list, or one for each wheel where they differ."""
+    known = [(each.listed.filename, each.permissions) for each in view.wheels if each.permissions is not None]
+    body: list[Node] = []
+    if not known:
+        body.append(tag("p", "No verdict counts, so nothing is permitted."))
+    elif len({permissions for _, permissions in known}) == 1:
+        body += _words(known[0][1])
+    else:
+        for filename, permissions in known:
+            body += [tag("h3", tag("code", said(filename))), *_words(permissions)]
+    if view.plugin:
+        body.append(tag("p", limit_words(view.plugin.manifest.limits), class_="soft"))
+    return tag("section", tag("h2", "What it may do", id="permissions"), body)
+
+
+def _words(permissions: Permissions) -> list[Node]:
+    groups = permission_words(permissions)
+    if not groups:
+        return [tag("p", NOTHING)]
+    return [
+        [_group(group) for group in groups],
+        tag("p", "And nothing else. The runtime does all of it on the plugin's behalf, and notes it in every result."),
+    ]
+
+
+def _group(group: Group) -> Node:
+    items = [tag("li", [_part(part) for part in each.parts], _alarm(each)) for each in group.items]
+    short = all(len(str(each)) <= SHORT for each in group.items)
+    return [tag("h3", group.lead), tag("ul", items, class_="inline" if short and len(items) > 1 else None)]
+
+
+def _alarm(item: Item) -> Node:
+    return [" ", tag("strong", item.alarm, class_="bad tone")] if item.alarm else None
+
+
+def _part(part: Part) -> Node:
+    match part:
+        case Code(text):
+            return tag("code", said(text))
+        case Blank(text):
+            return tag("var", f"⟨{text}⟩")
+        case str():
+            return part

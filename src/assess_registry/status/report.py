@@ -1,0 +1,88 @@
+"""An `audit.json` as a page shows it: typed, bounded, and of one wheel.
+
+The document was held to its digest before, so it is the one that reviewers saw. Its texts are still a stranger's: they
+quote the wheel.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from assess_registry.status.values import Environment, ExaminationWords, FindingWords, ReportWords
+
+MAX_FINDINGS = 200
+"""Shown on a page, worst first as the report has them; the rest is in the report."""
+
+MAX_ROWS = 200
+COMPATIBILITY = "compatibility"
+OUTCOMES = ("passed", "failed", "skipped")
+
+
+def report_words(document: Any, sha256: str) -> ReportWords:
+    """What the document says of the wheel with this digest.
+
+    Raises:
+        ValueError: it is no report, or has none on this wheel.
+    """
+    try:
+        reports = document.get("reports", [document])
+        found = [each for each in reports if each["wheel"]["sha256"] == sha256]
+        if len(found) != 1:
+            raise ValueError(f"it has {len(found)} reports on this wheel")
+        return _words(found[0])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("it is no report of an audit") from error
+
+
+def _words(report: Mapping[str, Any]) -> ReportWords:
+    checks = report["checks"][:MAX_ROWS]
+    return ReportWords(
+        verdict=_text(report["verdict"]),
+        as_of=_text(report["as_of"]),
+        reasons=tuple(_text(each) for each in report["reasons"][:MAX_ROWS]),
+        findings=tuple(_finding(each) for each in report["findings"]),
+        examinations=tuple(_examination(each) for each in checks),
+        environments=tuple(_environments(checks)),
+        advisories=_text(report["advisories"]),
+    )
+
+
+def _finding(finding: Mapping[str, Any]) -> FindingWords:
+    entry, line = _text(finding["entry"]), finding["line"]
+    return FindingWords(
+        id=_text(finding["id"]),
+        severity=_text(finding["severity"]),
+        verdict=_text(finding["verdict"]),
+        reason=_text(finding["reason"]),
+        place=f"{entry}:{int(line)}" if line is not None else entry,
+        message=_text(finding["message"]),
+        advice=_text(finding["advice"]),
+    )
+
+
+def _examination(check: Mapping[str, Any]) -> ExaminationWords:
+    return ExaminationWords(
+        name=_text(check["name"]),
+        tool=_text(check["tool"]),
+        incomplete=tuple(_text(each) for each in check["incomplete"][:MAX_ROWS]),
+        findings=int(check["findings"]),
+    )
+
+
+def _environments(checks: list[Mapping[str, Any]]) -> Iterator[Environment]:
+    facts: Mapping[str, Any] = next((check["facts"] for check in checks if check["name"] == COMPATIBILITY), {})
+    for row in facts.get("environments", [])[:MAX_ROWS]:
+        outcome = _text(row["outcome"])
+        yield Environment(
+            name=_text(row["environment"]),
+            python=_text(row["python"]),
+            api=_text(row["api"]),
+            # What is neither is not made to look like one of them.
+            outcome=outcome if outcome in OUTCOMES else f"unknown: {outcome}",
+            is_this_wheel=row["is_this_wheel"] is True,
+        )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r:.80}")
+    return value

@@ -1,0 +1,268 @@
+"""The catalogue on disk: what a change of the registry's word changes is written, and nothing else is read or touched.
+
+1. Before the commit, each project that is about to change is marked (`marks`).
+2. After it, `write` makes from what is signed now: pages of releases that changed, the project's page, the parts of
+   lists that it stands in, the first page, and last the project's record. Then the marks go.
+3. Killed in between, the marks are still there, and the next `write`, whatever it is about, sees to them.
+
+So what a publish costs does not depend on how many projects there are. `write_all` makes everything anew.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from assess_registry.canonical import encode, write_time
+from assess_registry.catalogue import Catalogue, Release
+from assess_registry.files import read_bounded
+from assess_registry.index.tree import Tree
+from assess_registry.names import ProjectName, Sha256
+from assess_registry.status.front import Front, parse_front
+from assess_registry.status.marks import announced, done
+from assess_registry.status.pages.front import front_page, unsearched_page
+from assess_registry.status.pages.lists import list_page
+from assess_registry.status.pages.project import newest_of, project_page
+from assess_registry.status.pages.release import release_page
+from assess_registry.status.places import (
+    DATA,
+    NAMES,
+    PAGE,
+    PROJECTS,
+    SEARCH,
+    STATUS,
+    dependency_place,
+    project_place,
+    release_place,
+)
+from assess_registry.status.read import read_release
+from assess_registry.status.record import Record, parse_record
+from assess_registry.status.shelf import (
+    Part,
+    Row,
+    all_parts,
+    part_place,
+    read_part,
+    with_row,
+    without_row,
+)
+from assess_registry.status.shelves import EMPTY, FIXED, leading_rows, rows_of, shelf_at
+from assess_registry.status.values import House, ReleaseView, Summary
+
+MAX_DATA_BYTES = 64 << 20
+"""Of one record or part; a record of 5,000 releases has 2 MiB."""
+
+CatalogueOf = Callable[[ProjectName], Catalogue]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pages:
+    """The catalogue's pages of a registry, for the holder of its lock.
+
+    Attributes:
+        house: the registry as it is now, after the commit.
+        catalogue_of: the releases of a project as they are signed now.
+    """
+
+    tree: Tree
+    house: House
+    catalogue_of: CatalogueOf
+
+    def write(self, projects: Iterable[ProjectName]) -> None:
+        """The pages of these projects, and of those that somebody was killed over, say what is signed.
+
+        Raises:
+            ConfigError: what they build upon is not what was written there.
+            OSError: the tree cannot be written. The marks stay.
+        """
+        marked = announced(self.tree.root)
+        if self._front() is None:
+            self._begin()
+        for project in dict.fromkeys((*projects, *marked)):
+            self._write_project(project)
+        done(self.tree.root, marked)
+
+    def write_all(self, projects: Iterable[ProjectName]) -> None:
+        """Every page is made anew, of exactly these projects; what is there besides is removed.
+
+        Raises:
+            OSError: the tree cannot be written or read.
+        """
+        marked = announced(self.tree.root)
+        rows = dict(FIXED_ROWS)
+        front, kept = Front(), {PAGE, DATA, f"{SEARCH}/{PAGE}"}
+        for project in projects:
+            record, newest = self._write_pages(project, Record(project=project))
+            if newest is None:
+                continue
+            front = front.with_row(*_recent(newest, record))
+            kept |= set(_files_of(record))
+            for shelf, row in record.rows:
+                rows[shelf, row.key] = row
+                rows |= {(above, each.key): each for above, each in leading_rows(shelf)}
+            self._put(project_place(project), DATA, record.data())
+        shelves: dict[str, list[Row]] = {place: [] for place in EMPTY}
+        for (shelf, _), row in rows.items():
+            shelves.setdefault(shelf, []).append(row)
+        for shelf, listed in sorted(shelves.items()):
+            for part in all_parts(listed):
+                self._put_part(shelf, part)
+                kept |= {f"{part_place(shelf, part.prefix)}/{name}" for name in (PAGE, DATA)}
+        self._put(SEARCH, PAGE, unsearched_page(self.house))
+        self._remove_others(kept)
+        # Last: by it the next refresh knows that all of this was done.
+        self._put_front(replace(front, house=self.house.digest()))
+        done(self.tree.root, marked)
+
+    def refresh(self, projects: Iterable[ProjectName]) -> None:
+        """What depends on changed people, keys, targets or layout is made anew; else what was left is finished."""
+        front = self._front()
+        if front is None or front.house != self.house.digest():
+            self.write_all(projects)
+        else:
+            self.write(())
+
+    def dependants(self, project: ProjectName) -> Iterator[ProjectName]:
+        """Plugins of which a release runs with this project."""
+        yield from (ProjectName(row.key) for row in self._rows(dependency_place(project), ""))
+
+    def _rows(self, shelf: str, prefix: str) -> Iterator[Row]:
+        part = read_part(shelf, prefix, read=self._read)
+        if part is not None:
+            yield from part.rows
+            for jump in part.below.values():
+                yield from self._rows(shelf, jump)
+
+    def _begin(self) -> None:
+        for shelf in EMPTY:
+            for part in all_parts(row for place, row in FIXED if place == shelf):
+                self._put_part(shelf, part)
+        self._put(SEARCH, PAGE, unsearched_page(self.house))
+        self._put_front(Front())
+
+    def _write_project(self, project: ProjectName) -> None:
+        data = self._read(f"{project_place(project)}/{DATA}")
+        old = Record(project=project) if data is None else parse_record(data, project)
+        record, newest = self._write_pages(project, old)
+        self._list(old, record)
+        front = self._front() or Front()
+        if newest is None:
+            self._put_front(front.without_row(project))
+            return
+        self._put_front(front.with_row(*_recent(newest, record)))
+        # Last: what it says of lists is what they say.
+        self._put(project_place(project), DATA, record.data())
+
+    def _write_pages(self, project: ProjectName, old: Record) -> tuple[Record, ReleaseView | None]:
+        """Write pages of changed releases and the project's; the new record, and the release that its page shows."""
+        catalogue = self.catalogue_of(project)
+        if not catalogue.releases:
+            return Record(project=project), None
+        known = {each.version: each for each in old.summaries}
+        version, summaries, newest = newest_of(catalogue), [], None
+        for release in reversed(catalogue.releases):
+            summary = known.get(release.version)
+            if (
+                summary
+                and release.version != version
+                and summary.made_from == self._made_from(project, release, summary.dependencies)
+            ):
+                summaries.append(summary)
+                continue
+            view = read_release(self.tree, self.house, project, release)
+            self._put(release_place(project, release.version), PAGE, release_page(self.house, view))
+            summaries.append(self._summary(view))
+            newest = view if release.version == version else newest
+        if newest is None:
+            raise AssertionError(f"{project}: has releases, and none is the newest")
+        found = tuple(summaries)
+        self._put(project_place(project), PAGE, project_page(self.house, newest, found))
+        rows = tuple(sorted(rows_of(newest, found), key=lambda each: each[0]))
+        return Record(project=project, summaries=found, rows=rows), newest
+
+    def _list(self, old: Record, new: Record) -> None:
+        """The project stands in the lists of the new record and no more in others of the old one."""
+        before, after = dict(old.rows), dict(new.rows)
+        for shelf in sorted(before.keys() - after.keys()):
+            self._put_parts(shelf, without_row(shelf, before[shelf].key, read=self._read))
+        for shelf, row in sorted(after.items()):
+            if before.get(shelf) == row:
+                continue
+            self._put_parts(shelf, with_row(shelf, row, read=self._read))
+            for above, each in leading_rows(shelf):
+                self._put_parts(above, with_row(above, each, read=self._read))
+
+    def _summary(self, view: ReleaseView) -> Summary:
+        return Summary(
+            version=view.release.version,
+            made_from=self._made_from(view.project, view.release, view.dependencies),
+            standing=view.standing,
+            approved_by=view.approved_by,
+            published=f"{view.release.published_at:%Y-%m-%d}",
+            dependencies=view.dependencies,
+        )
+
+    def _made_from(self, project: ProjectName, release: Release, dependencies: Iterable[ProjectName]) -> Sha256:
+        """Digest of all that a release's page says, by the digests that the signed catalogue has of it."""
+        signed = hashlib.sha256(Catalogue(project=project, releases=(release,)).data()).hexdigest()
+        about = {project, *dependencies}
+        revoked = [each.sha256 for each in self.house.revocations.wheels if each.project in about]
+        return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked])).hexdigest())
+
+    def _front(self) -> Front | None:
+        data = self._read(DATA)
+        return None if data is None else parse_front(data)
+
+    def _put_front(self, front: Front) -> None:
+        self._put("", PAGE, front_page(self.house, [row for _, row in front.recent]))
+        self._put("", DATA, front.data())
+
+    def _put_parts(self, shelf: str, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._put_part(shelf, part)
+
+    def _put_part(self, shelf: str, part: Part) -> None:
+        place = part_place(shelf, part.prefix)
+        self._put(place, PAGE, list_page(self.house, shelf_at(shelf), part))
+        self._put(place, DATA, part.data())
+
+    def _put(self, place: str, name: str, data: bytes) -> None:
+        self.tree.write(self.tree.root / STATUS / place / name, data)
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return read_bounded(self.tree.root / STATUS / path, MAX_DATA_BYTES)
+        except FileNotFoundError:
+            return None
+
+    def _remove_others(self, kept: set[str]) -> None:
+        """Pages that nobody wrote now, deepest first; what is no page is left alone."""
+        top = self.tree.root / STATUS
+        for path in sorted(top.rglob("*"), reverse=True):
+            name = path.relative_to(top).as_posix()
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path.name in (PAGE, DATA) and name not in kept:
+                path.unlink()
+
+
+FIXED_ROWS: dict[tuple[str, str], Row] = {(shelf, row.key): row for shelf, row in FIXED}
+
+
+def remove_strays(tree: Tree, projects: Iterable[ProjectName]) -> Iterator[str]:
+    """Pages of projects that are none of these are gone; their directories, relative to the root."""
+    known = {project_place(project) for project in projects}
+    for path in sorted((tree.root / STATUS / PROJECTS).glob("*")):
+        if path.is_dir() and path.relative_to(tree.root / STATUS).as_posix() not in known:
+            shutil.rmtree(path)
+            yield path.relative_to(tree.root).as_posix()
+
+
+def _recent(newest: ReleaseView, record: Record) -> tuple[str, Row]:
+    return write_time(newest.release.published_at), dict(record.rows)[NAMES]
+
+
+def _files_of(record: Record) -> Iterator[str]:
+    yield from (f"{project_place(record.project)}/{name}" for name in (PAGE, DATA))
+    yield from (f"{release_place(record.project, each.version)}/{PAGE}" for each in record.summaries)
