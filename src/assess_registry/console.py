@@ -9,6 +9,7 @@ import contextlib
 import errno
 import importlib
 import json
+import keyword
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +56,9 @@ class LazyGroup(click.Group):
         """The verb's command, imported now; None for an unknown verb."""
         if cmd_name not in self.verbs:
             return None
-        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        # `import` is a word of Python's own: its module bears an underscore.
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"{self._package}.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -17,6 +17,7 @@ VERBS = {
     "keys": "Make keys, and say whose keys count.",
     "root": "Say who may sign: the root of trust.",
     "sign": "Carry a proposed root to its keys, and signatures back.",
+    "new": "Make the project of a plugin or a provider.",
     "inspect": "Say what wheels hold, or everything that is wrong with them, without importing them.",
     "audit": "Say whether a wheel would be published, and why not.",
     "advisories": "Import the known vulnerabilities that audits look for.",
@@ -30,6 +31,8 @@ VERBS = {
     "serve": "Serve a registry over http to this machine, for development.",
     "list": "List what an index or a folder of plugins holds.",
     "install": "Put a verified plugin and all it runs with into a folder.",
+    "export": "Write plugins and all that vouches for them into one file.",
+    "import": "Take such a file into a site that has no network.",
     "verify": "Say who signed a wheel, a lock or a folder of plugins, or refuse it.",
 }
 """In the order of a working day; each is the module `assess_registry.cli.<verb>`."""

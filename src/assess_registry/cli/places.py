@@ -1,5 +1,6 @@
 """Options of the commands that need no registry of one's own: where an index is, and whose signatures count."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -8,7 +9,9 @@ from typing import Any
 
 import click
 
-from assess_registry.client import Access, Credentials
+from assess_registry.client import Access, Credentials, RegistryConfig, read_bounded
+from assess_registry.client.registry import MAX_ROOT_BYTES
+from assess_registry.simple.install import place_url
 
 place_option = click.option(
     "--index",
@@ -63,3 +66,43 @@ def _access(proxy: str, ca_file: Path | None, user: str, secret_file: Path | Non
     elif user:
         raise click.UsageError("--user goes with --secret-file, which holds the password")
     return Access(proxy=proxy, ca_file=ca_file, credentials=credentials)
+
+
+root_option = click.option(
+    "--root",
+    "root",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    envvar="ASSESS_REGISTRY_ROOT",
+    show_envvar=True,
+    help="The registry's first root metadata, 1.root.json, from its maintainer by another way than this one.",
+)
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="What is remembered of the registry. [default: assess-registry/ROOT'S DIGEST in the user's state directory]",
+)
+
+
+def registry_place(
+    index: str, *, root: Path, state: Path | None, development: bool, timeout_s: float, access: Access
+) -> RegistryConfig:
+    """The registry at a path or URL, trusted by its root."""
+    return RegistryConfig(
+        url=place_url(index),
+        root=root,
+        state=state or _own_state(root),
+        development=development,
+        timeout_s=timeout_s,
+        access=access,
+    )
+
+
+def _own_state(root: Path) -> Path:
+    """One directory for each root, in the user's state directory (XDG base directories)."""
+    states = os.environ.get("XDG_STATE_HOME")
+    directory = Path(states) if states else Path.home() / ".local" / "state"
+    digest = hashlib.sha256(read_bounded(root, MAX_ROOT_BYTES)).hexdigest()
+    return directory / "assess-registry" / digest[:32]

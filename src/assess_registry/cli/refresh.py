@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
+from assess_registry.bundle import is_site
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import load_keys, now, online_keys_option, passphrases_option, release_keys_option
-from assess_registry.config import load_config
+from assess_registry.config import Expiry, load_config
 from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.files import file_lock
@@ -52,7 +53,10 @@ def command(
     With --release-key also targets and bins that are past half of their time, and what registry.toml says of people,
     keys and policy. Publishes a fully signed root that changes keys. Exits 1 while something has to be signed soon.
     """
-    config = load_config(root)
+    site = is_site(root)
+    expiry = Expiry() if site else load_config(root).expiry
+    if site and release_keys:
+        raise ConfigError(f"--release-key: {root} is a site, which serves what the registry's release keys have signed")
     if release_keys and not online_keys:
         raise ConfigError(
             "--release-key: what it signs counts only once the online key has signed it: give --online-key"
@@ -68,7 +72,7 @@ def command(
                 online_keys=load_keys(online_keys, passphrase_files),
                 release_keys=load_keys(release_keys, passphrase_files),
                 now=now(),
-                expiry=config.expiry,
+                expiry=expiry,
                 bins=bins,
                 targets=targets,
             )
@@ -78,7 +82,7 @@ def command(
     if proposal is not None and proposal.complete:
         click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
                    "release and online keys, and the old", err=True)  # fmt: skip
-    expiries = repository.expiries(now=now(), expiry=config.expiry)
+    expiries = repository.expiries(now=now(), expiry=expiry)
     _print(report, expiries, output)
     return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
 

@@ -97,9 +97,9 @@ def verify(fetched: FetchedWheel, *, registry: Registry, target: Target) -> Veri
     # 3
     signer = verify_detached(fetched.data, fetched.signature, keys, thing=resolved.filename)
     # 4
-    inspected = _inspect(fetched.data, resolved.filename, kind="plugin")
+    inspected = inspect_as("plugin", fetched.data, resolved.filename)
     # 5
-    _check_identity(inspected, project=resolved.project, version=resolved.version)
+    check_identity(inspected, project=resolved.project, version=resolved.version)
     # 6
     _check_target(inspected, target)
     # 7
@@ -135,7 +135,12 @@ def _find_listed(resolved: ResolvedWheel, registry: Registry) -> Listed:
     return find_listed(standing, version=resolved.version, filename=resolved.filename)
 
 
-def _inspect(data: bytes, filename: str, *, kind: Literal["plugin", "dependency"]) -> InspectedWheel:
+def inspect_as(kind: Literal["plugin", "dependency"], data: bytes, filename: str) -> InspectedWheel:
+    """What strict inspection found in these bytes.
+
+    Raises:
+        TrustError: step `inspect`; with every issue.
+    """
     try:
         return inspect(data, filename, kind=kind)
     except WheelError as error:
@@ -148,7 +153,12 @@ def _inspect(data: bytes, filename: str, *, kind: Literal["plugin", "dependency"
         ) from error
 
 
-def _check_identity(inspected: InspectedWheel, *, project: str, version: str) -> None:
+def check_identity(inspected: InspectedWheel, *, project: str, version: str) -> None:
+    """The wheel says itself that it is this project and version.
+
+    Raises:
+        TrustError: step `identity`.
+    """
     # Versions as values: a dependency's METADATA may spell 2024.07.04 what its filename spells 2024.7.4 (PEP 440).
     if inspected.project != project or Version(inspected.version) != Version(version):
         raise TrustError(
@@ -228,8 +238,8 @@ def _verify_dependency(locked: LockedWheel, data: bytes | None, target: Target) 
             next_step=ASK,
         )
     check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
-    inspected = _inspect(data, locked.filename, kind="dependency")
-    _check_identity(inspected, project=locked.project, version=locked.version)
+    inspected = inspect_as("dependency", data, locked.filename)
+    check_identity(inspected, project=locked.project, version=locked.version)
     _check_target(inspected, target)
     return VerifiedWheel(
         inspected=inspected, data=data, signer=None, signature=b"", lock=None, lock_signature=b"", closure=()
