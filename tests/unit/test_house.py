@@ -65,6 +65,22 @@ def test_a_risky_library_is_imported_in_its_one_place(library: str) -> None:
     assert users, f"nothing imports {library} any more: drop it from this table and from the dependencies"
 
 
+def test_a_network_is_spoken_to_in_one_place() -> None:
+    libraries = ("httpx", "httpcore", "urllib3", "requests", "http")
+    users = {relative(path) for path in SOURCES for name, _, _ in imports(path) if name in libraries}
+    assert users == {"src/assess_registry/client/transport/http.py"}
+
+
+def test_proof_of_verification_is_made_in_one_place() -> None:
+    makers = {
+        relative(path)
+        for path in SOURCES
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == "VerifiedWheel"
+    }
+    assert makers == {"src/assess_registry/client/verify.py"}
+
+
 def test_nothing_unpickles() -> None:
     found = [f"{relative(path)}:{line}" for path in SOURCES for name, line, _ in imports(path) if name in FORBIDDEN]
     assert not found

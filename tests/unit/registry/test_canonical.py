@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from assess_registry.canonical import Members, decode, encode, parse_text, parse_time, write_time
 
-LEAVES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(st.characters(exclude_categories=["Cs"]))
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text('abé\U0001f600\\"\n'), inner))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+LEAVES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | TEXTS
+NAMES = st.text('abé\U0001f600\\"\n', max_size=4)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8
+)
 AT = datetime(2026, 11, 21, 5, 10, tzinfo=UTC)
 
 

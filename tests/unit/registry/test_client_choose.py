@@ -1,11 +1,9 @@
 """Which version is meant, whether it serves the target, and whether page and lock agree: pure rules."""
 
-import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -20,7 +18,6 @@ from assess_registry.errors import NotPublishedError, TrustError
 from assess_registry.lock import Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, Sha256
 
-SRC = Path(__file__).parents[3] / "src"
 DEMO = ProjectName("demo")
 LINUX = Target.cpython("3.12.1", platforms=("linux_x86_64",), machine="x86_64", sys_platform="linux")
 
@@ -77,6 +74,7 @@ def test_highest_admitted_version_is_chosen(requirement: str, versions: list[str
     assert choose(requirement, *versions) == chosen
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 30), min_size=1, unique=True), st.integers(0, 30))
 def test_chosen_version_is_admitted_and_none_above_it_is(minors: list[int], bound: int) -> None:
     admitted = [minor for minor in minors if minor <= bound]
@@ -163,28 +161,3 @@ def test_lock_of_something_else_is_refused(project: str, version: str) -> None:
     with pytest.raises(TrustError, match="does not hold the plugin") as caught:
         select_own(lock_of(offer("1.0")), project=ProjectName(project), version=version, target=LINUX)
     assert (caught.value.expected, caught.value.got) == (f"a wheel of {project} {version}", "demo 1.0")
-
-
-def calls_of(name: str) -> set[str]:
-    return {
-        path.relative_to(SRC).as_posix()
-        for path in SRC.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) == name
-    }
-
-
-def test_proof_is_made_in_one_place() -> None:
-    assert calls_of("VerifiedWheel") == {"assess_registry/client/verify.py"}
-
-
-def test_network_is_spoken_to_in_one_place() -> None:
-    users = {
-        path.relative_to(SRC).as_posix()
-        for path in SRC.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
-        if name.split(".")[0] in ("httpx", "httpcore", "urllib3", "requests", "http")
-    }
-    assert users == {"assess_registry/client/transport/http.py"}

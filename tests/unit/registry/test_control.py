@@ -306,10 +306,13 @@ def test_what_is_no_control_file_is_refused(parse: Callable[[bytes], object], da
     assert refused.value.thing in CONTROL_PATHS
 
 
-def test_a_file_that_no_client_reads_is_not_written() -> None:
-    wheels = tuple(replace(WHEELS[0], sha256=Sha256(f"{n:064x}"), reason="x" * 450) for n in range(7000))
+def test_a_file_that_no_client_reads_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = len(Revocations(wheels=WHEELS).data())
+    monkeypatch.setattr("assess_registry.control.revocations.MAX_CONTROL_BYTES", length)
+    assert Revocations(wheels=WHEELS).data()
+    monkeypatch.setattr("assess_registry.control.revocations.MAX_CONTROL_BYTES", length - 1)
     with pytest.raises(ValueError, match="at most"):
-        Revocations(wheels=wheels).data()
+        Revocations(wheels=WHEELS).data()
 
 
 # --- from registry.toml -------------------------------------------------------------------------------------------
