@@ -4,11 +4,11 @@ It is for the machine of whoever develops or tries out a registry. It has no TLS
 server serves the same files (docs/index.md).
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import signal
 import socket
-from asyncio import TimerHandle, Transport
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +25,7 @@ CONNECTION_S = 300.0
 """After which a connection ends, whatever it is doing: 512 MiB at 2 MiB/s."""
 IDLE_S = 5
 STOP_S = 3
+"""What an answer that is being sent when the server is stopped still gets."""
 MAX_HEAD_BYTES = 16 << 10
 MAX_CONNECTIONS = 200
 """uv opens 50 at once."""
@@ -69,7 +70,7 @@ def serve_registry(
         server_header=False,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=STOP_S,
+        timeout_graceful_shutdown=STOP_S + 2,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     url = f"http://{shown}:{listener.getsockname()[1]}/"
@@ -85,6 +86,18 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # An answer that somebody still reads is cut off like any other connection, not cancelled as if it had failed.
+        end = asyncio.get_running_loop().call_later(STOP_S, self._abort_connections)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            end.cancel()
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's; but a signal is how this server is meant to end, so it is not raised again afterwards."""
@@ -99,9 +112,9 @@ class _Server(uvicorn.Server):
 class _BoundedProtocol(H11Protocol):
     """uvicorn bounds how long a connection is idle, not how long a request takes to come, a byte at a time."""
 
-    _ends: tuple[TimerHandle, ...] = ()
+    _ends: tuple[asyncio.TimerHandle, ...] = ()
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._ends = (
             self.loop.call_later(REQUEST_S, self._end_without_request),
