@@ -429,6 +429,24 @@ def test_a_link_of_somebody_elses_leads_to_no_state(client: TrustClient, tmp_pat
         client.remembered()
 
 
+def test_an_older_copy_of_the_state_is_believed_until_the_registry_is_heard_or_it_is_too_old(
+    client: TrustClient, tmp_path: Path
+) -> None:
+    """What docs/trust.md says cannot be shown: that a complete set is the last one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(client.state, copy, symlinks=True)
+    client.tree.put({DEMO: b"demo 2"})
+    assert client.read() == client.remembered() == b"demo 2"
+    shutil.rmtree(client.state)
+    client.state.symlink_to(copy)
+    assert client.remembered() == b"demo 1"
+    client.later = MAX_STALENESS + DAY
+    with pytest.raises(TrustError, match="not been heard of for too long"):
+        client.remembered()
+    client.later = timedelta()
+    assert client.read() == client.remembered() == b"demo 2"
+
+
 def test_remembered_rollback_of_one_file_does_not_fit(client: TrustClient) -> None:
     older = (client.state / "last" / "metadata" / "snapshot.json").read_bytes()
     client.tree.put({DEMO: b"demo 2"})

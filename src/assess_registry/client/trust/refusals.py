@@ -44,8 +44,8 @@ def in_our_words(fetcher: RegistryFetcher, directory: Path) -> Iterator[None]:
         yield
     except DownloadHTTPError as error:
         raise NotPublishedError(
-            f"{fetcher.asked}: the registry does not have it; if it has no signed metadata at all, trust it by "
-            "trusted_keys, else wait for its maintainer to finish publishing, and try again",
+            f"{fetcher.asked}: the registry does not have it; wait for its maintainer to finish publishing, and try again; "
+            "an index without any metadata cannot be followed, only installed from: assess-registry install",
             url=fetcher.asked,
         ) from error
     except DownloadError as error:
