@@ -44,8 +44,8 @@ def in_our_words(fetcher: RegistryFetcher, directory: Path) -> Iterator[None]:
         yield
     except DownloadHTTPError as error:
         raise NotPublishedError(
-            f"{fetcher.asked}: the registry does not have it; wait for its maintainer to finish publishing, and try again; "
-            "an index without any metadata cannot be followed, only installed from: assess-registry install",
+            f"{fetcher.asked}: the registry does not have it; wait for its maintainer to finish, then try again. "
+            "Without any metadata it cannot be followed, only installed from: assess-registry install",
             url=fetcher.asked,
         ) from error
     except DownloadError as error:
