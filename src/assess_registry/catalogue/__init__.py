@@ -13,6 +13,7 @@ from assess_registry.catalogue.page import (
     catalogue_path,
     parse_catalogue,
 )
+from assess_registry.catalogue.project_status import MARKERS, Marker, ProjectStatus
 from assess_registry.catalogue.release import (
     ATTESTATION_NAME,
     AUDIT_NAME,
@@ -31,6 +32,7 @@ __all__ = [
     "ATTESTATION_NAME",
     "AUDIT_NAME",
     "CATALOG_DIRECTORY",
+    "MARKERS",
     "MAX_CATALOGUE_BYTES",
     "MAX_FILE_BYTES",
     "MAX_RELEASES",
@@ -41,6 +43,8 @@ __all__ = [
     "Catalogue",
     "CatalogueWheel",
     "FileRef",
+    "Marker",
+    "ProjectStatus",
     "Release",
     "Revoked",
     "Yanked",

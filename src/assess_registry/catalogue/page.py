@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from packaging.version import Version
 
 from assess_registry.canonical import Members, decode, encode
+from assess_registry.catalogue.project_status import ProjectStatus, read_status, status_table
 from assess_registry.catalogue.release import Release
 from assess_registry.catalogue.tables import read_release, release_table
 from assess_registry.catalogue.wheel_names import check_belongs
@@ -24,12 +25,16 @@ MAX_RELEASES = 5000
 class Catalogue:
     """All releases of a project, oldest version first.
 
+    Attributes:
+        status: None while the project is active.
+
     Raises:
         ValueError: two releases of one version however spelt, or a wheel of another project or version.
     """
 
     project: ProjectName
     releases: tuple[Release, ...] = ()
+    status: ProjectStatus | None = None
 
     def __post_init__(self) -> None:
         parse_project(self.project)
@@ -63,6 +68,8 @@ class Catalogue:
         """
         releases = [release_table(release) for release in self.releases]
         page = {"schema": SCHEMA, "project": self.project, "releases": releases}
+        if self.status is not None:
+            page["status"] = status_table(self.status)
         return encode(page, max_bytes=MAX_CATALOGUE_BYTES)
 
 
@@ -90,11 +97,12 @@ def parse_catalogue(data: bytes, project: ProjectName) -> Catalogue:
 
 def _parse(data: bytes, project: ProjectName) -> Catalogue:
     value = decode(data, max_bytes=MAX_CATALOGUE_BYTES)
-    page = Members.of(value, "catalogue", required=("schema", "project", "releases"))
+    page = Members.of(value, "catalogue", required=("schema", "project", "releases"), optional=("status",))
     page.exactly("schema", SCHEMA)
     page.exactly("project", str(project))
     releases = tuple(read_release(*item) for item in page.items("releases", max_items=MAX_RELEASES))
-    catalogue = Catalogue(project=project, releases=releases)
+    status = read_status(page) if "status" in page.values else None
+    catalogue = Catalogue(project=project, releases=releases, status=status)
     if catalogue.data() != data:
         raise ValueError("releases or wheels are not in their order")
     return catalogue

@@ -6,6 +6,7 @@ from pathlib import Path
 from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
 from assess_registry.index.tree import WHEEL_SUFFIX
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
 
@@ -23,6 +24,17 @@ class WheelFolder(Mapping[str, bytes]):
         if filename not in self._names:
             raise KeyError(filename)
         return read_bounded(self._directory / filename, MAX_WHEEL_BYTES)
+
+    def path(self, filename: str) -> Path:
+        """Where a wheel lies."""
+        return self._directory / filename
+
+    def lock(self) -> bytes | None:
+        """The lock that lies beside the wheels; None when there is none."""
+        try:
+            return read_bounded(self._directory / LOCK_NAME, MAX_LOCK_BYTES)
+        except FileNotFoundError:
+            return None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -20,6 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from assess_registry.canonical import write_time
+from assess_registry.catalogue import ProjectStatus
 from assess_registry.lock import specifier_text
 from assess_registry.names import ProjectName, Sha256
 
@@ -59,13 +60,14 @@ class PageFile:
         return f"../../files/{self.project}/{quote(self.version)}/{quote(self.filename)}"
 
 
-def project_html(project: ProjectName, files: Iterable[PageFile]) -> bytes:
+def project_html(project: ProjectName, files: Iterable[PageFile], status: ProjectStatus | None = None) -> bytes:
     """`simple/<project>/index.html` (PEP 503): one anchor a wheel, with its hash, its metadata's and its Python."""
     anchors = (_anchor(file) for file in in_order(files))
-    return html_page(f"Links for {project}", anchors)
+    said = [("pypi:project-status", status.marker), ("pypi:project-status-reason", status.reason)] if status else []
+    return html_page(f"Links for {project}", anchors, said)
 
 
-def project_json(project: ProjectName, files: Iterable[PageFile]) -> bytes:
+def project_json(project: ProjectName, files: Iterable[PageFile], status: ProjectStatus | None = None) -> bytes:
     """`simple/<project>/index.json` (PEP 691, 700)."""
     ordered = in_order(files)
     versions = list(dict.fromkeys(file.version for file in ordered))
@@ -73,6 +75,7 @@ def project_json(project: ProjectName, files: Iterable[PageFile]) -> bytes:
         {
             "meta": {"api-version": API_VERSION},
             "name": project,
+            **({"project-status": {"status": status.marker, "reason": status.reason}} if status else {}),
             "versions": versions,
             "files": [_json_file(file) for file in ordered],
         }

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from packaging.metadata import parse_email
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from assess_registry.catalogue import ProjectStatus
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, read_bounded, sync_directory
 from assess_registry.index.pages import HTML_NAME, JSON_NAME, PageFile, project_html, project_json
@@ -96,16 +97,14 @@ class Tree:
         self.written.append(path.relative_to(self.root).as_posix())
         return True
 
-    def write_project_pages(self, project: ProjectName, *, without: Container[str] = ()) -> None:
-        """The project's two pages say what lies in `files/`, except for the filenames in `without`."""
-        self.write_pages_of(project, self.page_files(project, without=without))
-
-    def write_pages_of(self, project: ProjectName, files: Iterable[PageFile]) -> None:
-        """The project's two pages list these files."""
+    def write_pages_of(
+        self, project: ProjectName, files: Iterable[PageFile], status: ProjectStatus | None = None
+    ) -> None:
+        """The project's two pages list these files, and say what has become of it."""
         listed = tuple(files)
         directory = self.root / SIMPLE / project
-        self.write(directory / JSON_NAME, project_json(project, listed))
-        self.write(directory / HTML_NAME, project_html(project, listed))
+        self.write(directory / JSON_NAME, project_json(project, listed, status))
+        self.write(directory / HTML_NAME, project_html(project, listed, status))
 
     def _page_file(self, project: ProjectName, version: str, filename: str) -> PageFile:
         wheel = self.file(project, version, filename)

@@ -89,6 +89,7 @@ class Transaction:
             tree=self.tree,
             catalogues=known | {each.project: each for each in catalogues},
             revocations=signed_revocations(self.repository) if revocations is None else revocations,
+            approved_only=not self.rules.config.development,
         )
 
 

@@ -2,13 +2,14 @@ import hashlib
 import json
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from assess_registry.catalogue import ProjectStatus
 from assess_registry.index.pages import PageFile, project_html, project_json
 from assess_registry.names import ProjectName, Sha256
 
@@ -148,3 +149,16 @@ def test_only_what_was_signed_gives_a_time() -> None:
 
 def test_the_html_page_says_its_version() -> None:
     assert b'<meta name="pypi:repository-version" content="1.4">' in project_html(DEMO, [])
+
+
+def test_both_pages_say_what_has_become_of_the_project_and_an_active_one_says_nothing() -> None:
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    status = ProjectStatus(marker="quarantined", reason='its author\'s "key" <was> stolen', at=at)
+    head = project_html(DEMO, [], status).decode()
+    assert '<meta name="pypi:project-status" content="quarantined">' in head
+    assert 'content="its author&#x27;s &quot;key&quot; &lt;was&gt; stolen">' in head
+    assert json.loads(project_json(DEMO, [], status))["project-status"] == {
+        "status": "quarantined",
+        "reason": 'its author\'s "key" <was> stolen',
+    }
+    assert b"project-status" not in project_html(DEMO, []) + project_json(DEMO, [])
