@@ -29,18 +29,18 @@ def release_place(project: ProjectName, version: str) -> str:
 
 def catalogue_place(catalogue: str) -> str:
     """The list of a catalogue's controls, for example of `nist-800-53`."""
-    return f"{CONTROLS}/{catalogue.lower()}"
+    return f"{CONTROLS}/{_name(catalogue.lower())}"
 
 
 def control_place(control: str) -> str:
     """The list of who covers a control; catalogues disagree about `AC-6` and `ac-6`, and file systems do, too."""
     catalogue, _, name = control.lower().partition(":")
-    return f"{CONTROLS}/{catalogue}/{name}"
+    return f"{CONTROLS}/{_name(catalogue)}/{_name(name)}"
 
 
 def dependency_place(project: str) -> str:
     """The list of plugins that run with a dependency."""
-    return f"{DEPENDENCIES}/{project}"
+    return f"{DEPENDENCIES}/{_name(project)}"
 
 
 def link(origin: str, place: str, name: str = PAGE) -> str:
@@ -57,3 +57,10 @@ def file_link(origin: str, path: str) -> str:
 def up(origin: str) -> str:
     """From a directory below `status/` to `status/` itself."""
     return "../" * (origin.count("/") + 1 if origin else 0)
+
+
+def _name(text: str) -> str:
+    """The same, which is the name of one directory; manifests were held to that, and this is what it is for."""
+    if not text or text.strip(".") == "" or "/" in text or "\0" in text or text.startswith(NODE_MARK):
+        raise ValueError(f"{text[:80]!r} is no name of a directory")
+    return text

@@ -96,9 +96,13 @@ def _approval(
         envelope = parse_envelope(read(wheel.verdict, MAX_DOCUMENT_BYTES))
         approval = check_approval(envelope, control=house.control, publisher=wheel.publisher, at=release.published_at)
         said = approval.verdict
-        about = (said.project, said.version, said.filename, said.sha256, said.lock_sha256, said.report_sha256)
-        if about != (project, release.version, wheel.filename, wheel.sha256, release.lock.sha256, release.audit.sha256):
-            raise ValueError("it is about another wheel, lock or report")
+        about = (said.project, said.version, said.filename, said.sha256)
+        files = (said.lock_sha256, said.report_sha256, said.sbom_sha256)
+        sbom = release.sbom.sha256 if release.sbom else None
+        if about != (project, release.version, wheel.filename, wheel.sha256):
+            raise ValueError("it is about another wheel")
+        if files != (release.lock.sha256, release.audit.sha256, sbom):
+            raise ValueError("it is about another lock, report or bill of materials")
         return approval
 
     return _shown(wheel.verdict, judge)

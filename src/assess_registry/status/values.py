@@ -167,6 +167,13 @@ class WheelView:
         """What was approved for it; None where nothing is."""
         return read_table(self.approval.verdict.permissions) if isinstance(self.approval, Approval) else None
 
+    @property
+    def new_permissions(self) -> tuple[str, Permissions]:
+        """The version approved before, and what that one may not; an empty version where there was none."""
+        if isinstance(self.approval, NotShown) or not self.approval.verdict.since:
+            return "", Permissions()
+        return self.approval.verdict.since, read_table(self.approval.verdict.growth)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:

@@ -8,7 +8,7 @@ of our words.
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,10 +39,12 @@ class Item:
 
     Attributes:
         alarm: why it is more than it looks like; empty for most.
+        is_new: whether the version that was approved before could not do it.
     """
 
     parts: tuple[Part, ...]
     alarm: str = ""
+    is_new: bool = False
 
     def __str__(self) -> str:
         return "".join(_plain(part) for part in self.parts) + (f" ({self.alarm})" if self.alarm else "")
@@ -67,28 +69,29 @@ SHELLS = frozenset(
 """Programs that run whatever their arguments say; the audit has the whole list and judges by it."""
 
 
-def permission_words(permissions: Permissions) -> tuple[Group, ...]:
-    """What these permissions allow, by kind; none when they allow nothing."""
+_NONE = Permissions()
+
+
+def permission_words(permissions: Permissions, *, new: Permissions = _NONE) -> tuple[Group, ...]:
+    """What these permissions allow, by kind, those that are `new` marked; none when they allow nothing."""
     groups = (
         Group(
             lead="It may read these files, and everything below them:",
-            items=tuple(_path(path) for path in sorted(permissions.read)),
+            items=tuple(_path(path, new.read) for path in sorted(permissions.read)),
         ),
         Group(
             lead="It may see who owns these, who may use them and when they changed, and the same of everything below "
             "them, but not what is in them:",
-            items=tuple(_path(path) for path in sorted(permissions.stat)),
+            items=tuple(_path(path, new.stat) for path in sorted(permissions.stat)),
         ),
         Group(
             lead="It may run these commands, word by word:",
-            items=tuple(_command(argv) for argv in sorted(permissions.commands)),
+            items=tuple(_command(argv, new.commands) for argv in sorted(permissions.commands)),
         ),
-        Group(
-            lead="It may connect to:", items=tuple(Item(parts=(Code(each),)) for each in sorted(permissions.network))
-        ),
+        Group(lead="It may connect to:", items=tuple(_name(each, new.network) for each in sorted(permissions.network))),
         Group(
             lead="It may see these environment variables, which may hold secrets:",
-            items=tuple(Item(parts=(Code(each),)) for each in sorted(permissions.env)),
+            items=tuple(_name(each, new.env) for each in sorted(permissions.env)),
         ),
     )
     return tuple(group for group in groups if group.items)
@@ -99,13 +102,19 @@ def limit_words(limits: Limits) -> str:
     return f"Its process gets {limits.memory_mib} MiB of memory, and one call of it {limits.timeout_s:g} seconds."
 
 
-def _path(path: str) -> Item:
-    return Item(parts=(Code(path),), alarm="that is every file of the machine" if path == "/" else "")
+def _path(path: str, new: Collection[str]) -> Item:
+    alarm = "that is every file of the machine" if path == "/" else ""
+    return Item(parts=(Code(path),), alarm=alarm, is_new=path in new)
 
 
-def _command(argv: tuple[str, ...]) -> Item:
+def _name(name: str, new: Collection[str]) -> Item:
+    return Item(parts=(Code(name),), is_new=name in new)
+
+
+def _command(argv: tuple[str, ...], new: Collection[tuple[str, ...]]) -> Item:
     runs_anything = argv[0].rpartition("/")[2] in SHELLS and ANY_ARGUMENT in argv
-    return Item(parts=tuple(_words(argv)), alarm="that may be any command at all" if runs_anything else "")
+    alarm = "that may be any command at all" if runs_anything else ""
+    return Item(parts=tuple(_words(argv)), alarm=alarm, is_new=argv in new)
 
 
 def _words(argv: tuple[str, ...]) -> Iterator[Part]:
