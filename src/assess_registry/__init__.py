@@ -1,8 +1,8 @@
 """The supply chain: a wheel in, a signed index out, and safely back again.
 
-For programs, without a command line (docs/plugin-folders.md):
+For programs, without a command line (docs/plugin-folders.md, docs/plugin-authors.md):
 
-    from assess_registry import find_entry, install, load_index, verify
+    from assess_registry import find_entry, install, load_index, scaffold, verify
 
 The types of these names stand in `__init__.pyi`, for here they are imported when they are used.
 """
@@ -13,19 +13,24 @@ __all__ = [
     "InstallReport",
     "RegistryEntry",
     "RegistryIndex",
+    "ScaffoldReport",
     "VerifyReport",
     "find_entry",
     "install",
     "load_index",
+    "scaffold",
     "verify",
 ]
+
+_SCAFFOLD = ("ScaffoldReport", "scaffold")
 
 
 def __getattr__(name: str) -> object:
     """A public name, its module imported now: whoever imports a part of this package must not pay for all of it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module("assess_registry.simple"), name)
+    module = "assess_registry.scaffolding" if name in _SCAFFOLD else "assess_registry.simple"
+    value: object = getattr(import_module(module), name)
     globals()[name] = value  # asked once
     return value
 

@@ -1,3 +1,5 @@
+from assess_registry.scaffolding import ScaffoldReport as ScaffoldReport
+from assess_registry.scaffolding import scaffold as scaffold
 from assess_registry.simple import InstallReport as InstallReport
 from assess_registry.simple import RegistryEntry as RegistryEntry
 from assess_registry.simple import RegistryIndex as RegistryIndex

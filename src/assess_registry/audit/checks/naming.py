@@ -22,10 +22,16 @@ def examine(subject: Subject, context: Context) -> Examination:
     """Look for a publisher whose patterns admit the project, for reserved names, and for names close to others."""
     project = subject.wheel.project
     owners = owners_of(project, context.publishers)
+    return Examination(check=NAME, findings=findings_of(project, context), facts={"publishers": list(owners)})
+
+
+def findings_of(project: str, context: Context) -> tuple[Finding, ...]:
+    """What is to be said of this name, whether or not there is a wheel of it yet."""
+    owners = owners_of(project, context.publishers)
     findings = [*_ownership(project, owners, context), *_reserved(project, context)]
     if project not in context.published:
         findings += _look_alikes(project, owners, context)
-    return Examination(check=NAME, findings=tuple(findings), facts={"publishers": list(owners)})
+    return tuple(findings)
 
 
 def owners_of(project: str, publishers: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:

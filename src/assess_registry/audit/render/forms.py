@@ -7,11 +7,12 @@ from typing import Literal, get_args
 
 from assess_registry.audit.render.html import render_html
 from assess_registry.audit.render.json_report import render_json
+from assess_registry.audit.render.markdown import render_markdown
 from assess_registry.audit.render.sarif import render_sarif
 from assess_registry.audit.render.terminal import render_terminal
 from assess_registry.audit.values import Report
 
-Form = Literal["table", "json", "sarif", "html"]
+Form = Literal["table", "json", "sarif", "html", "markdown"]
 
 FORMS: tuple[Form, ...] = get_args(Form)
 
@@ -27,3 +28,5 @@ def render(form: Form, report: Report, *, colour: bool = False, width: int = 80)
             return render_sarif(report)
         case "html":
             return render_html(report)
+        case "markdown":
+            return render_markdown(report)
