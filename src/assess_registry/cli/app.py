@@ -26,6 +26,7 @@ VERBS = {
     "publish": "Publish what was approved; in a development registry, a wheel in one go.",
     "yank": "Let nothing new use a release.",
     "revoke": "Let nobody have a release any more.",
+    "mark": "Say that a project is archived, deprecated or quarantined.",
     "gc": "Remove what nobody names any more.",
     "refresh": "Sign the registry's word anew before it expires.",
     "serve": "Serve a registry over http to this machine, for development.",

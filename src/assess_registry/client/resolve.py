@@ -3,7 +3,7 @@
 By the registry's signed word, where its root is configured:
 
 1. The clock, the lock of the trust state, and the registry's current word, by TUF.
-2. The name in its normal form; its signed page.
+2. The name in its normal form; its signed page, of a project that is not quarantined.
 3. The version: the highest that the requirement admits, never a revoked one, a yanked one only when pinned with `==`.
 4. Tags and Python: the wheel that fits the target best.
 5. Revocations, and whether its publisher may publish this project.
@@ -44,6 +44,7 @@ from assess_registry.client.standing import (
     beside,
     check_closure_not_revoked,
     check_listed_is_locked,
+    check_not_quarantined,
     check_not_revoked,
     find_listed,
     is_revoked,
@@ -106,7 +107,8 @@ def resolve(requirement: Requirement, *, registry: Registry, target: Target) -> 
         NotPublishedError: no such project, or no version that matches.
         TransportError: the registry could not be read in time.
         TrustError: steps `tags`, `python`, `lock`, `hash`, `signature`, `length`, `redirect`; by the registry's word
-            also those of `TrustState.refresh`, `catalogue`, `control`, `revoked`, `publisher`; by keys alone `index`.
+            also those of `TrustState.refresh`, `catalogue`, `control`, `status`, `revoked`, `publisher`; by keys
+            alone `index`.
     """
     if registry.approved:
         return _resolve_by_word(requirement, registry=registry, target=target)
@@ -118,6 +120,7 @@ def _resolve_by_word(requirement: Requirement, *, registry: Registry, target: Ta
     word = registry.current_word(deadline)  # 1
     project = _project(requirement)  # 2
     standing = read_standing(project, word, deadline, registry=registry)
+    check_not_quarantined(standing)
     version = _choose_release(requirement, standing, registry)  # 3
     on_page = offered(standing)
     check_target(project, version, on_page, target)  # 4

@@ -195,6 +195,24 @@ def check_not_revoked(standing: Standing, release: Release, wheel: CatalogueWhee
         raise _revoked(wheel.filename, revoked.reason, revoked.severity, revoked.at)
 
 
+def check_not_quarantined(standing: Standing) -> None:
+    """Something new may be installed of the project: nobody waits to know whether it is what it seems.
+
+    Raises:
+        TrustError: step `status`.
+    """
+    status = standing.catalogue.status
+    if status is not None and status.is_quarantined:
+        raise TrustError(
+            f"the project is quarantined: {status.reason}",
+            step="status",
+            thing=standing.catalogue.project,
+            expected="a project of which something may be installed",
+            got=f"quarantined since {status.at:%Y-%m-%dT%H:%M:%SZ}",
+            next_step="wait until the registry's maintainer takes it back, or revokes what is wrong",
+        )
+
+
 def check_closure_not_revoked(standing: Standing, closure: tuple[LockedWheel, ...]) -> None:
     """Nothing that it runs with is revoked.
 

@@ -34,6 +34,7 @@ from assess_registry.index.tree import Tree
 from assess_registry.lock import LOCK_NAME, specifier_text
 from assess_registry.names import ProjectName
 from assess_registry.publish.listing import Listing
+from assess_registry.publish.mark import require_open
 from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
 from assess_registry.review.check import CheckedSubmission, check
 from assess_registry.review.published import catalogue_of
@@ -186,6 +187,7 @@ def _publish(
     require_distinct(tree, lock.wheels)  # 4
     require_no_confusion(work.repository, lock, release.project)
     require_not_revoked(work.repository, lock)
+    require_open(work.repository, lock, release.project)
     changes = changed(tree, plan)
     if not replace_published:
         # What only an approved release has, and no catalogue names yet, was left by a publish that was killed.

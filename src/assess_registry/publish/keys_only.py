@@ -40,6 +40,7 @@ from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, p
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.publish.control_files import signed_publishers
 from assess_registry.publish.listing import Listing
+from assess_registry.publish.mark import require_open
 from assess_registry.review.published import catalogue_of, repository_of, signed_revocations
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
@@ -109,6 +110,7 @@ def publish(
         lock, dependencies = _resolve(tree, inspected, old, closure, key)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
         require_distinct(tree, lock.wheels)  # 3
+        require_open(repository, lock, inspected.project)
         changes = changed(tree, plan)
         if not replace_published:
             known = plugin_wheels(tree, inspected.project, inspected.version)
