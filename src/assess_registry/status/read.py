@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from assess_registry.audit.licences import read_licence
-from assess_registry.catalogue import CatalogueWheel, FileRef, Release
+from assess_registry.catalogue import Catalogue, CatalogueWheel, FileRef, Release
 from assess_registry.config import Targets
 from assess_registry.dsse import parse_envelope
 from assess_registry.errors import RegistryError, TrustError
@@ -45,8 +45,9 @@ MAX_DEPTH = 40
 T = TypeVar("T")
 
 
-def read_release(tree: Tree, house: House, project: ProjectName, release: Release) -> ReleaseView:
+def read_release(tree: Tree, house: House, catalogue: Catalogue, release: Release) -> ReleaseView:
     """Everything that the page of this release shows."""
+    project = catalogue.project
 
     def read(file: FileRef, max_bytes: int) -> bytes:
         if file.size > max_bytes:
@@ -59,6 +60,7 @@ def read_release(tree: Tree, house: House, project: ProjectName, release: Releas
         wheels=tuple(_wheels(read, house, project, release)),
         closure=_shown(release.lock, lambda: _closure(read(release.lock, MAX_LOCK_BYTES), house, project)),
         components=_components(read, release),
+        status=catalogue.status,
     )
 
 

@@ -105,6 +105,29 @@ def without_row(shelf: str, key: str, *, read: Read) -> Iterator[Part]:
     yield from _upwards(branch, changed)
 
 
+def beginning_with(shelf: str, start: str, *, read: Read) -> Iterator[Row]:
+    """Rows whose keys begin so, in order, each part read when it is come to.
+
+    Raises:
+        ConfigError: a part is not what was written there.
+    """
+    prefix = ""
+    while (part := read_part(shelf, prefix, read=read)) is not None:
+        if not part.below or len(start) <= len(prefix):
+            yield from (row for row in part.rows if row.key.startswith(start))
+            for _, jump in sorted(part.below.items()):
+                yield from _below(shelf, jump, read)
+            return
+        prefix = start[: len(prefix) + 1]
+
+
+def _below(shelf: str, prefix: str, read: Read) -> Iterator[Row]:
+    part = read_part(shelf, prefix, read=read) or Part(prefix=prefix)
+    yield from part.rows
+    for _, jump in sorted(part.below.items()):
+        yield from _below(shelf, jump, read)
+
+
 def read_part(shelf: str, prefix: str, *, read: Read) -> Part | None:
     """The part as it is published; None when there is none.
 

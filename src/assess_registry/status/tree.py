@@ -31,7 +31,6 @@ from assess_registry.status.places import (
     PROJECTS,
     SEARCH,
     STATUS,
-    dependency_place,
     project_place,
     release_place,
 )
@@ -39,10 +38,10 @@ from assess_registry.status.read import read_release
 from assess_registry.status.record import Record, parse_record
 from assess_registry.status.shelf import (
     Part,
+    Read,
     Row,
     all_parts,
     part_place,
-    read_part,
     with_row,
     without_row,
 )
@@ -122,17 +121,6 @@ class Pages:
         else:
             self.write(())
 
-    def dependants(self, project: ProjectName) -> Iterator[ProjectName]:
-        """Plugins of which a release runs with this project."""
-        yield from (ProjectName(row.key) for row in self._rows(dependency_place(project), ""))
-
-    def _rows(self, shelf: str, prefix: str) -> Iterator[Row]:
-        part = read_part(shelf, prefix, read=self._read)
-        if part is not None:
-            yield from part.rows
-            for jump in part.below.values():
-                yield from self._rows(shelf, jump)
-
     def _begin(self) -> None:
         for shelf in EMPTY:
             for part in all_parts(row for place, row in FIXED if place == shelf):
@@ -165,13 +153,13 @@ class Pages:
             if (
                 summary
                 and release.version != version
-                and summary.made_from == self._made_from(project, release, summary.dependencies)
+                and summary.made_from == self._made_from(catalogue, release, summary.dependencies)
             ):
                 summaries.append(summary)
                 continue
-            view = read_release(self.tree, self.house, project, release)
+            view = read_release(self.tree, self.house, catalogue, release)
             self._put(release_place(project, release.version), PAGE, release_page(self.house, view))
-            summaries.append(self._summary(view))
+            summaries.append(self._summary(catalogue, view))
             newest = view if release.version == version else newest
         if newest is None:
             raise AssertionError(f"{project}: has releases, and none is the newest")
@@ -192,20 +180,20 @@ class Pages:
             for above, each in leading_rows(shelf):
                 self._put_parts(above, with_row(above, each, read=self._read))
 
-    def _summary(self, view: ReleaseView) -> Summary:
+    def _summary(self, catalogue: Catalogue, view: ReleaseView) -> Summary:
         return Summary(
             version=view.release.version,
-            made_from=self._made_from(view.project, view.release, view.dependencies),
+            made_from=self._made_from(catalogue, view.release, view.dependencies),
             standing=view.standing,
             approved_by=view.approved_by,
             published=f"{view.release.published_at:%Y-%m-%d}",
             dependencies=view.dependencies,
         )
 
-    def _made_from(self, project: ProjectName, release: Release, dependencies: Iterable[ProjectName]) -> Sha256:
+    def _made_from(self, catalogue: Catalogue, release: Release, dependencies: Iterable[ProjectName]) -> Sha256:
         """Digest of all that a release's page says, by the digests that the signed catalogue has of it."""
-        signed = hashlib.sha256(Catalogue(project=project, releases=(release,)).data()).hexdigest()
-        about = {project, *dependencies}
+        signed = hashlib.sha256(replace(catalogue, releases=(release,)).data()).hexdigest()
+        about = {catalogue.project, *dependencies}
         revoked = [each.sha256 for each in self.house.revocations.wheels if each.project in about]
         return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked])).hexdigest())
 
@@ -230,10 +218,7 @@ class Pages:
         self.tree.write(self.tree.root / STATUS / place / name, data)
 
     def _read(self, path: str) -> bytes | None:
-        try:
-            return read_bounded(self.tree.root / STATUS / path, MAX_DATA_BYTES)
-        except FileNotFoundError:
-            return None
+        return reader(self.tree)(path)
 
     def _remove_others(self, kept: set[str]) -> None:
         """Pages that nobody wrote now, deepest first; what is no page is left alone."""
@@ -248,6 +233,18 @@ class Pages:
 
 
 FIXED_ROWS: dict[tuple[str, str], Row] = {(shelf, row.key): row for shelf, row in FIXED}
+
+
+def reader(tree: Tree) -> Read:
+    """Reads files below `status/`."""
+
+    def read(path: str) -> bytes | None:
+        try:
+            return read_bounded(tree.root / STATUS / path, MAX_DATA_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    return read
 
 
 def remove_strays(tree: Tree, projects: Iterable[ProjectName]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from assess_plugin.permissions import Permissions
 from assess_registry.canonical import encode
-from assess_registry.catalogue import CatalogueWheel, Release
+from assess_registry.catalogue import CatalogueWheel, ProjectStatus, Release
 from assess_registry.config import Targets
 from assess_registry.control import Publishers, Revocations, RevokedWheel
 from assess_registry.lock import Lock, LockedWheel
@@ -40,6 +40,7 @@ class Standing(StrEnum):
     """What a reader has to know of a release before anything else, the worst first."""
 
     REVOKED = "revoked"
+    QUARANTINED = "quarantined"
     DEPENDENCY_REVOKED = "dependency revoked"
     DAMAGED = "damaged"
     NOT_APPROVED = "not approved"
@@ -51,7 +52,7 @@ class Standing(StrEnum):
     @property
     def is_refused(self) -> bool:
         """Whether every client refuses it."""
-        return self in (Standing.REVOKED, Standing.DEPENDENCY_REVOKED, Standing.DAMAGED, Standing.NOT_APPROVED)
+        return self not in (Standing.YANKED, Standing.FLAGGED, Standing.BY_POLICY, Standing.APPROVED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,13 +204,18 @@ class ClosureView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseView:
-    """A release, whole: everything its page says."""
+    """A release, whole: everything its page says.
+
+    Attributes:
+        status: of the project, which is its releases' too; None while it is active.
+    """
 
     project: ProjectName
     release: Release
     wheels: tuple[WheelView, ...]
     closure: Shown[ClosureView]
     components: Shown[int] | None
+    status: ProjectStatus | None = None
 
     @property
     def plugin(self) -> PluginWords | None:
@@ -221,6 +227,8 @@ class ReleaseView:
         """The worst of what is to be said."""
         if self.release.revoked:
             return Standing.REVOKED
+        if self.status and self.status.is_quarantined:
+            return Standing.QUARANTINED
         if isinstance(self.closure, ClosureView) and self.closure.revoked:
             return Standing.DEPENDENCY_REVOKED
         if isinstance(self.closure, NotShown) or any(isinstance(each.plugin, NotShown) for each in self.wheels):

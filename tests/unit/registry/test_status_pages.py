@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_plugin.permissions import Permissions
-from assess_registry.catalogue import Catalogue, Revoked, Yanked
+from assess_registry.catalogue import Catalogue, ProjectStatus, Revoked, Yanked
+from assess_registry.catalogue.project_status import MARKERS, Marker
 from assess_registry.control import Publishers, RevokedWheel
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.status.pages.front import found_page, front_page, unsearched_page
@@ -68,14 +69,15 @@ PAGES: dict[str, Callable[[str], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("name", PAGES)
-def test_hostile_words_change_no_element_of_a_page(name: str, text: str) -> None:
-    page = PAGES[name]
-    assert tags(page(text)) == tags(page("plain words"))
-    parsed = read_page(page(text))
-    assert not parsed.problems
-    assert plain(text, max_chars=30).removesuffix("…")[:30] in parsed.text
+def test_hostile_words_change_no_element_of_a_page(name: str) -> None:
+    ordinary = tags(PAGES[name]("plain words"))
+    for text in HOSTILE:
+        data = PAGES[name](text)
+        parsed = read_page(data)
+        assert tags(data) == ordinary, text
+        assert not parsed.problems, text
+        assert plain(text, max_chars=30).removesuffix("…")[:30] in parsed.text
 
 
 @settings(max_examples=12, deadline=None)
@@ -171,13 +173,22 @@ def test_a_development_registry_says_so_on_every_page(name: str) -> None:
     assert "Development registry" not in shown(Publishers())
 
 
-def test_a_project_of_which_everything_is_revoked_is_quarantined() -> None:
+def test_a_project_of_which_everything_is_revoked_says_so() -> None:
     def told(*standings: Standing) -> str:
         lines = [summary(f"1.{number}", each) for number, each in enumerate(standings)]
         return read_page(project_page(house(), view(), lines)).text
 
-    assert "Quarantined" in told(Standing.REVOKED, Standing.REVOKED)
-    assert "Quarantined" not in told(Standing.REVOKED, Standing.YANKED)
+    assert "Nothing is left" in told(Standing.REVOKED, Standing.REVOKED)
+    assert "Nothing is left" not in told(Standing.REVOKED, Standing.YANKED)
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_what_has_become_of_a_project_is_on_the_pages_of_its_releases(marker: Marker) -> None:
+    changed = view(status=ProjectStatus(marker=marker, reason="its author is gone", at=NOON))
+    told = read_page(release_page(house(), changed)).text
+    assert f"{marker.capitalize()}. " in told
+    assert "its author is gone" in told
+    assert ("Clients refuse this release" in told) == (marker == "quarantined")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from assess_registry.status.shelf import (
     Part,
     Row,
     all_parts,
+    beginning_with,
     part_place,
     read_part,
     with_row,
@@ -123,6 +124,13 @@ def test_a_beginning_that_is_a_name_itself_is_kept_above_the_others() -> None:
     files.add("acme-")
     assert files.part("acme-").rows == (row("acme-"),)
     assert row("acme-") in list(files.walk())
+
+
+@pytest.mark.parametrize("start", ["", "a", "acme-", "acme-base-000", "acme-base-0001", "acme-base-0001x", "b"])
+def test_rows_are_found_by_how_they_begin(start: str) -> None:
+    files = Files(all_parts(row(name) for name in [*names(1000), "acme-"]))
+    found = [each.key for each in beginning_with(SHELF, start, read=files.read)]
+    assert found == sorted(name for name in [*names(1000), "acme-"] if name.startswith(start))
 
 
 def test_a_row_is_taken_out() -> None:

@@ -7,6 +7,7 @@ from assess_registry.status.values import House, NotShown, Standing
 
 _TONES = {
     Standing.REVOKED: "bad",
+    Standing.QUARANTINED: "bad",
     Standing.DEPENDENCY_REVOKED: "bad",
     Standing.DAMAGED: "bad",
     Standing.NOT_APPROVED: "bad",

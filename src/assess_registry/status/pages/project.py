@@ -27,16 +27,8 @@ def project_page(house: House, newest: ReleaseView, summaries: Sequence[Summary]
     place = project_place(newest.project)
     body: list[Node] = [*headline(newest)]
     if all(each.standing is Standing.REVOKED for each in summaries):
-        body.append(
-            note(
-                "bad",
-                tag(
-                    "p",
-                    tag("strong", "Quarantined. "),
-                    "Every release of this project is revoked: nothing of it can be had.",
-                ),
-            )
-        )
+        words = "Every release of this project is revoked: nothing of it can be had."
+        body.append(note("bad", tag("p", tag("strong", "Nothing is left. "), words)))
     body += sections(house, newest, place, versions=_versions(newest, summaries, place))
     return page(house, title=str(newest.project), place=place, body=body)
 

@@ -1,7 +1,8 @@
 """A release's page, section by section: what matters to whoever decides whether to run it comes first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from assess_registry.catalogue import Marker
 from assess_registry.status.markup import Html, Node, joined, said, tag
 from assess_registry.status.pages.audit import audit_section, compatibility_section
 from assess_registry.status.pages.checks import checks_section
@@ -12,6 +13,12 @@ from assess_registry.status.pages.permissions import permissions_section
 from assess_registry.status.places import link, project_place, release_place
 from assess_registry.status.values import ClosureView, House, NotShown, ReleaseView, Standing
 from assess_registry.verdict import Approval
+
+_STATUS: Mapping[Marker, tuple[str, str]] = {
+    "quarantined": ("bad", "Nobody gets anything of this project until somebody knows more."),
+    "archived": ("warn", "Nothing new will come under this name; what is there stays."),
+    "deprecated": ("warn", "Its publisher would have you use something else."),
+}
 
 
 def release_page(house: House, view: ReleaseView) -> bytes:
@@ -39,6 +46,10 @@ def headline(view: ReleaseView) -> Iterator[Node]:
 def warnings(view: ReleaseView) -> Iterator[Html]:
     """Everything that is wrong with the release, in words; nothing when nothing is."""
     release = view.release
+    if view.status:
+        tone, words = _STATUS[view.status.marker]
+        reason = tag("p", f"{view.status.at:%Y-%m-%d}: ", said(view.status.reason))
+        yield note(tone, tag("p", tag("strong", f"{view.status.marker.capitalize()}. "), words), reason)
     if release.revoked:
         yield note(
             "bad",

@@ -1,0 +1,81 @@
+"""The pages follow the registry's word: which of them a change is about, and from what they are made once it is signed.
+
+projects = concerned(tree, targets, repository=repository)
+announce(tree.root, projects)
+repository.commit(targets, ...)
+pages_after(tree, config, control, repository=repository, targets=targets).write(projects)
+"""
+
+from collections.abc import Mapping
+
+from assess_registry.catalogue import CATALOG_DIRECTORY, Catalogue, catalogue_path, parse_catalogue
+from assess_registry.config import IndexConfig
+from assess_registry.control import REVOCATIONS_PATH, Publishers, Revocations, parse_revocations
+from assess_registry.index.tree import Tree
+from assess_registry.names import ProjectName, parse_project
+from assess_registry.repository import Repository
+from assess_registry.review.published import catalogue_of, signed_revocations
+from assess_registry.status.places import dependency_place
+from assess_registry.status.shelf import beginning_with
+from assess_registry.status.tree import Pages, reader
+from assess_registry.status.values import House
+
+_DIRECTORY = f"{CATALOG_DIRECTORY}/"
+
+
+def concerned(tree: Tree, targets: Mapping[str, bytes], *, repository: Repository) -> tuple[ProjectName, ...]:
+    """Projects whose pages say something else once these targets are signed: also who runs with what is revoked now.
+
+    Args:
+        tree: the registry.
+        targets: about to be signed.
+        repository: as it is before.
+    """
+    changed = {_project(path) for path in targets if path.startswith(_DIRECTORY)}
+    before, after = signed_revocations(repository), _revocations(targets, repository)
+    known = {each.sha256 for each in before.wheels}
+    for project in sorted({each.project for each in after.wheels if each.sha256 not in known}):
+        rows = beginning_with(dependency_place(project), "", read=reader(tree))
+        changed |= {project, *(ProjectName(row.key) for row in rows)}
+    return tuple(sorted(changed))
+
+
+def pages_after(
+    tree: Tree, config: IndexConfig, control: Publishers, *, repository: Repository, targets: Mapping[str, bytes]
+) -> Pages:
+    """The pages, as of the moment in which these targets are signed.
+
+    Args:
+        tree: the registry.
+        config: its `registry.toml`.
+        control: people and keys, as they are signed now.
+        repository: as it was before; what is not among the targets is still as it was.
+        targets: what was signed.
+    """
+
+    def read(project: ProjectName) -> Catalogue:
+        data = targets.get(catalogue_path(project))
+        return catalogue_of(repository, project) if data is None else parse_catalogue(data, project)
+
+    house = House(
+        name=config.name,
+        base_url=config.base_url,
+        control=control,
+        revocations=_revocations(targets, repository),
+        targets=config.targets,
+    )
+    return Pages(tree=tree, house=house, catalogue_of=read)
+
+
+def projects_of(repository: Repository) -> tuple[ProjectName, ...]:
+    """Every project that has a signed page."""
+    return tuple(_project(path) for path in repository.paths() if path.startswith(_DIRECTORY))
+
+
+def _project(path: str) -> ProjectName:
+    return parse_project(path.removeprefix(_DIRECTORY).removesuffix(".json"))
+
+
+def _revocations(targets: Mapping[str, bytes], repository: Repository) -> Revocations:
+    data = targets.get(REVOCATIONS_PATH)
+    return signed_revocations(repository) if data is None else parse_revocations(data)
