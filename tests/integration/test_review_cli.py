@@ -1,6 +1,7 @@
 """From a wheel to a release and what comes after it, as it is typed."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -50,10 +51,17 @@ class Desk:
 
     def submit(self, wheel: WheelBuilder = PLUGIN, *more: object) -> Ended:
         Path(wheel.filename).write_bytes(wheel.build())
-        return self.run("submit", wheel.filename, "--key", "acme.key", "--closure", self.tree.closure, *more)
+        keys = ("--key", "acme.key", "--audit-key", "audit.key")
+        return self.run("submit", wheel.filename, *keys, "--closure", self.tree.closure, *more)
+
+    def seen(self, wheel: WheelBuilder = PLUGIN) -> str:
+        """The digest that `review show` prints."""
+        shown = self.run("review", "show", wheel.filename)
+        assert shown.code == 0, shown.stderr
+        return str(re.findall(r"^statement +(\S+)$", shown.stdout, re.MULTILINE)[0])
 
     def approve(self, wheel: WheelBuilder = PLUGIN, *more: object, key: str = "rita.key") -> Ended:
-        return self.run("review", "approve", wheel.filename, "--key", key, *more)
+        return self.run("review", "approve", wheel.filename, "--key", key, "--statement", self.seen(wheel), *more)
 
     def publish(self, wheel: WheelBuilder = PLUGIN, *more: object) -> Ended:
         return self.run("publish", wheel.filename, *SIGN, *more)
@@ -163,9 +171,10 @@ def test_an_audits_word_is_the_exit_code(desk: Desk, monkeypatch: pytest.MonkeyP
     ended = desk.submit(PLUGIN, "--output", "json")
     assert (ended.code, ended.document["submitted"][0]["verdict"]) == (5, "rejected")
     assert desk.state()["state"] == "rejected"
-    refused = desk.run("review", "approve", PLUGIN.filename, "--key", "rita.key", "--index", desk.tree.root)
-    assert refused.code == 5
-    assert "the audit rejected it" in refused.stderr
+    assert desk.seen() == "none"
+    for seen in ("0" * 12, "sha256:" + "0" * 64):
+        assert desk.run("review", "approve", PLUGIN.filename, "--key", "rita.key", "--statement", seen).code == 5
+    assert "the audit rejected it" in desk.publish().stderr
     assert desk.publish().code == 5
 
 
@@ -173,11 +182,11 @@ def test_flagged_is_for_people_also_where_the_policy_approves(desk: Desk, monkey
     config = load_config(desk.tree.root)
     desk.tree.configure(replace(config, policy=replace(config.policy, automatic_approval=("publisher",))))
     audited_as(monkeypatch, Verdict.FLAGGED)
-    assert desk.submit(PLUGIN, "--audit-key", "audit.key").code == 4
+    assert desk.submit(PLUGIN).code == 4
     assert desk.state()["state"] == "waiting"
     assert desk.publish(PLUGIN, "--accept-registry-changes").code == 5
     audited_as(monkeypatch, Verdict.APPROVED)  # the control
-    assert desk.submit(PLUGIN, "--audit-key", "audit.key").code == 0
+    assert desk.submit(PLUGIN).code == 0
     done = desk.publish(PLUGIN, "--accept-registry-changes")
     assert "approved-by: policy" in done.stdout
     assert see(desk) == ("1.0.0", "1.1.0")
@@ -187,7 +196,7 @@ def test_permissions_that_grew_are_shown_and_have_to_be_confirmed(desk: Desk) ->
     submitted = desk.submit(GROWN)
     assert "more than 1.0.0" in submitted.stdout
     assert "read /etc" in desk.run("review", "show", GROWN.filename).stdout
-    refused = desk.run("review", "approve", GROWN.filename, "--key", "rita.key")
+    refused = desk.approve(GROWN)
     assert refused.code == 5
     assert "--accept-permissions" in refused.stderr
     assert desk.publish(GROWN).code == 5
@@ -198,14 +207,14 @@ def test_permissions_that_grew_are_shown_and_have_to_be_confirmed(desk: Desk) ->
 def test_permissions_that_grew_are_never_approved_by_policy(desk: Desk) -> None:
     config = load_config(desk.tree.root)
     desk.tree.configure(replace(config, policy=replace(config.policy, automatic_approval=("publisher",))))
-    assert desk.submit(GROWN, "--audit-key", "audit.key").code == 0
+    assert desk.submit(GROWN).code == 0
     assert desk.state("1.2.0")["state"] == "waiting"
 
 
 @pytest.mark.parametrize("key", ["acme.key", "audit.key", "release.key"])
 def test_nobody_but_a_reviewer_approves(desk: Desk, key: str) -> None:
     desk.submit()
-    refused = desk.run("review", "approve", PLUGIN.filename, "--key", key)
+    refused = desk.approve(key=key)
     assert refused.code == 5
     assert "'reviewer'" in refused.stderr
     assert desk.state()["approvals"] == []
@@ -244,7 +253,7 @@ def test_submitting_again_does_not_lift_a_rejection_not_even_by_policy(
     audited_as(monkeypatch, Verdict.FLAGGED)  # another statement
     desk.submit()
     audited_as(monkeypatch, Verdict.APPROVED)
-    desk.submit(PLUGIN, "--audit-key", "audit.key")
+    desk.submit()
     done = desk.publish(PLUGIN, "--accept-registry-changes")
     assert (done.code, "it spies" in done.stderr) == ((5, True) if rejected else (0, False))
 
@@ -288,7 +297,7 @@ def test_permissions_that_nobody_ever_saw_are_not_approved_by_policy(
         ).code
         == 0
     )
-    assert desk.submit(wheel, "--audit-key", "audit.key").code == 0
+    assert desk.submit(wheel).code == 0
     assert desk.state(wheel.version)["state"] == state
 
 
@@ -300,7 +309,7 @@ def test_an_approval_is_stale_when_the_policy_or_the_report_changes(
     config = load_config(desk.tree.root)
     desk.tree.configure(replace(config, policy=replace(config.policy, max_wheel_mib=7.0)))
     assert desk.state()["state"] == "stale"
-    refused = desk.publish()
+    refused = desk.publish(PLUGIN, "--accept-registry-changes")
     assert refused.code == 5
     assert "the policy changed" in refused.stderr
     desk.tree.configure(config)

@@ -10,9 +10,10 @@ import pytest
 
 from assess_registry.audit.values import Verdict
 from assess_registry.errors import ConfigError, RegistryError, TrustError
+from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName
 from assess_registry.review.check import check
-from assess_registry.review.published import last_approved
+from assess_registry.review.published import last_approved, repository_of
 from assess_registry.review.reports import verdict_and_day
 from assess_registry.review.reviews import reviews_of
 from assess_registry.review.rules import rules_of
@@ -81,7 +82,10 @@ def test_two_at_once_make_one_submission(tree: RegistryTree) -> None:
     def work() -> None:
         try:
             now = datetime.now(UTC)
-            tree.approve(*submit(tree.root, [wheel], key=tree.key, closure=tree.closure, now=now, judge=found_nothing))
+            audit, place = tree.everybody.audit, tree.closure
+            tree.approve(
+                *submit(tree.root, [wheel], key=tree.key, audit_key=audit, closure=place, now=now, judge=found_nothing)
+            )
         except RegistryError as error:
             errors.append(error)
 
@@ -111,8 +115,9 @@ def test_a_key_counts_only_while_it_is_valid(tree: RegistryTree, what: str) -> N
     rules = rules_of(tree.root, datetime.now(UTC))
     before = replace(rules, now=datetime(2025, 12, 31, tzinfo=UTC))
     if what == "publisher":
-        with pytest.raises(TrustError, match="not valid before"):
+        with pytest.raises(TrustError, match="not valid before") as refused:
             check(made.submission, before)
+        assert refused.value.step == "publisher"
         assert check(made.submission, rules).publisher == "publisher"
     else:
         assert [each.reviewer for each in reviews_of(made.submission, rules=before, publisher="publisher")] == [""]
@@ -122,8 +127,8 @@ def test_a_key_counts_only_while_it_is_valid(tree: RegistryTree, what: str) -> N
 def test_rubbish_among_the_reviews_is_no_review(tree: RegistryTree) -> None:
     made = submitted(tree)
     tree.approve(made)
-    (review,) = (made.submission.directory / "reviews").iterdir()
-    ruben = tree.everybody.reviewers["ruben"].public.id.removeprefix("sha256:")
+    rita, ruben = (tree.everybody.reviewers[name].public.id.removeprefix("sha256:") for name in ("rita", "ruben"))
+    review = made.submission.directory / "reviews" / f"{rita}.json"
     review.with_name(f"{ruben}.json").write_bytes(review.read_bytes())  # rita's, under another's name
     review.with_name("x.json").write_bytes(b"{}")
     review.with_name(f"{'0' * 64}.json").write_bytes(review.read_bytes().replace(b'"sig":"', b'"sig":"A'))
@@ -151,6 +156,7 @@ def test_what_one_wheel_of_several_may_do_is_new_to_the_others(tree: RegistryTre
     both = tree.submit({wheel.filename: wheel.build() for wheel in wheels})
     tree.approve(*both)
     tree.release(*both)
-    version, permissions = last_approved(tree.root, ProjectName("demo-plugin"), "1.1.0")
+    place, repository = Tree(tree.root), repository_of(tree.root)
+    version, permissions = last_approved(place, repository, ProjectName("demo-plugin"), "1.1.0")
     assert (version, permissions.read) == ("1.0.0", ("/b",))
-    assert last_approved(tree.root, ProjectName("demo-plugin"), "0.9")[0] == ""
+    assert last_approved(place, repository, ProjectName("demo-plugin"), "0.9")[0] == ""

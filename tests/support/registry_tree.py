@@ -37,8 +37,8 @@ from assess_registry.repository import create_repository
 from assess_registry.review.check import check
 from assess_registry.review.permissions import PermissionChange
 from assess_registry.review.published import catalogue_of, repository_of
-from assess_registry.review.reviews import approve
 from assess_registry.review.rules import rules_of
+from assess_registry.review.speak import approve
 from assess_registry.review.submissions import load_submission
 from assess_registry.review.submit import Submitted, submit
 from assess_registry.signatures import sign_detached
@@ -204,7 +204,6 @@ class RegistryTree:
         key: PrivateKey | None = None,
         judge: Callable[..., Report] = found_nothing,
         now: datetime | None = None,
-        audit_key: PrivateKey | None = None,
     ) -> tuple[Submitted, ...]:
         """Submit wheels of one version by filename."""
         dist = self.directory / "dist"
@@ -215,9 +214,9 @@ class RegistryTree:
             self.root,
             [dist / filename for filename in wheels],
             key=key or self.key,
+            audit_key=self.everybody.audit,
             closure=self.closure,
             now=now or datetime.now(UTC),
-            audit_key=audit_key,
             judge=judge,
         )
 
@@ -228,7 +227,9 @@ class RegistryTree:
         key = reviewers[reviewer or next(iter(reviewers))]
         for each in submitted:
             checked = check(load_submission(each.submission.directory), rules)
-            approve(Tree(self.root), checked, key, rules=rules, change=PermissionChange(), accept_permissions=True)
+            seen = each.submission.statement_sha256 or ""
+            change = PermissionChange()
+            approve(Tree(self.root), checked, key, rules=rules, seen=seen, change=change, accept_permissions=True)
 
     def release(
         self, *submitted: Submitted, replace_published: bool = False, now: datetime | None = None

@@ -144,6 +144,7 @@ def _here(request: _Request) -> PublishedHere:
         closure=_required_closure(request),
         now=now(),
         accept_permissions=request.accept_permissions,
+        accept_registry_changes=request.accept_registry_changes,
         replace_published=request.replace_published_bytes,
     )
 
@@ -166,6 +167,8 @@ def _show_here(done: PublishedHere, output: str) -> None:
 def _show_release(release: PublishedRelease, output: str, *, development: bool = False) -> None:
     for sentence in release.control:
         click.echo(f"registry: {plain(sentence)}", err=True)
+    for lock in release.stale:
+        click.echo(f"warning: {plain(lock)} names replaced bytes: publish that plugin again", err=True)
     approved = [str(approval) for approval in release.approvals]
     if output == "json":
         document = {
@@ -177,6 +180,7 @@ def _show_release(release: PublishedRelease, output: str, *, development: bool =
             "closure": list(release.closure),
             "published_at": release.published_at.isoformat(),
             "replaced": list(release.replaced),
+            "stale": list(release.stale),
             "written": list(release.written),
             "changed": bool(release.written),
             "development": development,

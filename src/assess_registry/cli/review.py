@@ -5,18 +5,25 @@ from pathlib import Path
 
 import click
 
+from assess_registry.canonical import write_time
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import load_keys, now, passphrases_option
 from assess_registry.console import print_json
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.tree import Tree
+from assess_registry.lock import parse_lock
+from assess_registry.review.audited import require_audited
 from assess_registry.review.check import check
-from assess_registry.review.reviews import Review, approve, reject
+from assess_registry.review.reviews import Review
 from assess_registry.review.rules import rules_of
+from assess_registry.review.seen import require_one_seen, require_seen
+from assess_registry.review.speak import approve, reject
 from assess_registry.review.standing import Standing, standing_of, standings
 from assess_registry.review.submissions import Submission, find_submission
 from assess_registry.text import plain, table
+from assess_registry.verdict.attestation import Attestation
+from assess_registry.wheel import inspect
 
 SHORT = 12
 """Digits of a digest in a table; enough to name a submission."""
@@ -60,32 +67,59 @@ def show(submission: str, root: Path, output: str) -> None:
 
     SUBMISSION is its digest, the beginning of it, or the wheel's filename.
     """
-    found = find_submission(root, submission)
-    each = standing_of(root, found, rules_of(root, now()))
+    found, rules = find_submission(root, submission), rules_of(root, now())
+    wheel = inspect(found.data, found.filename, kind="plugin")
+    attestation = require_audited(found, wheel, rules)  # else nobody knows whose report it is
+    each = standing_of(root, found, rules)
     report = json.loads(found.report)
     if output == "json":
-        print_json({"submission": _document(each), "report": report})
+        document = _document(each) | {"statement": found.statement_sha256, "signed": _signed(found, attestation)}
+        print_json({"submission": document, "report": report})
         return
-    click.echo(table(("SUBMISSION", ""), _rows(each, found, report)), nl=False)
+    click.echo(table(("SUBMISSION", ""), _rows(each, found, attestation, report)), nl=False)
 
 
 @command.command("approve")
 @click.argument("submission")
 @_key_option
+@click.option(
+    "--statement",
+    "seen",
+    required=True,
+    help="Digest of the statement you looked at, as review show prints it; its first 12 digits at least.",
+)
 @click.option("--accept-permissions", is_flag=True, help="You have seen what it asks for beyond the last version.")
 @passphrases_option
 @index_option
 def approve_submission(
-    *, submission: str, key_file: Path, accept_permissions: bool, passphrase_files: tuple[Path, ...], root: Path
+    *,
+    submission: str,
+    key_file: Path,
+    seen: str,
+    accept_permissions: bool,
+    passphrase_files: tuple[Path, ...],
+    root: Path,
 ) -> None:
-    """Approve SUBMISSION: sign the statement of exactly this wheel, closure, report and permissions."""
+    """Approve SUBMISSION: sign the statement of exactly this wheel, closure, report and permissions.
+
+    The statement is the one that you looked at, by the digest that `review show` printed.
+    """
     (key,) = load_keys([key_file], passphrase_files)
     rules = rules_of(root, now())
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
         found = find_submission(root, submission)
+        require_seen(found, seen)
+        require_one_seen(root, found, seen)
         checked = check(found, rules)
-        change = standing_of(root, found, rules).change
-        name = approve(Tree(root), checked, key, rules=rules, change=change, accept_permissions=accept_permissions)
+        name = approve(
+            Tree(root),
+            checked,
+            key,
+            rules=rules,
+            seen=seen,
+            change=standing_of(root, found, rules).change,
+            accept_permissions=accept_permissions,
+        )
     _said(root, found, f"approved by {name}")
 
 
@@ -113,7 +147,25 @@ def _said(root: Path, submission: Submission, what: str) -> None:
     click.echo(f"{plain(submission.filename)}: {what}; it is {each.state} now{plain(more)}", err=True)
 
 
-def _rows(each: Standing, submission: Submission, report: dict[str, object]) -> list[tuple[str, object]]:
+def _signed(submission: Submission, attestation: Attestation) -> dict[str, object]:
+    return {
+        "lock": attestation.lock_sha256,
+        "report": attestation.report_sha256,
+        "sbom": attestation.sbom_sha256,
+        "policy": attestation.policy_sha256,
+        "audited_at": write_time(attestation.audited_at),
+        "dependencies": dict(_dependencies(submission)),
+    }
+
+
+def _dependencies(submission: Submission) -> list[tuple[str, str]]:
+    wheels = parse_lock(submission.lock).wheels
+    return [(each.filename, each.sha256) for each in wheels if each.filename in submission.closure]
+
+
+def _rows(
+    each: Standing, submission: Submission, attestation: Attestation, report: dict[str, object]
+) -> list[tuple[str, object]]:
     reports = report.get("reports", [report])
     reasons = [
         reason
@@ -126,7 +178,11 @@ def _rows(each: Standing, submission: Submission, report: dict[str, object]) -> 
         ("plugin", f"{each.project} {each.version}"),
         ("wheel", each.filename),
         ("publisher", each.publisher),
-        ("with", ", ".join(submission.closure) or "no dependencies"),
+        *(("with", f"{name} sha256:{sha256}") for name, sha256 in _dependencies(submission)),
+        ("lock", f"sha256:{attestation.lock_sha256}"),
+        ("report", f"sha256:{attestation.report_sha256}"),
+        ("bill of materials", f"sha256:{attestation.sbom_sha256}" if attestation.sbom_sha256 else "none"),
+        ("audited", write_time(attestation.audited_at)),
         ("audit", each.audit),
         *(("because", reason) for reason in reasons),
         *((f"not in {each.change.since}" if each.change.since else "may", entry) for entry in each.change.more),
@@ -135,12 +191,13 @@ def _rows(each: Standing, submission: Submission, report: dict[str, object]) -> 
         ("state", each.state),
         ("why", each.why),
         ("read it", str(submission.directory)),
+        ("statement", f"sha256:{submission.statement_sha256}" if submission.statement_sha256 else "none"),
     ]
 
 
 def _review_row(review: Review) -> tuple[str, str]:
     who = review.reviewer or f"{review.key} (nobody who counts)"
-    stale = ", of an earlier statement" if review.stale else ""
+    stale = f", {review.not_counted}" if review.stale else ""
     return ("approved by" if review.approves else "rejected by", f"{who}{stale}{review.reason and ': '}{review.reason}")
 
 
@@ -167,6 +224,8 @@ def _document(each: Standing) -> dict[str, object]:
                 "reviewer": review.reviewer or None,
                 "approves": review.approves,
                 "stale": review.stale,
+                "not_counted": review.not_counted or None,
+                "at": write_time(review.at) if review.at else None,
                 "reason": review.reason,
             }
             for review in each.reviews

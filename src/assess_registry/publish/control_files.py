@@ -16,18 +16,11 @@ from assess_registry.control import (
     PolicyWord,
     Publishers,
     parse_policy_word,
-    parse_publishers,
 )
 from assess_registry.errors import TrustError
 from assess_registry.keys import TimedKey
 from assess_registry.repository import Repository
-from assess_registry.review.published import signed_revocations
-
-
-def signed_publishers(repository: Repository) -> Publishers | None:
-    """Who publishes and reviews, as signed; None before the first commit."""
-    data = repository.read(PUBLISHERS_PATH)
-    return None if data is None else parse_publishers(data)
+from assess_registry.review.published import signed_publishers, signed_revocations
 
 
 def control_files(repository: Repository, config: IndexConfig, control: Publishers) -> dict[str, bytes]:

@@ -19,13 +19,13 @@ from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S, create
 from assess_registry.index.tree import Tree
 from assess_registry.keys import KeyRing, PrivateKey, PublicKey, RingKey, Role, TimedKey, load_private_key
 from assess_registry.publish.approved import PublishedRelease, publish_approved
-from assess_registry.publish.transaction import ReleaseKeys
+from assess_registry.publish.transaction import ReleaseKeys, transaction
 from assess_registry.repository import create_repository
 from assess_registry.repository.keys import tuf_key_id
 from assess_registry.repository.state import METADATA, read_roots
 from assess_registry.review.check import check
-from assess_registry.review.reviews import approve
 from assess_registry.review.rules import Rules, rules_of
+from assess_registry.review.speak import approve
 from assess_registry.review.submissions import load_submission
 from assess_registry.review.submit import Judge, Submitted, submit
 
@@ -94,6 +94,7 @@ def publish_here(
     closure: Path,
     now: datetime,
     accept_permissions: bool = False,
+    accept_registry_changes: bool = False,
     replace_published: bool = False,
     judge: Judge = audit,
 ) -> PublishedHere:
@@ -104,20 +105,26 @@ def publish_here(
 
     Raises:
         ConfigError: the registry is not for development, or a key of it is not here.
-        TrustError: step `audit` when it rejects a wheel, `permissions` when they grew and nobody said that this was
-            seen; otherwise as for `submit` and `publish_approved`.
+        TrustError: step `control` when `registry.toml` says other things than were signed and nobody said that this is
+            meant, `audit` when it rejects a wheel, `permissions` when they grew and nobody said that this was seen;
+            otherwise as for `submit` and `publish_approved`.
     """
     rules = rules_of(root, now)
     if not rules.config.development:
         raise ConfigError(f"{root}: not a development registry: submit the wheel, have it reviewed, publish that")
     keys = _Keys(ring=ring, rules=rules, root=root)
+    publisher = keys.publisher()
+    # Before anything is audited, so that whoever is refused has not waited for it, and by keys that are signed then.
+    with transaction(root, keys=keys.release(), now=now, accept_registry_changes=accept_registry_changes) as work:
+        control = work.commit({}) if work.require_meant() else ()
+    rules = rules_of(root, now)
     submitted = submit(
         root,
         wheels,
-        key=keys.publisher(),
+        key=publisher,
+        audit_key=keys.audit(),
         closure=closure,
         now=now,
-        audit_key=keys.audit() if rules.config.policy.automatic_approval else None,
         judge=judge,
     )
     for each in submitted:
@@ -134,6 +141,7 @@ def publish_here(
                     checked,
                     reviewer,
                     rules=rules,
+                    seen=each.submission.statement_sha256 or "",
                     change=each.change,
                     accept_permissions=accept_permissions,
                 )
@@ -142,11 +150,12 @@ def publish_here(
         [each.submission.directory for each in submitted],
         keys=keys.release(),
         now=now,
-        accept_registry_changes=True,
         replace_published=replace_published,
     )
     return PublishedHere(
-        submitted=submitted, reviewed=tuple(each.submission.filename for each in reviewed), release=release
+        submitted=submitted,
+        reviewed=tuple(each.submission.filename for each in reviewed),
+        release=replace(release, control=control),
     )
 
 

@@ -15,14 +15,14 @@ Killed at any point, what the pages name is complete, and the same command again
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from assess_registry.catalogue import Catalogue
-from assess_registry.closure import locked, make_closure
 from assess_registry.config import load_config
-from assess_registry.errors import ConfigError, PublishError, TrustError
+from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.folder import WheelFolder
@@ -34,15 +34,16 @@ from assess_registry.index.plan import (
     require_immutable,
     wheel_files,
 )
-from assess_registry.index.tree import Tree, digest
+from assess_registry.index.tree import Tree
 from assess_registry.keys import KeyId, PrivateKey
-from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock, write_lock
+from assess_registry.lock import LOCK_NAME, Lock, LockedWheel
 from assess_registry.names import ProjectName, Sha256
-from assess_registry.publish.control_files import signed_publishers
 from assess_registry.publish.listing import Listing
 from assess_registry.publish.mark import require_open
-from assess_registry.review.published import catalogue_of, repository_of, signed_revocations
-from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, sign_detached
+from assess_registry.publish.own_lock import own_lock, published_lock, signature_file
+from assess_registry.publish.replaced import stale_locks, take_off_pages
+from assess_registry.review.published import catalogue_of, repository_of, signed_publishers, signed_revocations
+from assess_registry.signatures import SIGNATURE_SUFFIX, sign_detached
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 
 
@@ -91,7 +92,7 @@ def publish(
     """
     config = load_config(root)
     repository = repository_of(root)
-    signed = signed_publishers(repository) if repository else None
+    signed = signed_publishers(repository)
     # By its signed word where there is one: `registry.toml` is a file that anybody may have edited.
     if repository is not None and not (config.development and (signed is None or signed.development)):
         raise ConfigError(f"{root}: publishes what reviewers approved: submit the wheel, and publish the submission")
@@ -106,8 +107,11 @@ def publish(
         tree = Tree(root)
         repository = repository_of(root)
         _require_not_approved(catalogue_of(repository, inspected.project), inspected)
-        old = None if replace_published else _published_lock(tree, inspected, key)
-        lock, dependencies = _resolve(tree, inspected, old, closure, key)
+        old = None if replace_published else published_lock(tree, inspected, key)
+        folder = WheelFolder(closure)
+        lock = own_lock(tree, inspected, old, folder, key)
+        taken = (lambda each: folder[each.filename]) if old is None else partial(_in_tree, tree)
+        dependencies = _dependency_files(lock, inspected.project, taken)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
         require_distinct(tree, lock.wheels)  # 3
         require_open(repository, lock, inspected.project)
@@ -121,83 +125,11 @@ def publish(
             catalogues={project: catalogue_of(repository, project) for project in projects},
             revocations=signed_revocations(repository),
         )
-        _take_off_pages(tree, listing, changes)  # 4
+        take_off_pages(tree, listing, changes)  # 4
         for file in plan:  # 5
             tree.write(tree.file(file.project, file.version, file.filename), file.data)
         _write_pages(listing, inspected.project, lock)  # 6
         return _report(tree, inspected, key, lock, changes)
-
-
-def _published_lock(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> Lock | None:
-    """The lock of this version as `key` signed it; None when there is none.
-
-    Whoever can write to the tree must not get a lock signed by leaving it there: what this key did not sign is not
-    built upon. It is then resolved anew, and refused if it comes out differently.
-    """
-    path = tree.file(wheel.project, wheel.version, LOCK_NAME)
-    signature = path.with_name(LOCK_NAME + SIGNATURE_SUFFIX)
-    if not (plugin_wheels(tree, wheel.project, wheel.version) and path.is_file() and signature.is_file()):
-        return None
-    lock = parse_lock(read_bounded(path, MAX_LOCK_BYTES))
-    # Killed between a lock that grew and its signature, the old signature fits what the lock was before.
-    published = tree.wheels(wheel.project, wheel.version)
-    before = [each for each in lock.wheels if each.project != wheel.project or each.filename in published]
-    for candidate in (lock, _only(lock, before)) if before else (lock,):
-        if sign_detached(candidate.data, key) == read_bounded(signature, SIGNATURE_FILE_BYTES):
-            return candidate
-    return None
-
-
-def _resolve(
-    tree: Tree, wheel: InspectedWheel, old: Lock | None, closure: Path, key: PrivateKey
-) -> tuple[Lock, tuple[PlannedFile, ...]]:
-    """The closure's lock, and the dependencies' files. A version that is published keeps the closure it has."""
-    others = _others(tree, wheel, key)
-    if old is not None:
-        lock = _extended(wheel, old, others)
-        return lock, _dependency_files(lock, wheel.project, lambda each: _in_tree(tree, each))
-    folder = WheelFolder(closure)
-    # Other wheels of this version stay published, and a version has one lock.
-    lock = _with_wheels(make_closure(wheel, folder), [locked(other) for other in others])
-    return lock, _dependency_files(lock, wheel.project, lambda each: folder[each.filename])
-
-
-def _others(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> tuple[InspectedWheel, ...]:
-    """The version's other wheels, which are this publisher's and require the same.
-
-    Raises:
-        TrustError: another key signed one, or its bytes are not what was signed.
-        PublishError: one requires other things; wheels of a version share a lock.
-    """
-    others = []
-    for name in plugin_wheels(tree, wheel.project, wheel.version):
-        if name == wheel.filename:
-            continue
-        data = read_bounded(tree.file(wheel.project, wheel.version, name), MAX_WHEEL_BYTES)
-        other = inspect(data, name, kind="plugin")
-        require_immutable(tree, changed(tree, [_signature(other, data, key)]))
-        if set(other.requires_dist) != set(wheel.requires_dist) or other.requires_python != wheel.requires_python:
-            raise PublishError(f"{wheel.filename}: requires other things than {name}; wheels of a version share a lock")
-        others.append(other)
-    return tuple(others)
-
-
-def _extended(wheel: InspectedWheel, old: Lock, others: Sequence[InspectedWheel]) -> Lock:
-    """The published lock, with this wheel in it and without such as a killed publish never wrote."""
-    own = [locked(each) for each in (wheel, *others)]
-    kept = [each for each in old.wheels if each.project != wheel.project or each in own]
-    return _with_wheels(_only(old, kept), [each for each in own if each not in kept])
-
-
-def _only(lock: Lock, wheels: Sequence[LockedWheel]) -> Lock:
-    """A lock of these wheels for the interpreters and platforms of `lock`."""
-    if len(wheels) == len(lock.wheels):  # all callers take from it or add to it
-        return lock
-    return parse_lock(write_lock(wheels, requires_python=lock.requires_python, environments=lock.environments))
-
-
-def _with_wheels(lock: Lock, more: Sequence[LockedWheel]) -> Lock:
-    return _only(lock, [*lock.wheels, *more])
 
 
 def _in_tree(tree: Tree, wheel: LockedWheel) -> bytes:
@@ -230,20 +162,15 @@ def _plugin_files(wheel: InspectedWheel, data: bytes, lock: Lock, key: PrivateKe
     metadata, itself = wheel_files(wheel.project, wheel.version, wheel.filename, metadata=wheel.metadata, data=data)
     return (
         metadata,
-        _signature(wheel, data, key),
+        signature_file(wheel, data, key),
         _beside(wheel, LOCK_NAME, lock.data),
         _beside(wheel, LOCK_NAME + SIGNATURE_SUFFIX, sign_detached(lock.data, key)),
         itself,
     )
 
 
-def _signature(wheel: InspectedWheel, data: bytes, key: PrivateKey) -> PlannedFile:
-    filename = wheel.filename + SIGNATURE_SUFFIX
-    return _beside(wheel, filename, sign_detached(data, key), belongs_to=wheel.filename)
-
-
-def _beside(wheel: InspectedWheel, filename: str, data: bytes, *, belongs_to: str = "") -> PlannedFile:
-    return PlannedFile(project=wheel.project, version=wheel.version, filename=filename, wheel=belongs_to, data=data)
+def _beside(wheel: InspectedWheel, filename: str, data: bytes) -> PlannedFile:
+    return PlannedFile(project=wheel.project, version=wheel.version, filename=filename, wheel="", data=data)
 
 
 def _require_not_approved(catalogue: Catalogue, wheel: InspectedWheel) -> None:
@@ -262,14 +189,6 @@ def _require_not_approved(catalogue: Catalogue, wheel: InspectedWheel) -> None:
             got=f"{wheel.filename} sha256 {wheel.sha256[:12]}…",
             next_step="raise the version; or submit all wheels of the version together, and have them reviewed",
         )
-
-
-def _take_off_pages(tree: Tree, listing: Listing, changes: Sequence[PlannedFile]) -> None:
-    """No page names a wheel of a version whose files are about to change."""
-    versions = {(file.project, file.version) for file in changes}
-    for project in sorted({project for project, _ in versions}):
-        names = {name for other, version in versions if other == project for name in tree.wheels(project, version)}
-        listing.write(project, without=names)
 
 
 def _write_pages(listing: Listing, plugin: ProjectName, lock: Lock) -> None:
@@ -293,14 +212,5 @@ def _report(
         closure=tuple(each.filename for each in lock.wheels if each.project != wheel.project),
         written=tuple(tree.written),
         replaced=replaced,
-        stale=tuple(_stale(tree, replaced)) if replaced else (),
+        stale=tuple(stale_locks(tree, replaced)) if replaced else (),
     )
-
-
-def _stale(tree: Tree, replaced: Sequence[str]) -> Iterator[str]:
-    """Locks that name a replaced wheel with the digest it had."""
-    for path in tree.locks():
-        entries = parse_lock(read_bounded(path, MAX_LOCK_BYTES)).wheels
-        named = [each for each in entries if each.filename in replaced]
-        if any(digest(tree.file(each.project, each.version, each.filename))[0] != each.sha256 for each in named):
-            yield path.relative_to(tree.root).as_posix()

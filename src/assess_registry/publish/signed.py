@@ -18,10 +18,9 @@ from assess_registry.files import read_bounded
 from assess_registry.index.tree import FILES, SIMPLE, WHEEL_SUFFIX, Tree
 from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.names import ProjectName
-from assess_registry.publish.control_files import signed_publishers
 from assess_registry.repository import Repository
 from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, read_state
-from assess_registry.review.published import published_file, releases_of, repository_of
+from assess_registry.review.published import published_file, releases_of, repository_of, signed_publishers
 from assess_registry.review.rules import rules_of
 from assess_registry.review.submissions import REVIEWS, directories
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
@@ -69,7 +68,7 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
             if key in _approvers(tree, project, release, wheel):
                 verdict = f"{FILES}/{project}/{release.version}/{wheel.verdict.filename}"
                 found.append(SignedThing(kind="verdict", path=verdict, since=release.published_at, served=served))
-    found += _uncatalogued(tree, key, rules.control, signed_publishers(repository) if repository else None, catalogued)
+    found += _uncatalogued(tree, key, rules.control, signed_publishers(repository), catalogued)
     found += _reviews(root, key)
     found += _metadata(root, key, repository)
     return tuple(sorted(found, key=lambda each: (each.kind, each.path)))
@@ -111,8 +110,7 @@ def _uncatalogued(
 
 def _reviews(root: Path, key: KeyId) -> Iterator[SignedThing]:
     for directory in directories(root):
-        path = directory / REVIEWS / f"{key.removeprefix('sha256:')}.json"
-        if path.is_file():
+        for path in sorted((directory / REVIEWS).glob(f"{key.removeprefix('sha256:')}*.json")):
             yield SignedThing(kind="review", path=path.relative_to(root).as_posix(), since=None, served="submission")
 
 

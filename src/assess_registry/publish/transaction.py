@@ -106,10 +106,11 @@ def transaction(
     """
     load_config(root)  # says what is missing or wrong before anything is locked or made
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        repository = Repository.holding(root)
         yield Transaction(
             tree=Tree(root),
-            rules=rules_of(root, now),  # under the lock of those who edit it
-            repository=Repository.holding(root),
+            rules=rules_of(root, now, repository=repository),  # under the lock of those who edit it
+            repository=repository,
             keys=keys,
             accept_registry_changes=accept_registry_changes,
         )

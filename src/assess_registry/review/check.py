@@ -1,8 +1,9 @@
 """Whether a submission still is what its statement says; done anew by everybody who approves or publishes it.
 
 A submission lies on a disk that others may write to. So nothing is taken from it but what fits together: the wheel by
-its digest, the lock, the report and the permissions by what the statement says of them, the publisher by a signature,
-the dependencies by the lock. What changed around it since - the policy, the age of the audit - makes it stale.
+its digest, the publisher by a signature, the report, the lock and the statement by the audit's signature and by what
+the statement says of them, the dependencies by the lock. What changed around it since - the policy, the age of the
+audit - makes it stale.
 """
 
 import hashlib
@@ -10,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from assess_registry.catalogue import SBOM_NAME
 from assess_registry.errors import TrustError, WheelError
 from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.lock import Lock, parse_lock
+from assess_registry.review.audited import require_audited
 from assess_registry.review.reports import verdict_and_day
 from assess_registry.review.rules import Rules
-from assess_registry.review.submissions import REPORT_NAME, SBOM_NAME, Submission
+from assess_registry.review.submissions import REPORT_NAME, Submission
 from assess_registry.signatures import verify_detached
 from assess_registry.verdict import Verdict, parse_verdict, permissions_table
+from assess_registry.verdict.attestation import Attestation
 from assess_registry.wheel import InspectedWheel, inspect
 
 _CORRECT = f"read {REPORT_NAME}; its publisher has to correct it and submit another version"
@@ -31,6 +35,7 @@ class CheckedSubmission:
     submission: Submission
     wheel: InspectedWheel
     verdict: Verdict
+    attestation: Attestation
     lock: Lock
     publisher: str
     signer: KeyId
@@ -41,16 +46,19 @@ def check(submission: Submission, rules: Rules) -> CheckedSubmission:
     """The submission, proven consistent and current; approved or not.
 
     Raises:
-        TrustError: step `review` when the audit rejected it; `publisher` or `signature` when whoever signed it may not
-            publish it; `statement` when a part is not the one that was audited; `stale` when it needs another audit.
+        ConfigError: the registry names no audit key.
+        TrustError: step `publisher` or `signature` when whoever signed it may not publish it; `attestation` when the
+            audit did not sign what lies there; `review` when the audit rejected it; `statement` when a part is not the
+            one that the statement names; `stale` when it needs another audit.
     """
     thing = submission.filename
-    if submission.statement is None:
-        raise _refused("review", thing, "the audit rejected it", expected="a statement", got="none", next_step=_CORRECT)
-    verdict = parse_verdict(submission.statement)
     wheel = _inspect(submission)
     lock = parse_lock(submission.lock)
     signer, publisher = _publisher(submission, wheel, rules)
+    attestation = require_audited(submission, wheel, rules)
+    if submission.statement is None:
+        raise _refused("review", thing, "the audit rejected it", expected="a statement", got="none", next_step=_CORRECT)
+    verdict = parse_verdict(submission.statement)
     asked = permissions_table(wheel.manifest.permissions) if wheel.manifest else {}
     for name, said, found in (
         ("project", verdict.project, wheel.project),
@@ -61,6 +69,7 @@ def check(submission: Submission, rules: Rules) -> CheckedSubmission:
         (REPORT_NAME, verdict.report_sha256, hashlib.sha256(submission.report).hexdigest()),
         (SBOM_NAME, verdict.sbom_sha256, submission.sbom_sha256),
         ("permissions", dict(verdict.permissions), asked),
+        ("policy", verdict.policy_sha256, attestation.policy_sha256),
     ):
         if said != found:
             message = f"its {name} is not the one that was audited"
@@ -70,6 +79,7 @@ def check(submission: Submission, rules: Rules) -> CheckedSubmission:
         submission=submission,
         wheel=wheel,
         verdict=verdict,
+        attestation=attestation,
         lock=lock,
         publisher=publisher,
         signer=signer,

@@ -17,7 +17,14 @@ from assess_registry.catalogue import (
     catalogue_path,
     parse_catalogue,
 )
-from assess_registry.control import REVOCATIONS_PATH, Revocations, parse_revocations
+from assess_registry.control import (
+    PUBLISHERS_PATH,
+    REVOCATIONS_PATH,
+    Publishers,
+    Revocations,
+    parse_publishers,
+    parse_revocations,
+)
 from assess_registry.dsse import parse_envelope
 from assess_registry.errors import TrustError
 from assess_registry.files import read_bounded
@@ -60,6 +67,16 @@ def releases_of(repository: Repository | None) -> Iterator[tuple[ProjectName, Re
             yield from ((project, release) for release in parse_catalogue(data, project).releases)
 
 
+def signed_publishers(repository: Repository | None) -> Publishers | None:
+    """Who publishes, reviews and audits, as signed; None where nothing was signed yet.
+
+    Raises:
+        TrustError: the file is not what was signed.
+    """
+    data = repository.read(PUBLISHERS_PATH) if repository else None
+    return None if data is None else parse_publishers(data)
+
+
 def signed_revocations(repository: Repository | None) -> Revocations:
     """What is revoked.
 
@@ -70,7 +87,9 @@ def signed_revocations(repository: Repository | None) -> Revocations:
     return Revocations() if data is None else parse_revocations(data)
 
 
-def last_approved(root: Path, project: ProjectName, version: str) -> tuple[str, Permissions]:
+def last_approved(
+    tree: Tree, repository: Repository | None, project: ProjectName, version: str
+) -> tuple[str, Permissions]:
     """The highest version below this one that still stands, and what it may do; an empty version for none.
 
     Of a release with several wheels, what all of them may do: what one may is new to those who run another.
@@ -79,14 +98,13 @@ def last_approved(root: Path, project: ProjectName, version: str) -> tuple[str, 
     Raises:
         TrustError: what is on disk is not what was signed.
     """
-    catalogue = catalogue_of(repository_of(root), project)
+    catalogue = catalogue_of(repository, project)
     standing = [
         each for each in catalogue.releases if each.revoked is None and Version(each.version) < Version(version)
     ]
     if not standing:
         return "", Permissions()
     release = max(standing, key=lambda each: Version(each.version))
-    tree = Tree(root)
     first, *others = (read_table(verdict_of(tree, project, release, wheel).permissions) for wheel in release.wheels)
     return release.version, functools.reduce(_common, others, first)
 

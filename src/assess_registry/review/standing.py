@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from assess_registry.errors import RegistryError, TrustError
+from assess_registry.index.tree import Tree
+from assess_registry.manifest import Permissions
 from assess_registry.names import ProjectName
 from assess_registry.review.check import CheckedSubmission, check
 from assess_registry.review.permissions import PermissionChange, change_of
@@ -14,7 +16,6 @@ from assess_registry.review.reports import verdict_and_day
 from assess_registry.review.reviews import Review, envelope_of, require_no_rejection, reviews_of
 from assess_registry.review.rules import Rules
 from assess_registry.review.submissions import Submission, directories, load_submission
-from assess_registry.review.submit import asked_by
 from assess_registry.verdict import check_approval
 from assess_registry.wheel import InspectedWheel, inspect
 
@@ -101,7 +102,7 @@ class _Common:
         needed: int = 0,
         reviews: tuple[Review, ...] = (),
     ) -> Standing:
-        since, before = last_approved(self.root, self.wheel.project, self.wheel.version)
+        since, before = last_approved(Tree(self.root), repository_of(self.root), self.wheel.project, self.wheel.version)
         return Standing(
             sha256=self.submission.sha256,
             filename=self.submission.filename,
@@ -113,8 +114,11 @@ class _Common:
             why=why,
             needed=needed,
             reviews=reviews,
-            change=change_of(before, asked_by(self.wheel), since=since),
+            change=change_of(before, self._asked(), since=since),
         )
+
+    def _asked(self) -> Permissions:
+        return self.wheel.manifest.permissions if self.wheel.manifest else Permissions()
 
 
 def _reviewed(common: _Common, checked: CheckedSubmission, rules: Rules) -> Standing:

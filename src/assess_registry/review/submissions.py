@@ -3,9 +3,9 @@
     .submissions/<sha256>/
         WHEEL, WHEEL.sig, pylock.toml, pylock.toml.sig    as they will be published
         closure/*.whl                                     what the lock names besides
-        audit.json, sbom.cdx.json                         what the audit said
+        audit.json, sbom.cdx.json, audit.dsse.json        what the audit said, and its key's signature over all of it
         statement.json                                    what reviewers sign; absent where the audit rejected the wheel
-        reviews/<key id>.json                             one for each key that has spoken
+        reviews/*.json                                    what was said of it: `reviews`
 
 Nothing here is believed for lying here. The statement is written last and taken away first, so that a submission
 whose writer was killed has none and cannot be approved; submitting again completes it. Whoever changes a submission
@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assess_registry.catalogue import ATTESTATION_NAME, SBOM_NAME
+from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import read_bounded, sync_directory
 from assess_registry.index.folder import WheelFolder
@@ -28,7 +30,7 @@ from assess_registry.wheel import MAX_WHEEL_BYTES
 
 SUBMISSIONS = ".submissions"
 CLOSURE, REVIEWS = "closure", "reviews"
-REPORT_NAME, SBOM_NAME, STATEMENT_NAME = "audit.json", "sbom.cdx.json", "statement.json"
+REPORT_NAME, STATEMENT_NAME = "audit.json", "statement.json"
 
 MAX_REPORT_BYTES = 32 << 20
 MAX_STATEMENT_BYTES = 256 << 10
@@ -46,6 +48,7 @@ class Submission:
         sha256: of the wheel, as the directory is named and as its bytes are.
         lock_signature, signature: contents of the publisher's `.sig` files.
         sbom: None where the audit made none.
+        attestation: the audit's signed word; None where there is none, and nothing here is believed.
         statement: what reviewers sign; None where there is nothing to approve.
     """
 
@@ -58,12 +61,18 @@ class Submission:
     lock_signature: bytes
     report: bytes
     sbom: bytes | None
+    attestation: bytes | None
     statement: bytes | None
 
     @property
     def sbom_sha256(self) -> Sha256 | None:
         """Digest of the SBOM, where there is one."""
         return None if self.sbom is None else Sha256(hashlib.sha256(self.sbom).hexdigest())
+
+    @property
+    def statement_sha256(self) -> Sha256 | None:
+        """Digest of what reviewers sign, where there is something to sign."""
+        return None if self.statement is None else Sha256(hashlib.sha256(self.statement).hexdigest())
 
     @property
     def closure(self) -> WheelFolder:
@@ -94,10 +103,11 @@ def write_submission(tree: Tree, submission: Submission, closure: Mapping[str, b
     tree.write(directory / (submission.filename + SIGNATURE_SUFFIX), submission.signature)
     tree.write(directory / LOCK_NAME, submission.lock)
     tree.write(directory / (LOCK_NAME + SIGNATURE_SUFFIX), submission.lock_signature)
-    if submission.sbom is not None:
-        tree.write(directory / SBOM_NAME, submission.sbom)
-    else:
-        (directory / SBOM_NAME).unlink(missing_ok=True)
+    for name, optional in ((SBOM_NAME, submission.sbom), (ATTESTATION_NAME, submission.attestation)):
+        if optional is not None:
+            tree.write(directory / name, optional)
+        else:
+            (directory / name).unlink(missing_ok=True)
     tree.write(directory / REPORT_NAME, submission.report)
     if submission.statement is not None:
         tree.write(statement, submission.statement)
@@ -127,6 +137,7 @@ def load_submission(directory: Path) -> Submission:
             lock_signature=read_bounded(directory / (LOCK_NAME + SIGNATURE_SUFFIX), SIGNATURE_FILE_BYTES),
             report=read_bounded(directory / REPORT_NAME, MAX_REPORT_BYTES),
             sbom=_optional(directory / SBOM_NAME, MAX_REPORT_BYTES),
+            attestation=_optional(directory / ATTESTATION_NAME, MAX_ENVELOPE_BYTES),
             statement=_optional(directory / STATEMENT_NAME, MAX_STATEMENT_BYTES),
         )
     except FileNotFoundError as error:
@@ -156,6 +167,14 @@ def directories(root: Path) -> Iterator[Path]:
         except ValueError:
             continue
         yield top / name
+
+
+def statement_digests(root: Path) -> Iterator[tuple[Path, Sha256]]:
+    """The directory of every submission that has something to approve, and the digest of that."""
+    for directory in directories(root):
+        data = _optional(directory / STATEMENT_NAME, MAX_STATEMENT_BYTES)
+        if data is not None:
+            yield directory, Sha256(hashlib.sha256(data).hexdigest())
 
 
 def find_submission(root: Path, word: str) -> Submission:

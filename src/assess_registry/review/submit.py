@@ -5,7 +5,8 @@
 3. Lock their closure; the wheels it names are kept with the submission, and are what will be published.
 4. Refuse what could not be published anyhow, before anybody spends time on it.
 5. Audit each wheel with exactly these dependencies.
-6. State what was audited. Where the audit rejects, there is nothing to state, and nothing to approve.
+6. State what was audited, and sign with the audit's key that this is what it was. Where the audit rejects, there is
+   nothing to state and nothing to approve; that it does is signed as well.
 7. Where policy approves this publisher's wheels, the audit found nothing to look at and no permission grew, the audit
    key signs the statement. What is flagged waits for people, whatever the policy says.
 
@@ -14,45 +15,50 @@ The wheels of a version are submitted together: they share a lock, and a lock th
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from assess_plugin.permissions import Permissions
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase
-from assess_registry.audit.pipeline import Terms, audit, idle_acceptances
-from assess_registry.audit.policy import overlong_acceptances
+from assess_registry.audit.pipeline import Terms, audit
 from assess_registry.audit.values import Report
 from assess_registry.audit.values import Verdict as Word
-from assess_registry.closure import locked, make_closure
-from assess_registry.config import CONFIG_NAME, IndexConfig
-from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError
+from assess_registry.catalogue import SBOM_NAME
+from assess_registry.config import IndexConfig
+from assess_registry.errors import ConfigError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.folder import WheelFolder
 from assess_registry.index.plan import require_distinct
 from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey
-from assess_registry.lock import Lock, parse_lock, write_lock
-from assess_registry.names import ProjectName, Sha256
-from assess_registry.repository import Repository
+from assess_registry.names import Sha256
+from assess_registry.review.admission import require_no_confusion, require_not_revoked, require_usable
+from assess_registry.review.attest import Audited, attest
+from assess_registry.review.audited import require_audit_key
+from assess_registry.review.locking import lock_release, require_one_version
 from assess_registry.review.permissions import PermissionChange, change_of
-from assess_registry.review.published import catalogue_of, last_approved, repository_of, signed_revocations
+from assess_registry.review.published import last_approved, repository_of
 from assess_registry.review.reports import reports_document
-from assess_registry.review.reviews import write_approval
 from assess_registry.review.rules import rules_of
+from assess_registry.review.speak import write_approval
 from assess_registry.review.submissions import (
-    MAX_STATEMENT_BYTES,
-    SBOM_NAME,
-    STATEMENT_NAME,
     Submission,
     submissions_directory,
     write_submission,
 )
 from assess_registry.signatures import sign_detached
-from assess_registry.verdict import Verdict, parse_verdict, permissions_table
+from assess_registry.verdict import Verdict, permissions_table
+from assess_registry.verdict.attestation import Found
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
+
+_FOUND: Mapping[Word, Found] = {
+    Word.APPROVED: "approved",
+    Word.FLAGGED: "flagged",
+    Word.REJECTED: "rejected",
+}
 
 
 class Judge(Protocol):
@@ -88,9 +94,9 @@ def submit(
     wheels: Sequence[Path],
     *,
     key: PrivateKey,
+    audit_key: PrivateKey,
     closure: Path,
     now: datetime,
-    audit_key: PrivateKey | None = None,
     evidence: bytes | None = None,
     judge: Judge = audit,
 ) -> tuple[Submitted, ...]:
@@ -100,85 +106,96 @@ def submit(
         root: the registry's root.
         wheels: all wheels of one version.
         key: the publisher's.
+        audit_key: signs what the audit says, and what policy approves.
         closure: a directory with the wheels they depend on.
         now: when this happens.
-        audit_key: signs what policy approves; without it, reviewers have to.
         evidence: what `tox --result-json` wrote about the wheels.
         judge: audits a wheel.
 
     Raises:
         TrustError: step `publisher`: the key is nobody's, or not good for this project now. Step `publish`: other bytes
-            are published under a name.
+            are published under a name. Step `attestation`: nobody would believe the audit key.
         WheelError: a wheel is not acceptable.
         PublishError: the closure cannot be resolved, or the version clashes with a published one.
-        ConfigError: a path is wrong, or the wheels do not belong together.
+        ConfigError: a path is wrong, the wheels do not belong together, or the registry names no audit key.
     """
     rules = rules_of(root, now)
     config = rules.config
+    require_audit_key(rules, audit_key.public)
     files = {path.name: _read(path) for path in wheels}
     inspected = tuple(inspect(data, name, kind="plugin") for name, data in files.items())  # 2
-    first = _require_one_version(inspected)
+    first = require_one_version(inspected)
     publisher = rules.control.publisher_of(key.public.id, first.project, now)  # 1
-    lock, dependencies = _lock(inspected, WheelFolder(closure))  # 3
-    tree = Tree(root)
+    lock, dependencies = lock_release(inspected, WheelFolder(closure))  # 3
+    tree, repository = Tree(root), repository_of(root)
     require_distinct(tree, lock.wheels)  # 4
-    repository = repository_of(root)
     require_no_confusion(repository, lock, first.project)
     require_not_revoked(repository, lock)
     require_usable(config, now)
     terms = terms_of(root, config, now)
-    since, before = last_approved(root, first.project, first.version)
+    since, before = last_approved(tree, repository, first.project, first.version)
+    changes = {wheel.filename: change_of(before, asked_by(wheel), since=since) for wheel in inspected}
     reports = {
-        wheel.filename: judge(
-            files[wheel.filename], wheel.filename, closure=dependencies, terms=terms, evidence=evidence
-        )
-        for wheel in inspected
+        name: judge(data, name, closure=dependencies, terms=terms, evidence=evidence) for name, data in files.items()
     }  # 5
     document, sbom = reports_document(reports.values()), _sbom(reports[min(reports)])
-    whole = all(report.verdict is not Word.REJECTED for report in reports.values())
-    submitted = []
-    for wheel in inspected:
-        report = reports[wheel.filename]
-        change = change_of(before, asked_by(wheel), since=since)
-        # 7
-        automatic = audit_key is not None and approves_itself(config, publisher, report, change)
-        verdict = Verdict(  # 6
-            project=wheel.project,
-            version=wheel.version,
-            filename=wheel.filename,
-            sha256=wheel.sha256,
-            lock_sha256=lock.sha256,
-            report_sha256=Sha256(hashlib.sha256(document).hexdigest()),
-            sbom_sha256=None if sbom is None else Sha256(hashlib.sha256(sbom).hexdigest()),
-            permissions=permissions_table(asked_by(wheel)),
-            since=change.since,
-            growth=permissions_table(change.added),
-            policy_sha256=config.policy.digest(),
-            result="approved" if report.verdict is Word.APPROVED else "flagged",
-            approved_by="policy" if automatic else "reviewers",
-            verified_at=now,
-        )
-        directory = submissions_directory(root) / wheel.sha256
-        # The statement is compared with what lies there: of two that submit at once, the second keeps the first one's.
-        with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
-            submission = Submission(
-                directory=directory,
-                sha256=wheel.sha256,
+    automatic = {
+        name: approves_itself(config, publisher, report, changes[name]) for name, report in reports.items()
+    }  # 7
+    audited = [
+        Audited(
+            found=_FOUND[reports[wheel.filename].verdict],
+            verdict=Verdict(  # 6
+                project=wheel.project,
+                version=wheel.version,
                 filename=wheel.filename,
-                data=files[wheel.filename],
-                signature=sign_detached(files[wheel.filename], key),
+                sha256=wheel.sha256,
+                lock_sha256=lock.sha256,
+                report_sha256=_digest(document),
+                sbom_sha256=None if sbom is None else _digest(sbom),
+                permissions=permissions_table(asked_by(wheel)),
+                since=changes[wheel.filename].since,
+                growth=permissions_table(changes[wheel.filename].added),
+                policy_sha256=config.policy.digest(),
+                result="approved" if reports[wheel.filename].verdict is Word.APPROVED else "flagged",
+                approved_by="policy" if automatic[wheel.filename] else "reviewers",
+                verified_at=now,
+            ),
+        )
+        for wheel in inspected
+    ]
+    place = submissions_directory(root)
+    submitted = []
+    # What is attested is compared with what lies there: of two that submit at once, the second keeps the first one's.
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        attested = attest(audited, before=place / first.sha256, key=audit_key, rules=rules)
+        for wheel, statement in zip(inspected, attested.statements, strict=True):
+            name = wheel.filename
+            submission = Submission(
+                directory=place / wheel.sha256,
+                sha256=wheel.sha256,
+                filename=name,
+                data=files[name],
+                signature=sign_detached(files[name], key),
                 lock=lock.data,
                 lock_signature=sign_detached(lock.data, key),
                 report=document,
                 sbom=sbom,
-                statement=_statement(verdict, directory) if whole else None,
+                attestation=attested.attestation,
+                statement=statement,
             )
             write_submission(tree, submission, dependencies)
-            if audit_key is not None and automatic and whole:
+            if automatic[name] and statement is not None:
                 write_approval(tree, submission, audit_key)
-        submitted.append(
-            Submitted(submission=submission, publisher=publisher, report=report, change=change, automatic=automatic)
-        )
+            submitted.append(
+                Submitted(
+                    submission=submission,
+                    publisher=publisher,
+                    report=reports[name],
+                    change=changes[name],
+                    automatic=automatic[name],
+                )
+            )
     return tuple(submitted)
 
 
@@ -207,55 +224,6 @@ def terms_of(root: Path, config: IndexConfig, now: datetime) -> Terms:
     )
 
 
-def require_usable(config: IndexConfig, now: datetime) -> None:
-    """The policy accepts nothing that cannot be accepted.
-
-    Raises:
-        ConfigError: it does; all of them.
-    """
-    if problems := (*idle_acceptances(config.policy), *overlong_acceptances(config.policy, as_of=now.date())):
-        raise ConfigError(*(f"{CONFIG_NAME}: {problem}" for problem in problems))
-
-
-def require_no_confusion(repository: Repository | None, lock: Lock, plugin: ProjectName) -> None:
-    """No closure brings a wheel in under the name of somebody's plugin, unless that very wheel is published.
-
-    Pages name what lies in `files/`; a dependency called like a plugin would be its next version to every installer.
-
-    Raises:
-        PublishError: it would.
-    """
-    for project in sorted({each.project for each in lock.wheels} - {plugin}):
-        releases = catalogue_of(repository, project).releases
-        known = {wheel.sha256 for release in releases for wheel in release.wheels}
-        strange = [each for each in lock.wheels if each.project == project and releases and each.sha256 not in known]
-        if strange:
-            raise PublishError(
-                f"{strange[0].filename}: {project} is a plugin of this registry, and this wheel is no release of it; "
-                "take the published one into the closure"
-            )
-
-
-def require_not_revoked(repository: Repository | None, lock: Lock) -> None:
-    """Nothing in the lock is revoked, neither the plugin nor what it runs with.
-
-    Raises:
-        TrustError: step `revoked`; something is, and every client would refuse the release.
-    """
-    revocations = signed_revocations(repository)
-    for wheel in lock.wheels:
-        revoked = revocations.of(wheel.sha256)
-        if revoked is not None:
-            raise TrustError(
-                f"it is revoked: {revoked.reason}",
-                step="revoked",
-                thing=wheel.filename,
-                expected="a closure of wheels that everybody may have",
-                got=f"sha256 {wheel.sha256}, revoked at {revoked.at:%Y-%m-%d}, severity {revoked.severity}",
-                next_step="take another version of it",
-            )
-
-
 def _read(path: Path) -> bytes:
     try:
         return read_bounded(path, MAX_WHEEL_BYTES)
@@ -263,56 +231,8 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _require_one_version(wheels: Sequence[InspectedWheel]) -> InspectedWheel:
-    first = wheels[0]
-    for other in wheels[1:]:
-        if (other.project, other.version) != (first.project, first.version):
-            raise ConfigError(f"{other.filename}: not a wheel of {first.project} {first.version}; submit it by itself")
-        if set(other.requires_dist) != set(first.requires_dist) or other.requires_python != first.requires_python:
-            message = f"requires other things than {first.filename}; wheels of a version share a lock"
-            raise PublishError(f"{other.filename}: {message}")
-    return first
-
-
-def _lock(wheels: Sequence[InspectedWheel], folder: Mapping[str, bytes]) -> tuple[Lock, dict[str, bytes]]:
-    """The lock of all the wheels, and the bytes of the dependencies it names."""
-    lock = make_closure(wheels[0], folder)
-    if len(wheels) > 1:
-        entries = [*lock.wheels, *(locked(wheel) for wheel in wheels[1:])]
-        lock = parse_lock(write_lock(entries, requires_python=lock.requires_python, environments=lock.environments))
-    dependencies = {}
-    for entry in lock.wheels:
-        if entry.project == wheels[0].project:
-            continue
-        data = folder[entry.filename]
-        got = Sha256(hashlib.sha256(data).hexdigest())
-        if got != entry.sha256:
-            raise TrustError(
-                "it changed while it was being locked",
-                step="publish",
-                thing=entry.filename,
-                expected=f"sha256 {entry.sha256}",
-                got=f"sha256 {got}",
-                next_step="find out who changes the wheels of the closure, and submit again",
-            )
-        dependencies[entry.filename] = data
-    return lock, dependencies
-
-
-def _statement(verdict: Verdict, directory: Path) -> bytes:
-    """The verdict's statement; the one that lies there already where it differs in nothing but its time.
-
-    An audit that says the same again must not make reviewers sign again.
-    """
-    try:
-        old = parse_verdict(read_bounded(directory / STATEMENT_NAME, MAX_STATEMENT_BYTES))
-    except (OSError, RegistryError):
-        return verdict.statement()
-    return replace(verdict, verified_at=old.verified_at).statement() if _same(old, verdict) else verdict.statement()
-
-
-def _same(one: Verdict, other: Verdict) -> bool:
-    return replace(one, verified_at=other.verified_at) == other
+def _digest(data: bytes) -> Sha256:
+    return Sha256(hashlib.sha256(data).hexdigest())
 
 
 def _sbom(report: Report) -> bytes | None:
