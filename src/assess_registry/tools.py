@@ -113,10 +113,10 @@ def run_tool(
 
 
 def tool_name(argv: Sequence[str]) -> str:
-    """What to call it in a sentence: the module after `-m`, else the program's own name."""
+    """What to call it in a sentence: the last name of the module after `-m`, else the program's own."""
     program = PurePath(argv[0]).name
     if program.startswith("python") and "-m" in argv[:-1]:
-        return argv[argv.index("-m") + 1]
+        return argv[argv.index("-m") + 1].rpartition(".")[2]
     return program
 
 

@@ -10,13 +10,15 @@ import signal
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from detect_secrets.plugins.aws import AWSKeyDetector
 
 from assess_registry.audit import batches as batching
 from assess_registry.audit import findings
@@ -29,8 +31,11 @@ from assess_registry.audit.batches import (
     examine_batches,
 )
 from assess_registry.audit.checks import bandit, permissions, secrets
+from assess_registry.audit.checks.secrets import PROGRAM as DETECT_SECRETS
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.pipeline import Terms, conclude, examine
+from assess_registry.audit.programs import detect_secrets as quickened
+from assess_registry.audit.programs.detect_secrets import QUICKENED
 from assess_registry.audit.values import Finding, Subject
 from assess_registry.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.wheel import UnpackedFile, inspect, unpacked_files
@@ -426,6 +431,69 @@ def test_bandit_killed_half_way_leaves_the_check_incomplete(build: Build) -> Non
     control = bandit.examine(build(files), Context())
     assert control.incomplete == ()
     assert "bandit-b602" in ids(control.findings, "demo_plugin/run.py")
+
+
+LEAKS = """
+aws = "AKIA{}"  # and 203.0.113.7 beside it
+my_password = "correct horse battery staple"
+PA\u017f\u017fWORD_\u017fecret = "\u017fomething {}"
+\u017fecret_\u212aey = "kelvin and long letters"
+if "a-sentence-of-words" == db_pass: pass
+key = 'cGFzc3dvcmQgMTIzNDU2Nzg5MCBhYmNkZWZnaGlqa2xtbm9w'
+digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+url = "https://user:hunter22@example.org/"
+token = "ghp_{}"
+-----BEGIN RSA PRIVATE KEY-----
+stripe = sk_live_{}
+secret = request.headers["apikey"]
+password = get_password("prompt")
+api_key: plain-value-without-quotes
+slack = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
+jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+plain = "nothing to see here"
+""".format(AWS_KEY[4:], "x" * 300, "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8", "A1b2C3d4E5f6G7h8I9j0K1l2")
+
+
+def test_what_is_passed_by_quickly_is_what_detect_secrets_finds_nothing_in(tmp_path: Path) -> None:
+    assert version("detect-secrets") in QUICKENED  # else nothing is passed by, and an audit takes minutes
+    for suffix in (".py", ".go", ".c", ".toml", ".txt"):
+        for number, text in enumerate((LEAKS, LEAKS.upper(), "a = 1\n\n" * 50)):
+            (tmp_path / f"{number}{suffix}").write_text(text)
+    arguments = ("--cores", "2", "scan", "--all-files", "--no-verify", ".")
+
+    def found(module: str) -> Mapping[str, list[dict[str, object]]]:
+        ran = run_tool([sys.executable, "-I", "-m", module, *arguments], cwd=tmp_path, limits=SHORT)
+        assert (ran.problem, ran.exit_code) == ("", 0)
+        results: Mapping[str, list[dict[str, object]]] = json.loads(ran.stdout)["results"]
+        return results
+
+    expected = found("detect_secrets")
+    assert len({secret["type"] for secrets_ in expected.values() for secret in secrets_}) >= 8
+    assert found(DETECT_SECRETS) == expected
+
+
+def test_detectors_that_are_not_known_see_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, str]] = []
+
+    class Foreign:
+        """Whatever it looks for."""
+
+    class Keys(AWSKeyDetector):
+        """Known by its kind."""
+
+    def whole(lines: list[tuple[int, str]], filename: str) -> Iterator[object]:
+        seen.extend(lines)
+        yield filename
+
+    monkeypatch.setattr(quickened, "_whole", whole)
+    lines = [(1, "a = 1"), (2, LEAK), (3, "b = 2")]
+    for plugins, expected in (((Keys(), Foreign()), lines), ((Keys(),), [(2, LEAK)])):
+        quickened._sees.cache_clear()
+        monkeypatch.setattr(quickened, "get_plugins", lambda plugins=plugins: plugins)
+        seen.clear()
+        assert list(quickened.quickly(lines, "a.py")) == ["a.py"]
+        assert seen == expected
+    quickened._sees.cache_clear()
 
 
 def test_detect_secrets_killed_half_way_leaves_the_check_incomplete(build: Build) -> None:
