@@ -15,9 +15,10 @@ from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName, parse_project
 from assess_registry.repository import Repository
 from assess_registry.review.published import catalogue_of, signed_revocations
+from assess_registry.status.draft import Draft
 from assess_registry.status.places import dependency_place
 from assess_registry.status.shelf import beginning_with
-from assess_registry.status.tree import Pages, reader
+from assess_registry.status.tree import Pages
 from assess_registry.status.values import House
 
 _DIRECTORY = f"{CATALOG_DIRECTORY}/"
@@ -31,11 +32,12 @@ def concerned(tree: Tree, targets: Mapping[str, bytes], *, repository: Repositor
         targets: about to be signed.
         repository: as it is before.
     """
-    changed = {_project(path) for path in targets if path.startswith(_DIRECTORY)}
+    pages = {path: data for path, data in targets.items() if path.startswith(_DIRECTORY)}
+    changed = {_project(path) for path, data in pages.items() if repository.read(path) != data}
     before, after = signed_revocations(repository), _revocations(targets, repository)
     known = {each.sha256 for each in before.wheels}
     for project in sorted({each.project for each in after.wheels if each.sha256 not in known}):
-        rows = beginning_with(dependency_place(project), "", read=reader(tree))
+        rows = beginning_with(dependency_place(project), "", read=Draft(tree).read)
         changed |= {project, *(ProjectName(row.key) for row in rows)}
     return tuple(sorted(changed))
 

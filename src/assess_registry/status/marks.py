@@ -14,7 +14,9 @@ _MARK = ".pending-"
 def announce(root: Path, projects: Iterable[ProjectName]) -> None:
     """The pages of these projects will be written by this transaction, or else by the next one."""
     for project in projects:
-        (root / STATUS).mkdir(exist_ok=True)
+        if not (root / STATUS).is_dir():
+            (root / STATUS).mkdir(exist_ok=True)
+            sync_directory(root)
         atomic_write(root / STATUS / f"{_MARK}{project}", b"")
 
 
@@ -28,5 +30,3 @@ def done(root: Path, projects: Iterable[ProjectName]) -> None:
     """The pages of these projects are written."""
     for project in projects:
         (root / STATUS / f"{_MARK}{project}").unlink(missing_ok=True)
-    if (root / STATUS).is_dir():
-        sync_directory(root / STATUS)

@@ -13,10 +13,10 @@ from assess_registry.config import load_config
 from assess_registry.control import PUBLISHERS_PATH, Publishers, Revocations, parse_publishers
 from assess_registry.index.tree import Tree
 from assess_registry.review.published import repository_of
+from assess_registry.status.draft import Draft
 from assess_registry.status.pages.front import found_page
 from assess_registry.status.places import CONTROLS, DEPENDENCIES, NAMES
 from assess_registry.status.shelf import Row, beginning_with
-from assess_registry.status.tree import reader
 from assess_registry.status.values import House
 
 MAX_QUERY = 100
@@ -54,7 +54,7 @@ def search(tree: Tree, query: str) -> tuple[tuple[str, Sequence[Row]], ...]:
         return ()
     # People type names as PyPI shows them: Acme_Demo is acme-demo (PEP 503).
     name = wanted.replace("_", "-").replace(".", "-").replace(" ", "-")
-    read = reader(tree)
+    read = Draft(tree).read
     return (
         ("Names", tuple(islice(beginning_with(NAMES, name, read=read), MAX_FOUND))),
         ("Controls", tuple(islice(_controls(tree, wanted), MAX_FOUND))),
@@ -64,7 +64,7 @@ def search(tree: Tree, query: str) -> tuple[tuple[str, Sequence[Row]], ...]:
 
 def _controls(tree: Tree, wanted: str) -> Iterator[Row]:
     """Controls `cm-6` of every catalogue, or `nist-800-53:cm-6` of one."""
-    read = reader(tree)
+    read = Draft(tree).read
     catalogue, colon, control = wanted.partition(":")
     known = beginning_with(CONTROLS, catalogue if colon else "", read=read)
     for each in islice(known, MAX_CATALOGUES):

@@ -11,13 +11,13 @@ So what a publish costs does not depend on how many projects there are. `write_a
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from assess_registry.canonical import encode, write_time
 from assess_registry.catalogue import Catalogue, Release
-from assess_registry.files import read_bounded
 from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName, Sha256
+from assess_registry.status.draft import Draft
 from assess_registry.status.front import Front, parse_front
 from assess_registry.status.marks import announced, done
 from assess_registry.status.pages.front import front_page, unsearched_page
@@ -38,7 +38,6 @@ from assess_registry.status.read import read_release
 from assess_registry.status.record import Record, parse_record
 from assess_registry.status.shelf import (
     Part,
-    Read,
     Row,
     all_parts,
     part_place,
@@ -47,9 +46,6 @@ from assess_registry.status.shelf import (
 )
 from assess_registry.status.shelves import EMPTY, FIXED, leading_rows, rows_of, shelf_at
 from assess_registry.status.values import House, ReleaseView, Summary
-
-MAX_DATA_BYTES = 64 << 20
-"""Of one record or part; a record of 5,000 releases has 2 MiB."""
 
 CatalogueOf = Callable[[ProjectName], Catalogue]
 
@@ -66,6 +62,10 @@ class Pages:
     tree: Tree
     house: House
     catalogue_of: CatalogueOf
+    _draft: Draft = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_draft", Draft(self.tree))
 
     def write(self, projects: Iterable[ProjectName]) -> None:
         """The pages of these projects, and of those that somebody was killed over, say what is signed.
@@ -75,10 +75,12 @@ class Pages:
             OSError: the tree cannot be written. The marks stay.
         """
         marked = announced(self.tree.root)
-        if self._front() is None:
+        todo = sorted({*projects, *marked})
+        if todo and self._front() is None:
             self._begin()
-        for project in dict.fromkeys((*projects, *marked)):
+        for project in todo:
             self._write_project(project)
+        self._draft.write()
         done(self.tree.root, marked)
 
     def write_all(self, projects: Iterable[ProjectName]) -> None:
@@ -100,6 +102,7 @@ class Pages:
                 rows[shelf, row.key] = row
                 rows |= {(above, each.key): each for above, each in leading_rows(shelf)}
             self._put(project_place(project), DATA, record.data())
+            self._draft.write()
         shelves: dict[str, list[Row]] = {place: [] for place in EMPTY}
         for (shelf, _), row in rows.items():
             shelves.setdefault(shelf, []).append(row)
@@ -107,10 +110,12 @@ class Pages:
             for part in all_parts(listed):
                 self._put_part(shelf, part)
                 kept |= {f"{part_place(shelf, part.prefix)}/{name}" for name in (PAGE, DATA)}
+            self._draft.write()
         self._put(SEARCH, PAGE, unsearched_page(self.house))
         self._remove_others(kept)
         # Last: by it the next refresh knows that all of this was done.
         self._put_front(replace(front, house=self.house.digest()))
+        self._draft.write()
         done(self.tree.root, marked)
 
     def refresh(self, projects: Iterable[ProjectName]) -> None:
@@ -129,7 +134,7 @@ class Pages:
         self._put_front(Front())
 
     def _write_project(self, project: ProjectName) -> None:
-        data = self._read(f"{project_place(project)}/{DATA}")
+        data = self._draft.read(f"{project_place(project)}/{DATA}")
         old = Record(project=project) if data is None else parse_record(data, project)
         record, newest = self._write_pages(project, old)
         self._list(old, record)
@@ -172,13 +177,13 @@ class Pages:
         """The project stands in the lists of the new record and no more in others of the old one."""
         before, after = dict(old.rows), dict(new.rows)
         for shelf in sorted(before.keys() - after.keys()):
-            self._put_parts(shelf, without_row(shelf, before[shelf].key, read=self._read))
+            self._put_parts(shelf, without_row(shelf, before[shelf].key, read=self._draft.read))
         for shelf, row in sorted(after.items()):
             if before.get(shelf) == row:
                 continue
-            self._put_parts(shelf, with_row(shelf, row, read=self._read))
+            self._put_parts(shelf, with_row(shelf, row, read=self._draft.read))
             for above, each in leading_rows(shelf):
-                self._put_parts(above, with_row(above, each, read=self._read))
+                self._put_parts(above, with_row(above, each, read=self._draft.read))
 
     def _summary(self, catalogue: Catalogue, view: ReleaseView) -> Summary:
         return Summary(
@@ -198,7 +203,7 @@ class Pages:
         return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked])).hexdigest())
 
     def _front(self) -> Front | None:
-        data = self._read(DATA)
+        data = self._draft.read(DATA)
         return None if data is None else parse_front(data)
 
     def _put_front(self, front: Front) -> None:
@@ -215,10 +220,7 @@ class Pages:
         self._put(place, DATA, part.data())
 
     def _put(self, place: str, name: str, data: bytes) -> None:
-        self.tree.write(self.tree.root / STATUS / place / name, data)
-
-    def _read(self, path: str) -> bytes | None:
-        return reader(self.tree)(path)
+        self._draft.put(f"{place}/{name}" if place else name, data)
 
     def _remove_others(self, kept: set[str]) -> None:
         """Pages that nobody wrote now, deepest first; what is no page is left alone."""
@@ -233,18 +235,6 @@ class Pages:
 
 
 FIXED_ROWS: dict[tuple[str, str], Row] = {(shelf, row.key): row for shelf, row in FIXED}
-
-
-def reader(tree: Tree) -> Read:
-    """Reads files below `status/`."""
-
-    def read(path: str) -> bytes | None:
-        try:
-            return read_bounded(tree.root / STATUS / path, MAX_DATA_BYTES)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    return read
 
 
 def remove_strays(tree: Tree, projects: Iterable[ProjectName]) -> Iterator[str]:
