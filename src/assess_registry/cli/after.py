@@ -20,13 +20,17 @@ accept_registry_changes_option = click.option(
 
 
 def signing_keys(
-    release: tuple[Path, ...], online: tuple[Path, ...], passphrase_files: tuple[Path, ...]
+    release: tuple[Path, ...], online: tuple[Path, ...], passphrase_files: tuple[Path, ...], *, offer: bool = False
 ) -> ReleaseKeys:
-    """The keys that make something the registry's word.
+    """The keys that make something the registry's word; for an offer, the release keys alone.
 
     Raises:
         ConfigError: one is missing, or is no key.
     """
+    if offer:
+        if not release or online:
+            raise ConfigError("--offer: give --release-key as often as the threshold asks for, and no --online-key")
+        return ReleaseKeys(release=load_keys(release, passphrase_files), online=None)
     if not release or len(online) != 1:
         raise ConfigError("give --release-key as often as the threshold asks for, and --online-key once")
     (online_key,) = load_keys(online, passphrase_files)

@@ -36,6 +36,7 @@ class _Request:
     accept_permissions: bool
     accept_registry_changes: bool
     replace_published_bytes: bool
+    offer: bool
     root: Path
 
     @property
@@ -74,6 +75,9 @@ class _Request:
     help="Development registries: you have seen what it asks for beyond the last version.",
 )
 @accept_registry_changes_option
+@click.option(
+    "--offer", is_flag=True, help="Sign with the release keys alone, for `assemble` to take; nothing is published."
+)
 @click.option("--replace-published-bytes", is_flag=True, help="Development registries only: replace what is published.")
 @index_option
 @output_option
@@ -89,8 +93,8 @@ def command(*, output: str, **given: Any) -> None:
     request = _Request(**given)
     if not request.targets:
         _sign_registry(request, output)
-    elif request.is_signed:
-        _show_release(_release(request), output)
+    elif request.is_signed or request.offer:
+        _show_release(_release(request), output, offer=request.offer)
     elif request.key_file is not None:
         _show_report(_keys_only(request, request.key_file), output)
     else:
@@ -118,7 +122,7 @@ def _release(request: _Request) -> PublishedRelease:
     return publish_approved(
         request.root,
         [find_submission(request.root, word).directory for word in request.targets],
-        keys=signing_keys(request.release_keys, request.online_keys, request.passphrase_files),
+        keys=signing_keys(request.release_keys, request.online_keys, request.passphrase_files, offer=request.offer),
         now=now(),
         accept_registry_changes=request.accept_registry_changes,
         replace_published=request.replace_published_bytes,
@@ -164,7 +168,7 @@ def _show_here(done: PublishedHere, output: str) -> None:
     _show_release(done.release, output, development=True)
 
 
-def _show_release(release: PublishedRelease, output: str, *, development: bool = False) -> None:
+def _show_release(release: PublishedRelease, output: str, *, development: bool = False, offer: bool = False) -> None:
     for sentence in release.control:
         click.echo(f"registry: {plain(sentence)}", err=True)
     for lock in release.stale:
@@ -185,7 +189,7 @@ def _show_release(release: PublishedRelease, output: str, *, development: bool =
             "changed": bool(release.written),
             "development": development,
         }
-        print_json({"published": document})
+        print_json({"offered" if offer else "published": document})
         return
     rows = [
         ("plugin", f"{release.project} {release.version}"),
@@ -197,7 +201,7 @@ def _show_release(release: PublishedRelease, output: str, *, development: bool =
         ("registry", "development" if development else ""),
         ("changed", _changed(release.written)),
     ]
-    click.echo(table(("PUBLISHED", ""), [row for row in rows if row[1]]), nl=False)
+    click.echo(table(("OFFERED" if offer else "PUBLISHED", ""), [row for row in rows if row[1]]), nl=False)
 
 
 def _show_report(report: PublishReport, output: str) -> None:

@@ -27,11 +27,11 @@ class ReleaseKeys:
 
     Attributes:
         release: as many as the threshold of the targets role asks for.
-        online: signs snapshot and timestamp.
+        online: signs snapshot and timestamp; without it, what is signed is an offer for `assemble`.
     """
 
     release: Sequence[PrivateKey]
-    online: PrivateKey
+    online: PrivateKey | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from assess_registry.config import Expiry
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PrivateKey
 from assess_registry.repository.keys import key_id, tuf_key_id
+from assess_registry.repository.offered import Offer
 from assess_registry.repository.roles import (
     BINS,
     bins_of,
@@ -49,6 +50,7 @@ class Draft:
         expiry: for how long each role is signed.
         bins: how many, if this is the first commit.
         next_root: the root that becomes current with this commit.
+        release_only: whether snapshot and timestamp are left to who has the online key: an offer (`offered.py`).
         skipped: files of a killed commit, whose versions `files` passed over; nothing names them.
     """
 
@@ -59,6 +61,7 @@ class Draft:
     expiry: Expiry
     bins: int = BINS
     next_root: Metadata[Root] | None = None
+    release_only: bool = False
     skipped: list[str] = field(default_factory=list)
     _known: dict[str, Targets] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
@@ -82,7 +85,7 @@ class Draft:
     def version(self) -> int:
         """Of the timestamp that will be current."""
         before = self.state.current.timestamp.signed.version if self.state.current else 0
-        return before + self.changed
+        return before + (self.changed and not self.release_only)
 
     @property
     def changed(self) -> bool:
@@ -158,8 +161,26 @@ class Draft:
             versions[name] = role.version
             files[_path(name, role.version)] = data
             targets_data = data if name == "targets" else targets_data
+        if self.release_only:
+            return files
         online = self._online_files(versions, targets_data or self._current_targets(versions["targets"]))
         return files | self._last_files(online)
+
+    def files_with(self, offer: Offer) -> dict[str, bytes]:
+        """What makes an offer current: its own files, and snapshot and timestamp over them; in the order to write.
+
+        Raises:
+            ConfigError: the online key was not given.
+        """
+        self._renewed = True
+        current = self.state.current
+        versions = (current.versions() if current else {}) | dict(offer.versions)
+        targets = [(target_file(path, data), data) for path, data in sorted(offer.targets.items())]
+        files = {target_name(target): data for target, data in targets}
+        files |= {_path(role, offer.versions[role]): data for role, data in offer.roles.items()}
+        self._check_strangers()
+        targets_data = offer.roles.get("targets") or self._current_targets(versions["targets"])
+        return files | self._online_files(versions, targets_data)
 
     def _role(self, name: str) -> Targets:
         """The role as it will be."""
@@ -208,6 +229,11 @@ class Draft:
         if self.state.current is None:
             return version  # a killed first commit is written over: no version of it was ever named
         while (self.state.place / _path(role, version)).exists():
+            if self.release_only:
+                raise ConfigError(
+                    f"{self.state.place / _path(role, version)}: an offer that is not assembled yet: assemble it, or "
+                    "begin again on a fresh copy of the registry"
+                )
             # A killed commit left it, and nothing names it: whoever has seen it must never see other bytes there.
             self.skipped.append(_path(role, version))
             version += 1

@@ -87,8 +87,8 @@ class State:
             return self.current.targets.signed
         delegator = self.current.targets.signed
         metadata, _ = read_metadata(self.place, name, self.current.versions()[name], Targets)
-        _verify(delegator, name, metadata)
-        _check_says_role(metadata.signed, name)
+        verify_role(delegator, name, metadata)
+        check_says_role(metadata.signed, name)
         return metadata.signed
 
     def signed_for(self, root: Root, role: str) -> bool:
@@ -142,8 +142,8 @@ def read_roots(place: Path) -> tuple[Metadata[Root], ...]:
         metadata, _ = read_metadata(place, "root", len(roots) + 1, Root)
         check_root(metadata.signed, thing=_thing("root", len(roots) + 1))
         if roots:
-            _verify(roots[-1].signed, "root", metadata)
-        _verify(metadata.signed, "root", metadata)
+            verify_role(roots[-1].signed, "root", metadata)
+        verify_role(metadata.signed, "root", metadata)
         roots.append(metadata)
     return tuple(roots)
 
@@ -202,16 +202,16 @@ def _read_current(place: Path, root: Root) -> Current | None:
         _check_new(place)
         return None
     timestamp, _ = read_metadata(place, "timestamp", None, Timestamp)
-    _verify(root, "timestamp", timestamp)
+    verify_role(root, "timestamp", timestamp)
     named = timestamp.signed.snapshot_meta
     snapshot, data = read_metadata(place, "snapshot", named.version, Snapshot)
     _matches(named, data, _thing("snapshot", named.version))
-    _verify(root, "snapshot", snapshot)
+    verify_role(root, "snapshot", snapshot)
     named = snapshot.signed.meta["targets.json"]
     targets, data = read_metadata(place, "targets", named.version, Targets)
     _matches(named, data, _thing("targets", named.version))
-    _verify(root, "targets", targets)
-    _check_says_role(targets.signed, "targets")
+    verify_role(root, "targets", targets)
+    check_says_role(targets.signed, "targets")
     check_targets(targets.signed, root, thing=_thing("targets", named.version))
     expected = {"targets.json", *(f"{each}.json" for each in bins_of(targets.signed).get_roles())}
     if missing := sorted(expected - set(snapshot.signed.meta)):
@@ -231,7 +231,12 @@ def _check_new(place: Path) -> None:
             raise _refused("missing, though there were commits", _thing("timestamp", 0), "a file", f"only {path.name}")
 
 
-def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> None:
+def verify_role(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> None:
+    """It is signed by whom the delegator asks for.
+
+    Raises:
+        TrustError: step `metadata`; it is not.
+    """
     try:
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, ValueError) as error:
@@ -241,7 +246,7 @@ def _verify(delegator: Root | Targets, role: str, metadata: Metadata[Any]) -> No
         raise _refused("not signed by the keys that have to", thing, expected, str(error)) from error
 
 
-def _check_says_role(targets: Targets, role: str) -> None:
+def check_says_role(targets: Targets, role: str) -> None:
     """It is this role's: the same keys sign all bins, so that any of them could lie here in place of any other."""
     said = targets.unrecognized_fields.get(ROLE_MEMBER)
     if said != role:

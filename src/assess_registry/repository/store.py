@@ -29,6 +29,7 @@ from assess_registry.repository.collect import collect
 from assess_registry.repository.draft import Draft
 from assess_registry.repository.expiry import RoleExpiry, due, role_expiries
 from assess_registry.repository.keys import ONLINE_ROLES, TOP_ROLES, keys_of, tuf_key_id
+from assess_registry.repository.offered import Offer, require_next
 from assess_registry.repository.roles import BINS
 from assess_registry.repository.staged import discard_staged, ready_root, settle
 from assess_registry.repository.state import State, read_state, read_target
@@ -129,7 +130,7 @@ class Repository:
         targets: Mapping[str, bytes | None],
         *,
         release_keys: Sequence[PrivateKey],
-        online_key: PrivateKey,
+        online_key: PrivateKey | None,
         now: datetime,
         expiry: Expiry | None = None,
         bins: int = BINS,
@@ -139,7 +140,7 @@ class Repository:
         Args:
             targets: path -> its new bytes, or None to take it out. What is not named stays.
             release_keys: as many as the threshold of targets asks for.
-            online_key: signs snapshot and timestamp.
+            online_key: signs snapshot and timestamp. Without one nothing becomes current: it is an offer, for `take`.
             now: from which expiry counts.
             expiry: for how long each role is signed.
             bins: into how many hash bins catalogue pages go; decided by the first commit, not looked at afterwards.
@@ -155,13 +156,31 @@ class Repository:
             draft = Draft(
                 state=read_state(self.place),
                 release_keys=release_keys,
-                online_keys=[online_key],
+                online_keys=[online_key] if online_key else [],
                 now=now,
                 expiry=expiry or Expiry(),
                 bins=bins,
+                release_only=online_key is None,
             )
             draft.change(targets)
-            return self._write(draft)
+            return self._write(draft, draft.files())
+
+    def take(
+        self, offer: Offer, *, online_key: PrivateKey, now: datetime, expiry: Expiry | None = None
+    ) -> CommitReport:
+        """What was offered is current; see `read_offer`, which verified it against this repository's state.
+
+        Raises:
+            ConfigError: the key has no role here.
+            TrustError: what is on disk is not signed as it has to be; or step `offer`: it is not what the offer was
+                made on any more.
+        """
+        with self.locked():
+            settle(self.place)
+            state = read_state(self.place)
+            require_next(offer, state)
+            draft = Draft(state=state, release_keys=[], online_keys=[online_key], now=now, expiry=expiry or Expiry())
+            return self._write(draft, draft.files_with(offer))
 
     def refresh(
         self,
@@ -220,7 +239,8 @@ class Repository:
             if next_root is not None and not draft(next_root).enough_keys():
                 # The timer that refreshes every day goes on with the keys that it has.
                 next_root = None
-            report = self._write(draft(next_root))
+            written = draft(next_root)
+            report = self._write(written, written.files())
             if next_root is not None:
                 discard_staged(self.place)
             return report
@@ -240,8 +260,7 @@ class Repository:
         with file_lock(self.place / LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
             yield
 
-    def _write(self, draft: Draft) -> CommitReport:
-        files = draft.files()
+    def _write(self, draft: Draft, files: Mapping[str, bytes]) -> CommitReport:
         for directory in sorted({(self.place / name).parent for name in files}):
             if not directory.is_dir():
                 directory.mkdir(parents=True, exist_ok=True)
