@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from assess_registry.catalogue import Marker
 from assess_registry.client import Registry, Target, fetch, resolve, verify
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.names import ProjectName
+from assess_registry.publish import publish
+from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.mark import Marked, mark
 from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -114,6 +116,23 @@ def test_yanked_and_revoked_stay_so_through_a_quarantine(tree: RegistryTree) -> 
     do_mark(tree, "quarantined")
     do_mark(tree, None)
     assert tree.page().read_bytes() == before
+
+
+@pytest.mark.parametrize("quarantined", [True, False])
+def test_what_is_quarantined_is_not_collected(quarantined: bool, tmp_path: Path) -> None:
+    tree = make_registry_tree(tmp_path / "registry", plugins=[])
+    filename, data = demo_plugin_wheel()
+    (tmp_path / filename).write_bytes(data)
+    publish(tree.root, tmp_path / filename, key=tree.key, closure=tree.closure)  # on no signed page, but on pip's
+    if quarantined:
+        do_mark(tree, "quarantined")
+    else:  # the control: without the pages nobody names it
+        shutil.rmtree(tree.root / "simple" / DEMO)
+    collect_garbage(tree.root, keep_s=0, now=datetime.now(UTC) + timedelta(days=1))
+    assert tree.path(filename).exists() is quarantined
+    if quarantined:
+        do_mark(tree, None)
+        assert page(tree)[1] == [filename]
 
 
 def test_only_what_is_there_is_marked_and_only_for_a_reason(tree: RegistryTree) -> None:

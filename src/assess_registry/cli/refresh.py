@@ -1,6 +1,6 @@
 """`assess-registry refresh`: the registry's word, signed anew before it expires."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,8 @@ from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
+from assess_registry.index.root_tree import write_root_pages
+from assess_registry.index.tree import SIMPLE, Tree
 from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
@@ -63,6 +65,7 @@ def command(
         )
     repository = Repository(root)
     report: CommitReport | None = None
+    tree: Tree | None = None
     changes: tuple[str, ...] = ()
     if online_keys:
         # What control files say is made of what they said before: nobody publishes in between.
@@ -76,6 +79,9 @@ def command(
                 bins=bins,
                 targets=targets,
             )
+            tree = Tree(root)
+            if (root / SIMPLE).is_dir():
+                write_root_pages(tree)  # publishes leave the ones of many projects to this
     for change in changes:
         click.echo(f"signed: {change}", err=True)
     proposal = waiting(root)
@@ -83,7 +89,7 @@ def command(
         click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
                    "release and online keys, and the old", err=True)  # fmt: skip
     expiries = repository.expiries(now=now(), expiry=expiry)
-    _print(report, expiries, output)
+    _print((*(report.written if report else ()), *(tree.written if tree else ())), expiries, output)
     return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
 
 
@@ -94,7 +100,7 @@ def _control(repository: Repository, *, accepted: bool) -> tuple[Mapping[str, by
     return control_files(repository, rules.config, rules.control), changes
 
 
-def _print(report: CommitReport | None, expiries: Iterable[RoleExpiry], output: str) -> None:
+def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str) -> None:
     if output == "json":
         roles = [
             {
@@ -107,7 +113,7 @@ def _print(report: CommitReport | None, expiries: Iterable[RoleExpiry], output: 
             }
             for each in expiries
         ]
-        print_json({"written": list(report.written) if report else [], "roles": roles})
+        print_json({"written": list(written), "roles": roles})
         return
     rows = [
         (each.role, str(each.version), f"{each.expires:%Y-%m-%d %H:%M}Z", f"{each.days_left:.1f}", each.signer,

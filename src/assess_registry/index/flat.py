@@ -48,10 +48,13 @@ def shard_of(project: str) -> str:
     return hashlib.sha256(project.encode()).hexdigest()[:SHARD_DIGITS]
 
 
-def changed_flat_files(project: ProjectName, files: Iterable[PageFile], *, read: Read) -> Iterator[tuple[str, bytes]]:
-    """What a publish has to write for one project, in this order: path below the root, and content.
+def changed_flat_files(
+    project: ProjectName, files: Iterable[PageFile], *, read: Read
+) -> Iterator[tuple[str, bytes | None]]:
+    """What a publish has to write for one project, in this order: path below the root, and content; None to remove it.
 
-    Each page comes before the list that names it, and that before the root. Written again, nothing changes.
+    Each page comes before the list that names it, and that before the root; a list goes after the root has ceased to
+    name it. Written again, nothing changes.
 
     Args:
         project: a plugin's.
@@ -66,17 +69,24 @@ def changed_flat_files(project: ProjectName, files: Iterable[PageFile], *, read:
     shard = shard_of(project)
     names = _published_names(names_path(shard), read)
     names = names | {project} if ordered else names - {project}
-    yield names_path(shard), flat_names(names)
-    yield FLAT_ROOT, flat_root({*_published_shards(read), shard})
+    if names:
+        yield names_path(shard), flat_names(names)
+        yield FLAT_ROOT, flat_root({*_published_shards(read), shard})
+    else:
+        yield FLAT_ROOT, flat_root(_published_shards(read) - {shard})
+        yield names_path(shard), None
 
 
 def all_flat_files(projects: Iterable[tuple[ProjectName, Iterable[PageFile]]]) -> Iterator[tuple[str, bytes]]:
-    """All flat pages of a registry, made from nothing but its files: for a new or a repaired one."""
+    """All flat pages of a registry, made from nothing but its files: for a new or a repaired one.
+
+    A plugin without any has a page, which says so, and is in no list.
+    """
     shards: dict[str, set[ProjectName]] = {}
     for project, files in projects:
         ordered = tuple(files)
+        yield page_path(project), flat_page(project, ordered)
         if ordered:
-            yield page_path(project), flat_page(project, ordered)
             shards.setdefault(shard_of(project), set()).add(project)
     for shard, names in sorted(shards.items()):
         yield names_path(shard), flat_names(names)

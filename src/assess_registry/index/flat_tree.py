@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from assess_registry.files import read_bounded
-from assess_registry.index.flat import all_flat_files, changed_flat_files
+from assess_registry.index.flat import NAMES_TEMPLATE, PAGE_TEMPLATE, all_flat_files, changed_flat_files
 from assess_registry.index.pages import PageFile
 from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName
@@ -34,7 +34,10 @@ def write_flat_pages(tree: Tree, project: ProjectName, files: Iterable[PageFile]
             return None
 
     for path, data in changed_flat_files(project, files, read=read):
-        tree.write(tree.root / path, data)
+        if data is None:
+            tree.remove(tree.root / path)
+        else:
+            tree.write(tree.root / path, data)
 
 
 def write_all_flat_pages(tree: Tree, projects: Iterable[tuple[ProjectName, Iterable[PageFile]]]) -> None:
@@ -43,5 +46,11 @@ def write_all_flat_pages(tree: Tree, projects: Iterable[tuple[ProjectName, Itera
     Raises:
         OSError: the tree cannot be written.
     """
+    wanted = set()
     for path, data in all_flat_files(projects):
         tree.write(tree.root / path, data)
+        wanted.add(tree.root / path)
+    for template in (PAGE_TEMPLATE.format(name="*"), NAMES_TEMPLATE.format(shard="*")):
+        for stray in sorted(set(tree.root.glob(template)) - wanted):
+            if not stray.name.startswith("."):  # what a killed writer left is collected by its age
+                tree.remove(stray)

@@ -29,7 +29,7 @@ def add_to_root_pages(tree: Tree, projects: Iterable[ProjectName]) -> None:
         known = projects_on_root(read_bounded(pages[0], MAX_SHORT_BYTES))
     except (ValueError, ConfigError):  # changed by hand, or longer; the pages of the projects say what there is
         return write_root_pages(tree)
-    return _write(tree, {*known, *projects})
+    return write_root_pages_of(tree, {*known, *projects})
 
 
 def write_root_pages(tree: Tree) -> None:
@@ -38,10 +38,15 @@ def write_root_pages(tree: Tree) -> None:
     Raises:
         OSError: the tree cannot be written.
     """
-    _write(tree, tree.projects())
+    write_root_pages_of(tree, tree.projects())
 
 
-def _write(tree: Tree, projects: Iterable[ProjectName]) -> None:
+def write_root_pages_of(tree: Tree, projects: Iterable[ProjectName]) -> None:
+    """The root pages name exactly these projects.
+
+    Raises:
+        OSError: the tree cannot be written.
+    """
     names = sorted(projects)
     tree.write(tree.root / SIMPLE / JSON_NAME, root_json(names))
     tree.write(tree.root / SIMPLE / HTML_NAME, root_html(names))

@@ -43,6 +43,8 @@ class Tree:
     root: Path
     written: list[str] = field(default_factory=list, compare=False)
     """Paths relative to the root, in the order in which they were changed through this value."""
+    only_compares: bool = False
+    """Whether nothing is changed, and `written` is what would have been."""
 
     def file(self, project: str, version: str, filename: str) -> Path:
         """Where a file of a version lies."""
@@ -92,8 +94,19 @@ class Tree:
         """`path` holds `data`, durably; False when it did already and nothing was touched."""
         if _holds(path, data):
             return False
-        _make_directory(path.parent)
-        atomic_write(path, data)
+        if not self.only_compares:
+            _make_directory(path.parent)
+            atomic_write(path, data)
+        self.written.append(path.relative_to(self.root).as_posix())
+        return True
+
+    def remove(self, path: Path) -> bool:
+        """There is no file `path`; False when there was none and nothing was touched."""
+        if not path.is_file():
+            return False
+        if not self.only_compares:
+            path.unlink()
+            sync_directory(path.parent)
         self.written.append(path.relative_to(self.root).as_posix())
         return True
 

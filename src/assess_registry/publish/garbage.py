@@ -1,6 +1,7 @@
 """What nobody names any more is removed, after a time in which whoever still reads it can finish.
 
-Named is what the signed catalogue names, what its locks name, and what the pages name. What lies in `files/` besides is
+Named is what the signed catalogue names, what its locks name, and what the pages name, or would if a project were not
+quarantined. What lies in `files/` besides is
 left of publishes that were killed, or of releases that were replaced in a development registry. Submissions go when
 they are published, or when the audit rejected them; the ones that wait for reviewers stay. Roots stay for ever.
 """
@@ -19,7 +20,7 @@ from assess_registry.index.pages import JSON_NAME
 from assess_registry.index.tree import FILES, METADATA_SUFFIX, SIMPLE, Tree
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, parse_lock
 from assess_registry.repository import Repository
-from assess_registry.review.published import releases_of, repository_of
+from assess_registry.review.published import catalogues_of, releases_of, repository_of
 from assess_registry.review.submissions import STATEMENT_NAME, directories, load_submission
 from assess_registry.signatures import SIGNATURE_SUFFIX
 
@@ -55,6 +56,9 @@ def _named(tree: Tree, repository: Repository | None) -> Iterator[Path]:
             yield from _locked(tree, path)
     for page in (tree.root / SIMPLE).glob(f"*/{JSON_NAME}"):
         yield from _listed(tree, page)
+    for catalogue in catalogues_of(repository):
+        if catalogue.status and catalogue.status.is_quarantined:  # on no page, and may be again
+            yield from (tree.root / FILES / catalogue.project).glob("*/*")
 
 
 def _listed(tree: Tree, page: Path) -> Iterator[Path]:

@@ -60,11 +60,20 @@ def releases_of(repository: Repository | None) -> Iterator[tuple[ProjectName, Re
     Raises:
         TrustError: something is not what was signed.
     """
+    for catalogue in catalogues_of(repository):
+        yield from ((catalogue.project, release) for release in catalogue.releases)
+
+
+def catalogues_of(repository: Repository | None) -> Iterator[Catalogue]:
+    """Every project's page, as signed; also one without releases, of a dependency that is marked.
+
+    Raises:
+        TrustError: something is not what was signed.
+    """
     for path, data in repository.items() if repository else ():
         directory, _, name = path.partition("/")
         if directory == CATALOG_DIRECTORY:
-            project = ProjectName(name.removesuffix(".json"))
-            yield from ((project, release) for release in parse_catalogue(data, project).releases)
+            yield parse_catalogue(data, ProjectName(name.removesuffix(".json")))
 
 
 def signed_publishers(repository: Repository | None) -> Publishers | None:

@@ -52,7 +52,10 @@ class Published(dict[str, bytes]):
         for path, data in flat.changed_flat_files(project, files, read=self.get):
             if self.get(path) != data:
                 changed.append(path)
-            self[path] = data
+            if data is None:
+                self.pop(path, None)
+            else:
+                self[path] = data
         return changed
 
 
@@ -118,10 +121,24 @@ def test_a_new_version_changes_one_page_and_the_same_again_none() -> None:
 def test_a_plugin_without_wheels_is_in_no_list_and_its_page_stays() -> None:
     published = Published()
     published.publish(DEMO, wheel())
+    assert published.publish(DEMO) == [flat.page_path(DEMO), flat.FLAT_ROOT, flat.names_path(flat.shard_of(DEMO))]
+    assert parse_root(published[flat.FLAT_ROOT], BASE) == ()
+    assert parse_entries(published[flat.page_path(DEMO)], DEMO, BASE) == ()
+    assert dict(published) == dict(flat.all_flat_files([(DEMO, [])]))
+
+
+def test_the_list_stays_while_it_has_another_name() -> None:
+    published = Published()
+    beside = next(
+        name
+        for name in map(ProjectName, (f"other-{number}" for number in range(9999)))
+        if flat.shard_of(name) == flat.shard_of(DEMO)
+    )
+    published.publish(DEMO, wheel())
+    published.publish(beside, wheel(project=beside))
     published.publish(DEMO)
     (shard,) = parse_root(published[flat.FLAT_ROOT], BASE)
-    assert parse_names(published[flat.names_path(shard)], shard, BASE) == ()
-    assert parse_entries(published[flat.page_path(DEMO)], DEMO, BASE) == ()
+    assert parse_names(published[flat.names_path(shard)], shard, BASE) == (beside,)
 
 
 def test_among_a_hundred_thousand_the_root_stays_small_and_one_more_writes_a_256th_of_the_names() -> None:
