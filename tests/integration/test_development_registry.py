@@ -11,9 +11,9 @@ from assess_registry.audit.values import Verdict
 from assess_registry.config import IndexConfig, load_config
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.index.create import create_index
-from assess_registry.keys import KeyRing
+from assess_registry.keys import KeyRing, TimedKey, generate_key
 from assess_registry.publish.development import PublishedHere, create_development, publish_here
-from tests.support.registry_tree import STAND_INS, found, found_nothing
+from tests.support.registry_tree import BEGAN, STAND_INS, found, found_nothing
 from tests.support.wheels import WheelBuilder, demo_manifest
 from tests.support.word_reader import WordReader, listed, page_problems
 
@@ -145,6 +145,56 @@ def test_new_bytes_take_the_place_of_published_ones_on_request_only(machine: Mac
     assert done.release.replaced == (PLUGIN.filename,)
     assert machine.versions() == ("1.0.0",)
     assert page_problems(machine.root) == []
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_changed_registry_toml_is_signed_only_when_asked_to(machine: Machine, accepted: bool) -> None:
+    machine.publish()  # the very first one signs what is there
+    planted = generate_key()
+    config = load_config(machine.root)
+    more = replace(config.publishers[0], name="mallory", keys=(TimedKey(key=planted.public, valid_from=BEGAN),))
+    (machine.root / "registry.toml").write_text(replace(config, publishers=(*config.publishers, more)).text())
+    newer = PLUGIN.but(version="1.1.0")
+    if accepted:
+        done = machine.publish(newer, accept_registry_changes=True)
+        assert planted.public.id in "".join(done.release.control)
+        assert machine.versions() == ("1.0.0", "1.1.0")
+        return
+    with pytest.raises(TrustError) as refused:
+        machine.publish(newer, judge=None)  # it is refused before anything is audited
+    assert refused.value.step == "control"
+    assert planted.public.id in refused.value.got
+    assert machine.versions() == ("1.0.0",)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_another_audit_key_counts_once_it_is_accepted(machine: Machine, accepted: bool) -> None:
+    machine.publish()
+    ring = KeyRing(machine.keys)
+    one = ring.create("audit", "another", passphrase=None)
+    config = load_config(machine.root)
+    timed = (TimedKey(key=one.key, valid_from=BEGAN),)
+    (machine.root / "registry.toml").write_text(replace(config, audit_keys=timed).text())
+    newer = PLUGIN.but(version="1.1.0")
+    if accepted:
+        assert machine.publish(newer, accept_registry_changes=True).release.written
+    else:
+        with pytest.raises(TrustError, match="other things than what was signed"):
+            machine.publish(newer)
+
+
+def test_locks_that_still_name_replaced_bytes_are_listed(machine: Machine) -> None:
+    machine.publish()
+    for wheel in STAND_INS:
+        if wheel.name == "pluggy":
+            (machine.closure / wheel.filename).write_bytes(wheel.but(metadata_lines=("Author: x",)).build())
+    other = PLUGIN.but(version="1.1.0")
+    with pytest.raises(TrustError, match="other bytes are published"):
+        machine.publish(other)
+    done = machine.publish(other, replace_published=True)
+    assert done.release.stale == ("files/demo-plugin/1.0.0/pylock.toml",)
+    again = machine.publish(replace_published=True)  # the control: locked anew
+    assert again.release.stale == ()
 
 
 def test_keys_of_another_machine_publish_nothing(machine: Machine, tmp_path: Path) -> None:
