@@ -9,9 +9,9 @@ Every text in it that comes from a plugin is hostile until `markup` has escaped 
 catalogue, and from published files only after each was held to the digest that the catalogue has of it.
 """
 
-from assess_registry.status.follow import concerned, pages_after, projects_of
+from assess_registry.status.follow import concerned, pages_after, pages_of
 from assess_registry.status.marks import announce
 from assess_registry.status.tree import Pages, remove_strays
 from assess_registry.status.values import House
 
-__all__ = ["House", "Pages", "announce", "concerned", "pages_after", "projects_of", "remove_strays"]
+__all__ = ["House", "Pages", "announce", "concerned", "pages_after", "pages_of", "remove_strays"]

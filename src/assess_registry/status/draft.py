@@ -7,7 +7,7 @@ they were put. Killed in between, some have and some have not: whoever needs mor
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,12 +28,17 @@ class Draft:
     """Files below `status/` that are about to be written, and those that are there."""
 
     tree: Tree
-    _files: dict[str, bytes] = field(default_factory=dict)
+    _files: dict[str, bytes | None] = field(default_factory=dict)
 
     def put(self, path: str, data: bytes) -> None:
         """This file will be written, after those that were put before it."""
         self._files.pop(path, None)
         self._files[path] = data
+
+    def remove(self, path: str) -> None:
+        """There will be no such file."""
+        self._files.pop(path, None)
+        self._files[path] = None
 
     def read(self, path: str) -> bytes | None:
         """The file as it will be; None when there is none."""
@@ -46,16 +51,12 @@ class Draft:
             OSError: the tree cannot be written; some of the files may have been.
         """
         top = self.tree.root / STATUS
-        changed = [(top / path, data) for path, data in self._files.items() if not _holds(top / path, data)]
-        made = {parent for path, _ in changed for parent in _make(path.parent)}
-        temporary = [(_write_beside(path, data), path) for path, data in changed]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            # Before the renames: some file systems order a rename in front of the data, and a crash then leaves zeros.
-            _all(pool.map(_sync_file, [each for each, _ in temporary]))
-            for each, path in temporary:
-                each.replace(path)
-                self.tree.written.append(path.relative_to(self.tree.root).as_posix())
-            _all(pool.map(sync_directory, sorted(made | {path.parent for path, _ in changed})))
+        files = {top / path: data for path, data in self._files.items()}
+        gone = [path for path, data in files.items() if data is None and path.is_file()]
+        changed = {path: data for path, data in files.items() if data is not None and not _holds(path, data)}
+        self.tree.written.extend(path.relative_to(self.tree.root).as_posix() for path in (*changed, *gone))
+        if not self.tree.only_compares:
+            _put_all(changed, gone)
         self._files.clear()
 
 
@@ -65,6 +66,19 @@ def read_data(tree: Tree, path: str) -> bytes | None:
         return read_bounded(tree.root / STATUS / path, MAX_DATA_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _put_all(changed: Mapping[Path, bytes], gone: Iterable[Path]) -> None:
+    made = {parent for path in changed for parent in _make(path.parent)}
+    temporary = [(_write_beside(path, data), path) for path, data in changed.items()]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # Before the renames: some file systems order a rename in front of the data, and a crash then leaves zeros.
+        _all(pool.map(_sync_file, [each for each, _ in temporary]))
+        for each, path in temporary:
+            each.replace(path)
+        for path in gone:
+            path.unlink()
+        _all(pool.map(sync_directory, sorted(made | {path.parent for path in (*changed, *gone)})))
 
 
 def _holds(path: Path, data: bytes) -> bool:

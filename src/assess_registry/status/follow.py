@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from assess_registry.catalogue import CATALOG_DIRECTORY, Catalogue, catalogue_path, parse_catalogue
 from assess_registry.config import IndexConfig
-from assess_registry.control import REVOCATIONS_PATH, Publishers, Revocations, parse_revocations
+from assess_registry.control import (
+    PUBLISHERS_PATH,
+    REVOCATIONS_PATH,
+    Publishers,
+    Revocations,
+    parse_publishers,
+    parse_revocations,
+)
 from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName, parse_project
 from assess_registry.repository import Repository
@@ -66,12 +73,24 @@ def pages_after(
         revocations=_revocations(targets, repository),
         targets=config.targets,
     )
-    return Pages(tree=tree, house=house, catalogue_of=read)
+
+    def projects() -> tuple[ProjectName, ...]:
+        given = {_project(path) for path in targets if path.startswith(_DIRECTORY)}
+        return tuple(sorted(given | {_project(path) for path in repository.paths() if path.startswith(_DIRECTORY)}))
+
+    return Pages(tree=tree, house=house, catalogue_of=read, projects=projects)
 
 
-def projects_of(repository: Repository) -> tuple[ProjectName, ...]:
-    """Every project that has a signed page."""
-    return tuple(_project(path) for path in repository.paths() if path.startswith(_DIRECTORY))
+def pages_of(tree: Tree, config: IndexConfig, repository: Repository | None) -> Pages | None:
+    """The pages, as of what is signed now; None where nothing is.
+
+    Raises:
+        TrustError: it is not signed as it has to be.
+    """
+    control = repository.read(PUBLISHERS_PATH) if repository else None
+    if repository is None or control is None:
+        return None
+    return pages_after(tree, config, parse_publishers(control), repository=repository, targets={})
 
 
 def _project(path: str) -> ProjectName:

@@ -19,11 +19,13 @@ class Record:
     """What was written of a project.
 
     Attributes:
+        published: when its last release was.
         summaries: of its releases, newest first.
         rows: its row in each list that it stands in, by the list's place.
     """
 
     project: ProjectName
+    published: str = ""
     summaries: tuple[Summary, ...] = ()
     rows: tuple[tuple[str, Row], ...] = ()
 
@@ -33,6 +35,7 @@ class Record:
             {
                 "schema": LAYOUT,
                 "project": self.project,
+                "published": self.published,
                 "releases": [_summary_table(each) for each in self.summaries],
                 "lists": {shelf: row_table(row) for shelf, row in self.rows},
             }
@@ -51,6 +54,7 @@ def parse_record(data: bytes, project: ProjectName) -> Record:
             return Record(project=project)
         return Record(
             project=project,
+            published=str(document["published"]),
             summaries=tuple(_summary(each) for each in document["releases"]),
             rows=tuple((str(shelf), parse_row(row)) for shelf, row in sorted(document["lists"].items())),
         )

@@ -5,8 +5,7 @@
     names/~a/index.json         the same for programs, and what the next change starts from
 
 A part holds up to `PART_ROWS` rows, so one row more costs one part and never more than those above it, among a hundred
-thousand rows as among ten. The parts depend on the rows alone, not on the order in which they came, until a row is
-taken out: parts are never joined again but by writing everything anew.
+thousand rows as among ten. The parts depend on the rows alone: not on their order, nor on what was there before.
 
 A part that has a single part below is skipped by links: a hundred names `acme-â€¦` are one click away, not six.
 """
@@ -14,6 +13,7 @@ A part that has a single part below is skipped by links: a hundred names `acme-â
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from assess_registry.errors import ConfigError
@@ -67,9 +67,21 @@ class Part:
         return (json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n").encode()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it or below it."""
+        return not self.rows and not self.below
+
+    @property
     def jump(self) -> str:
         """Where a link to this part leads."""
         return next(iter(self.below.values())) if len(self.below) == 1 and not self.rows else self.prefix
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gone:
+    """A part that is no more."""
+
+    prefix: str
 
 
 def part_place(shelf: str, prefix: str) -> str:
@@ -96,13 +108,71 @@ def with_row(shelf: str, row: Row, *, read: Read) -> Iterator[Part]:
     yield from _upwards(branch, changed[-1])
 
 
-def without_row(shelf: str, key: str, *, read: Read) -> Iterator[Part]:
-    """The parts that change when the row with this key is taken out; lowest first."""
+def without_row(shelf: str, key: str, *, read: Read) -> Iterator[Part | Gone]:
+    """The parts that change when the row with this key is taken out, lowest first, and those that are no more.
+
+    Raises:
+        ConfigError: what is there is not what was written there.
+    """
     branch = list(_branch(shelf, key, read))
     last = branch.pop()
-    changed = replace(last, rows=tuple(row for row in last.rows if row.key != key))
-    yield changed
-    yield from _upwards(branch, changed)
+    changed = _joined(shelf, replace(last, rows=tuple(row for row in last.rows if row.key != key)), read)
+    changes: dict[str, Part | Gone] = dict(_of(last, changed, shelf, read))
+    for part in reversed(branch):
+        below = dict(part.below)
+        character = changed.prefix[len(part.prefix)]
+        if changed.is_empty:
+            changes[changed.prefix] = Gone(prefix=changed.prefix)
+            below.pop(character, None)
+        else:
+            below[character] = changed.jump
+        above = replace(part, below=below)
+        changed = _joined(shelf, above, _over(shelf, changes, read))
+        changes |= _of(above, changed, shelf, _over(shelf, changes, read))
+    yield from changes.values()
+
+
+def _of(before: Part, after: Part, shelf: str, read: Read) -> dict[str, Part | Gone]:
+    """The part itself, and where it holds now what was below it, those below as gone."""
+    gone = _all_below(shelf, before, read) if before.below and not after.below else ()
+    return {**{part.prefix: Gone(prefix=part.prefix) for part in gone}, after.prefix: after}
+
+
+def _joined(shelf: str, part: Part, read: Read) -> Part:
+    """The part with all that is below it, where that has room in one."""
+    if not part.below:
+        return part
+    rows = (row for each in (part, *_lazily_below(shelf, part, read)) for row in each.rows)
+    found = tuple(islice(rows, PART_ROWS + 1))
+    if len(found) > PART_ROWS:
+        return part
+    return Part(prefix=part.prefix, rows=tuple(sorted(found, key=lambda row: row.key)))
+
+
+def _over(shelf: str, changes: Mapping[str, Part | Gone], read: Read) -> Read:
+    """Reads what is there, as these changes make it."""
+    files = {f"{part_place(shelf, prefix)}/{DATA}": each for prefix, each in changes.items()}
+
+    def read_changed(path: str) -> bytes | None:
+        change = files.get(path)
+        if change is None:
+            return read(path)
+        return change.data() if isinstance(change, Part) else None
+
+    return read_changed
+
+
+def _all_below(shelf: str, part: Part, read: Read) -> tuple[Part, ...]:
+    return tuple(_lazily_below(shelf, part, read))
+
+
+def _lazily_below(shelf: str, part: Part, read: Read) -> Iterator[Part]:
+    """Every part below, also those that links skip."""
+    for character in sorted(part.below):
+        found = read_part(shelf, part.prefix + character, read=read)
+        if found is not None:
+            yield found
+            yield from _lazily_below(shelf, found, read)
 
 
 def beginning_with(shelf: str, start: str, *, read: Read) -> Iterator[Row]:

@@ -87,12 +87,12 @@ def rows_of(newest: ReleaseView, summaries: tuple[Summary, ...]) -> Iterator[tup
         yield dependency_place(dependency), brief
 
 
-def leading_rows(shelf: str) -> Iterator[tuple[str, Row]]:
-    """Rows by which a list is found from those that every page leads to."""
+def leading_rows(shelf: str) -> tuple[tuple[str, Row], ...]:
+    """Rows by which a list is found from those that every page leads to, the nearest first."""
     parts = shelf.split("/")
     if parts[0] == DEPENDENCIES and len(parts) == 2:
-        yield DEPENDENCIES, Row(key=parts[1], place=shelf)
-    if parts[0] == CONTROLS and len(parts) == 3:
-        above = catalogue_place(parts[1])
-        yield above, Row(key=parts[2], place=shelf)
-        yield CONTROLS, Row(key=parts[1], place=above)
+        return ((DEPENDENCIES, Row(key=parts[1], place=shelf)),)
+    if parts[0] == CONTROLS and len(parts) > 1:
+        above = CONTROLS if len(parts) == 2 else catalogue_place(parts[1])
+        return ((above, Row(key=parts[-1], place=shelf)), *leading_rows(above))
+    return ()

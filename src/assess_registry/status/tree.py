@@ -37,6 +37,7 @@ from assess_registry.status.places import (
 from assess_registry.status.read import read_release
 from assess_registry.status.record import Record, parse_record
 from assess_registry.status.shelf import (
+    Gone,
     Part,
     Row,
     all_parts,
@@ -57,11 +58,13 @@ class Pages:
     Attributes:
         house: the registry as it is now, after the commit.
         catalogue_of: the releases of a project as they are signed now.
+        projects: all that have any; asked for only where all are needed.
     """
 
     tree: Tree
     house: House
     catalogue_of: CatalogueOf
+    projects: Callable[[], Iterable[ProjectName]]
     _draft: Draft = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,14 +80,14 @@ class Pages:
         marked = announced(self.tree.root)
         todo = sorted({*projects, *marked})
         if todo and self._front() is None:
-            self._begin()
+            self._begin(is_whole={*todo} >= {*self.projects()})
         for project in todo:
             self._write_project(project)
         self._draft.write()
         done(self.tree.root, marked)
 
-    def write_all(self, projects: Iterable[ProjectName]) -> None:
-        """Every page is made anew, of exactly these projects; what is there besides is removed.
+    def write_all(self) -> None:
+        """Every page is made anew; what is there besides is removed.
 
         Raises:
             OSError: the tree cannot be written or read.
@@ -92,11 +95,11 @@ class Pages:
         marked = announced(self.tree.root)
         rows = dict(FIXED_ROWS)
         front, kept = Front(), {PAGE, DATA, f"{SEARCH}/{PAGE}"}
-        for project in projects:
+        for project in self.projects():
             record, newest = self._write_pages(project, Record(project=project))
             if newest is None:
                 continue
-            front = front.with_row(*_recent(newest, record))
+            front = front.with_row(*_recent(record))
             kept |= set(_files_of(record))
             for shelf, row in record.rows:
                 rows[shelf, row.key] = row
@@ -118,20 +121,21 @@ class Pages:
         self._draft.write()
         done(self.tree.root, marked)
 
-    def refresh(self, projects: Iterable[ProjectName]) -> None:
+    def refresh(self) -> None:
         """What depends on changed people, keys, targets or layout is made anew; else what was left is finished."""
         front = self._front()
         if front is None or front.house != self.house.digest():
-            self.write_all(projects)
+            self.write_all()
         else:
             self.write(())
 
-    def _begin(self) -> None:
+    def _begin(self, *, is_whole: bool) -> None:
+        """The lists that every page leads to; where other projects have no pages yet, a refresh has to make them."""
         for shelf in EMPTY:
             for part in all_parts(row for place, row in FIXED if place == shelf):
                 self._put_part(shelf, part)
         self._put(SEARCH, PAGE, unsearched_page(self.house))
-        self._put_front(Front())
+        self._put_front(Front(house=self.house.digest() if is_whole else ""))
 
     def _write_project(self, project: ProjectName) -> None:
         data = self._draft.read(f"{project_place(project)}/{DATA}")
@@ -142,7 +146,7 @@ class Pages:
         if newest is None:
             self._put_front(front.without_row(project))
             return
-        self._put_front(front.with_row(*_recent(newest, record)))
+        self._put_front(front.with_row(*_recent(record)))
         # Last: what it says of lists is what they say.
         self._put(project_place(project), DATA, record.data())
 
@@ -171,19 +175,37 @@ class Pages:
         found = tuple(summaries)
         self._put(project_place(project), PAGE, project_page(self.house, newest, found))
         rows = tuple(sorted(rows_of(newest, found), key=lambda each: each[0]))
-        return Record(project=project, summaries=found, rows=rows), newest
+        # Of any release: taking one back makes the project no older.
+        published = write_time(max(release.published_at for release in catalogue.releases))
+        return Record(project=project, published=published, summaries=found, rows=rows), newest
 
     def _list(self, old: Record, new: Record) -> None:
         """The project stands in the lists of the new record and no more in others of the old one."""
         before, after = dict(old.rows), dict(new.rows)
-        for shelf in sorted(before.keys() - after.keys()):
-            self._put_parts(shelf, without_row(shelf, before[shelf].key, read=self._draft.read))
+        for shelf in sorted(before.keys() - after.keys(), reverse=True):
+            self._take_out(shelf, before[shelf].key)
         for shelf, row in sorted(after.items()):
             if before.get(shelf) == row:
                 continue
             self._put_parts(shelf, with_row(shelf, row, read=self._draft.read))
             for above, each in leading_rows(shelf):
                 self._put_parts(above, with_row(above, each, read=self._draft.read))
+
+    def _take_out(self, shelf: str, key: str) -> None:
+        """The list without this row; an empty one goes, and the row that leads to it."""
+        for change in without_row(shelf, key, read=self._draft.read):
+            if isinstance(change, Gone):
+                self._remove_part(shelf, change.prefix)
+                continue
+            self._put_part(shelf, change)
+            if change.is_empty and not change.prefix and shelf not in EMPTY:
+                self._remove_part(shelf, "")
+                for above, row in leading_rows(shelf)[:1]:
+                    self._take_out(above, row.key)
+
+    def _remove_part(self, shelf: str, prefix: str) -> None:
+        for name in (PAGE, DATA):
+            self._draft.remove(f"{part_place(shelf, prefix)}/{name}")
 
     def _summary(self, catalogue: Catalogue, view: ReleaseView) -> Summary:
         return Summary(
@@ -223,15 +245,12 @@ class Pages:
         self._draft.put(f"{place}/{name}" if place else name, data)
 
     def _remove_others(self, kept: set[str]) -> None:
-        """Pages that nobody wrote now, deepest first; what is no page is left alone."""
+        """Pages that nobody wrote now; what is no page is left alone."""
         top = self.tree.root / STATUS
-        for path in sorted(top.rglob("*"), reverse=True):
+        for path in sorted(top.rglob("*")):
             name = path.relative_to(top).as_posix()
-            if path.is_dir() and not path.is_symlink():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif path.name in (PAGE, DATA) and name not in kept:
-                path.unlink()
+            if path.name in (PAGE, DATA) and name not in kept:
+                self._draft.remove(name)
 
 
 FIXED_ROWS: dict[tuple[str, str], Row] = {(shelf, row.key): row for shelf, row in FIXED}
@@ -246,8 +265,8 @@ def remove_strays(tree: Tree, projects: Iterable[ProjectName]) -> Iterator[str]:
             yield path.relative_to(tree.root).as_posix()
 
 
-def _recent(newest: ReleaseView, record: Record) -> tuple[str, Row]:
-    return write_time(newest.release.published_at), dict(record.rows)[NAMES]
+def _recent(record: Record) -> tuple[str, Row]:
+    return record.published, dict(record.rows)[NAMES]
 
 
 def _files_of(record: Record) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assess_registry.errors import ConfigError
 from assess_registry.status.shelf import (
     PART_ROWS,
+    Gone,
     Part,
     Row,
     all_parts,
@@ -30,9 +31,15 @@ class Files:
         self.files: dict[str, bytes] = {}
         self.put(parts)
 
-    def put(self, parts: Iterable[Part]) -> list[Part]:
-        written = list(parts)
-        self.files |= {f"{part_place(SHELF, part.prefix)}/index.json": part.data() for part in written}
+    def put(self, changes: Iterable[Part | Gone]) -> list[Part]:
+        written = []
+        for change in changes:
+            path = f"{part_place(SHELF, change.prefix)}/index.json"
+            if isinstance(change, Part):
+                self.files[path] = change.data()
+                written.append(change)
+            else:
+                del self.files[path]
         return written
 
     def read(self, path: str) -> bytes | None:
@@ -139,6 +146,17 @@ def test_a_row_is_taken_out() -> None:
     files.put(without_row(SHELF, gone, read=files.read))
     assert gone not in [each.key for each in files.walk()]
     assert len(list(files.walk())) == 999
+
+
+def test_parts_are_joined_again_when_rows_go() -> None:
+    keys = [*names(240), "acme", "acme-", "zebra"]
+    order = list(keys)
+    random.Random(7).shuffle(order)
+    files = Files(all_parts(row(key) for key in keys))
+    for number, key in enumerate(order, 1):
+        files.put(without_row(SHELF, key, read=files.read))
+        if number % 20 == 0 or number == len(order):
+            assert files.files == Files(all_parts(row(each) for each in order[number:])).files, number
 
 
 def test_taking_out_what_is_not_there_changes_nothing() -> None:
