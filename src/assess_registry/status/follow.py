@@ -1,12 +1,13 @@
 """The pages follow the registry's word: which of them a change is about, and from what they are made once it is signed.
 
-projects = concerned(tree, targets, repository=repository)
-announce(tree.root, projects)
-repository.commit(targets, ...)
-pages_after(tree, config, control, repository=repository, targets=targets).write(projects)
+A change of it is signed inside `followed`:
+
+    with followed(tree, config, control, repository=repository, targets=targets):
+        repository.commit(targets, ...)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from assess_registry.catalogue import CATALOG_DIRECTORY, Catalogue, catalogue_path, parse_catalogue
 from assess_registry.config import IndexConfig
@@ -23,12 +24,38 @@ from assess_registry.names import ProjectName, parse_project
 from assess_registry.repository import Repository
 from assess_registry.review.published import catalogue_of, signed_revocations
 from assess_registry.status.draft import Draft
+from assess_registry.status.marks import announce
 from assess_registry.status.places import dependency_place
 from assess_registry.status.shelf import beginning_with
 from assess_registry.status.tree import Pages
 from assess_registry.status.values import House
 
 _DIRECTORY = f"{CATALOG_DIRECTORY}/"
+
+
+@contextmanager
+def followed(
+    tree: Tree, config: IndexConfig, control: Publishers, *, repository: Repository, targets: Mapping[str, bytes]
+) -> Iterator[None]:
+    """Inside, these targets become the registry's word; after it, the pages say so.
+
+    Killed in between, the pages are made by whoever changes or refreshes the registry next.
+
+    Args:
+        tree: the registry, locked.
+        config: its `registry.toml`.
+        control: people and keys, as they are signed with the targets.
+        repository: as it was before.
+        targets: what is signed inside.
+
+    Raises:
+        ConfigError: a page that others are built upon is not what was written there.
+        OSError: the pages cannot be written.
+    """
+    projects = concerned(tree, targets, repository=repository)
+    announce(tree.root, projects)
+    yield
+    pages_after(tree, config, control, repository=repository, targets=targets).write(projects)
 
 
 def concerned(tree: Tree, targets: Mapping[str, bytes], *, repository: Repository) -> tuple[ProjectName, ...]:
