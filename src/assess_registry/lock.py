@@ -134,8 +134,12 @@ def wheel_location(project: str, version: str, filename: str) -> str:
     return f"../../{project}/{version}/{filename}"
 
 
-def parse_lock(data: bytes) -> Lock:
+def parse_lock(data: bytes, *, beside: bool = False) -> Lock:
     """The lock in a `pylock.toml`.
+
+    Args:
+        data: the file.
+        beside: the wheels lie beside it, as `assess-registry lock` leaves them, and not where a registry has them.
 
     Raises:
         TrustError: step `lock`; it is too large, no TOML, no lock, or holds anything but hashed wheels in their one
@@ -143,7 +147,7 @@ def parse_lock(data: bytes) -> Lock:
     """
     pylock = _parse_pylock(data)
     issues: list[Issue] = []
-    wheels = tuple(wheel for package in pylock.packages for wheel in _parse_package(package, issues))
+    wheels = tuple(wheel for package in pylock.packages for wheel in _parse_package(package, issues, beside=beside))
     issues += _repeated("project", (package.name for package in pylock.packages))
     issues += _repeated("file", (wheel.filename for wheel in wheels))
     if not wheels and not issues:
@@ -154,7 +158,11 @@ def parse_lock(data: bytes) -> Lock:
 
 
 def write_lock(
-    wheels: Iterable[LockedWheel], *, requires_python: SpecifierSet | None, environments: Sequence[Marker] = ()
+    wheels: Iterable[LockedWheel],
+    *,
+    requires_python: SpecifierSet | None,
+    environments: Sequence[Marker] = (),
+    beside: bool = False,
 ) -> bytes:
     """The content of `pylock.toml`; the same wheels in any order give the same bytes.
 
@@ -162,6 +170,7 @@ def write_lock(
         wheels: the closure; wheels of one project share version, marker and `requires_python`.
         requires_python: interpreters the closure was resolved for.
         environments: markers of which a target must satisfy one; empty when it was resolved for every platform.
+        beside: the wheels lie beside it, and not where a registry has them.
     """
     packages: dict[str, dict[str, Any]] = {}
     for wheel in sorted(wheels, key=lambda wheel: (wheel.project, wheel.filename)):
@@ -169,7 +178,7 @@ def write_lock(
         package["wheels"].append(
             {
                 "name": wheel.filename,
-                "path": wheel.location,
+                "path": wheel.filename if beside else wheel.location,
                 "size": wheel.size,
                 "hashes": {"sha256": wheel.sha256},
             }
@@ -238,7 +247,7 @@ def _tables(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _parse_package(package: Package, issues: list[Issue]) -> Iterator[LockedWheel]:
+def _parse_package(package: Package, issues: list[Issue], *, beside: bool) -> Iterator[LockedWheel]:
     try:
         project = parse_project(package.name)
     except ValueError as error:
@@ -247,16 +256,18 @@ def _parse_package(package: Package, issues: list[Issue]) -> Iterator[LockedWhee
     version = str(package.version)
     for wheel in package.wheels or ():
         try:
-            yield _parse_wheel(project, version, package, wheel)
+            yield _parse_wheel(project, version, package, wheel, beside=beside)
         except ValueError as error:
             issues.append(_issue("lock-wheel", f"{project}: {wheel.filename}", str(error)))
 
 
-def _parse_wheel(project: ProjectName, version: str, package: Package, wheel: PackageWheel) -> LockedWheel:
+def _parse_wheel(
+    project: ProjectName, version: str, package: Package, wheel: PackageWheel, *, beside: bool
+) -> LockedWheel:
     filename = wheel.filename
     if not _FILENAME.match(filename):
         raise ValueError("not a wheel's filename (PEP 427)")
-    expected = wheel_location(project, version, filename)
+    expected = filename if beside else wheel_location(project, version, filename)
     if wheel.path != expected:
         raise ValueError(f"path must be {expected!r}, got {wheel.path!r}")
     if wheel.size is None or not 0 < wheel.size <= MAX_LOCKED_BYTES:

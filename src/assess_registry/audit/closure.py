@@ -19,13 +19,12 @@ from assess_registry.audit.dependencies import SDK
 from assess_registry.audit.examining import one_line, structural
 from assess_registry.audit.sharing import shared_places
 from assess_registry.audit.values import Examination, Finding
-from assess_registry.closure import make_closure
+from assess_registry.closure import given_closure
 from assess_registry.config import Targets
-from assess_registry.errors import PublishError, TrustError, WheelError
-from assess_registry.lock import Lock
+from assess_registry.errors import RegistryError, WheelError
 from assess_registry.manifest import Severity
-from assess_registry.targets import RegistryTarget, targets_of
-from assess_registry.wheel import InspectedWheel, inspect
+from assess_registry.targets import targets_of
+from assess_registry.wheel import InspectedWheel
 
 NAME = "closure"
 
@@ -42,14 +41,9 @@ def examine_closure(
     if candidates is None:
         needed = sorted({requirement.name for requirement in wheel.requires_dist if _is_needed(requirement)})
         missing = (f"the wheels of its dependencies were not given: {', '.join(needed)}",) if needed else ()
-        alone = make_closure(replace(wheel, requires_dist=()), {})
-        return (), Examination(check=NAME, incomplete=missing, findings=_unserved(wheel, alone, targets))
+        return (), Examination(check=NAME, incomplete=missing, findings=_unserved(wheel, {}, targets))
     try:
-        lock = make_closure(wheel if _offers_sdk(candidates) else _without_sdk(wheel), candidates)
-        names = [each.filename for each in lock.wheels if each.project != wheel.project]
-        dependencies = tuple(inspect(candidates[name], name, kind="dependency") for name in sorted(names))
-    except PublishError as error:
-        return (), Examination(check=NAME, incomplete=(one_line(str(error)),))
+        given = given_closure(wheel if _offers_sdk(candidates) else _without_sdk(wheel), candidates, targets)
     except WheelError as error:
         findings = tuple(
             structural(issue, f"{error.filename}: {issue.entry}" if issue.entry else error.filename)
@@ -57,37 +51,32 @@ def examine_closure(
         )
         incomplete = (f"a dependency was refused by inspection: {error.filename}",)
         return (), Examination(check=NAME, findings=findings, incomplete=incomplete)
+    except RegistryError as error:
+        return (), Examination(check=NAME, incomplete=(one_line(str(error)),))
     facts = {
         "wheels": [
-            {"filename": each.filename, "sha256": each.sha256, "left_out": list(each.left_out)} for each in dependencies
+            {"filename": each.filename, "sha256": each.sha256, "left_out": list(each.left_out)}
+            for each in given.dependencies
         ]
     }
-    findings = (*_unserved(wheel, lock, targets), *shared_places(wheel, dependencies))
-    return dependencies, Examination(check=NAME, facts=facts, findings=findings)
+    findings = (*_unserved(wheel, given.unserved, targets), *shared_places(wheel, given.dependencies))
+    return given.dependencies, Examination(check=NAME, facts=facts, findings=findings)
 
 
-def _unserved(wheel: InspectedWheel, lock: Lock, targets: Targets) -> tuple[Finding, ...]:
-    """Whether the lock can be installed on the targets, as far as the plugin is meant for them."""
+def _unserved(wheel: InspectedWheel, unserved: Mapping[str, str], targets: Targets) -> tuple[Finding, ...]:
+    """Whether the closure can be installed on the targets, as far as the plugin is meant for them."""
     every = tuple(targets_of(targets))
     meant = [target for target in every if target.admits(wheel)]
     if every and not meant:
         message = f"the wheel can be installed on no target of the registry: {_some([each.name for each in every])}"
         return (_finding("closure-fits-no-target", "medium", message),)
-    problems = {target.name: problem for target in meant if (problem := _problem(lock, target))}
+    problems = {target.name: unserved[target.name] for target in meant if target.name in unserved}
     if not problems:
         return ()
     message = f"its closure cannot be installed: {_some([f'{name}: {why}' for name, why in problems.items()])}"
     if len(problems) == len(meant):
         return (_finding("closure-fits-no-target", "medium", message),)
     return (_finding("closure-misses-target", "low", message),)
-
-
-def _problem(lock: Lock, target: RegistryTarget) -> str:
-    try:
-        lock.select(target)
-    except TrustError as error:
-        return one_line(str(error.__cause__ or error))
-    return ""
 
 
 def _some(sentences: list[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from assess_registry.closure import locked, make_closure
+from assess_registry.config import load_config
 from assess_registry.errors import PublishError
 from assess_registry.files import read_bounded
 from assess_registry.index.folder import WheelFolder
@@ -45,7 +46,9 @@ def own_lock(tree: Tree, wheel: InspectedWheel, old: Lock | None, folder: WheelF
     if old is not None:
         return _extended(wheel, old, others)
     # Other wheels of this version stay published, and a version has one lock.
-    return _with_wheels(make_closure(wheel, folder), [locked(other) for other in others])
+    return _with_wheels(
+        make_closure(wheel, folder, targets=load_config(tree.root).targets), [locked(other) for other in others]
+    )
 
 
 def _others(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> tuple[InspectedWheel, ...]:

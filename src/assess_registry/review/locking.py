@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from assess_registry.closure import locked, make_closure
+from assess_registry.config import Targets
 from assess_registry.errors import ConfigError, PublishError, TrustError
 from assess_registry.lock import Lock, parse_lock, write_lock
 from assess_registry.names import Sha256
@@ -27,14 +28,16 @@ def require_one_version(wheels: Sequence[InspectedWheel]) -> InspectedWheel:
     return first
 
 
-def lock_release(wheels: Sequence[InspectedWheel], folder: Mapping[str, bytes]) -> tuple[Lock, dict[str, bytes]]:
+def lock_release(
+    wheels: Sequence[InspectedWheel], folder: Mapping[str, bytes], targets: Targets
+) -> tuple[Lock, dict[str, bytes]]:
     """The lock of all the wheels, and the bytes of the dependencies it names.
 
     Raises:
         PublishError: something that they require is not in the folder.
         TrustError: step `publish`; a wheel changed meanwhile.
     """
-    lock = make_closure(wheels[0], folder)
+    lock = make_closure(wheels[0], folder, targets=targets)
     if len(wheels) > 1:
         entries = [*lock.wheels, *(locked(wheel) for wheel in wheels[1:])]
         lock = parse_lock(write_lock(entries, requires_python=lock.requires_python, environments=lock.environments))

@@ -1,0 +1,265 @@
+"""The one resolver: uv in universal mode, on a folder of wheels, on a package index, or on both.
+
+uv chooses versions, and says under which markers. Nothing it says is believed: digests are our own, of bytes that are
+inspected here, and `walk` has to come to the same closure. What configures uv elsewhere - files of the user or of the
+machine, variables, caches, other interpreters - has no say, and wheels alone are considered, so nothing is ever built.
+
+    choice = resolve(wheel, folder, targets)          without a network
+"""
+
+import contextlib
+import io
+import os
+import re
+import ssl
+import sysconfig
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+import tomli_w
+from packaging.markers import InvalidMarker
+from packaging.pylock import Pylock, PylockValidationError
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from assess_registry.closure.environments import pythons_of, resolver_environments
+from assess_registry.errors import PublishError, RegistryError
+from assess_registry.names import ProjectName, normalize_project
+from assess_registry.targets import RegistryTarget
+from assess_registry.text import plain_lines
+from assess_registry.tools import ToolLimits, ToolRun, run_tool
+from assess_registry.wheel import InspectedWheel
+
+MAX_WHEELS = 20_000
+"""In one folder; uv reads the names of all of them."""
+
+_LIMITS = ToolLimits(timeout_s=120.0, cpu_s=120, memory_mib=8192, file_mib=512, open_files=1024, stdout_bytes=16 << 20)
+# Address space, not memory: uv reserves far more of it than it uses (measured: 1.1 GiB with 40 MiB resident).
+
+_MAX_SAID = 4000
+_SPLIT = re.compile(r" for split \(markers: .*?\)(?=\n|$)", re.DOTALL)
+
+
+@runtime_checkable
+class OnDisk(Protocol):
+    """A folder of wheels whose files have paths, so that nothing has to be copied for uv."""
+
+    def path(self, filename: str) -> Path:
+        """Where a wheel lies."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexSource:
+    """A package index that was named explicitly.
+
+    Attributes:
+        url: of its simple pages (PEP 503 or 691).
+        proxy: `http://HOST:PORT` to tunnel through; empty: none, whatever the environment says.
+        ca_file: authorities that may vouch for its host, instead of the system's.
+        timeout_s: for the whole resolution.
+    """
+
+    url: str
+    proxy: str = ""
+    ca_file: Path | None = None
+    timeout_s: float = 120.0
+
+
+def resolve(
+    wheel: InspectedWheel,
+    folder: Mapping[str, bytes],
+    targets: Sequence[RegistryTarget],
+    *,
+    index: IndexSource | None = None,
+) -> Pylock:
+    """What uv chose for a plugin's wheel on these targets; the plugin itself is left out of it.
+
+    Args:
+        wheel: the plugin.
+        folder: filename -> bytes of the wheels to choose from. Of its projects no other wheel is considered.
+        targets: Pythons and platforms, of Pythons that the plugin admits.
+        index: where other projects may come from; None: from nowhere.
+
+    Raises:
+        PublishError: it cannot be resolved; the message is uv's explanation.
+        RegistryError: uv is not there, or did not do its work.
+    """
+    with tempfile.TemporaryDirectory(prefix="assess-resolve-", ignore_cleanup_errors=True) as place:
+        work = Path(place)
+        own = _give(wheel, folder, work, targets, pinned=index is not None)
+        ran = run_tool(
+            [uv_program(), *_arguments(work, targets, index)],
+            cwd=work,
+            limits=_limits(index),
+            environment=_environment(work, index),
+        )
+    if ran.problem:
+        raise RegistryError(f"{wheel.filename}: its closure was not resolved: {ran.problem}")
+    if ran.exit_code != 0:
+        raise PublishError(f"{wheel.filename}: its closure cannot be resolved:\n{_explanation(ran)}")
+    return _parse(wheel, ran.stdout, own)
+
+
+def uv_program() -> str:
+    """The uv that was installed with this program, and no other that happens to be on the path.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    program = Path(sysconfig.get_path("scripts")) / "uv"
+    if not program.is_file():
+        raise RegistryError("closures are resolved by uv, which is not installed: pip install 'assess-runtime[audit]'")
+    return str(program)
+
+
+def _give(
+    wheel: InspectedWheel,
+    folder: Mapping[str, bytes],
+    work: Path,
+    targets: Sequence[RegistryTarget],
+    *,
+    pinned: bool,
+) -> frozenset[str]:
+    """Put what uv may see where it looks; the projects that the folder has."""
+    for name in ("wheels", "plugin", "config/uv", "cache"):
+        (work / name).mkdir(parents=True)
+    # An empty configuration of the machine is found before the machine's own (`/etc/uv/uv.toml`).
+    (work / "config" / "uv" / "uv.toml").touch()
+    itself = work / "plugin" / f"{_escaped(wheel.project)}-{wheel.version}-py3-none-any.whl"
+    itself.write_bytes(_requirements_of(wheel))
+    versions: dict[str, set[Version]] = {}
+    for filename, project, version in wheels_in(folder):
+        # The plugin stands for itself; its older wheels are no candidates.
+        if project != wheel.project:
+            _place(folder, filename, work / "wheels" / filename)
+            versions.setdefault(project, set()).add(version)
+    (work / "in.txt").write_text(f"{wheel.project} @ {itself.as_uri()}\n")
+    # Without this, a higher version on the index would be chosen in the place of what was given.
+    lines = [f"{name}=={version}" for name, each in sorted(versions.items()) if len(each) == 1 for version in each]
+    (work / "given.txt").write_text("\n".join(lines if pinned else []) + "\n")
+    lowest = pythons_of(targets)[0]
+    document = {
+        "project": {"name": "closure", "version": "0", "requires-python": f">={lowest}"},
+        "tool": {"uv": {"environments": list(resolver_environments(targets))}},
+    }
+    (work / "pyproject.toml").write_bytes(tomli_w.dumps(document).encode())
+    return frozenset(versions)
+
+
+def wheels_in(folder: Mapping[str, bytes]) -> Iterator[tuple[str, ProjectName, Version]]:
+    """Filename, project and version of what has a wheel's name; other files are no candidates."""
+    if len(folder) > MAX_WHEELS:
+        raise PublishError(f"the closure's folder has {len(folder)} wheels, more than {MAX_WHEELS}")
+    for filename in sorted(folder):
+        with contextlib.suppress(InvalidWheelFilename, ValueError):
+            name, version, _, _ = parse_wheel_filename(filename)
+            yield filename, normalize_project(name), version
+
+
+def _requirements_of(wheel: InspectedWheel) -> bytes:
+    """A wheel that says what the plugin's says of its requirements, and nothing else.
+
+    For every platform: which wheels of the plugin there are is no question of its closure.
+    """
+    about = f"{_escaped(wheel.project)}-{wheel.version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {wheel.project}", f"Version: {wheel.version}"]
+    lines += [f"Requires-Python: {wheel.requires_python}"] if wheel.requires_python else []
+    lines += [f"Requires-Dist: {requirement}" for requirement in wheel.requires_dist]
+    files = {
+        f"{about}/METADATA": "\n".join([*lines, ""]),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
+    }
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return stream.getvalue()
+
+
+def _escaped(project: str) -> str:
+    return project.replace("-", "_")
+
+
+def _place(folder: Mapping[str, bytes], filename: str, path: Path) -> None:
+    if isinstance(folder, OnDisk):
+        path.symlink_to(folder.path(filename).resolve())
+    else:
+        path.write_bytes(folder[filename])
+
+
+def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource | None) -> list[str]:
+    where = ["--default-index", index.url] if index else ["--offline", "--no-index"]
+    return [
+        *("pip", "compile", "--quiet", "--universal", "--format", "pylock.toml", "--generate-hashes"),
+        *("--no-header", "--no-annotate", "--no-sources", "--only-binary", ":all:"),
+        # As few versions of a project as possible: a closure is looked at by people.
+        *("--fork-strategy", "fewest", "--python-version", pythons_of(targets)[0]),
+        *("--python", _interpreter(), "--cache-dir", str(work / "cache")),
+        *where,
+        *("--find-links", str(work / "wheels"), "--constraints", "given.txt", "in.txt"),
+    ]
+
+
+def _interpreter() -> str:
+    """An interpreter for uv, which wants one even so; ours, so that it looks for no other."""
+    return str(Path(sysconfig.get_path("scripts")) / "python")
+
+
+def _limits(index: IndexSource | None) -> ToolLimits:
+    if index is None:
+        return _LIMITS
+    return ToolLimits(
+        timeout_s=index.timeout_s,
+        cpu_s=_LIMITS.cpu_s,
+        memory_mib=_LIMITS.memory_mib,
+        file_mib=_LIMITS.file_mib,
+        open_files=_LIMITS.open_files,
+        stdout_bytes=_LIMITS.stdout_bytes,
+    )
+
+
+def _environment(work: Path, index: IndexSource | None) -> dict[str, str]:
+    neutral = {
+        "XDG_CONFIG_DIRS": str(work / "config"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+    }
+    if index is None:
+        return neutral
+    authorities = index.ca_file or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    neutral |= {"SSL_CERT_FILE": str(authorities)} if authorities else {}
+    return neutral | ({"HTTPS_PROXY": index.proxy} if index.proxy else {})
+
+
+def _explanation(ran: ToolRun) -> str:
+    text = ran.stderr.decode("utf-8", "replace").strip().removeprefix("error: ")
+    lines = [line.strip().removeprefix("cause: ") for line in _SPLIT.sub("", text).splitlines()]
+    return plain_lines("\n".join(f"  {line}" for line in lines if line), max_chars=_MAX_SAID).rstrip()
+
+
+def _parse(wheel: InspectedWheel, said: bytes, own: frozenset[str]) -> Pylock:
+    try:
+        pylock = Pylock.from_dict(tomllib.loads(said.decode("utf-8")))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError, InvalidMarker) as error:
+        raise RegistryError(f"{wheel.filename}: what uv wrote is no lock file: {str(error)[:500]}") from error
+    packages = [package for package in pylock.packages if normalize_project(package.name) != wheel.project]
+    for package in packages:
+        if not package.wheels or package.version is None:
+            raise PublishError(f"{package.name} {package.version}: not a wheel; a closure consists of wheels alone")
+        if package.name not in own and any(urlsplit(each.url or "").scheme == "file" for each in package.wheels):
+            raise PublishError(f"{package.name} {package.version}: the index links to a file of this machine")
+    return Pylock(
+        lock_version=pylock.lock_version,
+        created_by=pylock.created_by,
+        requires_python=pylock.requires_python,
+        packages=packages,
+    )
