@@ -1,7 +1,8 @@
 """A closure from a folder of wheels: chosen by uv, inspected, held against the requirements, and locked.
 
 1. uv chooses one version of each project, for the targets whose Python the plugin admits. Where that fails, it is found
-   out whether a closure can serve some of them.
+   out whether a closure can serve some of them. Where there is one version of each, and no requirement has a condition,
+   there is nothing to ask uv.
 2. Wheels of the chosen versions that some target would take are inspected; what nobody takes is left out.
 3. On every target that is served, the requirements are followed through these wheels. What they reach, and what the
    lock selects there, has to be the same.
@@ -29,8 +30,16 @@ from assess_registry.closure.environments import (
 from assess_registry.closure.markers import simplest
 from assess_registry.closure.pinned import pins_of, require_as_pinned
 from assess_registry.closure.resolve import resolve, wheels_in
-from assess_registry.closure.survey import best_wheel, missing_wheel, only_versions, survey, wheels_by
-from assess_registry.closure.walk import Reached, reached
+from assess_registry.closure.survey import (
+    Names,
+    best_wheel,
+    missing_wheel,
+    only_versions,
+    require_one_spelling,
+    survey,
+    wheels_by,
+)
+from assess_registry.closure.walk import Reached, WheelsOf, reached
 from assess_registry.config import Targets
 from assess_registry.errors import PublishError, RegistryError
 from assess_registry.lock import Lock, LockedWheel, parse_lock, write_lock
@@ -109,23 +118,33 @@ def locked(wheel: InspectedWheel, *, marker: Marker | None = None) -> LockedWhee
 def _choose(
     wheel: InspectedWheel, folder: Mapping[str, bytes], meant: tuple[RegistryTarget, ...]
 ) -> tuple[dict[ProjectName, _Chosen], tuple[RegistryTarget, ...], Mapping[str, str]]:
-    """What uv chose, for which targets, and why not for the others."""
-    if not wheel.requires_dist:
-        return {}, meant, {}
+    """What was chosen, for which targets, and why not for the others."""
+    names = only_versions(wheel, folder)
+    if names is not None and (certain := _unconditional(wheel, wheels_by(names, folder), meant)) is not None:
+        return certain, meant, {}
     try:
         return _taken(wheel, folder, resolve(wheel, folder, meant)), meant, {}
     except PublishError as error:
         first = error
-    unserved = _unserved(wheel, folder, meant)
+    unserved = _unserved(wheel, folder, names, meant)
     served = tuple(target for target in meant if target.name not in unserved)
     if not served or not unserved:
         raise first
     return _taken(wheel, folder, resolve(wheel, folder, served)), served, unserved
 
 
-def _unserved(wheel: InspectedWheel, folder: Mapping[str, bytes], meant: Sequence[RegistryTarget]) -> Mapping[str, str]:
+def _unconditional(
+    wheel: InspectedWheel, wheels_of: WheelsOf, meant: Sequence[RegistryTarget]
+) -> dict[ProjectName, _Chosen] | None:
+    """The closure where there is nothing to choose and no condition: then no resolver has anything to say."""
+    found = survey(wheel, wheels_of, meant)
+    return None if found.markers else {project: _Chosen(tuple(wheels_of(project)), None) for project in found.needed}
+
+
+def _unserved(
+    wheel: InspectedWheel, folder: Mapping[str, bytes], names: Names | None, meant: Sequence[RegistryTarget]
+) -> Mapping[str, str]:
     """The targets that a closure cannot serve, if it can serve others."""
-    names = only_versions(wheel, folder)
     if names is not None:
         return survey(wheel, wheels_by(names, folder), meant).unserved
     unserved: dict[str, str] = {}
@@ -154,9 +173,7 @@ def _taken(wheel: InspectedWheel, folder: Mapping[str, bytes], pylock: Pylock) -
         wheels = tuple(
             inspect(folder[name], name, kind="dependency") for name in names.get((project, _version(package)), ())
         )
-        if len({each.version for each in wheels}) != 1:
-            spelled = ", ".join(sorted(each.filename for each in wheels)) or "none"
-            raise PublishError(f"{project} {package.version}: expected wheels of one spelling of it, got {spelled}")
+        require_one_spelling(wheels)
         chosen[project] = _Chosen(wheels, package.marker)
     return chosen
 

@@ -27,10 +27,12 @@ class Survey:
     Attributes:
         needed: projects that some target needs, without the plugin.
         unserved: targets it cannot be installed on, by name, each with the reason.
+        markers: of the requirements that count; none where everything is needed everywhere.
     """
 
     needed: tuple[ProjectName, ...]
     unserved: Mapping[str, str]
+    markers: frozenset[str]
 
 
 def survey(wheel: InspectedWheel, wheels_of: WheelsOf, targets: Sequence[RegistryTarget]) -> Survey:
@@ -42,9 +44,11 @@ def survey(wheel: InspectedWheel, wheels_of: WheelsOf, targets: Sequence[Registr
     problems: set[str] = set()
     unserved: dict[str, str] = {}
     needed: set[ProjectName] = set()
+    markers: set[str] = set()
     for target in targets:
         found = reached(wheel, wheels_of, target.environment)
         problems.update(found.problems)
+        markers |= found.markers
         dependencies = sorted(found.projects - {wheel.project})
         needed.update(dependencies)
         lacking = [wheels_of(each) for each in dependencies if best_wheel(wheels_of(each), target) is None]
@@ -53,7 +57,7 @@ def survey(wheel: InspectedWheel, wheels_of: WheelsOf, targets: Sequence[Registr
     if problems:
         lines = "\n".join(f"  {problem}" for problem in sorted(problems))
         raise PublishError(f"{wheel.filename}: wheels are missing from its closure:\n{lines}")
-    return Survey(needed=tuple(sorted(needed)), unserved=unserved)
+    return Survey(needed=tuple(sorted(needed)), unserved=unserved, markers=frozenset(markers))
 
 
 def only_versions(wheel: InspectedWheel, folder: Mapping[str, bytes]) -> Names | None:
@@ -72,9 +76,22 @@ def wheels_by(names: Names, folder: Mapping[str, bytes]) -> WheelsOf:
 
     @functools.cache
     def wheels_of(project: ProjectName) -> tuple[InspectedWheel, ...]:
-        return tuple(inspect(folder[name], name, kind="dependency") for name in sorted(names.get(project, ())))
+        wheels = tuple(inspect(folder[name], name, kind="dependency") for name in sorted(names.get(project, ())))
+        require_one_spelling(wheels)
+        return wheels
 
     return wheels_of
+
+
+def require_one_spelling(wheels: Sequence[InspectedWheel]) -> None:
+    """`1.0` and `1.0.0` are one version, and one of them would hide behind the other.
+
+    Raises:
+        PublishError: wheels of one version spell it in two ways.
+    """
+    if len({each.version for each in wheels}) > 1:
+        spelled = ", ".join(sorted(each.filename for each in wheels))
+        raise PublishError(f"{wheels[0].project}: one version in two spellings: {spelled}; take one of them")
 
 
 def best_wheel(wheels: Sequence[InspectedWheel], target: RegistryTarget) -> InspectedWheel | None:
