@@ -1,4 +1,8 @@
-"""Guards around every test: no home directory, no network beyond loopback, no changed environment, no child left."""
+"""Guards around every test: no home directory, no network beyond loopback, no changed environment, no child left.
+
+Tests of this process do not wait for the disk either: a registry is made by a hundred and fifty calls of fsync, half of
+what a test takes. What programs and commands do, they do in full, and so does every test with ASSESS_TEST_FSYNC=1.
+"""
 
 import ipaddress
 import os
@@ -39,6 +43,20 @@ def _is_loopback(host: str) -> bool:
 
 
 sys.addaudithook(_audit)
+
+
+def _synced(file: Any) -> None:
+    """As `os.fsync`, but for the disk: it is an error to synchronise what is not open."""
+    os.fstat(file if isinstance(file, int) else file.fileno())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """A kill takes nothing that the kernel has; what a power cut takes no test can show."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "ASSESS_TEST_FSYNC" not in os.environ:
+            patch.setattr(os, "fsync", _synced)
+        yield
 
 
 @pytest.fixture(autouse=True)

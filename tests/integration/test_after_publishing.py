@@ -21,7 +21,7 @@ from assess_registry.publish.after import Changed, revoke, yank
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.signed import signed_by
 from tests.support.kills import steps
-from tests.support.registry_tree import RegistryTree, found, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree, found
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 from tests.support.word_reader import WordReader, listed, page_problems
 
@@ -33,7 +33,7 @@ PROJECT = ProjectName("demo-plugin")
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
     """A registry in which demo-plugin 1.0.0 and 1.1.0 are published."""
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel(), demo_plugin_wheel("1.1.0")])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel(), demo_plugin_wheel("1.1.0")])
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.integration import test_client_verify as handed_on
 from tests.integration import test_trust_attacks as by_tuf
 from tests.support.approved_place import ApprovedPlace
 from tests.support.client_place import Place, publish_two_releases
-from tests.support.registry_tree import make_registry_tree
+from tests.support.registry_tree import copy_registry_tree
 from tests.support.trust_client import CONTROL, DEMO, OTHER, TrustClient
 from tests.support.tuf_tree import make_tuf_tree
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
@@ -57,7 +57,7 @@ def word(name: str) -> Callable[[Path], Callable[[], object]]:
 
     def ready(here: Path) -> Callable[[], object]:
         attack = by_word.ATTACKS[name]
-        tree = make_registry_tree(here, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
+        tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
         attack.do(tree, True)
         place = ApprovedPlace(tree=tree, state=here / "state")
         return lambda: place.chain(attack.wants)
@@ -114,7 +114,7 @@ def clock_back(here: Path) -> Callable[[], object]:
 
 
 def development_unasked_for(here: Path) -> Callable[[], object]:
-    tree = make_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
+    tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
     return lambda: ApprovedPlace(tree=tree, state=here / "state").chain(development=False)
 
 
@@ -136,19 +136,11 @@ def for_another_machine(here: Path) -> Callable[[], object]:
 
 def lock_kept_from_another_release(here: Path) -> Callable[[], object]:
     """By the word: wheel and verdict of one release with the lock of another, both rightly signed."""
-    tree = make_registry_tree(here, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
+    tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
     place = ApprovedPlace(tree=tree, state=here / "state")
     fetched, older = place.fetched(), place.fetched("demo-plugin==0.9.0")
     mixed = replace(fetched.resolved, lock=older.resolved.lock, lock_signature=older.resolved.lock_signature)
     return lambda: place.verify(replace(fetched, resolved=mixed))
-
-
-def development_unasked(here: Path) -> Callable[[], object]:
-    """A registry for development, which the operator does not want."""
-    tree = make_registry_tree(here)
-    place = ApprovedPlace(tree=tree, state=here / "state")
-    assert place.chain(development=True).development
-    return lambda: place.chain(development=False)
 
 
 def nothing(*_: object, **__: object) -> None:
@@ -214,7 +206,6 @@ STEPS = (
     Step("standing.py:check_not_revoked", word("revoked by the list"), "revoked"),
     Step("standing.py:check_closure_not_revoked", word("dependency revoked"), "revoked"),
     Step("standing.py:check_not_among_revoked", word("dependency revoked"), "revoked"),
-    Step("standing.py:check_development", development_unasked, "development"),
     Step("standing.py:check_publisher", word("project of somebody else"), "publisher", any_publisher),
     Step("standing.py:check_verdict", word("approved by nobody"), "approval"),
     Step("standing.py:check_verdict_is_about", word("verdict with fewer permissions"), "verdict"),

@@ -20,7 +20,7 @@ from assess_registry.publish.approved import publish_approved
 from assess_registry.review.submit import Submitted
 from assess_registry.signatures import sign_detached
 from tests.support.kills import steps
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 from tests.support.word_reader import WordReader, listed, page_problems
 
@@ -30,7 +30,7 @@ DEMO = "demo_plugin-1.0.0-py3-none-any.whl"
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
     """A registry in which demo-plugin 1.0.0 is published."""
-    return make_registry_tree(tmp_path / "registry")
+    return copy_registry_tree(tmp_path / "registry")
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_metadata_that_was_changed_is_not_built_upon(tree: RegistryTree) -> None
 
 @pytest.mark.timeout(600)  # a hundred processes, one after another
 def test_killed_before_any_call_clients_see_the_old_or_the_new_and_the_next_run_finishes(tmp_path: Path) -> None:
-    tree = make_registry_tree(tmp_path / "registry")
+    tree = copy_registry_tree(tmp_path / "registry")
     made = submitted(tree)
     tree.approve(made)
     image = tmp_path / "image"

@@ -16,7 +16,7 @@ from assess_registry.cli import submit as submit_command
 from assess_registry.config import load_config
 from assess_registry.keys import PrivateKey, TimedKey, generate_key, write_private_key
 from assess_registry.review import submit as submit_module
-from tests.support.registry_tree import BEGAN, RegistryTree, found, make_registry_tree
+from tests.support.registry_tree import BEGAN, RegistryTree, copy_registry_tree, found
 from tests.support.wheels import WheelBuilder, demo_manifest
 from tests.support.word_reader import WordReader, page_problems
 
@@ -75,7 +75,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    tree = make_registry_tree(tmp_path / "registry")
+    tree = copy_registry_tree(tmp_path / "registry")
     people = tree.everybody
     named: dict[str, PrivateKey] = {"acme": tree.key, "release": people.release, "online": people.online}
     for name, key in {**named, **people.reviewers, "audit": people.audit}.items():

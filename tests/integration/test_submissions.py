@@ -21,7 +21,7 @@ from assess_registry.review.standing import standings
 from assess_registry.review.submissions import find_submission, load_submission
 from assess_registry.review.submit import Submitted, submit
 from tests.support.kills import steps
-from tests.support.registry_tree import RegistryTree, found, found_nothing, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree, found, found_nothing
 from tests.support.wheels import WheelBuilder, demo_manifest
 
 PLUGIN = WheelBuilder(version="1.1.0")
@@ -29,7 +29,7 @@ PLUGIN = WheelBuilder(version="1.1.0")
 
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[])
+    return copy_registry_tree(tmp_path / "registry", plugins=[])
 
 
 def submitted(tree: RegistryTree, wheel: WheelBuilder = PLUGIN, **changes: object) -> Submitted:

@@ -23,7 +23,7 @@ from assess_registry.client import (
 )
 from assess_registry.keys import generate_key
 from tests.support.http_registry import HttpRegistry, serve
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
 DEMO = "demo_plugin-1.0.0-py3-none-any.whl"
@@ -66,7 +66,7 @@ class Place:
 
 def publish_two_releases(directory: Path) -> RegistryTree:
     """The demo plugin 0.9.0 and 1.0.0, and two trusted publishers of whom the first made both."""
-    tree = make_registry_tree(directory, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
+    tree = copy_registry_tree(directory, plugins=[demo_plugin_wheel("0.9.0"), demo_plugin_wheel("1.0.0")])
     tree.trust("second", SECOND)
     return tree
 

@@ -29,14 +29,22 @@ def killed_before(step: int, work: Callable[[], object]) -> bool:
     return code != 0
 
 
-def steps(work: Callable[[], object], prepare: Callable[[], object]) -> Iterator[int]:
-    """Every n at which the work can be killed; it has just been, when n is yielded. `prepare` comes before each."""
+def stride(usual: int) -> int:
+    """Before every how manieth call a long sweep kills: ASSESS_TEST_STRIDE=1 asks for every one."""
+    return int(os.environ.get("ASSESS_TEST_STRIDE", str(usual)))
+
+
+def steps(work: Callable[[], object], prepare: Callable[[], object], *, every: int = 1) -> Iterator[int]:
+    """Every n, or every `every`th, at which the work can be killed; it has just been, when n is yielded.
+
+    `prepare` comes before each.
+    """
     step = 1
     prepare()
     while killed_before(step, work):
         yield step
         prepare()
-        step += 1
+        step += every
 
 
 def _run(step: int, work: Callable[[], object]) -> None:

@@ -11,10 +11,13 @@ For attacks it knows where everything lies, and can put other bytes into it with
 `tree.forge(filename, data)` is what a publisher with a bad build, or with a stolen key, could do.
 """
 
+import atexit
+import functools
 import hashlib
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -352,6 +355,21 @@ def make_registry_tree(
     for filename, data in plugins if plugins is not None else [demo_plugin_wheel()]:
         tree.publish(filename, data)
     return tree
+
+
+def copy_registry_tree(directory: Path, *, plugins: Sequence[tuple[str, bytes]] | None = None) -> RegistryTree:
+    """As `make_registry_tree`, copied from one that was made before, with the same keys: in a tenth of the time.
+
+    For a test that has one registry and does with it what it likes; two of them would be one and the same registry.
+    """
+    return _made_once(None if plugins is None else tuple(plugins)).copy(directory)
+
+
+@functools.cache
+def _made_once(plugins: tuple[tuple[str, bytes], ...] | None) -> RegistryTree:
+    directory = Path(tempfile.mkdtemp(prefix="registry-tree-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return make_registry_tree(directory, plugins=plugins)
 
 
 def _config(tree: RegistryTree) -> IndexConfig:
