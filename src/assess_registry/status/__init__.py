@@ -8,6 +8,7 @@ catalogue, and from published files only after each was held to the digest that 
 """
 
 from assess_registry.status.follow import followed, pages_of
+from assess_registry.status.places import STATUS
 from assess_registry.status.tree import remove_strays
 
-__all__ = ["followed", "pages_of", "remove_strays"]
+__all__ = ["STATUS", "followed", "pages_of", "remove_strays"]

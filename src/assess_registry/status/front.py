@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
-from assess_registry.canonical import encode
+from assess_registry.status.harmless import encode_harmless
 from assess_registry.status.places import DATA
 from assess_registry.status.shelf import Row, damaged, parse_row, row_table
 
@@ -36,7 +36,7 @@ class Front:
     def data(self) -> bytes:
         """The state as JSON; the same for the same state."""
         recent = [{"published": published, "row": row_table(row)} for published, row in self.recent]
-        return encode({"schema": SCHEMA, "house": self.house, "recent": recent})
+        return encode_harmless({"schema": SCHEMA, "house": self.house, "recent": recent})
 
 
 def parse_front(data: bytes) -> Front:

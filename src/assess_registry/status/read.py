@@ -52,7 +52,10 @@ def read_release(tree: Tree, house: House, catalogue: Catalogue, release: Releas
     def read(file: FileRef, max_bytes: int) -> bytes:
         if file.size > max_bytes:
             raise ValueError(f"it has {file.size} bytes, more than the {max_bytes} that are read for a page")
-        return published_file(tree, project, release.version, file)
+        try:
+            return published_file(tree, project, release.version, file)
+        except (RegistryError, OSError) as error:  # whose words name paths of this machine
+            raise ValueError("it is not the file that the signed catalogue names") from error
 
     return ReleaseView(
         project=project,
@@ -71,13 +74,7 @@ def _shown(file: FileRef, make: Callable[[], T]) -> Shown[T]:
     try:
         return make()
     except (RegistryError, OSError, ValueError) as error:
-        return NotShown(filename=file.filename, reason=_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TrustError) and error.step == "catalogue":
-        return "it is not the file that the signed catalogue names"
-    return str(error)
+        return NotShown(filename=file.filename, reason=str(error))
 
 
 def _wheels(read: Read, house: House, project: ProjectName, release: Release) -> Iterator[WheelView]:

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from assess_registry.canonical import encode
 from assess_registry.names import ProjectName, parse_project, parse_sha256
+from assess_registry.status.harmless import encode_harmless
 from assess_registry.status.places import DATA, project_place
 from assess_registry.status.shelf import Row, damaged, parse_row, row_table
 from assess_registry.status.values import LAYOUT, Standing, Summary
@@ -31,7 +31,7 @@ class Record:
 
     def data(self) -> bytes:
         """The record as JSON; the same for the same record."""
-        return encode(
+        return encode_harmless(
             {
                 "schema": LAYOUT,
                 "project": self.project,

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from assess_registry.errors import ConfigError
+from assess_registry.status.harmless import encode_harmless
 from assess_registry.status.places import DATA, NODE_MARK, STATUS
 
 PART_ROWS = 100
@@ -63,8 +64,8 @@ class Part:
     def data(self) -> bytes:
         """The part as JSON; the same for the same part."""
         rows = [row_table(row) for row in self.rows]
-        document = {"schema": SCHEMA, "prefix": self.prefix, "rows": rows, "below": dict(sorted(self.below.items()))}
-        return (json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n").encode()
+        document = {"schema": SCHEMA, "prefix": self.prefix, "rows": rows, "below": dict(self.below)}
+        return encode_harmless(document)
 
     @property
     def is_empty(self) -> bool:
