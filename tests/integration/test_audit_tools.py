@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import pytest
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -31,11 +32,12 @@ from assess_registry.audit.batches import (
     examine_batches,
 )
 from assess_registry.audit.checks import bandit, permissions, secrets
+from assess_registry.audit.checks.bandit import PROGRAM as BANDIT
 from assess_registry.audit.checks.secrets import PROGRAM as DETECT_SECRETS
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.pipeline import Terms, conclude, examine
+from assess_registry.audit.programs import BANDIT_VERSIONS, DETECT_SECRETS_VERSIONS
 from assess_registry.audit.programs import detect_secrets as quickened
-from assess_registry.audit.programs.detect_secrets import QUICKENED
 from assess_registry.audit.values import Finding, Subject
 from assess_registry.tools import ToolLimits, ToolRun, run_tool
 from assess_registry.wheel import UnpackedFile, inspect, unpacked_files
@@ -455,7 +457,7 @@ plain = "nothing to see here"
 
 
 def test_what_is_passed_by_quickly_is_what_detect_secrets_finds_nothing_in(tmp_path: Path) -> None:
-    assert version("detect-secrets") in QUICKENED  # else nothing is passed by, and an audit takes minutes
+    assert version("detect-secrets") in DETECT_SECRETS_VERSIONS  # else nothing is passed by, and an audit takes minutes
     for suffix in (".py", ".go", ".c", ".toml", ".txt"):
         for number, text in enumerate((LEAKS, LEAKS.upper(), "a = 1\n\n" * 50)):
             (tmp_path / f"{number}{suffix}").write_text(text)
@@ -472,28 +474,50 @@ def test_what_is_passed_by_quickly_is_what_detect_secrets_finds_nothing_in(tmp_p
     assert found(DETECT_SECRETS) == expected
 
 
-def test_detectors_that_are_not_known_see_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[int, str]] = []
+def test_bandit_without_its_quadratic_part_says_the_same(tmp_path: Path) -> None:
+    assert version("bandit") in BANDIT_VERSIONS  # else a table of texts takes minutes
+    rows = "".join(f"    ('{number}', '/tmp/{number}', 'password'),\n" for number in range(100))
+    call = "subprocess.call(\n    'ls',\n" + "    #\n" * 40 + "    shell=True, cwd='/tmp/a',\n)\n"
+    sources = (
+        f"{DANGEROUS}TABLE = (\n{rows})\n",
+        f"import subprocess\n{call}password = 'x'\n",
+        f"x = [\n{rows}\n",
+        HARMLESS,
+    )
+    for number, source in enumerate(sources):
+        (tmp_path / f"{number}.py").write_text(source)
+    targets = [f"./{number}.py" for number in range(len(sources))]
 
+    def said(module: str) -> dict[str, object]:
+        argv = [sys.executable, "-I", "-m", module, "-q", "-f", "json", "--ignore-nosec", *targets]
+        ran = run_tool(argv, cwd=tmp_path, limits=SHORT)
+        assert (ran.problem, ran.exit_code) == ("", 1)
+        document: dict[str, object] = json.loads(ran.stdout)
+        return {name: document[name] for name in ("results", "metrics", "errors")}
+
+    expected = said("bandit")
+    assert len(cast(list[object], expected["results"])) > 100
+    assert expected["errors"]
+    assert said(BANDIT) == expected
+
+
+def test_where_a_detector_is_not_known_the_tool_goes_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     class Foreign:
         """Whatever it looks for."""
 
-    class Keys(AWSKeyDetector):
-        """Known by its kind."""
-
     def whole(lines: list[tuple[int, str]], filename: str) -> Iterator[object]:
-        seen.extend(lines)
-        yield filename
+        yield from lines
 
     monkeypatch.setattr(quickened, "_whole", whole)
     lines = [(1, "a = 1"), (2, LEAK), (3, "b = 2")]
-    for plugins, expected in (((Keys(), Foreign()), lines), ((Keys(),), [(2, LEAK)])):
-        quickened._sees.cache_clear()
+    for plugins, is_whole in (((AWSKeyDetector(), Foreign()), True), ((AWSKeyDetector(),), False)):
+        quickened._seers.cache_clear()
         monkeypatch.setattr(quickened, "get_plugins", lambda plugins=plugins: plugins)
-        seen.clear()
-        assert list(quickened.quickly(lines, "a.py")) == ["a.py"]
-        assert seen == expected
-    quickened._sees.cache_clear()
+        found = list(quickened.quickly(lines, "a.py"))
+        assert (found == lines) is is_whole
+        if not is_whole:
+            assert [secret.line_number for secret in found] == [2]
+    quickened._seers.cache_clear()
 
 
 def test_detect_secrets_killed_half_way_leaves_the_check_incomplete(build: Build) -> None:

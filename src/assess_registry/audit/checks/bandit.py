@@ -39,7 +39,10 @@ from assess_registry.wheel import UnpackedFile
 
 NAME = "bandit"
 
-_ARGV = ("-m", "bandit", "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini", "/dev/null", "-x", "")
+PROGRAM = "assess_registry.audit.programs.bandit"
+"""The tool itself, without its quadratic part."""
+
+_ARGV = ("-m", PROGRAM, "-q", "-f", "json", "-n", "1", "--ignore-nosec", "--ini", "/dev/null", "-x", "")
 # -q also keeps the progress bar out of the JSON, which bandit draws on standard output for more than 50 files.
 
 BOUNDS = Bounds(max_bytes=512 << 10, max_lines=100_000)

@@ -1,9 +1,7 @@
 """detect-secrets as a program that passes by quickly what holds no secret: the same arguments, the same answers.
 
 The tool asks each of its detectors about each line through a function that works out anew which arguments it takes,
-and guesses at what a line means before anything was seen in it: that is nine tenths of its time (measured:
-docs/benchmarks.md). Here a line is first searched for what the detectors' own expressions look for; where one of them
-matches, the line goes the tool's way, with all its filters, and others are passed by.
+and guesses at what a line means before anything was seen in it: that is nine tenths XX
 
 That is true of the version it was written against, and a test compares both on the same files. Of any other version
 nothing is changed, nor where a detector is of a kind that is not known here: it takes longer then.
@@ -14,29 +12,34 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 
+from assess_registry.audit.programs import DETECT_SECRETS_VERSIONS
+
 try:
     from detect_secrets.__version__ import VERSION
     from detect_secrets.core import scan
     from detect_secrets.core.potential_secret import PotentialSecret
     from detect_secrets.main import main
     from detect_secrets.plugins import keyword
-    from detect_secrets.plugins.base import RegexBasedDetector
+    from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
     from detect_secrets.plugins.high_entropy_strings import HighEntropyStringsPlugin
     from detect_secrets.settings import get_plugins
+    from detect_secrets.util.code_snippet import CodeSnippet
     from detect_secrets.util.filetype import FileType, determine_file_type
 except ModuleNotFoundError:
     sys.exit("No module named detect_secrets")  # in the interpreter's words, by which a missing tool is known
-
-QUICKENED = ("1.5.0",)
-"""Versions whose detectors, and what calls them, were compared with what stands here."""
 
 MAX_REMEMBERED = 1 << 15
 MAX_REMEMBERED_CHARS = 256
 """Of a line that is remembered: many are alike, and those are short."""
 
+_ROUNDING = 1e-6
+
 Sees = Callable[[str], object]
+Seers = tuple[BasePlugin, ...]
 
 _whole = scan._process_line_based_plugins  # noqa: SLF001  what is to be quickened
+_scan_line = scan._scan_line  # noqa: SLF001  one detector on one line
+_is_filtered_out = scan._is_filtered_out  # noqa: SLF001
 
 
 class UnknownDetectorError(TypeError):
@@ -46,41 +49,68 @@ class UnknownDetectorError(TypeError):
 def quickly(lines: list[tuple[int, str]], filename: str) -> Generator[PotentialSecret, None, None]:
     """What the tool finds in these lines, numbered from 1 on and all there are."""
     try:
-        sees = _sees(determine_file_type(filename))
+        seers = _seers(determine_file_type(filename))
     except UnknownDetectorError:
         yield from _whole(lines, filename)
         return
-    interesting = [(number, line) for number, line in lines if sees(line.rstrip())]
     # What stands around a line is given to the tool's verification only, which `--no-verify` has switched off.
-    yield from _whole(interesting, filename)
+    nothing = CodeSnippet(snippet=[], start_line=0, target_index=0)
+    for number, text in lines:
+        line = text.rstrip()
+        seen_by = seers(line)
+        if not seen_by or _is_filtered_out(["line"], filename=filename, line=line, context=nothing):
+            continue
+        for plugin in seen_by:
+            for secret in _scan_line(plugin, filename=filename, line=line, line_number=number, context=nothing):
+                value = secret.secret_value
+                if not _is_filtered_out(
+                    ["context"], filename=filename, secret=value, plugin=plugin, line=line, context=nothing
+                ):
+                    yield secret
 
 
 @lru_cache(maxsize=len(FileType))
-def _sees(kind: FileType) -> Sees:
-    """Whether any detector matches a line of a file of this kind."""
-    searches = [search for plugin in get_plugins() for search in _searches(plugin, kind)]
+def _seers(kind: FileType) -> Callable[[str], Seers]:
+    """Which detectors see anything in a line of a file of this kind."""
+    every = [(plugin, _search(plugin, kind)) for plugin in get_plugins()]
 
-    def look(line: str) -> bool:
-        return any(search(line) for search in searches)
+    def look(line: str) -> Seers:
+        return tuple([plugin for plugin, sees in every if sees(line)])
 
     remembered = lru_cache(maxsize=MAX_REMEMBERED)(look)
 
-    def sees(line: str) -> bool:
+    def seers(line: str) -> Seers:
         return remembered(line) if len(line) <= MAX_REMEMBERED_CHARS else look(line)
 
-    return sees
+    return seers
 
 
-def _searches(plugin: object, kind: FileType) -> Sequence[Sees]:
-    """What a detector searches a line for before it does anything else; nothing is seen where none of it matches."""
+def _search(plugin: object, kind: FileType) -> Sees:
+    """Whether a detector may find anything in a line: nothing is lost where this says no."""
     if isinstance(plugin, RegexBasedDetector):
-        return [regex.search for regex in plugin.denylist]
+        return _any([regex.search for regex in plugin.denylist])
     if isinstance(plugin, HighEntropyStringsPlugin):
-        return [plugin.regex.search]
+        return _varied(plugin)
     if isinstance(plugin, keyword.KeywordDetector) and plugin.keyword_exclude is None:
         regexes = keyword.REGEX_BY_FILETYPE.get(kind, keyword.QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP)
-        return [_with_a_word([regex.search for regex in regexes])]
+        return _with_a_word([regex.search for regex in regexes])
     raise UnknownDetectorError(type(plugin).__name__)
+
+
+def _any(searches: Sequence[Sees]) -> Sees:
+    if len(searches) == 1:
+        return searches[0]
+    return lambda line: any(search(line) for search in searches)
+
+
+def _varied(plugin: HighEntropyStringsPlugin) -> Sees:
+    """No text has more entropy, in bits, than one in which each of its characters stands equally often."""
+    enough = int(2 ** (plugin.entropy_limit - _ROUNDING))
+
+    def search(line: str) -> bool:
+        return any(len(set(text)) > enough for _, text, _ in plugin.regex.findall(line))
+
+    return search
 
 
 def _with_a_word(searches: Sequence[Sees]) -> Sees:
@@ -101,7 +131,7 @@ def _with_a_word(searches: Sequence[Sees]) -> Sees:
 
 
 if __name__ == "__main__":
-    if VERSION in QUICKENED:
+    if VERSION in DETECT_SECRETS_VERSIONS:
         # Workers are forked, and have it from here; where they are not, they take longer.
         scan._process_line_based_plugins = quickly  # noqa: SLF001
     sys.exit(main())
