@@ -1,7 +1,6 @@
 """Killed between any two file-system calls: readers see the old state or the new one, and the next run finishes."""
 
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,16 +15,10 @@ from assess_registry.errors import ConfigError
 from assess_registry.keys import generate_key
 from assess_registry.repository.ceremony import Changes, add_signature, export, propose, publish_root, sign_root
 from assess_registry.repository.state import read_roots
-from tests.support.kills import killed_before, steps
+from tests.support.kills import killed_before, steps, stride
 from tests.support.repositories import Keys, Reader, Registry, make_registry
 
 PAGE, CONTROL = "catalog/acme-demo.json", "control/publishers.json"
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill takes nothing that the kernel has; what a power cut takes is another test's affair."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 class Place:
@@ -67,14 +60,14 @@ NEW: dict[str, bytes | None] = {PAGE: b"new", CONTROL: b"new"}
 def test_a_killed_commit(place: Place) -> None:
     registry = place.registry
     found = []
-    for _ in steps(lambda: registry.commit(NEW), place.restore):
+    for _ in steps(lambda: registry.commit(NEW), place.restore, every=stride(2)):
         found.append(place.seen(PAGE, CONTROL))
         assert found[-1] in (OLD, NEW)
         registry.commit(NEW)
         assert place.seen(PAGE, CONTROL) == NEW
         assert registry.repository.collect(0, now=datetime.now(UTC) + timedelta(seconds=5))
         assert not list(registry.place.rglob(".tmp-*"))
-    assert len(found) > 25
+    assert len(found) > 12
     # One moment divides them, and both sides were seen.
     assert found == sorted(found, key=lambda one: one == NEW)
     assert OLD in found
@@ -97,7 +90,7 @@ def test_a_killed_creation(tmp_path: Path) -> None:
         make_registry(home, keys=keys, now=now, bins=2)
 
     killed = 0
-    for step in steps(create, lambda: shutil.rmtree(home, ignore_errors=True)):
+    for step in steps(create, lambda: shutil.rmtree(home, ignore_errors=True), every=stride(3)):
         killed = step
         create()
         assert Reader(home, tmp_path / f"memory-{step}").read(PAGE) == {PAGE: None}
@@ -149,7 +142,7 @@ def test_a_killed_exchange_of_keys(place: Place) -> None:
     shutil.rmtree(place.image)
     shutil.copytree(registry.place, place.image)
     versions = set()
-    for _ in steps(publish, place.restore):
+    for _ in steps(publish, place.restore, every=stride(4)):
         assert place.seen(PAGE, CONTROL) == OLD
         versions.add(len(read_roots(registry.place)))
         publish()
@@ -172,7 +165,7 @@ def test_a_killed_exchange_of_lost_keys(place: Place) -> None:
         registry.refresh(online_keys=[new.online], release_keys=new.release)
 
     refused = 0
-    for _ in steps(publish, place.restore):
+    for _ in steps(publish, place.restore, every=stride(4)):
         try:
             seen = place.seen(PAGE, CONTROL)
         except RepositoryError:

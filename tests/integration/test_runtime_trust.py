@@ -4,7 +4,6 @@ Each attack has a control: the same place without the attack, or with it undone.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from tests.integration.test_client_approved_attacks import digest_of_dependency,
 from tests.support.approved_place import approved, commit, recontrol, relist_wheel, replace_file
 from tests.support.client_place import DEMO, snapshot
 from tests.support.http_registry import serve, status
-from tests.support.kills import killed_before
+from tests.support.kills import killed_before, stride
 from tests.support.registry_tree import BEGAN, RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
@@ -406,7 +405,7 @@ def test_several_syncs_at_once_install_once(fresh: Place) -> None:
     assert fresh.sync(offline=True).action is Action.STALE
 
 
-STRIDE = int(os.environ.get("ASSESS_TEST_STRIDE", "24"))
+STRIDE = stride(60)
 """Installing is killed between every two calls in test_store_install; here between some of them, in a whole sync. With
 ASSESS_TEST_STRIDE=1 between every two, which takes ten minutes."""
 
@@ -422,7 +421,7 @@ def test_a_killed_first_sync_is_finished_by_the_next(published: Place, tmp_path:
         assert place.sync(offline=True).action is Action.STALE
         shutil.rmtree(place.directory)
         step += STRIDE
-    assert killed > 5
+    assert killed > 3
 
 
 def test_a_killed_sync_that_learns_of_a_revocation_forgets_nothing(used: Place, tmp_path: Path) -> None:
@@ -441,5 +440,5 @@ def test_a_killed_sync_that_learns_of_a_revocation_forgets_nothing(used: Place, 
         assert after.refusal.step == "revoked"
         assert place.sync(offline=True).action is Action.REFUSED
         shutil.rmtree(place.directory)
-        step += 1
-    assert step > 10
+        step += stride(12)
+    assert step > 15

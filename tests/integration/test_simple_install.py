@@ -599,8 +599,8 @@ def test_programs_have_the_same_by_name() -> None:
     assert set(assess_registry.__all__) <= set(dir(assess_registry))
     for name in assess_registry.__all__:
         assert callable(getattr(assess_registry, name))
-    with pytest.raises(AttributeError, match="no attribute 'scaffold'"):
-        _ = assess_registry.scaffold  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'uninstall'"):
+        _ = assess_registry.uninstall  # type: ignore[attr-defined]
 
 
 def test_the_way_by_commands(run: Run, site: Site) -> None:

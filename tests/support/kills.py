@@ -35,16 +35,21 @@ def stride(usual: int) -> int:
 
 
 def steps(work: Callable[[], object], prepare: Callable[[], object], *, every: int = 1) -> Iterator[int]:
-    """Every n, or every `every`th, at which the work can be killed; it has just been, when n is yielded.
+    """Every n, or every `every`th and all after the last of those, at which the work can be killed; it just was.
 
-    `prepare` comes before each.
+    `prepare` comes before each. The end is never left out: what makes work count is mostly its last call but a few.
     """
-    step = 1
+    step, last = 1, 0
     prepare()
     while killed_before(step, work):
         yield step
         prepare()
-        step += every
+        step, last = step + every, step
+    for between in range(last + 1, step):
+        prepare()
+        if not killed_before(between, work):
+            return
+        yield between
 
 
 def _run(step: int, work: Callable[[], object]) -> None:
