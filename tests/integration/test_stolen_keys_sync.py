@@ -38,6 +38,7 @@ from assess_registry.repository.roles import (
 )
 from assess_registry.repository.state import Current, State, read_metadata, read_state
 from assess_registry.repository.tuf_api import Root, Targets
+from assess_registry.review.submissions import find_submission
 from assess_registry.verdict import PAYLOAD_TYPE
 from tests.support.approved_place import commit
 from tests.support.http_registry import serve
@@ -404,9 +405,9 @@ def key_file(place: Place, key: PrivateKey) -> str:
 
 
 def approve(place: Place, key: PrivateKey) -> int:
-    return assess_registry(
-        ["review", "approve", LATER[0], "--key", key_file(place, key), "--index", str(place.tree.root)]
-    )
+    seen = find_submission(place.tree.root, LATER[0]).statement_sha256 or ""
+    argv = ["review", "approve", LATER[0], "--statement", seen, "--key", key_file(place, key)]
+    return assess_registry([*argv, "--index", str(place.tree.root)])
 
 
 def publish_by_command(place: Place, *argv: str) -> int:
