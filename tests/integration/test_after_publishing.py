@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from assess_registry.audit.values import Verdict
+from assess_registry.cli.app import main
 from assess_registry.config import load_config
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import KeyId, generate_key
@@ -20,7 +21,7 @@ from assess_registry.publish import publish
 from assess_registry.publish.after import Changed, revoke, yank
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.signed import signed_by
-from tests.support.kills import steps
+from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, copy_registry_tree, found
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 from tests.support.word_reader import WordReader, listed, page_problems
@@ -159,7 +160,7 @@ def test_killed_before_any_call_it_is_revoked_or_not_and_the_next_run_finishes(
         shutil.copytree(image, tree.root)
 
     seen = []
-    for number in steps(lambda: do_revoke(tree), restore):
+    for number in steps(lambda: do_revoke(tree), restore, every=stride(4)):
         seen.append(WordReader(tree.root, tmp_path / f"memory-{number}").see().versions)
         assert page_problems(tree.root) == []
         do_revoke(tree)
@@ -294,3 +295,56 @@ def test_nothing_is_removed_from_a_registry_whose_word_was_changed(tree: Registr
     assert left.exists()
     catalogue.write_bytes(whole)
     assert "files/demo-plugin/1.0.0/leftover.txt" in collect(tree)
+
+
+def test_a_link_is_neither_followed_nor_removed(tree: RegistryTree, tmp_path: Path) -> None:
+    precious = tmp_path / "elsewhere/1.0/data.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(b"precious")
+    links = {
+        tree.root / "files/evil": tmp_path / "elsewhere",
+        tree.root / "files/demo-plugin/7.7.7": precious.parent,
+        tree.root / "files/demo-plugin/1.0.0/loop": tree.root / "files/demo-plugin/1.0.0/loop",
+        tree.root / ".submissions" / ("0" * 64): tmp_path / "elsewhere",
+    }
+    for link, target in links.items():
+        link.symlink_to(target)
+    left = tree.root / "files/demo-plugin/1.0.0/leftover.txt"  # the control
+    left.write_bytes(b"x")
+    removed = collect(tree)
+    assert precious.read_bytes() == b"precious"
+    assert all(link.is_symlink() for link in links)
+    assert "files/demo-plugin/1.0.0/leftover.txt" in removed
+    assert not left.exists()
+    assert collect(tree) == ()
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000 + b"]" * 100_000, b"\xff", b"{}", b"[" + b"9" * 6000 + b"]"])
+def test_a_page_that_is_none_of_ours_stops_it_before_anything_is_removed(tree: RegistryTree, content: bytes) -> None:
+    left = tree.root / "files/demo-plugin/1.0.0/leftover.txt"
+    left.write_bytes(b"x")
+    whole = tree.page().read_bytes()
+    tree.page().write_bytes(content)
+    with pytest.raises(ConfigError, match="nothing was removed"):
+        collect(tree)
+    assert left.exists()
+    tree.page().write_bytes(whole)
+    assert "files/demo-plugin/1.0.0/leftover.txt" in collect(tree)
+
+
+@pytest.mark.parametrize("name", ["statement.json", "audit.json", "pylock.toml"])
+def test_one_submission_that_cannot_be_read_goes_and_stops_no_other(tree: RegistryTree, name: str) -> None:
+    waiting, broken = WheelBuilder(version="1.2.0"), WheelBuilder(version="1.3.0")
+    (kept,) = tree.submit({waiting.filename: waiting.build()})
+    (other,) = tree.submit({broken.filename: broken.build()})
+    loop = other.submission.directory / name
+    loop.unlink()
+    loop.symlink_to(loop)
+    assert f".submissions/{other.submission.sha256}" in collect(tree)
+    assert [path.name for path in (tree.root / ".submissions").iterdir()] == [kept.submission.sha256]
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1", "x"])
+def test_a_time_to_keep_that_is_none_is_refused(tree: RegistryTree, days: str) -> None:
+    assert main(["gc", "--keep-days", days, "--index", str(tree.root)]) == 2
+    assert main(["gc", "--keep-days", "1", "--index", str(tree.root)]) == 0

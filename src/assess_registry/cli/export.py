@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from assess_registry.bundle import Exported, export_bundle
-from assess_registry.cli.options import output_option
+from assess_registry.cli.options import FiniteRange, output_option
 from assess_registry.cli.places import access_options, place_option, registry_place, root_option, state_option
 from assess_registry.client import Access
 from assess_registry.console import print_json
@@ -24,7 +24,7 @@ from assess_registry.text import table
     "--accept-development-registry", is_flag=True, help="It may be one whose keys all lie in one person's hands."
 )
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0, 86_400, min_open=True), default=600.0, show_default=True,
+    "--timeout", "timeout_s", type=FiniteRange(0, 86_400, min_open=True), default=600.0, show_default=True,
     help="Seconds for everything together.",
 )  # fmt: skip
 @access_options

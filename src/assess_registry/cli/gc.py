@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import index_option, output_option
+from assess_registry.cli.options import FiniteRange, index_option, output_option
 from assess_registry.cli.signing import now
 from assess_registry.config import load_config
 from assess_registry.console import print_json
@@ -17,7 +17,7 @@ _DAY_S = 86_400
 @click.command("gc")
 @click.option(
     "--keep-days",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=7.0,
     show_default=True,
     help="Keep what was named within these days: clients may still be reading it.",

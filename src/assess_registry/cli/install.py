@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import output_option
+from assess_registry.cli.options import FiniteRange, output_option
 from assess_registry.cli.places import access_options, place_option, trusted_keys_directory, trusted_keys_option
 from assess_registry.client import Access
 from assess_registry.console import print_json
@@ -24,7 +24,7 @@ from assess_registry.text import table
 )
 @trusted_keys_option
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(0, 86_400, min_open=True), default=60.0, show_default=True,
+    "--timeout", "timeout_s", type=FiniteRange(0, 86_400, min_open=True), default=60.0, show_default=True,
     help="Seconds for resolving, and again for fetching.",
 )  # fmt: skip
 @access_options

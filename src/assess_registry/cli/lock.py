@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import index_option, output_option
+from assess_registry.cli.options import FiniteRange, index_option, output_option
 from assess_registry.closure.resolve import IndexSource
 from assess_registry.config import load_config
 from assess_registry.console import print_json
@@ -40,7 +40,7 @@ PIP, PACKAGING = "by pip", "by packaging.pylock only"
     help="An interpreter under which pip is asked, besides those on the path.",
 )
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds for the index."
+    "--timeout", "timeout_s", type=FiniteRange(1), default=120.0, show_default=True, help="Seconds for the index."
 )
 @click.option("--proxy", default="", help="http://HOST:PORT to tunnel through to the index.")
 @click.option(

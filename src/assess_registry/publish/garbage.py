@@ -4,11 +4,14 @@ Named is what the signed catalogue names, what its locks name, and what the page
 quarantined. What lies in `files/` besides is
 left of publishes that were killed, or of releases that were replaced in a development registry. Submissions go when
 they are published, or when the audit rejected them; the ones that wait for reviewers stay. Roots stay for ever.
+
+Links are not followed and not removed, wherever they lead: this registry writes none, so they are somebody's.
 """
 
-import json
+import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +26,10 @@ from assess_registry.repository import Repository
 from assess_registry.review.published import catalogues_of, releases_of, repository_of
 from assess_registry.review.submissions import STATEMENT_NAME, directories, load_submission
 from assess_registry.signatures import SIGNATURE_SUFFIX
+from assess_registry.strict_json import parse_json
 
 MAX_PAGE_BYTES = 64 << 20
+MAX_PAGE_DEPTH = 16
 _TEMPORARY = re.compile(r"\.tmp-[0-9a-f]+\Z")
 _SIDECARS = (SIGNATURE_SUFFIX, METADATA_SUFFIX)
 
@@ -63,9 +68,9 @@ def _named(tree: Tree, repository: Repository | None) -> Iterator[Path]:
 
 def _listed(tree: Tree, page: Path) -> Iterator[Path]:
     try:
-        files = json.loads(read_bounded(page, MAX_PAGE_BYTES))["files"]
-        wheels = [(page.parent / file["url"]).resolve() for file in files]
-    except (ValueError, KeyError, TypeError) as error:
+        files = parse_json(read_bounded(page, MAX_PAGE_BYTES), max_depth=MAX_PAGE_DEPTH)["files"]
+        wheels = [_plain(page.parent / file["url"]) for file in files]
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise ConfigError(f"{page}: not a page of this registry: {error!r}; nothing was removed") from error
     for wheel in wheels:
         yield wheel
@@ -97,19 +102,46 @@ def _published_digests(repository: Repository | None) -> Iterator[str]:
 
 
 def _remove_files(root: Path, named: set[Path], limit: float) -> Iterator[str]:
-    whole = {path.resolve() for path in named}
-    for path in sorted((root / FILES).glob("*/*/*")):
-        if path.is_dir() or path.resolve() in whole or path.lstat().st_mtime > limit:
+    whole = {_plain(path) for path in named}
+    for path in _published_files(root):
+        if _plain(path) in whole or path.lstat().st_mtime > limit:
             continue
         path.unlink()
         sync_directory(path.parent)
         yield path.relative_to(root).as_posix()
         _remove_empty(path.parent, root / FILES)
     for directory in (FILES, SIMPLE, "plugins"):
-        for path in sorted((root / directory).rglob(".tmp-*")):
-            if _TEMPORARY.match(path.name) and path.lstat().st_mtime <= limit:
+        for path in _temporary_files(root / directory):
+            if path.lstat().st_mtime <= limit:
                 path.unlink()
                 yield path.relative_to(root).as_posix()
+
+
+def _published_files(root: Path) -> list[Path]:
+    """Regular files at `files/<project>/<version>/<name>`, and no link on the way to them."""
+    versions = [each for project in _directories(root / FILES) for each in _directories(project)]
+    return [path for version in versions for path in sorted(version.iterdir()) if _is_regular(path)]
+
+
+def _temporary_files(directory: Path) -> list[Path]:
+    found = [path for path in sorted(directory.iterdir()) if _is_regular(path)] if directory.is_dir() else []
+    below = [path for each in _directories(directory) for path in _temporary_files(each)]
+    return [path for path in (*found, *below) if _TEMPORARY.match(path.name)]
+
+
+def _directories(directory: Path) -> list[Path]:
+    if directory.is_symlink() or not directory.is_dir():
+        return []
+    return [path for path in sorted(directory.iterdir()) if stat.S_ISDIR(path.lstat().st_mode)]
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _plain(path: Path) -> Path:
+    """The path without `..`, by its text alone: what a link leads to is nobody's to name."""
+    return Path(os.path.normpath(path))
 
 
 def _remove_empty(directory: Path, top: Path) -> None:
@@ -120,13 +152,20 @@ def _remove_empty(directory: Path, top: Path) -> None:
 
 def _remove_submissions(root: Path, published: set[str], limit: float) -> Iterator[str]:
     for directory in list(directories(root)):
+        if directory.is_symlink() or not directory.is_dir():
+            continue
         if max((path.lstat().st_mtime for path in directory.rglob("*")), default=0.0) > limit:
             continue
         if directory.name in published or _is_rejected(directory):
             # The statement first: what is left of it when we are killed is no submission.
-            (directory / STATEMENT_NAME).unlink(missing_ok=True)
+            if _is_removable(directory / STATEMENT_NAME):
+                (directory / STATEMENT_NAME).unlink()
             shutil.rmtree(directory)
             yield directory.relative_to(root).as_posix()
+
+
+def _is_removable(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
 
 
 def _is_rejected(directory: Path) -> bool:

@@ -143,6 +143,9 @@ def load_submission(directory: Path) -> Submission:
     except FileNotFoundError as error:
         what = f"{error.filename} is missing; submit again"
         raise ConfigError(f"{directory}: not a complete submission: {what}") from error
+    except OSError as error:  # a loop of links, a directory: one that cannot be read must not stop the others
+        what = f"{error.filename}: {error.strerror}; remove the directory and submit again"
+        raise ConfigError(f"{directory}: not a submission: {what}") from error
     except ValueError as error:
         raise ConfigError(f"{directory}: not a submission: {error}") from error
     got = hashlib.sha256(data).hexdigest()
