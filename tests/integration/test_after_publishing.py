@@ -243,6 +243,15 @@ def test_everything_a_reviewer_and_the_online_key_signed(tree: RegistryTree) -> 
     assert ("metadata", "1.snapshot.json", "old") in online
 
 
+@pytest.mark.parametrize("version", ["not-a-version", "", "1.0.0/..", "x" * 4000])
+def test_what_is_no_version_is_a_slip_of_who_types(tree: RegistryTree, version: str) -> None:
+    with pytest.raises(ConfigError, match="no version"):
+        do_yank(tree, version)
+    with pytest.raises(ConfigError, match="no version"):
+        do_revoke(tree, version=version)
+    do_revoke(tree, version="1.0.0")  # the control
+
+
 # --- gc -----------------------------------------------------------------------------------------------------------
 
 LATER = timedelta(days=1)

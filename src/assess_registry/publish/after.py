@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from packaging.version import InvalidVersion, Version
+
 from assess_registry.catalogue import Catalogue, Release, Revoked, Yanked, catalogue_path
 from assess_registry.control import REVOCATIONS_PATH, RevokedWheel
 from assess_registry.errors import ConfigError
@@ -56,6 +58,7 @@ def yank(
         ConfigError: there is no such release, it is revoked, or the reason is no line of text.
         TrustError: steps `control` and `metadata`, as for a publish.
     """
+    _check_version(project, version)
     with transaction(root, keys=keys, now=now, accept_registry_changes=accept_registry_changes) as work:
         catalogue, release = _release(work, project, version)
         if release.revoked:
@@ -87,6 +90,7 @@ def revoke(
         ConfigError: nothing of this version is here, or the reason is no line of text.
         TrustError: steps `control` and `metadata`, as for a publish.
     """
+    _check_version(project, version)
     with transaction(root, keys=keys, now=now, accept_registry_changes=accept_registry_changes) as work:
         catalogue = catalogue_of(work.repository, project)
         release = catalogue.release(version)
@@ -115,6 +119,13 @@ def revoke(
         return Changed(
             project=project, version=spelling, wheels=wheels, control=control, written=tuple(work.tree.written)
         )
+
+
+def _check_version(project: ProjectName, version: str) -> None:
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise ConfigError(f"{project}: {version[:80]!r} is no version (PEP 440); see: list {project}") from error
 
 
 def _release(work: Transaction, project: ProjectName, version: str) -> tuple[Catalogue, Release]:
