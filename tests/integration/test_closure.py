@@ -1,13 +1,17 @@
+"""A closure for every target, chosen by uv and judged by its requirements; uv is run for real."""
+
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from packaging.markers import default_environment
 from packaging.tags import Tag, parse_tag
 
-from assess_registry.closure import make_closure
+from assess_registry.closure import closure_for, make_closure
 from assess_registry.config import Targets
-from assess_registry.errors import PublishError, TrustError, WheelError
-from assess_registry.lock import Lock
+from assess_registry.errors import PublishError, RegistryError, TrustError, WheelError
+from assess_registry.index.folder import WheelFolder
+from assess_registry.lock import Lock, write_lock
 from assess_registry.wheel import inspect
 from tests.support.wheels import WheelBuilder
 from tests.support.zips import Member
@@ -177,3 +181,223 @@ def test_a_dependency_that_lies_about_its_files_is_refused() -> None:
 def test_other_files_and_the_plugins_own_old_wheels_are_no_candidates() -> None:
     wheels = folder(lib("a")) | {"notes.txt": b"", "broken.whl": b"", "demo_plugin-9.0-py3-none-any.whl": b""}
     assert [wheel.version for wheel in closure("a", of=wheels).wheels if wheel.project == "demo-plugin"] == ["1.0.0"]
+
+
+# --- what configures uv elsewhere has no say --------------------------------------------------------------------------
+
+
+def test_the_users_and_the_machines_configuration_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = folder(lib("a", "1.0"), lib("a", "2.0"))
+    expected = closure("a", of=wheels).data
+    forbids = "[pip]\nconstraint = []\n"
+    hostile = tmp_path / "uv"
+    hostile.mkdir()
+    (hostile / "uv.toml").write_text('resolution = "lowest"\n' + forbids)
+    for name in ("XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("UV_CONFIG_FILE", str(hostile / "uv.toml"))
+    monkeypatch.setenv("UV_RESOLUTION", "lowest")
+    monkeypatch.setenv("UV_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.chdir(hostile)
+    assert closure("a", of=wheels).data == expected
+    assert b'version = "2.0"' in expected
+
+
+def test_without_uv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = folder(lib("a", "1.0"), lib("a", "2.0"))
+    monkeypatch.setattr("sysconfig.get_path", lambda *_: str(tmp_path))
+    with pytest.raises(RegistryError, match=r"pip install 'assess-runtime\[audit\]'"):
+        closure("a", of=wheels)
+    assert chosen(closure("a", of=folder(lib("a", "1.0")))) == {"a": "1.0"}  # nothing to decide: nobody is asked
+
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+
+def native(tag: str, name: str = "n") -> WheelBuilder:
+    return lib(name, "1.0", tag=tag, purelib=False)
+
+
+X86, ARM, WINDOWS = "manylinux_2_28_x86_64", "manylinux_2_28_aarch64", "win_amd64"
+
+
+def test_wheels_that_no_target_takes_are_left_out() -> None:
+    wheels = folder(
+        *(native(f"cp312-cp312-{platform}") for platform in (X86, ARM, WINDOWS, "manylinux_2_34_x86_64")),
+        native("cp311-cp311-manylinux_2_28_x86_64"),
+    )
+    lock = closure("n", of=wheels, targets=Targets(pythons=("3.12",)))
+    names = [wheel.filename for wheel in lock.wheels if wheel.project == "n"]
+    assert names == [f"n-1.0-cp312-cp312-{ARM}.whl", f"n-1.0-cp312-cp312-{X86}.whl"]
+
+
+def test_of_several_fitting_wheels_the_best_is_taken_and_of_those_the_highest_build() -> None:
+    builds = [lib("a", "1.0", build_tag=build) for build in ("1", "2")]
+    lock = closure("a", of=folder(*builds, lib("a", "1.0")), targets=Targets(pythons=("3.12",)))
+    assert [wheel.filename for wheel in lock.wheels if wheel.project == "a"] == ["a-1.0-2-py3-none-any.whl"]
+
+
+def test_a_wheel_for_some_targets_serves_those_and_no_others() -> None:
+    wheels = folder(native(f"cp312-cp312-{X86}"))
+    targets = Targets(pythons=("3.12",))
+    plugin = WheelBuilder(requires=("n",))
+    made = closure_for(inspect(plugin.build(), plugin.filename, kind="plugin"), wheels, targets=targets)
+    assert list(made.unserved) == [f"Python 3.12 on {ARM}"]
+    assert made.unserved[f"Python 3.12 on {ARM}"] == f"n 1.0 has no wheel for it, but n-1.0-cp312-cp312-{X86}.whl"
+    both = closure_for(
+        inspect(plugin.build(), plugin.filename, kind="plugin"),
+        wheels | folder(native(f"cp312-cp312-{ARM}")),
+        targets=targets,
+    )
+    assert not both.unserved
+
+
+def test_a_wheel_for_no_target_is_refused_by_name_with_every_target() -> None:
+    with pytest.raises(PublishError) as refused:
+        closure("n", of=folder(native(f"cp312-cp312-{WINDOWS}")), targets=Targets(pythons=("3.12",)))
+    assert f"Python 3.12 on {X86}: n 1.0 has no wheel for it" in str(refused.value)
+    assert f"Python 3.12 on {ARM}: n 1.0 has no wheel for it" in str(refused.value)
+
+
+def test_an_older_version_is_not_taken_because_another_platform_misses_something() -> None:
+    wheels = folder(lib("a", "2.0", "pywin; sys_platform == 'win32'"), lib("a", "1.0"))
+    assert chosen(closure("a", of=wheels)) == {"a": "2.0"}
+    windows = Targets(pythons=("3.12",), platforms=(X86, WINDOWS))
+    with pytest.raises(PublishError, match="two versions of a"):
+        closure("a", of=wheels, targets=windows)
+    assert chosen(closure("a", of=wheels | folder(lib("pywin")), targets=windows)) == {"a": "2.0", "pywin": "1.0"}
+
+
+def test_what_one_of_two_platforms_needs_is_marked_for_it() -> None:
+    wheels = folder(lib("a", "1.0", "pywin; sys_platform == 'win32'"), lib("pywin"))
+    lock = closure("a", of=wheels, targets=Targets(pythons=("3.12",), platforms=(X86, WINDOWS)))
+    assert chosen(lock, Target(platform="win32")) == {"a": "1.0", "pywin": "1.0"}
+    assert chosen(lock, Target(platform="linux")) == {"a": "1.0"}
+    with pytest.raises(TrustError, match="environments"):
+        lock.select(Target(platform="darwin"))
+
+
+def test_a_machine_that_a_requirement_asks_for_limits_the_lock() -> None:
+    wheels = folder(lib("a", "1.0", "b; platform_machine == 'aarch64'"), lib("b"))
+    lock = closure("a", of=wheels)
+    assert sorted(map(str, lock.environments)) == ['platform_machine == "aarch64"', 'platform_machine == "x86_64"']
+    assert closure("b", of=wheels).environments == ()
+
+
+def test_patch_levels_that_a_requirement_distinguishes_are_distinguished() -> None:
+    wheels = folder(lib("a", "1.0", "backport; python_full_version < '3.12.4'"), lib("backport"))
+    lock = closure("a", of=wheels)
+
+    def at(version: str) -> dict[str, str]:
+        target = Target("3.12")
+        target.environment = {**target.environment, "python_full_version": version}
+        return chosen(lock, target)
+
+    assert at("3.12.3") == {"a": "1.0", "backport": "1.0"}
+    assert at("3.12.4") == {"a": "1.0"}
+
+
+def test_later_pythons_are_served_if_they_need_nothing_else() -> None:
+    lock = closure("a", of=folder(lib("a")), targets=Targets(pythons=("3.12",)))
+    assert chosen(lock, Target("3.15")) == {"a": "1.0"}
+    needs_more = folder(lib("a", "1.0", "b; python_version >= '3.15'"), lib("c"))
+    limited = closure("a", of=needs_more, targets=Targets(pythons=("3.12",)))
+    assert chosen(limited, Target("3.12")) == {"a": "1.0"}
+    with pytest.raises(TrustError, match="environments"):
+        limited.select(Target("3.15"))
+
+
+def test_pythons_between_two_targets_are_not_taken_for_one() -> None:
+    wheels = folder(lib("a", "1.0", "b; python_version == '3.12'", "c; python_version == '3.13'"), lib("c"))
+    lock = closure("a", of=wheels, targets=Targets(pythons=("3.11", "3.13")))
+    assert chosen(lock, Target("3.11")) == {"a": "1.0"}
+    assert chosen(lock, Target("3.13")) == {"a": "1.0", "c": "1.0"}
+
+
+def test_lower_pythons_than_the_targets_are_refused() -> None:
+    lock = closure("a", of=folder(lib("a", requires_python=None)), requires_python=None)
+    assert str(lock.requires_python) == ">=3.11"
+    assert chosen(lock, Target("3.11")) == {"a": "1.0"}
+    with pytest.raises(TrustError, match="does not serve"):
+        lock.select(Target("3.10"))
+
+
+def test_a_plugin_for_later_pythons_than_the_targets_is_locked_for_those() -> None:
+    lock = closure("a; python_version >= '3.16'", of=folder(lib("a")), requires_python=">=3.16")
+    assert chosen(lock, Target("3.16")) == {"a": "1.0"}
+
+
+def test_an_extra_with_a_condition_is_locked() -> None:
+    wheels = folder(lib("a", "1.0", 'b; sys_platform == "linux" and extra == "more"', 'c; extra == "other"'), lib("b"))
+    assert chosen(closure("a[more]", of=wheels), Target()) == {"a": "1.0", "b": "1.0"}
+    alone = closure("a", of=wheels)
+    assert chosen(alone) == {"a": "1.0"}
+    assert alone.environments == ()  # what an extra asks about limits nothing where nobody asked for the extra
+
+
+def test_two_versions_of_a_project_for_different_targets_are_refused_by_name() -> None:
+    wheels = folder(lib("a", "1.0"), lib("a", "2.0"))
+    requires = ("a<2; python_version < '3.12'", "a>=2; python_version >= '3.12'")
+    with pytest.raises(PublishError, match=r"two versions of a, 1\.0 and 2\.0|two versions of a, 2\.0 and 1\.0"):
+        closure(*requires, of=wheels)
+    assert chosen(closure(*requires, of=wheels, requires_python=">=3.12")) == {"a": "2.0"}
+
+
+@pytest.mark.parametrize("more", [(), ("b; python_version < '3.12'",)], ids=["certain", "resolved"])
+def test_one_version_in_two_spellings_is_refused(more: tuple[str, ...]) -> None:
+    wheels = folder(lib("a", "1.0"), lib("a", "1.0.0"), lib("b"))
+    with pytest.raises(PublishError, match=r"one version in two spellings: a-1\.0-.*, a-1\.0\.0-"):
+        closure("a", *more, of=wheels)
+    assert chosen(closure("a", of=folder(lib("a", "1.0.0")))) == {"a": "1.0.0"}
+
+
+# --- a folder with a lock ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pinned(tmp_path: Path) -> Path:
+    """A folder with wheels of a and b, and the lock of a plugin that needs both."""
+    wheels = folder(lib("a", "1.0", "b"), lib("b"))
+    lock = closure("a", of=wheels)
+    for name, data in wheels.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "pylock.toml").write_bytes(write_lock(lock.wheels, requires_python=lock.requires_python, beside=True))
+    assert chosen(closure("a", of=WheelFolder(tmp_path))) == {"a": "1.0", "b": "1.0"}
+    return tmp_path
+
+
+def test_a_changed_wheel_is_refused_by_name(pinned: Path) -> None:
+    other = lib("b", "1.0", files={"b.py": "changed = True\n"})
+    (pinned / other.filename).write_bytes(other.build())
+    with pytest.raises(TrustError, match=r"'closure': b-1\.0-py3-none-any\.whl: it was changed"):
+        closure("a", of=WheelFolder(pinned))
+    (pinned / "pylock.toml").unlink()
+    assert chosen(closure("a", of=WheelFolder(pinned))) == {"a": "1.0", "b": "1.0"}
+
+
+def test_a_removed_wheel_is_refused_by_name(pinned: Path) -> None:
+    (pinned / "b-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(TrustError, match=r"b-1\.0-py3-none-any\.whl: it is missing"):
+        closure("a", of=WheelFolder(pinned))
+
+
+def test_an_added_wheel_is_refused_by_name_and_would_have_been_chosen(pinned: Path) -> None:
+    added = lib("b", "1.1")
+    (pinned / added.filename).write_bytes(added.build())
+    with pytest.raises(TrustError, match=r"b-1\.1-py3-none-any\.whl: it was added"):
+        closure("a", of=WheelFolder(pinned))
+    (pinned / "pylock.toml").unlink()
+    assert chosen(closure("a", of=WheelFolder(pinned))) == {"a": "1.0", "b": "1.1"}
+
+
+def test_a_plugin_that_needs_other_wheels_than_were_locked_is_refused(pinned: Path) -> None:
+    with pytest.raises(TrustError, match="needs other wheels than the lock beside them says"):
+        closure("b", of=WheelFolder(pinned))
+
+
+def test_a_lock_that_lies_there_and_is_none_is_refused(pinned: Path) -> None:
+    (pinned / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "x"\npackages = []\n')
+    with pytest.raises(TrustError, match="'lock'"):
+        closure("a", of=WheelFolder(pinned))

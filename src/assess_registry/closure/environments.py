@@ -16,19 +16,6 @@ LAST_MINOR = 99
 _PLATFORM = ("os_name", "sys_platform", "platform_machine", "implementation_name", "platform_python_implementation")
 """What says which platform it is, in a marker given to the resolver."""
 
-_ASKED_AS: Mapping[str, str] = {
-    "os_name": "sys_platform",
-    "sys_platform": "sys_platform",
-    "platform_system": "sys_platform",
-    "platform_release": "sys_platform",
-    "platform_version": "sys_platform",
-    "platform_machine": "platform_machine",
-    "implementation_name": "implementation_name",
-    "implementation_version": "implementation_name",
-    "platform_python_implementation": "implementation_name",
-}
-"""Variable of a marker -> the variable a lock is limited by when a requirement asks for it."""
-
 
 def targets_for(wheel: InspectedWheel, targets: Targets) -> tuple[RegistryTarget, ...]:
     """The targets whose Python the plugin admits; its own first Python on the registry's platforms where there is none.
@@ -77,19 +64,17 @@ def resolver_environments(targets: Sequence[RegistryTarget]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def lock_environments(targets: Sequence[RegistryTarget], markers: Iterable[str], *, later: bool) -> tuple[Marker, ...]:
+def lock_environments(targets: Sequence[RegistryTarget], asked: Iterable[str], *, later: bool) -> tuple[Marker, ...]:
     """Markers of which a client must satisfy one: as narrow as what the requirements ask about, and no narrower.
 
     Args:
         targets: those that the closure serves.
-        markers: of the requirements; a platform that nobody asks about does not matter.
+        asked: what the requirements ask about; what nobody asks about does not matter.
         later: whether later Pythons than the targets' get what they need, too.
     """
-    words = set(re.findall(r"[a-z_]+", " ".join(re.sub(r"\"[^\"]*\"|'[^']*'", "", marker) for marker in markers)))
-    asked = sorted({_ASKED_AS[word] for word in words if word in _ASKED_AS}, reverse=True)
     terms: dict[str, None] = {}
     for target in targets:
-        term = [f'{name} == "{target.environment[name]}"' for name in asked]
+        term = [f'{name} == "{target.environment[name]}"' for name in sorted(asked, reverse=True)]
         if not later:
             term.append(f'python_version == "{target.environment["python_version"]}"')
         terms[" and ".join(term)] = None

@@ -27,7 +27,7 @@ from assess_registry.closure.environments import (
     pythons_of,
     targets_for,
 )
-from assess_registry.closure.markers import simplest
+from assess_registry.closure.markers import asked_about, simplest
 from assess_registry.closure.pinned import pins_of, require_as_pinned
 from assess_registry.closure.resolve import resolve, wheels_in
 from assess_registry.closure.survey import (
@@ -220,23 +220,26 @@ def _written(
 ) -> Lock:
     served = [target for target, _ in needs]
     there = {each.project: chosen[each.project] for each in kept.values()}
-    asked = frozenset(text for _, found in needs for text in found.markers)
-    later = [(each, _reach(wheel, there, each)) for each in later_pythons(served, asked)]
+    texts = frozenset(text for _, found in needs for text in found.markers)
+    asked = asked_about(texts)
+    later = [(each, _reach(wheel, there, each)) for each in later_pythons(served, texts)]
     reaches_on = not any(found.problems for _, found in later)
     markers: dict[ProjectName, Marker | None] = {}
     for project, one in there.items():
         now = [(target.environment, project in found.projects) for target, found in needs]
         after = [(environment, project in found.projects) for environment, found in later]
         try:
-            markers[project] = simplest(one.marker, [*now, *after])
+            markers[project] = simplest(one.marker, [*now, *after], asked)
         except ValueError:
             reaches_on = False
-            markers[project] = _for_targets_alone(wheel, project, one.marker, now)
+            markers[project] = _for_targets_alone(wheel, project, one.marker, now, asked)
+    # A marker that could not be shortened speaks of more than was asked about, and so limits the lock.
+    spoken = asked_about(str(marker) for marker in markers.values() if marker is not None)
     return parse_lock(
         write_lock(
             [locked(wheel), *(locked(each, marker=markers[each.project]) for each in kept.values())],
             requires_python=_python_bound(wheel, served),
-            environments=lock_environments(served, asked, later=reaches_on),
+            environments=lock_environments(served, asked | spoken, later=reaches_on),
         )
     )
 
@@ -269,10 +272,14 @@ def _python_bound(wheel: InspectedWheel, targets: Sequence[RegistryTarget]) -> S
 
 
 def _for_targets_alone(
-    wheel: InspectedWheel, project: ProjectName, marker: Marker | None, truth: Sequence[tuple[Mapping[str, str], bool]]
+    wheel: InspectedWheel,
+    project: ProjectName,
+    marker: Marker | None,
+    truth: Sequence[tuple[Mapping[str, str], bool]],
+    asked: frozenset[str],
 ) -> Marker | None:
     try:
-        return simplest(marker, truth)
+        return simplest(marker, truth, asked)
     except ValueError as error:
         raise RegistryError(
             f"{wheel.filename}: uv and the metadata of its closure disagree on when {project} is needed: uv says "

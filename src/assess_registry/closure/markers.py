@@ -6,7 +6,7 @@ project needed? - stays what it is, and that table does not come from uv.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.markers import Marker
 
@@ -15,47 +15,60 @@ Truth = Sequence[tuple[Mapping[str, str], bool]]
 
 _COMPARISON = r"[a-z_]+ (?:[<>=!~]+|in|not in) (?:'[^']*'|\"[^\"]*\")"
 _TERM = re.compile(rf"{_COMPARISON}(?: and {_COMPARISON})*\Z")
-_PLATFORM = ("os_name", "sys_platform", "platform_system", "platform_machine", "implementation_name",
-             "platform_python_implementation")  # fmt: skip
 _PYTHON = ("python_full_version", "python_version")
 
+FAMILIES: Mapping[str, str] = {
+    "os_name": "sys_platform",
+    "sys_platform": "sys_platform",
+    "platform_system": "sys_platform",
+    "platform_release": "sys_platform",
+    "platform_version": "sys_platform",
+    "platform_machine": "platform_machine",
+    "implementation_name": "implementation_name",
+    "implementation_version": "implementation_name",
+    "platform_python_implementation": "implementation_name",
+}
+"""Variable of a marker -> the one that stands for all that say the same of a platform."""
 
-def simplest(marker: Marker | None, truth: Truth) -> Marker | None:
+
+def asked_about(markers: Iterable[str]) -> frozenset[str]:
+    """What of a platform these markers depend on."""
+    words = set(re.findall(r"[a-z_]+", " ".join(re.sub(r"\"[^\"]*\"|'[^']*'", "", marker) for marker in markers)))
+    return frozenset(FAMILIES[word] for word in words if word in FAMILIES)
+
+
+def simplest(marker: Marker | None, truth: Truth, asked: frozenset[str]) -> Marker | None:
     """A marker that is true where the project is needed and nowhere else; None for always.
+
+    Args:
+        marker: what the resolver said.
+        truth: every environment that differs from others in what was asked about or in Python.
+        asked: what requirements ask about; a shorter marker speaks of nothing else, or it would be true by accident.
 
     Raises:
         ValueError: not even the marker as it was given says so.
     """
-    for candidate in _candidates(marker):
+    for candidate in _candidates(marker, asked):
         if all((candidate is None or candidate.evaluate(dict(environment))) == needed for environment, needed in truth):
             return candidate
     raise ValueError(str(marker))
 
 
-def _candidates(marker: Marker | None) -> Iterator[Marker | None]:
-    """Shortest first: without anything, without words on platforms, without some of them, as it was."""
+def _candidates(marker: Marker | None, asked: frozenset[str]) -> Iterator[Marker | None]:
+    """Shortest first: always, by Python alone, by platform alone, by both, as it was."""
     yield None
     if marker is None:
         return
-    terms = _terms(str(marker))
-    if terms is not None:
-        for without in _droppable():
-            shorter = [[each for each in term if each.split(" ", 1)[0] not in without] for term in terms]
-            if all(shorter):
-                yield _marker(shorter)
-        for text in dict.fromkeys(each for term in terms for each in term):
-            if text.startswith(_PYTHON):
-                yield Marker(text)
+    terms = _terms(str(marker)) or []
+    for kept in (_PYTHON, tuple(sorted(asked)), (*_PYTHON, *sorted(asked)), (*_PYTHON, *_members(asked))):
+        shorter = [[each for each in term if each.split(" ", 1)[0] in kept] for term in terms]
+        if terms and all(shorter):
+            yield _marker(shorter)
     yield marker
 
 
-def _droppable() -> Iterator[tuple[str, ...]]:
-    rest = _PLATFORM
-    yield (*rest, *_PYTHON)
-    yield rest
-    for kept in ("platform_machine", "sys_platform", "implementation_name"):
-        yield tuple(name for name in (*rest, *_PYTHON) if name != kept)
-        yield tuple(name for name in rest if name != kept)
+def _members(asked: frozenset[str]) -> Iterator[str]:
+    yield from (variable for variable, family in FAMILIES.items() if family in asked)
 
 
 def _terms(text: str) -> list[list[str]] | None:

@@ -4,8 +4,9 @@
 2. With an index: uv chooses from it, and what some target would take is downloaded, each file against its digest.
 3. The closure is made of those wheels, or of the folder's, without a network, as `submit` does with the result.
 4. Every target that one of the plugin's wheels is for has to be served; the others are named.
-5. The folder is put together beside its place, and then has its name: it is there as a whole or not at all.
-6. pip says what it would install, under every interpreter at hand.
+5. The folder is put together beside its place.
+6. pip says what it would install from it, under every interpreter at hand.
+7. The folder gets its name: it is there as a whole or not at all.
 """
 
 import shutil
@@ -22,7 +23,7 @@ from assess_registry.config import Targets
 from assess_registry.errors import ConfigError, PublishError
 from assess_registry.files import atomic_write, read_bounded, sync_directory
 from assess_registry.index.folder import WheelFolder
-from assess_registry.lock import LOCK_NAME, Lock, parse_lock, write_lock
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, parse_lock, write_lock
 from assess_registry.locking.download import Download, download, taken_by_targets
 from assess_registry.locking.second_opinion import Opinion, second_opinions
 from assess_registry.review.locking import require_one_version
@@ -109,14 +110,14 @@ def lock_closure(
         _require_served(inspected, closure)  # 4
         lock = _with_all(closure.lock, inspected)
         _fill(place, lock, paths | {path.name: path for path in wheels})  # 5
-        place.chmod(0o755)
+        beside = parse_lock(read_bounded(place / LOCK_NAME, MAX_LOCK_BYTES), beside=True)
+        opinions = second_opinions(place, beside, inspected[0], closure.meant, interpreters=interpreters)  # 6
+        place.chmod(0o755)  # 7
         sync_directory(place)
         place.rename(output)
         sync_directory(output.absolute().parent)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    beside = parse_lock((output / LOCK_NAME).read_bytes(), beside=True)
-    opinions = second_opinions(output, beside, inspected[0], closure.meant, interpreters=interpreters)  # 6
     names = tuple(sorted(each.filename for each in downloaded if lock.find(each.filename)))
     return Locked(directory=output, lock=lock, downloaded=names, opinions=opinions)
 
