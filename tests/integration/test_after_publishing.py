@@ -42,8 +42,9 @@ def reader(tree: RegistryTree, tmp_path: Path) -> WordReader:
     return WordReader(tree.root, tmp_path / "memory")
 
 
-def do_yank(tree: RegistryTree, version: str = "1.1.0", reason: str | None = "wrong result") -> Changed:
-    return yank(tree.root, PROJECT, version, reason=reason, keys=tree.everybody.release_keys, now=datetime.now(UTC))
+def do_yank(tree: RegistryTree, version: str = "1.1.0", reason: str | None = "wrong result", **changes: Any) -> Changed:
+    keys, now = tree.everybody.release_keys, datetime.now(UTC)
+    return yank(tree.root, PROJECT, version, reason=reason, keys=keys, now=now, **changes)
 
 
 def do_revoke(tree: RegistryTree, project: str = "demo-plugin", version: str = "1.1.0", **changes: Any) -> Changed:
@@ -223,12 +224,33 @@ def test_everything_a_publishers_key_signed_and_where_it_is_still_served(tree: R
     (tree.directory / alone.filename).write_bytes(alone.build())
     publish(tree.root, tree.directory / alone.filename, key=tree.key, closure=tree.closure)
     assert by(tree, tree.key.public.id) == {
+        ("lock", "pylock.toml", "pinned only"),
+        ("lock", "pylock.toml", "no: revoked"),
+        ("lock", "pylock.toml", "yes"),
         ("wheel", alone.filename, "pages only"),
         ("wheel", DEMO, "pinned only"),
         ("wheel", NEWER, "no: revoked"),
         ("wheel", "demo_plugin-1.2.0-py3-none-any.whl", "yes"),
     }
     assert by(tree, generate_key().public.id) == set()
+
+
+def test_what_a_key_signed_and_waits_is_signed_too(tree: RegistryTree) -> None:
+    waiting = WheelBuilder(version="1.2.0")
+    tree.submit({waiting.filename: waiting.build()})
+    found = by(tree, tree.key.public.id)
+    assert {("wheel", waiting.filename, "submission"), ("lock", "pylock.toml", "submission")} <= found
+    assert ("wheel", DEMO, "yes") in found  # the control: what was published before
+
+
+def test_what_clients_refuse_since_a_key_was_revoked_is_not_served(tree: RegistryTree) -> None:
+    assert ("wheel", DEMO, "yes") in by(tree, tree.key.public.id)
+    config = load_config(tree.root)
+    (publisher,) = config.publishers
+    keys = tuple(replace(timed, valid_until=timed.valid_from, revoked="stolen") for timed in publisher.keys)
+    tree.configure(replace(config, publishers=(replace(publisher, keys=keys),)))
+    do_yank(tree, "1.0.0", accept_registry_changes=True)
+    assert ("wheel", DEMO, "no: refused at step publisher") in by(tree, tree.key.public.id)
 
 
 def test_everything_a_reviewer_and_the_online_key_signed(tree: RegistryTree) -> None:

@@ -102,14 +102,23 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(tree=tree, directory=directory)
 
 
+@pytest.fixture(scope="module")
+def after(before: Place, tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    """The same registry with 1.1.0 published as well."""
+    tree = before.tree.copy(tmp_path_factory.mktemp("after") / "registry")
+    publish(tree, NEW)
+    return tree
+
+
 @pytest.fixture
-def place(before: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
+def place(before: Place, after: RegistryTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
     """1.0.0 installed, 1.1.0 published since."""
     shutil.copytree(before.directory, tmp_path / "place", ignore=shutil.ignore_patterns("state"))
     mine = Place(tree=replace(before.tree, directory=tmp_path / "place" / "registry"), directory=tmp_path / "place")
     code, _ = mine.sync(capsys)
     assert (code, mine.active(capsys)) == (0, "1.0.0")
-    publish(mine.tree, NEW)
+    shutil.rmtree(mine.tree.directory)
+    after.copy(mine.tree.directory)
     return mine
 
 

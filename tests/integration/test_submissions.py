@@ -20,7 +20,7 @@ from assess_registry.review.rules import rules_of
 from assess_registry.review.standing import standings
 from assess_registry.review.submissions import find_submission, load_submission
 from assess_registry.review.submit import Submitted, submit
-from tests.support.kills import steps
+from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, copy_registry_tree, found, found_nothing
 from tests.support.wheels import WheelBuilder, demo_manifest
 
@@ -47,7 +47,7 @@ def test_a_submission_is_found_by_its_beginning_and_by_its_filename(tree: Regist
 
 
 @pytest.mark.timeout(600)  # some fifty processes, one after another
-@pytest.mark.parametrize(("earlier", "number"), [(None, 20), (Verdict.FLAGGED, 8)], ids=["first", "again"])
+@pytest.mark.parametrize(("earlier", "number"), [(None, 6), (Verdict.FLAGGED, 3)], ids=["first", "again"])
 def test_killed_before_any_call_it_is_whole_or_cannot_be_approved(
     tree: RegistryTree, tmp_path: Path, earlier: Verdict | None, number: int
 ) -> None:
@@ -61,7 +61,7 @@ def test_killed_before_any_call_it_is_whole_or_cannot_be_approved(
         shutil.copytree(image, tree.root)
 
     kills = 0
-    for _ in steps(lambda: submitted(tree, now=now), restore):
+    for _ in steps(lambda: submitted(tree, now=now), restore, every=stride(3)):
         kills += 1
         rules = rules_of(tree.root, datetime.now(UTC))
         for each in standings(tree.root, rules):
