@@ -12,11 +12,12 @@ from pathlib import Path
 
 from assess_registry.catalogue import CatalogueWheel, Release
 from assess_registry.control import Publishers
-from assess_registry.dsse import parse_envelope
-from assess_registry.errors import RegistryError
+from assess_registry.dsse import Envelope, parse_envelope
+from assess_registry.errors import RegistryError, TrustError
 from assess_registry.files import read_bounded
 from assess_registry.index.tree import FILES, SIMPLE, WHEEL_SUFFIX, Tree
 from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName
 from assess_registry.repository import Repository
 from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, read_state
@@ -24,6 +25,7 @@ from assess_registry.review.published import published_file, releases_of, reposi
 from assess_registry.review.rules import rules_of
 from assess_registry.review.submissions import REVIEWS, directories
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
+from assess_registry.verdict import check_approval
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
 MAX_REVIEW_BYTES = 2 << 20
@@ -34,11 +36,12 @@ class SignedThing:
     """One thing that the key has signed.
 
     Attributes:
-        kind: `wheel`, `verdict`, `review` or `metadata`.
+        kind: `wheel`, `lock`, `verdict`, `review` or `metadata`.
         path: relative to the registry's root.
         since: when it was published; None where nobody said.
-        served: `yes`, `pinned only` when it was yanked, `no: revoked`, `submission`, `pages only` when no catalogue
-            names it, `old` for metadata that is not current.
+        served: `yes`, `pinned only` when it was yanked, `no: revoked`, `no: refused at step STEP` where clients refuse
+            it since a key was revoked, `submission`, `pages only` when no catalogue names it, `old` for metadata that
+            is not current.
     """
 
     kind: str
@@ -56,56 +59,84 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
     """
     rules = rules_of(root, now)
     tree, repository = Tree(root), repository_of(root)
+    signed = signed_publishers(repository)
     found: list[SignedThing] = []
     catalogued: set[str] = set()
+    published: set[str] = set()
     for project, release in releases_of(repository):
+        directory = f"{FILES}/{project}/{release.version}"
+        states: dict[str, str] = {}
         for wheel in release.wheels:
-            path = f"{FILES}/{project}/{release.version}/{wheel.filename}"
-            catalogued.add(path)
-            served = _served(release)
+            catalogued.add(f"{directory}/{wheel.filename}")
+            published.add(wheel.sha256)
+            envelope = parse_envelope(published_file(tree, project, release.version, wheel.verdict))
+            served = _served(project, release, wheel, envelope, signed)
             if wheel.signer == key:
-                found.append(SignedThing(kind="wheel", path=path, since=release.published_at, served=served))
-            if key in _approvers(tree, project, release, wheel):
-                verdict = f"{FILES}/{project}/{release.version}/{wheel.verdict.filename}"
-                found.append(SignedThing(kind="verdict", path=verdict, since=release.published_at, served=served))
-    found += _uncatalogued(tree, key, rules.control, signed_publishers(repository), catalogued)
+                states |= {wheel.filename: served, release.lock.filename: served}
+            if key in {each for each, _ in envelope.signatures}:
+                states[wheel.verdict.filename] = served
+        for name, served in states.items():
+            found.append(
+                SignedThing(kind=_kind(name), path=f"{directory}/{name}", since=release.published_at, served=served)
+            )
+    known = {timed.key for each in (rules.control, signed) if each for _, timed in each.uses() if timed.key.id == key}
+    trusted = TrustedKeys.of(*known)
+    if known:
+        found += _uncatalogued(tree, trusted, catalogued)
+        found += _submitted(root, trusted, published)
     found += _reviews(root, key)
     found += _metadata(root, key, repository)
     return tuple(sorted(found, key=lambda each: (each.kind, each.path)))
 
 
-def _served(release: Release) -> str:
+def _kind(name: str) -> str:
+    return "lock" if name == LOCK_NAME else "wheel" if name.endswith(WHEEL_SUFFIX) else "verdict"
+
+
+def _served(
+    project: ProjectName, release: Release, wheel: CatalogueWheel, envelope: Envelope, signed: Publishers | None
+) -> str:
+    """What a client makes of it: by whom it is refused is what a revocation of a key was for."""
     if release.revoked:
         return "no: revoked"
+    try:
+        if signed is not None:
+            publisher = signed.publisher_of(wheel.signer, project, release.published_at)
+            check_approval(envelope, control=signed, publisher=publisher, at=release.published_at)
+    except TrustError as error:
+        return f"no: refused at step {error.step}"
     return "pinned only" if release.yanked else "yes"
 
 
-def _approvers(tree: Tree, project: ProjectName, release: Release, wheel: CatalogueWheel) -> frozenset[KeyId]:
-    """Keys named in the verdict that the signed catalogue names by its digest."""
-    envelope = parse_envelope(published_file(tree, project, release.version, wheel.verdict))
-    return frozenset(key for key, _ in envelope.signatures)
-
-
-def _uncatalogued(
-    tree: Tree, key: KeyId, control: Publishers, signed: Publishers | None, catalogued: set[str]
-) -> Iterator[SignedThing]:
+def _uncatalogued(tree: Tree, trusted: TrustedKeys, catalogued: set[str]) -> Iterator[SignedThing]:
     """Wheels that were published by a publisher's key alone."""
-    known = {timed.key for each in (control, signed) if each for _, timed in each.uses() if timed.key.id == key}
-    if not known:
-        return
-    trusted = TrustedKeys.of(*known)
     for path in sorted((tree.root / FILES).glob(f"*/*/*{WHEEL_SUFFIX}")):
         name = path.relative_to(tree.root).as_posix()
-        signature = path.with_name(path.name + SIGNATURE_SUFFIX)
-        if name in catalogued or not signature.is_file():
-            continue
-        try:
-            verify_detached(read_bounded(path, MAX_WHEEL_BYTES), read_bounded(signature, SIGNATURE_FILE_BYTES), trusted)
-        except RegistryError:
+        if name in catalogued or not _is_signed(path, trusted):
             continue
         page = tree.root / SIMPLE / path.parent.parent.name / "index.html"
         served = "pages only" if page.is_file() and f">{path.name}<" in page.read_text() else "no"
         yield SignedThing(kind="wheel", path=name, since=None, served=served)
+
+
+def _submitted(root: Path, trusted: TrustedKeys, published: set[str]) -> Iterator[SignedThing]:
+    """What waits for reviewers, or for `publish`, which is all that separates it from being served."""
+    for directory in directories(root):
+        if directory.name in published or not directory.is_dir():
+            continue
+        for path in sorted(directory.iterdir()):
+            if (path.suffix == WHEEL_SUFFIX or path.name == LOCK_NAME) and _is_signed(path, trusted):
+                name = path.relative_to(root).as_posix()
+                yield SignedThing(kind=_kind(path.name), path=name, since=None, served="submission")
+
+
+def _is_signed(path: Path, trusted: TrustedKeys) -> bool:
+    signature = path.with_name(path.name + SIGNATURE_SUFFIX)
+    try:
+        verify_detached(read_bounded(path, MAX_WHEEL_BYTES), read_bounded(signature, SIGNATURE_FILE_BYTES), trusted)
+    except (RegistryError, OSError):  # not there, not readable, or somebody else's: nothing that this key signed
+        return False
+    return True
 
 
 def _reviews(root: Path, key: KeyId) -> Iterator[SignedThing]:
