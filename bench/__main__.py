@@ -16,6 +16,7 @@ from bench import (
     journal,
     machine,
     many_releases,
+    one_more,
     overhead,
     refresh,
     roundtrip,
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "audit": whole_audit,
     "refresh": refresh,
     "releases": many_releases,
+    "publish": one_more,
 }
 """By name, in the document's order. Each module has a `TITLE` and `run(effort) -> Report`."""
 

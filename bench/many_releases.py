@@ -1,14 +1,10 @@
-"""A registry of up to 100,000 releases: a runtime looks for one, and an approved wheel is added, beside dumb-pypi."""
+"""A registry of up to 100,000 releases, in which a runtime looks for one."""
 
-import importlib
-import json
-import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -23,30 +19,24 @@ from assess_registry.index.pages import HTML_NAME, JSON_NAME
 from assess_registry.index.root_pages import root_html, root_json
 from assess_registry.index.tree import SIMPLE, Tree
 from assess_registry.names import ProjectName
-from assess_registry.publish.approved import publish_approved
+from assess_registry.publish.approved import PublishedRelease, publish_approved
 from assess_registry.repository import BINS
 from assess_registry.repository.roles import bins_of, role_of_target, target_file
 from assess_registry.repository.state import read_state
 from assess_registry.review.submit import Submitted
 from bench.effort import Effort, seconds
-from bench.machine import versions
 from bench.refresh import write_metadata
-from bench.rows import Goal, Report, Row, paragraphs
+from bench.rows import Report, Row, paragraphs
 from bench.stats import Sample, ratio
 
 TITLE = "Many releases"
 NOTES = """
 A registry with the demo plugin and generated others, one release each: they are on the signed pages' lists, on the
-index's root pages and in the lists of flat names; their own files are not there, for nobody reads them.
+index's root pages and in the lists of flat names; their own pages are empty, for nobody reads them.
 
 *First look*: a client with an empty memory refreshes and resolves `demo-plugin`, from files, in a process that has
 everything imported: signed word, catalogue page, people, revocations, policy. *Next look*: the same after another
 version was published. Beside it the same among 100.
-
-*Add*: one approved wheel becomes the registry's word and is on its pages, in one process: submission, closure,
-reviews and all metadata that it builds on are verified anew, and every file is on the disk with fsync before the
-next. Beside it `dumb-pypi` with `--previous-package-list-json`, told the digests of all wheels, without its JSON for
-each release; it signs and verifies nothing and waits for no disk. The audit, before, is not in it.
 """
 VERSION_MARK = 1_000
 """A version of metadata that nothing before has reached."""
@@ -69,10 +59,10 @@ class Filled:
         self.tree.approve(*submitted)
         return submitted
 
-    def publish(self, submitted: Sequence[Submitted]) -> float:
-        """How long it takes to publish these, in seconds."""
+    def publish(self, submitted: Sequence[Submitted]) -> PublishedRelease:
+        """These, as they were approved."""
         places, keys = [each.submission.directory for each in submitted], self.tree.everybody.release_keys
-        return seconds(lambda: publish_approved(self.tree.root, places, keys=keys, now=datetime.now(UTC)))
+        return publish_approved(self.tree.root, places, keys=keys, now=datetime.now(UTC))
 
 
 @contextmanager
@@ -104,6 +94,10 @@ def _fill_pages(tree: RegistryTree, names: Sequence[ProjectName]) -> None:
     files, every = Tree(tree.root), [*Tree(tree.root).projects(), *names]
     files.write(tree.root / SIMPLE / JSON_NAME, root_json(every))
     files.write(tree.root / SIMPLE / HTML_NAME, root_html(every))
+    for name in names:
+        (tree.root / SIMPLE / name).mkdir()
+        for page in (HTML_NAME, JSON_NAME):
+            (tree.root / SIMPLE / name / page).touch()
     shards: dict[str, list[ProjectName]] = {}
     for name in (ProjectName("demo-plugin"), *names):
         shards.setdefault(shard_of(name), []).append(name)
@@ -112,40 +106,8 @@ def _fill_pages(tree: RegistryTree, names: Sequence[ProjectName]) -> None:
     files.write(tree.root / FLAT_ROOT, flat_root(shards))
 
 
-class DumbPypi:
-    """The same wheels as a static index made by dumb-pypi, and one more at a time."""
-
-    def __init__(self, directory: Path, releases: int) -> None:
-        self.directory = directory
-        self.lines = [_package(f"project_{number}-1.0.0") for number in range(releases)]
-        self._write("0.json")
-        self._main("--package-list-json", str(directory / "0.json"))
-
-    def add(self, stem: str) -> float:
-        """How long one more takes, in seconds."""
-        self._write("before.json")
-        self.lines.append(_package(stem))
-        self._write("after.json")
-        before, after = (str(self.directory / name) for name in ("before.json", "after.json"))
-        return seconds(lambda: self._main("--previous-package-list-json", before, "--package-list-json", after))
-
-    def _write(self, name: str) -> None:
-        (self.directory / name).write_text("".join(self.lines))
-
-    def _main(self, *argv: str) -> None:
-        main: Callable[[Sequence[str]], int] = importlib.import_module("dumb_pypi.main").main
-        output = ("--output-dir", str(self.directory / "out"), "--packages-url", "../../files")
-        if main([*argv, *output, "--no-per-release-json", "--no-generate-timestamp"]):
-            raise RuntimeError("dumb-pypi failed")
-
-
-def _package(stem: str) -> str:
-    digest = sha256(stem.encode()).hexdigest()
-    return json.dumps({"filename": f"{stem}-py3-none-any.whl", "hash": f"sha256={digest}"}) + "\n"
-
-
 def run(effort: Effort) -> Report:
-    """Looks by number of releases; then one more among the most."""
+    """Looks by number of releases."""
     rows: list[Row] = []
     sizes = (100, 300) if effort.quick else (100, 10_000, 100_000)
     looks = {size: _looks(size, effort.of(9, 1)) for size in sizes}
@@ -162,8 +124,7 @@ def run(effort: Effort) -> Report:
                     measured=ratio(ours, among) if other else None,
                 )
             )
-    rows += _adding(sizes[-1], effort.of(3, 1))
-    return Report(rows=tuple(rows), notes=paragraphs(NOTES), versions=versions("dumb-pypi"))
+    return Report(rows=tuple(rows), notes=paragraphs(NOTES))
 
 
 def _looks(releases: int, rounds: int) -> tuple[Sample, Sample]:
@@ -172,48 +133,9 @@ def _looks(releases: int, rounds: int) -> tuple[Sample, Sample]:
         for number in range(rounds):
             with tempfile.TemporaryDirectory() as memory:
                 first.append(registry.look(Path(memory)))
-                registry.publish(registry.approved(_demo(f"1.1.{number}")))
+                registry.publish(registry.approved(WheelBuilder(version=f"1.1.{number}")))
                 following.append(registry.look(Path(memory)))
     return _sample(first), _sample(following)
-
-
-def _adding(releases: int, rounds: int) -> list[Row]:
-    taken: dict[str, list[float]] = {name: [] for name in ("version", "project", "their version", "their project")}
-    with filled(releases) as registry, tempfile.TemporaryDirectory() as directory:
-        theirs = DumbPypi(Path(directory), releases)
-        for number in range(rounds + 1):
-            version, project = _demo(f"1.1.{number}"), _new(number)
-            taken["version"].append(registry.publish(registry.approved(version)))
-            taken["their version"].append(theirs.add(f"project_{random.Random(number).randrange(releases)}-1.1.0"))
-            taken["project"].append(registry.publish(registry.approved(project)))
-            taken["their project"].append(theirs.add(f"new_{number}-1.0.0"))
-    sample = {name: _sample(values[1:]) for name, values in taken.items()}  # the first round warms caches
-    return [
-        Row(
-            what=f"add to {releases:,}: {what}",
-            ours=sample[name],
-            peer="dumb-pypi, incremental",
-            theirs=sample[f"their {name}"],
-            measured=ratio(sample[name], sample[f"their {name}"]),
-            goal=Goal(limit=0.02, unit="x", text="<= 1/50 (0.02x)"),
-        )
-        for name, what in (("version", "a new version"), ("project", "a new project"))
-    ]
-
-
-def _demo(version: str) -> WheelBuilder:
-    return WheelBuilder(version=version)
-
-
-def _new(number: int) -> WheelBuilder:
-    return WheelBuilder(
-        name=f"new-{number}",
-        files={f"new_{number}/__init__.py": "plugin = provider = None\n"},
-        entry_points={
-            "assess.plugins": {"demo": f"new_{number}:plugin"},
-            "assess.providers": {"demo-subjects": f"new_{number}:provider"},
-        },
-    )
 
 
 def _sample(values: Sequence[float]) -> Sample:

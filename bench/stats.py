@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Literal
 
-Unit = Literal["us", "ms", "s", "%", "KiB", "MiB", "/s", "x"]
+Unit = Literal["us", "ms", "s", "%", "KiB", "MiB", "/s", "x", "files"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
