@@ -260,6 +260,8 @@ def test_everything_a_reviewer_and_the_online_key_signed(tree: RegistryTree) -> 
         ("verdict", f"{NEWER}.verdict.json"),
     }
     assert by(tree, tree.everybody.reviewers["ruben"].public.id) == set()
+    audit = by(tree, tree.everybody.audit.public.id)
+    assert audit == {("audit", "audit.dsse.json", "yes")}
     online = by(tree, tree.everybody.online.public.id)
     assert ("metadata", "timestamp.json", "yes") in online
     assert ("metadata", "1.snapshot.json", "old") in online

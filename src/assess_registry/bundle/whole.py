@@ -75,8 +75,9 @@ def verify_whole(project: ProjectName, version: str, *, registry: Registry, dead
     lock = _lock(listed, registry, deadline)  # 2
     approvals = tuple(_own(each, lock, registry, deadline) for each in listed)  # 3
     release = listed[0].release
-    for file in (release.audit, *((release.sbom,) if release.sbom else ())):  # 4
-        read_listed(file, listed[0], registry, deadline, max_bytes=MAX_SIDECAR_BYTES)
+    for file in (release.audit, release.attestation, release.sbom):  # 4
+        if file is not None:
+            read_listed(file, listed[0], registry, deadline, max_bytes=MAX_SIDECAR_BYTES)
     others = tuple(wheel for wheel in lock.wheels if wheel.project != project)
     check_closure_not_revoked(standing, others)  # 5
     closure = tuple(_dependency(wheel, project, release, registry, deadline) for wheel in others)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import CatalogueWheel, Release
+from assess_registry.catalogue import ATTESTATION_NAME, CatalogueWheel, FileRef, Release
 from assess_registry.control import Publishers
 from assess_registry.dsse import Envelope, parse_envelope
 from assess_registry.errors import RegistryError, TrustError
@@ -36,7 +36,7 @@ class SignedThing:
     """One thing that the key has signed.
 
     Attributes:
-        kind: `wheel`, `lock`, `verdict`, `review` or `metadata`.
+        kind: `wheel`, `lock`, `verdict`, `audit`, `review` or `metadata`.
         path: relative to the registry's root.
         since: when it was published; None where nobody said.
         served: `yes`, `pinned only` when it was yanked, `no: revoked`, `no: refused at step STEP` where clients refuse
@@ -75,6 +75,8 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
                 states |= {wheel.filename: served, release.lock.filename: served}
             if key in {each for each, _ in envelope.signatures}:
                 states[wheel.verdict.filename] = served
+        if release.attestation and key in _signers(tree, project, release, release.attestation):
+            states[release.attestation.filename] = "no: revoked" if release.revoked else "yes"
         for name, served in states.items():
             found.append(
                 SignedThing(kind=_kind(name), path=f"{directory}/{name}", since=release.published_at, served=served)
@@ -90,7 +92,14 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
 
 
 def _kind(name: str) -> str:
-    return "lock" if name == LOCK_NAME else "wheel" if name.endswith(WHEEL_SUFFIX) else "verdict"
+    kinds = {LOCK_NAME: "lock", ATTESTATION_NAME: "audit"}
+    return kinds.get(name, "wheel" if name.endswith(WHEEL_SUFFIX) else "verdict")
+
+
+def _signers(tree: Tree, project: ProjectName, release: Release, file: FileRef) -> frozenset[KeyId]:
+    """Keys named in an envelope that the signed catalogue names by its digest."""
+    envelope = parse_envelope(published_file(tree, project, release.version, file))
+    return frozenset(key for key, _ in envelope.signatures)
 
 
 def _served(
