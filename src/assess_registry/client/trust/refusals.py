@@ -88,7 +88,7 @@ def _expired(
         "it has expired: the registry serves what was true once, or its maintainer forgot to refresh it",
         asked if role == role_of(asked) else f"{METADATA_DIRECTORY}{role}.json",
         f"valid at {utc_now():%Y-%m-%dT%H:%M:%SZ}, by this machine's clock",
-        f"expired at {document.get('expires', 'an earlier time')}",
+        f"expired at {str(document.get('expires', 'an earlier time'))[:80]}",
     )
     refused.next_step = (
         "ask the registry's maintainer to run `assess-registry refresh`; what is installed runs on; check this clock"
@@ -101,7 +101,7 @@ def _refused(message: str, asked: str, expected: str, got: str) -> TrustError:
 
 
 def _version(signed: dict[str, Any]) -> str:
-    return f"version {signed.get('version', '?')}"
+    return f"version {str(signed.get('version', '?'))[:80]}"
 
 
 def _local(directory: Path, role: str) -> bytes | None:

@@ -6,6 +6,7 @@ has one role: whoever steals the online key of `snapshot` and `timestamp` must n
 """
 
 import re
+from typing import Any
 
 from assess_registry.client.strict_json import parse_json
 from assess_registry.client.trust.tuf_api import Key, Metadata, RepositoryError, Root, Snapshot, Targets, Timestamp
@@ -24,10 +25,10 @@ def check_document(role: str, data: bytes, thing: str) -> None:
     """The document, signed or not, is one that our rules admit; signatures are TUF's business.
 
     Raises:
-        TrustError: step `root`, `timestamp`, `snapshot` or `targets`; it is not strict JSON, or its keys or
-            delegations are not as they have to be.
+        TrustError: step `root`, `timestamp`, `snapshot` or `targets`; it is not strict JSON, or of another type, or its
+            keys or delegations are not as they have to be.
     """
-    check_json(role, data, thing)
+    _check_type(role, check_json(role, data, thing), thing)
     try:
         if role == Root.type:
             check_root(Metadata[Root].from_bytes(data).signed)
@@ -39,16 +40,30 @@ def check_document(role: str, data: bytes, thing: str) -> None:
         raise _refusal(role, thing, str(error)) from error
 
 
-def check_json(role: str, data: bytes, thing: str) -> None:
-    """The document reads the same for every reader.
+def check_json(role: str, data: bytes, thing: str) -> Any:
+    """The document, which reads the same for every reader.
 
     Raises:
         TrustError: it is no JSON, or repeats a key, or nests deeply, or has NaN.
     """
     try:
-        parse_json(data)
+        return parse_json(data)
     except ValueError as error:
         raise _refusal(role, thing, f"not strict JSON: {error}") from error
+
+
+def _check_type(role: str, document: Any, thing: str) -> None:
+    """It says that it is of the type that its place is for; `Metadata[Root]` gives whatever type the bytes name.
+
+    Raises:
+        TrustError: it says another.
+    """
+    signed = document.get("signed") if isinstance(document, dict) else None
+    said = signed.get("_type") if isinstance(signed, dict) else None
+    wanted = step_of(role)
+    if said is not None and said != wanted:
+        message = f"another type of document is served in its place: expected type {wanted!r}, got {str(said)[:80]!r}"
+        raise _refusal(role, thing, message)
 
 
 def check_roles_apart(root: Root, targets: Targets, thing: str) -> None:
