@@ -568,10 +568,15 @@ def test_a_folder_or_one_plugin_of_it_is_verified_as_a_whole(folder: PluginFolde
     for place_ in (folder.path, folder.demo):
         (report,) = verify_folder(place_, trusted_keys=keys)
         assert (report.path, report.version, len(report.closure)) == (folder.demo, "1.0.0", 2)
+    assert verify(folder.demo, trusted_keys=keys) == report
+    with pytest.raises(ConfigError, match="or the directory of one plugin"):
+        verify(folder.path, trusted_keys=keys)
     (folder.demo / "extra").touch()
     for place_ in (folder.path, folder.demo):
         with pytest.raises(TrustError, match="extra"):
             verify_folder(place_, trusted_keys=keys)
+    with pytest.raises(TrustError, match="extra"):
+        verify(folder.demo, trusted_keys=keys)
 
 
 def test_what_is_no_file_of_ours_is_a_mistake(folder: PluginFolder, tmp_path: Path) -> None:

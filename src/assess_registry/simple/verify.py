@@ -52,16 +52,20 @@ class VerifyReport:
 
 
 def verify(file: Path, *, trusted_keys: Path) -> VerifyReport:
-    """A wheel or a `pylock.toml` is what a trusted publisher signed.
+    """A wheel, a `pylock.toml`, or the directory that `install` made of a plugin, is what a trusted publisher signed.
 
     Raises:
-        ConfigError: there is no such file, or it is neither; the directory of keys is not there.
-        TrustError: step `signature`, `inspect`, `lock`, `signer`, `length`, `hash`, `keys` or `folder`.
+        ConfigError: there is no such file, or it is none of these; the directory of keys is not there.
+        TrustError: step `signature`, `inspect`, `lock`, `signer`, `length`, `hash`, `keys` or `folder`; of a directory
+            also the others of the client's `verify`, for the running interpreter.
         OSError: it may not be read.
     """
+    if (file / LOCK_NAME).is_file():
+        (report,) = verify_folder(file, trusted_keys=trusted_keys)
+        return report
     trusted = load_trusted_keys(trusted_keys)
     if file.suffix != WHEEL_SUFFIX and file.name != LOCK_NAME:
-        raise ConfigError(f"{file}: expected a wheel (*{WHEEL_SUFFIX}), {LOCK_NAME} or a folder of plugins")
+        raise ConfigError(f"{file}: expected a wheel (*{WHEEL_SUFFIX}), {LOCK_NAME} or the directory of one plugin")
     with opened(file.parent, follow=True) as held:
         try:
             if file.name == LOCK_NAME:
