@@ -28,7 +28,7 @@ from assess_registry.repository.roles import serialise
 from assess_registry.repository.staged import CURRENT_TIMESTAMP, STAGED, STAGED_TIMESTAMP
 from assess_registry.repository.state import read_roots
 from assess_registry.repository.tuf_api import Metadata, Root, SSlibKey
-from assess_registry.signatures import encode_signature
+from assess_registry.signatures import encode_signature, sign_detached
 from tests.support.repositories import Keys, Reader, Registry, make_registry
 
 PAGE = "catalog/acme-demo.json"
@@ -136,9 +136,25 @@ def test_a_key_twice_or_in_two_roles_is_not_proposed(tmp_path: Path, keys: Keys)
         (first(keys, online_keys=public(keys.root[0])), "two roles"),
         (first(keys, release_keys=public(keys.online)), "two roles"),
     ):
-        with pytest.raises(TrustError, match=message):
+        with pytest.raises(ConfigError, match=message) as slip:
             propose(tmp_path, wrong, now=now, expiry=EXPIRY)
+        assert "backup" not in str(slip.value)
     propose(tmp_path, first(keys), now=now, expiry=EXPIRY)
+
+
+def test_a_root_is_signed_by_no_key_that_has_another_role_in_it(tmp_path: Path, keys: Keys) -> None:
+    propose(tmp_path, first(keys), now=datetime.now(UTC), expiry=EXPIRY)
+    for other in (keys.release[0], keys.online):
+        with pytest.raises(ConfigError, match="root keys alone"):
+            sign_root(export(tmp_path), other)
+    add_signature(tmp_path, sign_root(export(tmp_path), keys.root[0]))  # the control
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"{}", b'{"_type":"timestamp"}', b"[" * 100_000])
+def test_what_is_no_root_is_sent_back_to_who_sent_it(junk: bytes, keys: Keys) -> None:
+    with pytest.raises(TrustError) as refused:
+        sign_root(junk, keys.root[0])
+    assert "ask who sent it" in refused.value.next_step
 
 
 def test_a_root_that_waits_is_given_up_only_on_request(tmp_path: Path, keys: Keys) -> None:
@@ -213,7 +229,7 @@ def test_a_signature_by_a_stranger_is_refused(registry: Registry, keys: Keys) ->
     proposed(registry)
     for stranger in (generate_key(), keys.online, keys.release[0]):
         with pytest.raises(TrustError, match="no root key made it") as refused:
-            signed(registry.place, stranger)
+            add_signature(registry.place, sign_detached(export(registry.place), stranger))
         assert refused.value.step == "signature"
     signed(registry.place, keys.root[0])
 

@@ -102,7 +102,7 @@ def test_it_asks_before_it_signs(desk: Desk) -> None:
     arguments = ["sign", "make", str(desk.place / "root-1"), "--key", str(desk.place / "a.key"), "--to",
                  str(desk.place / "a.sig")]  # fmt: skip
     refused = CliRunner().invoke(cli, arguments, input="n\n")
-    assert refused.exit_code != 0
+    assert "nothing was signed" in str(refused.exception)
     assert "root 1, until" in refused.stderr
     assert desk.keys.release[0].public.id in refused.stderr
     assert not (desk.place / "a.sig").exists()

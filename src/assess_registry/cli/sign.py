@@ -7,7 +7,7 @@ import click
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import load_keys, passphrases_option
 from assess_registry.console import print_json
-from assess_registry.errors import ConfigError
+from assess_registry.errors import ConfigError, RegistryError
 from assess_registry.files import atomic_write, read_bounded
 from assess_registry.repository.ceremony import (
     MAX_EXPORT_BYTES,
@@ -57,8 +57,8 @@ def make(*, exported: Path, key_file: Path, passphrase_files: tuple[Path, ...], 
     if key.public not in keys_of(proposed, "root"):
         click.echo(f"{key.public.id} is no root key of version {proposed.version}: it would sign as one of before",
                    err=True)  # fmt: skip
-    if not yes:
-        click.confirm("Is that what you want to be true?", abort=True, err=True)
+    if not yes and not click.confirm("Is that what you want to be true?", err=True):
+        raise RegistryError(f"{target}: not written, because the answer was no: nothing was signed")
     atomic_write(target, sign_root(data, key))
     click.echo(f"wrote {plain(target)}: carry it back, and `assess-registry sign import` it", err=True)
 

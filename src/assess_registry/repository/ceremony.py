@@ -85,8 +85,8 @@ def propose(place: Path, changes: Changes, *, now: datetime, expiry: Expiry, rep
         replace: drop a root that waits already, with the signatures it has.
 
     Raises:
-        ConfigError: another root waits already; the first root lacks keys.
-        TrustError: step `keys`; a key is in two roles, or a threshold cannot be met.
+        ConfigError: another root waits already; the first root lacks keys; a key would be in two roles, or a threshold
+            could not be met.
     """
     (place / METADATA).mkdir(parents=True, exist_ok=True)
     with _locked(place):
@@ -98,8 +98,13 @@ def propose(place: Path, changes: Changes, *, now: datetime, expiry: Expiry, rep
                               "publish it, or give it up with --replace")  # fmt: skip
         before = roots[-1].signed if roots else None
         signers = _signers(changes, before)
-        root = new_root(signers, version=len(roots) + 1, expires=until(expiry, "root", now))
-        check_root(root, thing=STAGED)
+        try:
+            root = new_root(signers, version=len(roots) + 1, expires=until(expiry, "root", now))
+            check_root(root, thing=f"root {len(roots) + 1}")
+        except TrustError as error:
+            # Found before anybody signed it: whoever proposes it has made a slip, and nothing is wrong on the disk.
+            what = f"{error.thing}: {error.args[0]}: expected {error.expected}, got {error.got}"
+            raise ConfigError(f"{what}; nothing was proposed: give other keys or another threshold") from error
         staged = Metadata(root)
         write_staged(place, staged)
         return Proposal(root=root, counts=counts(staged, roots))
@@ -133,8 +138,11 @@ def parse_export(data: bytes) -> Root:
         TrustError: they are something else; a root key signs nothing else.
     """
     thing = "bytes to sign"
-    metadata = parse_metadata(b'{"signatures":[],"signed":' + data + b"}", Root, thing=thing)
-    check_root(metadata.signed, thing=thing)
+    try:
+        metadata = parse_metadata(b'{"signatures":[],"signed":' + data + b"}", Root, thing=thing)
+        check_root(metadata.signed, thing=thing)
+    except TrustError as error:
+        raise _not_a_root(thing, f"a root, {error.expected}", f"{error.args[0]}: {error.got}") from error
     # One meaning: no second spelling, no key twice, nothing that a reader would see and the signature not cover.
     if metadata.signed_bytes != data or metadata.signed.unrecognized_fields:
         raise _not_a_root(thing, "canonical JSON of a root, and nothing else", "another spelling, or more")
@@ -146,8 +154,12 @@ def sign_root(data: bytes, key: PrivateKey) -> bytes:
 
     Raises:
         TrustError: they are not those of a root.
+        ConfigError: the key has another role in it.
     """
-    parse_export(data)
+    root = parse_export(data)
+    for role, whose in (("targets", "a release"), ("snapshot", "an online"), ("timestamp", "an online")):
+        if key.public in keys_of(root, role):
+            raise ConfigError(f"{key.public.id}: {whose} key of this root; a root is signed by root keys alone")
     return encode_signature(key.sign(data))
 
 
