@@ -146,7 +146,6 @@ def _publish(
     require_distinct(tree, lock.wheels)  # 4
     require_no_confusion(work.repository, lock, release.project)
     require_not_revoked(work.repository, lock)
-    require_open(work.repository, lock, release.project)
     changes = changed(tree, plan)
     if not replace_published:
         # What only an approved release has, and no catalogue names yet, was left by a publish that was killed.
@@ -154,6 +153,7 @@ def _publish(
     page = catalogue.with_release(catalogue_entry(release, approved, work.rules.now))
     projects = sorted({each.project for each in lock.wheels} - {release.project})
     listing = work.listing(page, projects=projects)
+    require_open(listing.catalogues, lock, release.project)
     if others := [each for each in changes if not of_approval_alone(each)]:
         take_off_pages(tree, listing, others)
     for file in plan:  # 5

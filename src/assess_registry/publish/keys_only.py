@@ -114,7 +114,6 @@ def publish(
         dependencies = _dependency_files(lock, inspected.project, taken)
         plan = (*dependencies, *_plugin_files(inspected, data, lock, key))
         require_distinct(tree, lock.wheels)  # 3
-        require_open(repository, lock, inspected.project)
         changes = changed(tree, plan)
         if not replace_published:
             known = plugin_wheels(tree, inspected.project, inspected.version)
@@ -125,6 +124,7 @@ def publish(
             catalogues={project: catalogue_of(repository, project) for project in projects},
             revocations=signed_revocations(repository),
         )
+        require_open(listing.catalogues, lock, inspected.project)
         take_off_pages(tree, listing, changes)  # 4
         for file in plan:  # 5
             tree.write(tree.file(file.project, file.version, file.filename), file.data)

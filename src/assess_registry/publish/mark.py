@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import Marker, ProjectStatus, catalogue_path
+from assess_registry.catalogue import Catalogue, Marker, ProjectStatus, catalogue_path
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.index.pages import HTML_NAME
 from assess_registry.index.tree import SIMPLE
 from assess_registry.lock import Lock
 from assess_registry.names import ProjectName
 from assess_registry.publish.transaction import ReleaseKeys, transaction
-from assess_registry.repository import Repository
 from assess_registry.review.published import catalogue_of
 
 
@@ -73,14 +72,19 @@ def mark(
         return Marked(project=project, status=status, control=control, written=tuple(work.tree.written))
 
 
-def require_open(repository: Repository | None, lock: Lock, plugin: ProjectName) -> None:
+def require_open(catalogues: Mapping[ProjectName, Catalogue], lock: Lock, plugin: ProjectName) -> None:
     """The plugin's project takes releases, and nothing that it runs with is quarantined.
+
+    Args:
+        catalogues: of the plugin's project and of all that the lock names.
+        lock: the release's.
+        plugin: the project that the release is of.
 
     Raises:
         TrustError: step `status`; one is marked otherwise.
     """
     for project in sorted({plugin, *(each.project for each in lock.wheels)}):
-        status = catalogue_of(repository, project).status
+        status = catalogues[project].status
         if status and (status.is_quarantined or (project == plugin and not status.takes_releases)):
             raise TrustError(
                 f"the project is {status.marker}: {status.reason}",
