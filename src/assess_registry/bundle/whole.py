@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from assess_registry.catalogue import CatalogueWheel, Release
 from assess_registry.client import Registry
 from assess_registry.client.choose import check_bytes
-from assess_registry.client.resolve import locate_locked, read_listed
+from assess_registry.client.release_files import locate_locked, read_listed
 from assess_registry.client.standing import (
     Listed,
     Standing,

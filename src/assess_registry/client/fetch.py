@@ -7,7 +7,8 @@ is; `verify` looks at every byte of it. `kept.py` makes the same value out of by
 from dataclasses import dataclass, field
 
 from assess_registry.client.registry import Registry
-from assess_registry.client.resolve import ResolvedWheel, locate_locked, read_listed, read_signature
+from assess_registry.client.release_files import locate_locked, read_listed, read_signature
+from assess_registry.client.resolve import ResolvedWheel
 from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import TrustError
 from assess_registry.lock import LockedWheel

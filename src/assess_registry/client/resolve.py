@@ -26,10 +26,8 @@ from dataclasses import dataclass, field
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from assess_registry.catalogue import VERDICT_SUFFIX, FileRef
 from assess_registry.client.choose import (
     best_wheel,
-    check_bytes,
     check_page_against_lock,
     check_target,
     choose_version,
@@ -38,6 +36,7 @@ from assess_registry.client.choose import (
 from assess_registry.client.location import Location
 from assess_registry.client.page import MAX_PAGE_BYTES, PageWheel, page_location, parse_page
 from assess_registry.client.registry import Registry
+from assess_registry.client.release_files import locate_locked, read_listed, read_signature
 from assess_registry.client.standing import (
     Listed,
     Standing,
@@ -53,12 +52,11 @@ from assess_registry.client.standing import (
 )
 from assess_registry.client.target import Target
 from assess_registry.client.transport import Deadline
-from assess_registry.client.transport.port import oversized
 from assess_registry.errors import ConfigError, NotPublishedError, TrustError
 from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.names import ProjectName, Sha256, normalize_project
-from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, verify_detached
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,20 +204,6 @@ def _resolved(
     )
 
 
-def locate_locked(wheel: LockedWheel, lock_location: Location, registry: Registry) -> Location:
-    """Where a locked wheel lies, seen from its lock.
-
-    Raises:
-        TrustError: step `lock`; that is outside of the registry.
-    """
-    try:
-        return registry.base.locate(lock_location, wheel.location)
-    except ValueError as error:
-        raise TrustError(
-            f"{wheel.filename}: {error}", step="lock", thing=registry.base.url_of(lock_location)
-        ) from error
-
-
 def _project(requirement: Requirement) -> ProjectName:
     problems = []
     if requirement.url:
@@ -262,66 +246,6 @@ def _read_lock(location: Location, registry: Registry, deadline: Deadline) -> tu
     signature = read_signature(location, registry, deadline)
     signer = verify_detached(data, signature, registry.trusted, thing=url)
     return parse_lock(data), signature, signer
-
-
-def read_signature(location: Location, registry: Registry, deadline: Deadline) -> bytes:
-    """The content of the `.sig` file beside `location`; nothing about it is checked.
-
-    Raises:
-        TrustError: step `signature`; there is none, or it is too long to be one.
-    """
-    beside = Location(location + SIGNATURE_SUFFIX)
-    try:
-        return registry.read(beside, max_bytes=SIGNATURE_FILE_BYTES, deadline=deadline)
-    except NotPublishedError as error:
-        raise _unsigned(registry.base.url_of(location), registry.base.url_of(beside)) from error
-
-
-def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Deadline, *, max_bytes: int) -> bytes:
-    """A file beside the wheel, which is the one the signed page names.
-
-    Raises:
-        NotPublishedError: it is not there.
-        TrustError: step `length` or `hash`; it is another, or the page names one larger than its kind may be. Step
-            `signature` or `verdict`; one that is not there.
-    """
-    location = beside(listed.standing.catalogue.project, listed.release.version, file.filename)
-    # The release keys decide what is published, not how much of our memory it takes.
-    if file.size > max_bytes:
-        raise oversized(registry.base.url_of(location), max_bytes=max_bytes, got=f"{file.size} on the signed page")
-    try:
-        data = registry.read(location, max_bytes=file.size, deadline=deadline)
-    except NotPublishedError as error:
-        url = registry.base.url_of(location)
-        if file.filename.endswith(SIGNATURE_SUFFIX):
-            raise _unsigned(url.removesuffix(SIGNATURE_SUFFIX), url) from error
-        if file.filename.endswith(VERDICT_SUFFIX):
-            raise _unapproved(url) from error
-        raise
-    check_bytes(data, size=file.size, sha256=file.sha256, thing=registry.base.url_of(location), by="signed page")
-    return data
-
-
-def _unsigned(thing: str, signature: str) -> TrustError:
-    return TrustError(
-        "it is not signed",
-        step="signature",
-        thing=thing,
-        expected=f"a signature in {signature}",
-        got="no such file",
-        next_step="do not use it; ask its publisher for a signed release",
-    )
-
-
-def _unapproved(verdict: str) -> TrustError:
-    return TrustError(
-        "nobody says that it was approved",
-        step="verdict",
-        thing=verdict,
-        expected="the verdict that the signed page names",
-        got="no such file",
-        next_step="do not use it; ask the registry's maintainer",
-    )
 
 
 def _beside(location: Location, name: str) -> Location:
