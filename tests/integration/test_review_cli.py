@@ -134,7 +134,7 @@ def test_what_happens_afterwards(desk: Desk) -> None:
     assert see(desk) == ("1.0.0",)
     key_id = desk.tree.key.public.id
     served = desk.run("keys", "signed", key_id, "--output", "json").document["signed"]
-    assert [(each["kind"], each["served"]) for each in served] == [("wheel", "yes")]
+    assert [(each["kind"], each["served"]) for each in served] == [("lock", "yes"), ("wheel", "yes")]
     revoked = desk.run("revoke", "demo-plugin", "1.0.0", "--reason", "bad", "--severity", "high", *SIGN)
     assert revoked.code == 0
     assert see(desk) == ()
