@@ -79,6 +79,7 @@ class Subject:
         unpacked: the same on disk, for external tools: a private copy that is removed after the audit; read-only.
         closure: the dependencies at hand, inspected as such; empty when none were given.
         as_of: the day for which ages and expiries are judged (UTC).
+        read: what was read of `files` for one check, for the next one; it goes when the subject goes.
     """
 
     wheel: InspectedWheel
@@ -87,6 +88,7 @@ class Subject:
     unpacked: Path
     closure: tuple[InspectedWheel, ...]
     as_of: date
+    read: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,7 +29,7 @@ from assess_registry.wheel.layout import (
 )
 from assess_registry.wheel.metadata import CoreMetadata, read_metadata, read_wheel_file
 from assess_registry.wheel.names import check_names, printable
-from assess_registry.wheel.native import is_native
+from assess_registry.wheel.native import native_kind
 from assess_registry.wheel.record import check_record
 from assess_registry.wheel.values import EntryPoint, Kind, WheelEntry
 
@@ -137,7 +137,7 @@ def bodies(wheel: Inspection) -> Iterator[Issue]:
         digest = Sha256(hashlib.sha256(content).hexdigest())
         entry = WheelEntry(path=member.name, sha256=digest, size=len(content), executable=member.executable)
         wheel.entries.append(entry)
-        if is_native(member.name, content):
+        if native_kind(member.name, content):
             wheel.native.append(member.name)
         if _is_kept(member.name):
             wheel.kept[member.name] = content
@@ -206,7 +206,7 @@ def native_code(wheel: Inspection) -> Iterator[Issue]:
         if portable or wheel.purelib:
             what = "a wheel for any platform" if portable else "a wheel whose WHEEL says Root-Is-Purelib: true"
             message = f"native code stands in {what}"
-            yield Issue(id="native-code", entry=printable(path), message=message, rule="PEP 425 and 427")
+            yield Issue(id="native-code-in-pure-wheel", entry=printable(path), message=message, rule="PEP 425 and 427")
 
 
 def manifest(wheel: Inspection) -> list[Issue]:

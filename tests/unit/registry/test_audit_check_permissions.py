@@ -3,8 +3,10 @@
 import pytest
 
 from assess_registry.audit.checks import permissions
+from assess_registry.audit.checks.permissions import check
+from assess_registry.audit.checks.permissions.kinds import SOCKET
 from assess_registry.audit.checks.permissions.rules import HARMLESS, KINDS, every_kind
-from assess_registry.audit.code import source
+from assess_registry.audit.code import Mention, source
 from assess_registry.audit.values import Finding
 from tests.support.examining import PERMISSIONS, examined, ids, only, plugin_with
 from tests.support.wheels import DEMO_SOURCE
@@ -271,3 +273,13 @@ def test_names_that_go_round_in_circles_end() -> None:
 def test_every_kind_has_a_name_and_no_name_is_both_bad_and_harmless() -> None:
     assert len({kind.id for kind in every_kind()}) == len(every_kind())
     assert not HARMLESS & KINDS.keys()
+
+
+def test_of_two_names_as_long_a_finding_has_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(*names: str) -> tuple[Finding, ...]:
+        used = [(SOCKET, name, Mention([1], 1)) for name in names]
+        monkeypatch.setattr(check, "uses", lambda *_: used)
+        return examined(permissions, plugin_with("")).findings
+
+    assert found("requests", "botocore") == found("botocore", "requests")
+    assert found("botocore") != found("requests")

@@ -186,18 +186,27 @@ NATIVE = {
     "Windows by content": ("demo_plugin/tool", PE),
     "macOS by content": ("demo_plugin/tool", b"\xcf\xfa\xed\xfe\x07"),
     "universal macOS by content": ("demo_plugin/tool", b"\xca\xfe\xba\xbe\0\0\0\2"),
+    "shared library with its version": ("demo_plugin/libx.so.1.2", b""),
+    "module of a kernel": ("demo_plugin/x.ko", b""),
     "archive": ("demo_plugin/libx.a", b""),
     "archive by content": ("demo_plugin/data.bin", b"!<arch>\n"),
     "thin archive by content": ("demo_plugin/data.bin", b"!<thin>\n"),
 }
 
 
+def test_a_java_class_begins_as_universal_code_does_and_is_none() -> None:
+    (entry,) = accepted(plugin_with({"demo_plugin/X.class": b"\xca\xfe\xba\xbe\0\0\0\x34"})).entries[1:2]
+    assert entry.path == "demo_plugin/X.class"
+    universal = plugin_with({"demo_plugin/X.class": b"\xca\xfe\xba\xbe\0\0\0\x02"})
+    assert ids(refused(universal)) == ["native-code-in-pure-wheel"]
+
+
 @pytest.mark.parametrize(("path", "data"), NATIVE.values(), ids=NATIVE.keys())
 def test_native_code_stands_only_in_wheels_that_say_so(path: str, data: bytes) -> None:
     portable = plugin_with({path: data})
-    assert ids(refused(portable)) == ["native-code"]
+    assert ids(refused(portable)) == ["native-code-in-pure-wheel"]
     platform = portable.but(tag="cp311-cp311-manylinux_2_28_x86_64")
-    assert ids(refused(platform)) == ["native-code"]
+    assert ids(refused(platform)) == ["native-code-in-pure-wheel"]
     assert accepted(platform.but(purelib=False)).entries[1].path == path
 
 

@@ -317,14 +317,14 @@ ROWS = (
     Row(
         about="native code in a wheel for any platform",
         test="test_wheel_layout::test_native_code_stands_only_in_wheels_that_say_so",
-        says="native-code: native code stands in a wheel for any platform",
+        says="native-code-in-pure-wheel: native code stands in a wheel for any platform",
         attack=having("demo_plugin/data.bin", b"\x7fELF\x02\x01\x01"),
         control=having("demo_plugin/data.bin", b"\x7felf\x02\x01\x01"),
     ),
     Row(
         about="native code where WHEEL declares none",
         test="test_wheel_layout::test_native_code_stands_only_in_wheels_that_say_so",
-        says="native-code: native code stands in a wheel whose WHEEL says Root-Is-Purelib: true",
+        says="native-code-in-pure-wheel: native code stands in a wheel whose WHEEL says Root-Is-Purelib: true",
         attack=having("demo_plugin/x.so", b"\x7fELF", tag="cp311-cp311-manylinux_2_28_x86_64"),
         control=having("demo_plugin/x.so", b"\x7fELF", tag="cp311-cp311-manylinux_2_28_x86_64", purelib=False),
     ),

@@ -46,7 +46,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     manifest = subject.wheel.manifest
     if manifest is None:
         return Examination(check=NAME, incomplete=("the wheel has no manifest",))
-    code = read_code(subject.files)
+    code = read_code(subject)
     words = _Words(subject, code)
     plugins = tuple(entry.name for entry in subject.wheel.entry_points if entry.group == PLUGIN_GROUP)
     place = next((each.path for each in subject.files if each.path.rpartition("/")[2] == _MANIFEST), _MANIFEST)

@@ -6,11 +6,10 @@ is refused.
 """
 
 import hashlib
-import re
 
 from assess_registry.audit.context import Context
 from assess_registry.audit.values import Examination, Finding, Subject
-from assess_registry.wheel import UnpackedFile
+from assess_registry.wheel import UnpackedFile, native_kind
 
 NAME = "native"
 
@@ -19,18 +18,16 @@ IN_PURE_WHEEL = "native-code-in-pure-wheel"
 
 RULE = "assess: native code in platform wheels only, and vouched for"
 
-_SUFFIXES = re.compile(r"\.(so(\.[0-9]+)*|pyd|dylib|dll|exe|a|lib|o|ko)\Z", re.IGNORECASE)
-_MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
-_FAT = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
-_MAX_FAT = 40
-"""Architectures of a fat Mach-O file; a Java class file begins alike and has a version from 45 in their place."""
-
 
 def examine(subject: Subject, context: Context) -> Examination:
     """Every native file, listed by path and digest, and judged by the wheel's tags."""
     wheel = subject.wheel
     pure = wheel.root_is_purelib or any(tag.platform == "any" for tag in wheel.tags)
-    found = [(file, kind) for file in sorted(subject.files, key=lambda each: each.path) if (kind := _kind(file))]
+    found = [
+        (file, kind)
+        for file in sorted(subject.files, key=lambda each: each.path)
+        if (kind := native_kind(file.path, file.data))
+    ]
     return Examination(
         check=NAME,
         findings=tuple(_finding(file, kind, pure=pure, allowed=context.native_allowed) for file, kind in found),
@@ -62,17 +59,3 @@ def _finding(file: UnpackedFile, kind: str, *, pure: bool, allowed: bool) -> Fin
         advice="" if allowed else "have the policy allow native code for this publisher, or do without",
         rule=RULE,
     )
-
-
-def _kind(file: UnpackedFile) -> str:
-    """What kind of native code this is; empty when it is none."""
-    data = file.data
-    if data[:4] == b"\x7fELF":
-        return "ELF file"
-    if data[:4] in _MACH_O or (data[:4] in _FAT and 0 < int.from_bytes(data[4:8], "big") <= _MAX_FAT):
-        return "Mach-O file"
-    if data[:2] == b"MZ" and data[(start := int.from_bytes(data[60:64], "little")) : start + 4] == b"PE\0\0":
-        return "PE file"
-    if data[:8] in (b"!<arch>\n", b"!<thin>\n"):
-        return "archive of object files"
-    return "file named like native code" if _SUFFIXES.search(file.path) else ""

@@ -4,11 +4,11 @@ A file that passes a bound is `unread`, with the reason, and whoever asks has to
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from assess_registry.audit.code.facts import FileCode
 from assess_registry.audit.code.source import UnreadableError, parse_pieces
 from assess_registry.audit.code.walk import walk
+from assess_registry.audit.values import Subject
 from assess_registry.wheel import UnpackedFile
 
 MAX_WHEEL_SOURCE_BYTES = 48 << 20
@@ -16,6 +16,8 @@ MAX_WHEEL_SOURCE_BYTES = 48 << 20
 
 MAX_FACTS = 1_500_000
 """Different names, texts and calls of all files: a million lines that all differ are below it and take some 400 MiB."""
+
+_READ = "code"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,9 +29,17 @@ class WheelCode:
     lines: int
 
 
-@lru_cache(maxsize=1)
-def read_code(files: tuple[UnpackedFile, ...]) -> WheelCode:
-    """What every `.py` file mentions; made once for the checks that follow each other on the same wheel."""
+def read_code(subject: Subject) -> WheelCode:
+    """What every `.py` file mentions; read once for the checks that follow each other on the same files."""
+    of, code = subject.read.get(_READ, (None, None))
+    if of is not subject.files:  # a subject may have been made out of another one
+        code = _read_all(subject.files)
+        subject.read[_READ] = (subject.files, code)
+    read: WheelCode = code
+    return read
+
+
+def _read_all(files: tuple[UnpackedFile, ...]) -> WheelCode:
     found: list[FileCode] = []
     unread: dict[str, str] = {}
     room = MAX_WHEEL_SOURCE_BYTES

@@ -22,6 +22,7 @@ class Exports:
 
     Attributes:
         attributes: `.name` -> known names that are kept under it in any file.
+        changes: names that came to stand for more, wherever, in the order in which that was found.
     """
 
     def __init__(self, files: Sequence[FileCode]) -> None:
@@ -30,6 +31,8 @@ class Exports:
             for prefix in _prefixes(_module_of(file.path)):
                 self._modules.setdefault(prefix, [])
         self.attributes: dict[str, set[str]] = {}
+        self.changes: list[str] = []
+        self._owned: dict[tuple[str, str], tuple[str, Chain]] = {}
 
     def add(self, resolver: Resolver, path: str) -> None:
         """Make it known as its module."""
@@ -37,6 +40,12 @@ class Exports:
 
     def own(self, dotted: str, path: str) -> tuple[str, Chain]:
         """The longest beginning that is a module of the wheel, seen from a file; and the names behind it."""
+        key = (dotted, path if dotted[:1] == "." else "")
+        if key not in self._owned:
+            self._owned[key] = self._find_own(dotted, path)
+        return self._owned[key]
+
+    def _find_own(self, dotted: str, path: str) -> tuple[str, Chain]:
         level = len(dotted) - len(dotted.lstrip("."))
         steps = [step for step in dotted.lstrip(".").split(".") if step]
         if level:
@@ -70,8 +79,10 @@ class Exports:
         for resolver in resolvers:
             for name, paths in resolver.attributes().items():
                 # what is a path in one class is something else in another; in its own file it is followed
-                if kept := {path for path in paths if path != PATH}:
+                kept = {path for path in paths if path != PATH} - self.attributes.get(name, set())
+                if kept:
                     self.attributes.setdefault(name, set()).update(kept)
+                    self.changes.append(name[1:])
         return sum(map(len, self.attributes.values())) > before
 
 

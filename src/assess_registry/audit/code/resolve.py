@@ -41,6 +41,9 @@ _AMBIGUOUS = "code io types signal resource select typing inspect operator profi
 _WORDS = frozenset(_AMBIGUOUS.split())
 """Modules of which other libraries have a member of the same name that is something else: `scipy.signal`."""
 
+STARS = "*"
+"""Among the names that came to stand for more: a module has all names of another one."""
+
 MAX_PATHS = 64
 """Known names that one chain is followed to."""
 
@@ -49,6 +52,7 @@ class Exports(Protocol):
     """What the modules of the wheel bind: `link.Exports`."""
 
     attributes: dict[str, set[str]]
+    changes: list[str]
 
     def own(self, dotted: str, path: str) -> tuple[str, Chain]:
         """The longest beginning that is a module of the wheel."""
@@ -93,12 +97,16 @@ class Resolver:
         self.has_links = bool(code.stars) or any(
             each.startswith(".") or self._is_own(each) for targets in code.bound.values() for each in targets
         )
+        self._foreign: dict[str, bool] = {}
+        self._asked_for = _words_of(code)
+        self._seen_changes = -1
         self._by_name: dict[str, list[tuple[str, Chain]]] = {}
         for name, chains in code.aliases.items():
             for chain in chains:
                 for each in {chain[0], f".[{chain[0]}", *(f".{step}" for step in chain[1:])}:
                     self._by_name.setdefault(each, []).append((name, chain))
         self.follow()
+        self._seen_changes = -1  # what other modules bound before they were linked is news yet
 
     # What is asked of it
 
@@ -145,7 +153,10 @@ class Resolver:
 
     def is_foreign(self, root: str) -> bool:
         """Whether this name was imported from elsewhere than the wheel."""
-        return any(not dotted.startswith(".") and not self._is_own(dotted) for dotted in self._code.bound.get(root, ()))
+        if root not in self._foreign:
+            bound = self._code.bound.get(root, ())
+            self._foreign[root] = any(not dotted.startswith(".") and not self._is_own(dotted) for dotted in bound)
+        return self._foreign[root]
 
     def is_shadowed(self, name: str) -> bool:
         """Whether something other than an import binds this name somewhere in the file."""
@@ -203,7 +214,9 @@ class Resolver:
 
     def take(self, other: "Resolver") -> None:
         """Everything that another module binds is here, too: `from .other import *`."""
-        self.stars |= other.stars
+        if not other.stars <= self.stars:
+            self.stars |= other.stars
+            self._note_change(STARS)
         for name, paths in other._names.items():  # noqa: SLF001  of the same class
             if name[0] != ".":
                 for path in paths:
@@ -211,6 +224,8 @@ class Resolver:
 
     def follow(self) -> bool:
         """Follow every assignment as long as that adds something; whether it did."""
+        if not self._has_news():
+            return False
         before = self._size
         self._take_stars()
         for name, targets in self._code.bound.items():
@@ -228,6 +243,15 @@ class Resolver:
                 if name in self._code.class_level:
                     waiting += self._by_name.get(f".{name}", ())
         return self._size > before
+
+    def _has_news(self) -> bool:
+        """Whether anything that this file asks for by its name came to stand for more since it was last followed."""
+        if self._exports is None:
+            return True
+        seen, self._seen_changes = self._seen_changes, len(self._exports.changes)
+        if seen < 0 or self._code.stars or self.stars:
+            return True
+        return not self._asked_for.isdisjoint(self._exports.changes[seen:])
 
     def _take_stars(self) -> None:
         if self._exports is not None:
@@ -352,5 +376,18 @@ class Resolver:
     def _add(self, name: str, path: str) -> None:
         if path:
             paths = self._names.setdefault(name, set())
-            if len(paths) < MAX_PATHS:
+            if len(paths) < MAX_PATHS and path not in paths:
                 paths.add(path)
+                self._note_change(name.lstrip(".["))
+
+    def _note_change(self, name: str) -> None:
+        if self._exports is not None:
+            self._exports.changes.append(name)
+
+
+def _words_of(code: FileCode) -> frozenset[str]:
+    """All names by which this file can come to what another one binds: of its imports, and in its assignments."""
+    imported = {step for targets in code.bound.values() for dotted in targets for step in dotted.split(".")}
+    assigned = {step for chains in code.aliases.values() for chain in chains for step in chain}
+    quoted = {part for step in assigned if step[:1] in ("(", "[") for part in step[2:-2].split(".")}
+    return frozenset(imported | assigned | quoted | code.aliases.keys() | code.class_level | {STARS})

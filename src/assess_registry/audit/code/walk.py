@@ -36,7 +36,8 @@ class _Walk(Recorder):
             node = waiting.pop()
             visit = _VISITORS.get(type(node))
             if visit is None or visit(self, node):
-                for value in node.__dict__.values():
+                for field in node._fields:  # not all of `__dict__`: most of that is where the node stands
+                    value = getattr(node, field, None)
                     if value.__class__ is list:
                         waiting.extend([each for each in value if isinstance(each, ast.AST)])
                     elif isinstance(value, ast.AST):

@@ -35,7 +35,7 @@ _KNOWN = known_names()
 
 def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001  the checks' one signature
     """What the plugin's own Python files do, and what of it the manifest does not permit."""
-    code = read_code(subject.files)
+    code = read_code(subject)
     functions = frozenset(name for file in code.files for name in file.functions)
     findings: list[Finding] = []
     computed: list[Asked] = []
@@ -89,9 +89,8 @@ def _examine_file(
         lines = used.setdefault(actual, {})
         counts[actual] = counts.get(actual, 0) + mention.count
         for line in mention.lines:
-            # the longest name says most: `socket.create_connection` rather than `socket`
-            if len(what) >= len(lines.get(line, "")):
-                lines[line] = what
+            # the longest name says most: `socket.create_connection` rather than `socket`; of equals, always the same
+            lines[line] = max(what, lines.get(line, ""), key=lambda name: (len(name), name))
     details = _details(file, resolver)
     findings = [
         Finding(
@@ -121,7 +120,7 @@ def _details(file: FileCode, resolver: Resolver) -> dict[tuple[Kind, int], str]:
     """The manifest line for a direct use whose arguments are known."""
     found: dict[tuple[Kind, int], str] = {}
     for call, mention in file.calls.items():
-        for path in resolver.paths(call.chain):
+        for path in sorted(resolver.paths(call.chain)):
             kind = kind_of(path)
             arguments = [resolver.value(each) for each in call.arguments]
             if kind is PROCESS and (argv := _argv(path, arguments)):
