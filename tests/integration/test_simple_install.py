@@ -165,7 +165,7 @@ def test_the_same_again_changes_nothing(site: Site) -> None:
 def test_what_was_touched_is_put_right_by_installing_again(local: Site) -> None:
     local.install()
     wheel = local.to / "demo-plugin" / DEMO
-    for damage in (lambda: wheel.write_bytes(b"x"), wheel.unlink, lambda: wheel.with_name("x").touch()):
+    for damage in (lambda: wheel.write_bytes(b"x"), wheel.unlink, wheel.with_name("pylock.toml.sig").unlink):
         damage()
         with pytest.raises(TrustError):
             local.versions()
@@ -285,6 +285,102 @@ def test_a_folder_that_holds_anything_else_is_not_installed_into(local: Site, st
         local.install()
     assert caught.value.step == "folder"
     assert snapshot(local.to.parent / "elsewhere") == before
+
+
+def foreign_file(place: Path) -> None:
+    (place / "precious.py").write_text("work")
+
+
+def foreign_directory(place: Path) -> None:
+    (place / ".git").mkdir()
+    (place / ".git" / "HEAD").write_text("work")
+
+
+def foreign_fifo(place: Path) -> None:
+    os.mkfifo(place / "fifo")
+
+
+def foreign_link(place: Path) -> None:
+    (place / "link.whl").symlink_to("../../precious")
+
+
+def foreign_wheel(place: Path) -> None:
+    (place / "other_plugin-1.0.0-py3-none-any.whl").write_bytes(b"work")
+
+
+def foreign_lock(place: Path) -> None:
+    (place / "pylock.toml").write_text("[my]\nnotes = 1")
+
+
+def no_lock(place: Path) -> None:
+    (place / "pylock.toml").unlink()
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [foreign_file, foreign_directory, foreign_fifo, foreign_link, foreign_wheel, foreign_lock, no_lock],
+    ids=lambda f: f.__name__,
+)
+def test_what_is_no_earlier_install_is_not_removed(local: Site, strange: Callable[[Path], None]) -> None:
+    local.install("demo-plugin==0.9.0")
+    kept = local.to.with_name("kept")
+    shutil.copytree(local.to, kept)
+    strange(local.to / "demo-plugin")
+    before = names_and_inodes(local.to)
+    with pytest.raises(TrustError, match="would be lost") as caught:
+        local.install("demo-plugin==1.0.0")
+    assert (caught.value.step, caught.value.thing) == ("folder", str(local.to / "demo-plugin"))
+    assert caught.value.issues
+    assert "another folder" in caught.value.next_step
+    assert names_and_inodes(local.to) == before
+    assert local.install("demo-plugin==1.0.0", to=kept).previous == "0.9.0"
+
+
+def names_and_inodes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.lstat().st_ino for path in folder.rglob("*") if path.name != ".lock"}
+
+
+def test_sources_beside_sources_are_no_folder_of_plugins_to_clear(local: Site) -> None:
+    """The author of a plugin, who names the directory of all their projects."""
+    foreign = local.to / "demo-plugin"
+    foreign.mkdir(parents=True)
+    (local.to / "other").mkdir()
+    foreign_file(foreign)
+    foreign_directory(foreign)
+    with pytest.raises(TrustError, match="would be lost"):
+        local.install()
+    assert (foreign / "precious.py").read_text() == "work"
+    assert (foreign / ".git" / "HEAD").read_text() == "work"
+    shutil.rmtree(foreign)
+    foreign.mkdir()  # an empty one loses nothing
+    assert local.install().changed
+
+
+def test_what_comes_while_a_plugin_is_replaced_is_kept_aside(local: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.install("demo-plugin==0.9.0")
+    exchange = place.exchange
+
+    def late(one: Path, other: Path) -> bool:
+        foreign_file(other)
+        return exchange(one, other)
+
+    monkeypatch.setattr(place, "exchange", late)
+    local.install("demo-plugin==1.0.0")
+    monkeypatch.undo()
+    assert [path.read_text() for path in local.to.glob(".tmp-*/precious.py")] == ["work"]
+    local.install("demo-plugin==0.9.0")  # whose sweep leaves it, and takes what is an install's
+    assert [path.read_text() for path in local.to.glob(".tmp-*/precious.py")] == ["work"]
+    assert len(list(local.to.glob(".tmp-*"))) == 1
+
+
+def test_only_what_installs_left_over_is_swept(local: Site) -> None:
+    local.install("demo-plugin==0.9.0")
+    ours, named, held = (local.to / f".tmp-{name}" for name in ("0" * 16, "work", "1" * 16))
+    for path in (ours, named, held):
+        shutil.copytree(local.to / "demo-plugin", path)
+    foreign_file(held)
+    local.install("demo-plugin==1.0.0")
+    assert [path.exists() for path in (ours, named, held)] == [False, True, True]
 
 
 @pytest.mark.parametrize(

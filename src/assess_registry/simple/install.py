@@ -5,7 +5,8 @@
 1. Resolve, fetch and verify, all in memory: nothing is written of what is refused.
 2. Lock the folder; it must be one, and hold nothing else.
 3. Never go back behind what is there, unless that version was asked for.
-4. Put wheel, lock, signatures and closure into place, as one directory in one step.
+4. Replace nothing but an earlier install.
+5. Put wheel, lock, signatures and closure into place, as one directory in one step.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,7 +26,8 @@ from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.signatures import SIGNATURE_SUFFIX
-from assess_registry.simple.place import put, sweep
+from assess_registry.simple.earlier import check_earlier, sweep
+from assess_registry.simple.place import put
 
 LOCK_TIMEOUT_S = 60.0
 """How long one install waits for another; inside, files are written and nothing is fetched."""
@@ -80,7 +82,8 @@ def install(
         ConfigError: `requirement` is none, `to` is something else than a folder of plugins, or a path is wrong.
         NotPublishedError: no such project, or no version that matches.
         TransportError: the index could not be read in time.
-        TrustError: a step of the client's `verify` refused; step `folder` or `rollback` (3). The folder is unchanged.
+        TrustError: a step of the client's `verify` refused; step `folder` (2, 4) or `rollback` (3). The folder is
+            unchanged.
         OSError: the folder cannot be written.
     """
     wanted = parse_requirement(requirement)
@@ -90,7 +93,7 @@ def install(
 
 
 def keep(verified: VerifiedWheel, *, to: Path, may_go_back: bool) -> InstallReport:
-    """What was verified is in the folder; steps 2 to 4 of `install`.
+    """What was verified is in the folder; steps 2 to 5 of `install`.
 
     Args:
         verified: a plugin.
@@ -112,6 +115,7 @@ def keep(verified: VerifiedWheel, *, to: Path, may_go_back: bool) -> InstallRepo
             _require_forward(verified, previous)
         changed = not _holds(place, files)
         if changed:
+            check_earlier(place)
             put(place, files)
     return _report(verified, place, previous=previous, changed=changed)
 

@@ -9,12 +9,12 @@ import ctypes
 import errno
 import os
 import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from assess_registry.files import sync_directory
 from assess_registry.folder import STAGING
+from assess_registry.simple.earlier import remove
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -39,17 +39,7 @@ def put(place: Path, files: Mapping[str, bytes]) -> None:
         _move(staged, place)
         sync_directory(place.parent)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)  # the old one after an exchange; what is left is swept next time
-
-
-def sweep(folder: Path) -> None:
-    """Nothing is left in the folder of installs that were killed; for the holder of the folder's lock."""
-    for path in folder.iterdir():
-        if path.name.startswith(STAGING):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        remove(staged)  # the old one after an exchange; what is left is swept next time
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -71,7 +61,7 @@ def _move(staged: Path, place: Path) -> None:
             aside = place.with_name(f"{STAGING}{secrets.token_hex(8)}")
             place.rename(aside)
             staged.rename(place)
-            shutil.rmtree(aside, ignore_errors=True)
+            remove(aside)
 
 
 def exchange(one: Path, other: Path) -> bool:
