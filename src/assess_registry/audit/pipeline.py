@@ -35,6 +35,7 @@ from assess_registry.audit.values import Examination, Report, Subject
 from assess_registry.config import Policy, Publisher, Targets
 from assess_registry.config.policy import ANY_LICENCE
 from assess_registry.errors import WheelError
+from assess_registry.manifest import SEVERITIES
 from assess_registry.manifest.reader import nearest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.wheel import InspectedWheel, inspect, unpacked_files
@@ -191,10 +192,15 @@ def check_names() -> tuple[str, ...]:
     return (CLOSURE, *(check.NAME for check in CHECKS), DEPENDENCIES)
 
 
-def idle_acceptances(policy: Policy) -> tuple[str, ...]:
-    """A sentence for each acceptance that can never accept anything, for there is no such check or finding."""
+def idle_rules(policy: Policy) -> tuple[str, ...]:
+    """A sentence for each rule and acceptance that can never hold for anything: there is no such check or finding."""
     known = check_names()
-    problems: list[str] = []
+    problems = [
+        f"policy.{key}[{number}]: {problem}"
+        for key, rules in (("reject", policy.reject), ("flag", policy.flag))
+        for number, rule in enumerate(rules)
+        if rule not in SEVERITIES and (problem := unknown_finding(rule))
+    ]
     for number, each in enumerate(policy.accept):
         if each.check and each.check not in known:
             problems.append(f"policy.accept[{number}].check: no check {each.check!r}; {nearest(each.check, known)}")

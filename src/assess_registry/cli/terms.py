@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from assess_registry.audit.advisories import DATABASE_NAME, AdvisoryDatabase, import_advisories
-from assess_registry.audit.pipeline import Terms, idle_acceptances
+from assess_registry.audit.pipeline import Terms, idle_rules
 from assess_registry.audit.policy import overlong_acceptances, policy_sha256
 from assess_registry.config import CONFIG_NAME, Policy, load_config, load_policy_file
 from assess_registry.errors import ConfigError
@@ -99,7 +99,7 @@ def _with_policy(terms: Terms, path: Path | None) -> Terms:
 
 
 def _require_usable(policy: Policy, path: Path | None, as_of: date) -> None:
-    problems = (*idle_acceptances(policy), *overlong_acceptances(policy, as_of=as_of))
+    problems = (*idle_rules(policy), *overlong_acceptances(policy, as_of=as_of))
     if problems:
         raise ConfigError(*(f"{path}: {problem}" for problem in problems))
 

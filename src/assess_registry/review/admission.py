@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from assess_registry.audit.pipeline import idle_acceptances
+from assess_registry.audit.pipeline import idle_rules
 from assess_registry.audit.policy import overlong_acceptances
 from assess_registry.config import CONFIG_NAME, IndexConfig
 from assess_registry.errors import ConfigError, PublishError, TrustError
@@ -18,7 +18,7 @@ def require_usable(config: IndexConfig, now: datetime) -> None:
     Raises:
         ConfigError: it does; all of them.
     """
-    if problems := (*idle_acceptances(config.policy), *overlong_acceptances(config.policy, as_of=now.date())):
+    if problems := (*idle_rules(config.policy), *overlong_acceptances(config.policy, as_of=now.date())):
         raise ConfigError(*(f"{CONFIG_NAME}: {problem}" for problem in problems))
 
 

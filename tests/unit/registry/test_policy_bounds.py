@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from assess_registry.audit.pipeline import idle_acceptances
+from assess_registry.audit.pipeline import idle_rules
 from assess_registry.audit.policy import judge, overlong_acceptances
 from assess_registry.audit.values import Examination, Finding, Verdict
 from assess_registry.config import Acceptance, Policy, parse_config, parse_policy_file
@@ -165,6 +165,28 @@ def test_those_that_are_too_long_are_found_before_anything_is_audited() -> None:
 )
 def test_an_acceptance_that_can_never_accept_anything_is_named(finding: str, check: str, said: str) -> None:
     accept = (Acceptance(finding=finding, check=check, reason="r", owner="o", expires=AS_OF),)
-    problems = idle_acceptances(Policy(accept=accept))
+    problems = idle_rules(Policy(accept=accept))
     assert len(problems) == bool(said)
     assert "".join(problems).startswith(f"policy.accept[0].{said}" if said else "")
+
+
+@pytest.mark.parametrize("key", ["reject", "flag"])
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("undeclared-sokcet", "no finding 'undeclared-sokcet'; did you mean 'undeclared-socket'?"),
+        ("undeclared-socket", ""),
+        ("undeklared-*", "no finding has an id like 'undeklared-*'; docs/audit.md lists them"),
+        ("undeclared-*", ""),
+        ("dependency-proces-outside-host", "no finding 'dependency-proces-outside-host'; did you mean "),
+        ("dependency-process-*", ""),
+        ("check-incomplete", ""),
+        ("bandit-b999", ""),
+        ("critical", ""),
+    ],
+)
+def test_a_rule_for_findings_that_never_come_is_named_with_the_nearest_one(key: str, rule: str, said: str) -> None:
+    policy = Policy(reject=(rule,)) if key == "reject" else Policy(flag=(rule,))
+    problems = idle_rules(policy)
+    assert len(problems) == bool(said)
+    assert "".join(problems).startswith(f"policy.{key}[0]: {said}" if said else "")
