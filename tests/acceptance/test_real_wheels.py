@@ -6,8 +6,6 @@ They are downloaded once, unpinned, and kept under `build/real-wheels/`; remove 
 import functools
 import hashlib
 import io
-import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -16,9 +14,10 @@ import pytest
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from assess_registry.wheel import inspect, unpacked_files
-from tests.support.programs import installer_environment, refuse_or_skip
+from tests.support.downloads import BUILD, NO_INDEX, pip_download
+from tests.support.programs import refuse_or_skip
 
-CACHE = Path(__file__).parents[2] / "build" / "real-wheels" / f"{sys.implementation.cache_tag}"
+CACHE = BUILD / "real-wheels" / f"{sys.implementation.cache_tag}"
 PROJECTS = (
     "numpy",
     "cryptography",
@@ -47,40 +46,11 @@ PROJECTS = (
     "typing-extensions",
 )
 SMALLEST = "typing-extensions"
-NO_INDEX = "package index"
-_REACH_THE_INDEX = ("http_proxy", "https_proxy", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "PIP_CERT")
 
 
 def cached() -> dict[str, Path]:
     """Wheels in the cache by canonical project name."""
     return {parse_wheel_filename(path.name)[0]: path for path in sorted(CACHE.glob("*.whl"))}
-
-
-def pip_download(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`pip download` of these wheels alone, nothing of the machine's configuration but the way to the index."""
-    way = {name: os.environ[name] for name in _REACH_THE_INDEX if name in os.environ}
-    config = os.environ.get("ASSESS_PIP_CONFIG", os.devnull)
-    environment = {**installer_environment(), "NO_PROXY": "", **way, "PIP_CONFIG_FILE": config}
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "-d",
-            CACHE,
-            *arguments,
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=540,
-        check=False,
-    )
 
 
 @functools.cache
@@ -90,9 +60,9 @@ def problem() -> str:
     missing = [project for project in PROJECTS if canonicalize_name(project) not in cached()]
     if not missing:
         return ""
-    if pip_download("--retries=1", SMALLEST).returncode:
+    if pip_download(CACHE, "--no-deps", "--retries=1", SMALLEST).returncode:
         return NO_INDEX
-    return pip_download(*missing).stderr  # the index is there: no reason to skip
+    return pip_download(CACHE, "--no-deps", *missing).stderr  # the index is there: no reason to skip
 
 
 def downloaded(project: str) -> Path:

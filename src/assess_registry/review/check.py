@@ -147,6 +147,9 @@ def _dependencies(submission: Submission, wheel: InspectedWheel, lock: Lock) -> 
             message = "it is not the wheel that was locked"
             raise _refused("statement", entry.filename, message, expected=f"sha256 {entry.sha256}", got=f"sha256 {got}")
         found[entry.filename] = data
+    for extra in sorted(set(folder) - set(found)):
+        message = "it lies among the wheels of the closure, and the lock does not name it"
+        raise _refused("statement", extra, message, expected="the locked wheels and no other", got=extra)
     return found
 
 
