@@ -22,13 +22,14 @@ from assess_registry.client.trust.clock import ClockGuard
 from assess_registry.dsse import Envelope
 from assess_registry.keys import KeyId, TrustedKeys
 from assess_registry.lock import parse_lock
+from assess_registry.publish.mark import mark
 from assess_registry.verdict import Approval, parse_verdict
 from assess_registry.wheel import InspectedWheel, inspect
 from tests.integration import test_client_approved_attacks as by_word
 from tests.integration import test_client_attacks as by_keys
 from tests.integration import test_client_verify as handed_on
 from tests.integration import test_trust_attacks as by_tuf
-from tests.support.approved_place import ApprovedPlace
+from tests.support.approved_place import PROJECT, ApprovedPlace
 from tests.support.client_place import Place, publish_two_releases
 from tests.support.registry_tree import copy_registry_tree
 from tests.support.trust_client import CONTROL, DEMO, OTHER, TrustClient
@@ -113,9 +114,24 @@ def clock_back(here: Path) -> Callable[[], object]:
     return client.read
 
 
+def timestamp_as_root(here: Path) -> Callable[[], object]:
+    client = trust_client(here)
+    (client.tree.metadata / "2.root.json").write_bytes((client.tree.metadata / "timestamp.json").read_bytes())
+    return client.read
+
+
 def development_unasked_for(here: Path) -> Callable[[], object]:
     tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
     return lambda: ApprovedPlace(tree=tree, state=here / "state").chain(development=False)
+
+
+def quarantined(here: Path) -> Callable[[], object]:
+    tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
+    people, now = tree.everybody.release_keys, datetime.now(UTC)
+    mark(
+        tree.root, PROJECT, "quarantined", reason="it may be stolen", keys=people, now=now, accept_registry_changes=True
+    )
+    return ApprovedPlace(tree=tree, state=here / "state").chain
 
 
 def only_for_windows(here: Path) -> Callable[[], object]:
@@ -193,6 +209,7 @@ STEPS = (
     Step("trust/clock.py:check", clock_back, "clock", any_time),
     Step("trust/rules.py:check_document", tuf("key of small order"), "root"),
     Step("trust/rules.py:check_json", tuf("key twice"), "timestamp"),
+    Step("trust/rules.py:_check_type", timestamp_as_root, "root"),
     Step("trust/rules.py:check_root", tuf("online key is a root key"), "root"),
     Step("trust/rules.py:check_says_role", tuf("empty bin in place of another"), "targets"),
     Step("trust/rules.py:_check_release_signed", tuf("bin that delegates"), "targets"),
@@ -204,6 +221,7 @@ STEPS = (
     # what it says
     Step("standing.py:check_development", development_unasked_for, "development"),
     Step("standing.py:check_not_revoked", word("revoked by the list"), "revoked"),
+    Step("standing.py:check_not_quarantined", quarantined, "status"),
     Step("standing.py:check_closure_not_revoked", word("dependency revoked"), "revoked"),
     Step("standing.py:check_not_among_revoked", word("dependency revoked"), "revoked"),
     Step("standing.py:check_publisher", word("project of somebody else"), "publisher", any_publisher),
