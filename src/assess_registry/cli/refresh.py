@@ -19,6 +19,7 @@ from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
 from assess_registry.review.rules import rules_of
+from assess_registry.status import pages_of
 from assess_registry.text import table
 
 _NEXT = {
@@ -82,6 +83,8 @@ def command(
             tree = Tree(root)
             if (root / SIMPLE).is_dir():
                 write_root_pages(tree)  # publishes leave the ones of many projects to this
+            if not site and (pages := pages_of(tree, load_config(root), Repository.holding(root))):
+                pages.refresh()
     for change in changes:
         click.echo(f"signed: {change}", err=True)
     proposal = waiting(root)

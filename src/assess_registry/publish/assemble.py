@@ -80,8 +80,9 @@ def _take(work: Transaction, offer: Offer, source: Path, online_key: PrivateKey)
     for file in plan:  # 4
         tree.write(tree.file(file.project, file.version, file.filename), file.data)
     _write_pages(work, pages, plan, offer.targets)
-    report = work.repository.take(offer, online_key=online_key, now=work.rules.now, expiry=work.rules.config.expiry)
-    tree.written.extend(report.written)
+    with work.followed(offer.targets):
+        report = work.repository.take(offer, online_key=online_key, now=work.rules.now, expiry=work.rules.config.expiry)
+        tree.written.extend(report.written)
     return Assembled(
         releases=tuple(f"{page.project} {release.version}" for page, release in fresh),
         targets=tuple(sorted(offer.targets)),

@@ -26,6 +26,7 @@ from assess_registry.repository import Repository
 from assess_registry.review.published import catalogues_of, releases_of, repository_of
 from assess_registry.review.submissions import STATEMENT_NAME, directories, load_submission
 from assess_registry.signatures import SIGNATURE_SUFFIX
+from assess_registry.status import STATUS, remove_strays
 from assess_registry.strict_json import parse_json
 
 MAX_PAGE_BYTES = 64 << 20
@@ -49,6 +50,7 @@ def collect_garbage(root: Path, *, keep_s: float, now: datetime) -> tuple[str, .
         removed = [*(repository.collect(keep_s, now=now) if repository else ())]
         removed += _remove_files(root, named, limit)
         removed += _remove_submissions(root, published, limit)
+        removed += remove_strays(Tree(root), {each.project for each in catalogues_of(repository)})
         return tuple(removed)
 
 
@@ -110,7 +112,7 @@ def _remove_files(root: Path, named: set[Path], limit: float) -> Iterator[str]:
         sync_directory(path.parent)
         yield path.relative_to(root).as_posix()
         _remove_empty(path.parent, root / FILES)
-    for directory in (FILES, SIMPLE, "plugins"):
+    for directory in (FILES, SIMPLE, "plugins", STATUS):
         for path in _temporary_files(root / directory):
             if path.lstat().st_mtime <= limit:
                 path.unlink()

@@ -17,6 +17,7 @@ from assess_registry.index.tree import FILES, SIMPLE, Tree
 from assess_registry.names import ProjectName, parse_project
 from assess_registry.publish.listing import Listing
 from assess_registry.review.published import catalogues_of, repository_of, signed_revocations
+from assess_registry.status import pages_of
 
 
 def reindex(root: Path, *, only_compare: bool = False) -> tuple[str, ...]:
@@ -47,6 +48,8 @@ def reindex(root: Path, *, only_compare: bool = False) -> tuple[str, ...]:
         for project in sorted(_named(root / SIMPLE) - set(projects)):  # no longer named anywhere
             for name in (HTML_NAME, JSON_NAME):
                 tree.remove(root / SIMPLE / project / name)
+        if people := pages_of(tree, config, repository):
+            people.write_all()
         return tuple(tree.written)
 
 

@@ -19,6 +19,7 @@ from assess_registry.publish.listing import Listing
 from assess_registry.repository import Repository
 from assess_registry.review.published import catalogue_of, signed_revocations
 from assess_registry.review.rules import Rules, rules_of
+from assess_registry.status import followed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,15 +68,25 @@ class Transaction:
         config, control = self.rules.config, self.rules.control
         changes = self.require_meant()
         control.check_apart(self.repository.signing_keys())
-        report = self.repository.commit(
-            {**control_files(self.repository, config, control), **targets},
-            release_keys=self.keys.release,
-            online_key=self.keys.online,
-            now=self.rules.now,
-            expiry=config.expiry,
-        )
-        self.tree.written.extend(report.written)
+        with self.followed(targets):
+            report = self.repository.commit(
+                {**control_files(self.repository, config, control), **targets},
+                release_keys=self.keys.release,
+                online_key=self.keys.online,
+                now=self.rules.now,
+                expiry=config.expiry,
+            )
+            self.tree.written.extend(report.written)
         return changes
+
+    @contextmanager
+    def followed(self, targets: Mapping[str, bytes]) -> Iterator[None]:
+        """Inside, these targets become current, and then the catalogue for people says so; an offer changes no page."""
+        if self.keys.online is None:
+            yield
+            return
+        with followed(self.tree, self.rules.config, self.rules.control, repository=self.repository, targets=targets):
+            yield
 
     def listing(
         self,

@@ -124,6 +124,8 @@ class Pages:
     def refresh(self) -> None:
         """What depends on changed people, keys, targets or layout is made anew; else what was left is finished."""
         front = self._front()
+        if front is None and not any(True for _ in self.projects()):
+            return
         if front is None or front.house != self.house.digest():
             self.write_all()
         else:
