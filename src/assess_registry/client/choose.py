@@ -20,23 +20,26 @@ _SHOWN = 8
 
 
 def choose_version(requirement: Requirement, offered: tuple[PageWheel, ...], *, url: str) -> Version:
-    """The highest version that the requirement admits; pre-releases as PEP 440 says, yanked ones only when pinned.
+    """The highest version that the requirement admits; pre-releases as PEP 440 says.
+
+    A yanked one only where that is pinned and nothing else satisfies the pin (PEP 592): `==2.0` admits `2.0+local`.
 
     Raises:
         NotPublishedError: there is none; the message lists what there is. `url` is the page's.
     """
-    pinned = is_pin(requirement.specifier)
     # A release is withdrawn as a whole: one yanked wheel of it is enough (PEP 592 speaks of files).
     withdrawn = {wheel.version for wheel in offered if wheel.yanked}
-    available = {wheel.version for wheel in offered} - (set() if pinned else withdrawn)
+    available = {wheel.version for wheel in offered} - withdrawn
     matching = list(requirement.specifier.filter(available))
     if matching:
         return max(matching)
     yanked = sorted(requirement.specifier.filter(withdrawn), reverse=True)
+    if yanked and is_pin(requirement.specifier):
+        return yanked[0]
     if yanked:
         why = f"only yanked versions match ({_some(yanked)}); pin one with == to use it all the same"
-    elif available:
-        why = f"published are {_some(sorted(available, reverse=True))}"
+    elif offered:
+        why = f"published are {_some(sorted(available or withdrawn, reverse=True))}"
     else:
         why = "no wheel of it is published"
     raise NotPublishedError(f"no version satisfies {str(requirement)!r}: {why}", url=url)

@@ -91,6 +91,24 @@ def test_yanked_version_is_chosen_when_pinned(pin: str) -> None:
     assert choose(pin, "1.0", offer("1.1", yanked=True)) == "1.1"
 
 
+@pytest.mark.parametrize(
+    ("pin", "yanked", "chosen"),
+    [
+        ("demo==2.0.0", ("2.0.0+local.1",), "2.0.0"),
+        ("demo==2.0.0", ("2.0.0",), "2.0.0+local.1"),
+        ("demo==2.0.0", ("2.0.0", "2.0.0+local.1"), "2.0.0+local.1"),
+        ("demo==2.0.0", (), "2.0.0+local.1"),
+        ("demo===2.0.0", ("2.0.0",), "2.0.0"),
+        ("demo==2.0.0+local.1", ("2.0.0+local.1",), "2.0.0+local.1"),
+    ],
+)
+def test_a_pin_is_of_a_yanked_version_only_where_nothing_else_satisfies_it(
+    pin: str, yanked: tuple[str, ...], chosen: str
+) -> None:
+    versions = ("1.0", "2.0.0", "2.0.0+local.1", "3.0")
+    assert choose(pin, *(offer(version, yanked=version in yanked) for version in versions)) == chosen
+
+
 @pytest.mark.parametrize("requirement", ["demo", "demo>=1", "demo==1.*", "demo~=1.0"])
 def test_yanked_version_is_not_chosen_otherwise(requirement: str) -> None:
     assert choose(requirement, "1.0", offer("1.1", yanked=True)) == "1.0"
