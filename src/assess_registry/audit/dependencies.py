@@ -25,6 +25,7 @@ from assess_registry.audit.checks.permissions.kinds import DYNAMIC
 from assess_registry.audit.checks.permissions.kinds import RULE as PERMISSIONS_RULE
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.examining import examination
+from assess_registry.audit.findings import place
 from assess_registry.audit.private_copy import private_copy
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.errors import WheelError
@@ -102,7 +103,7 @@ def examine_dependencies(
         looked.append(seen[key])
     return Examination(
         check=NAME,
-        findings=tuple(sorted((finding for each in looked for finding in each.findings), key=_place)),
+        findings=tuple(sorted((finding for each in looked for finding in each.findings), key=place)),
         incomplete=(*(reason for each in looked for reason in each.incomplete), *incomplete),
         facts={"wheels": [each.facts for each in looked]},
         tool=", ".join(sorted({tool for each in looked for tool in each.tools})),
@@ -210,7 +211,3 @@ def _reasons(wheel: InspectedWheel, said: Examination) -> list[str]:
     ]
     more = len(reasons) - MAX_NAMED
     return [*reasons[:MAX_NAMED], f"{wheel.filename}: {said.check}: and {more} more"] if more > 0 else reasons
-
-
-def _place(finding: Finding) -> tuple[str, int, str, str]:
-    return finding.entry, finding.line or 0, finding.id, finding.message

@@ -7,6 +7,8 @@ import logging
 from dataclasses import replace
 
 from assess_registry.audit.context import Check, Context
+from assess_registry.audit.finding_ids import is_declared
+from assess_registry.audit.findings import place
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.errors import Issue
 
@@ -32,8 +34,11 @@ def examination(check: Check, subject: Subject, context: Context) -> Examination
             rule="docs/policy.md: a check that did not look at everything",
         )
         return Examination(check=check.NAME, findings=(finding,), incomplete=("it crashed",))
-    findings = sorted(said.findings, key=lambda each: (each.entry, each.line or 0, each.id, each.message))
-    return replace(said, check=check.NAME, findings=tuple(findings))
+    findings = tuple(sorted(said.findings, key=place))
+    strange = sorted({each.id for each in findings if not is_declared(each.id)})
+    # Kept, for it may be grave; but no policy can have been written with it in mind.
+    incomplete = (*said.incomplete, *(f"its findings {each} are declared nowhere: report this" for each in strange))
+    return replace(said, check=check.NAME, findings=findings, incomplete=incomplete)
 
 
 def one_line(text: str) -> str:

@@ -28,6 +28,12 @@ OPEN = ("bandit-", "secret-")
 DEPENDENCY = "dependency-"
 
 
+def is_declared(finding_id: str) -> bool:
+    """Whether a check may make findings of this id: it stands here, or is of a family that does."""
+    rest = finding_id.removeprefix(DEPENDENCY)
+    return finding_id in KNOWN or rest in KNOWN or rest.startswith(OPEN)
+
+
 def unknown_finding(pattern: str) -> str:
     """Why no finding can ever be meant by this id or family, with the nearest one; empty where one can."""
     rest = pattern.removeprefix(DEPENDENCY)

@@ -13,10 +13,10 @@ MAX_ALIKE = 50
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """By entry, line and id; the last of too many that are alike says how many were left out."""
     alike: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
-    for finding in sorted(set(findings), key=_place):
+    for finding in sorted(set(findings), key=place):
         alike[finding.entry, finding.id, finding.severity].append(finding)
     kept = [finding for group in alike.values() for finding in _shortened(group)]
-    return tuple(sorted(kept, key=_place))
+    return tuple(sorted(kept, key=place))
 
 
 def _shortened(group: list[Finding]) -> list[Finding]:
@@ -27,5 +27,6 @@ def _shortened(group: list[Finding]) -> list[Finding]:
     return [*group[: MAX_ALIKE - 1], last]
 
 
-def _place(finding: Finding) -> tuple[str, int, str, str]:
+def place(finding: Finding) -> tuple[str, int, str, str]:
+    """What findings are in the order of, wherever they are shown."""
     return finding.entry, finding.line or 0, finding.id, finding.message

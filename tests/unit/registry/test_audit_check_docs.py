@@ -6,14 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assess_registry.audit.checks import CHECKS
+from assess_registry.audit.closure import NAME as CLOSURE
+from assess_registry.audit.context import Context
+from assess_registry.audit.dependencies import NAME as DEPENDENCIES
+from assess_registry.audit.examining import examination
 from assess_registry.audit.finding_ids import DEPENDENCY, KNOWN, OPEN
+from assess_registry.audit.policy import STRUCTURE
+from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.config.policy import INCOMPLETE
+from tests.support.examining import subject_of
+from tests.support.wheels import WheelBuilder
 
 ROOT = Path(__file__).parents[3]
 AUDIT = ROOT / "src" / "assess_registry" / "audit"
 DOCUMENT = (ROOT / "docs" / "audit.md").read_text()
 ROW = re.compile(r"^\| `([a-z0-9*-]+)` \| (.+?) \|", re.MULTILINE)
 MADE_BY = ("Finding", "Kind", "Refused")
+HANDED_ON = ("kind", "kind.id", "judged.id", "ENVIRONMENT.id", "issue.id")
+"""Ids that are spelled where these come from: in a call of `_finding`, a `Kind`, a `Refused`, by strict inspection."""
 
 
 def documented() -> dict[str, str]:
@@ -45,6 +55,8 @@ def found() -> Iterator[tuple[str, str]]:
             kind = text(constants.get(pair[0].id, pair[0]) if isinstance(pair[0], ast.Name) else pair[0])
             if kind:
                 yield kind, text(pair[1])
+            else:
+                assert ast.unparse(pair[0]) in HANDED_ON, f"{path}:{node.lineno}: nobody can tell which id this is"
 
 
 def text(node: ast.expr | None) -> str:
@@ -60,6 +72,23 @@ def test_every_finding_is_documented_and_every_documented_one_exists() -> None:
     assert {kind for kind, _ in found()} == documented().keys()
 
 
+def test_a_finding_that_is_declared_nowhere_is_kept_and_never_ends_in_approved() -> None:
+    def said(kind: str) -> Examination:
+        class Check:
+            NAME = "size"
+
+            def examine(self, subject: Subject, context: Context) -> Examination:
+                return Examination(check="size", findings=(finding,))
+
+        finding = Finding(id=kind, severity="info", entry="", message="m", rule="r")
+        return examination(Check(), subject_of(WheelBuilder()), Context())
+
+    assert [each.id for each in said("wheel-too-lagre").findings] == ["wheel-too-lagre"]
+    assert said("wheel-too-lagre").incomplete == ("its findings wheel-too-lagre are declared nowhere: report this",)
+    for declared in ("wheel-too-large", "bandit-b999", "secret-new", "dependency-native-code"):
+        assert said(declared).incomplete == ()
+
+
 def test_every_documented_finding_can_be_accepted() -> None:
     closed = {kind for kind in documented() if not kind.endswith("*")}
     assert set(KNOWN) == closed
@@ -70,6 +99,11 @@ def test_severities_are_those_of_the_code() -> None:
     wrong = [pair for pair in found() if pair[1] and f"`{pair[1]}`" not in documented()[pair[0]]]
     assert not wrong
     assert sum(1 for _, severity in found() if severity) > 20
+
+
+def test_every_check_has_its_row() -> None:
+    rows = re.findall(r"^\| \[`([a-z]+)`\]", DOCUMENT, re.MULTILINE)
+    assert rows == [STRUCTURE, CLOSURE, *(check.NAME for check in CHECKS), DEPENDENCIES]
 
 
 def test_every_check_has_its_section() -> None:
