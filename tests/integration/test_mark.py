@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from assess_core.cli import main
+from assess_core.pipeline import Action
 from assess_registry.catalogue import Marker
 from assess_registry.client import Registry, Target, fetch, resolve, verify
 from assess_registry.errors import ConfigError, TrustError
@@ -16,6 +18,7 @@ from assess_registry.names import ProjectName
 from assess_registry.publish import publish
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.mark import Marked, mark
+from tests.integration.test_runtime_trust import make_place
 from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
@@ -167,3 +170,24 @@ def test_killed_anywhere_nothing_quarantined_is_offered_and_the_same_again_finis
         do_mark(tree, marker)
         assert page(tree)[1] == ([] if marker else [WHEEL])
     assert seen == {True, False}
+
+
+def test_a_runtime_runs_on_with_what_it_has_of_a_quarantined_project_and_is_told(tmp_path: Path) -> None:
+    place = make_place(tmp_path)
+    assert place.sync().action is Action.INSTALLED
+    place.tree.publish(*demo_plugin_wheel("1.1.0"))
+    do_mark(place.tree, "quarantined")
+    line = place.sync()
+    assert (line.action, line.previous) == (Action.REFUSED, "1.0.0")
+    assert line.refusal is not None
+    assert line.refusal.step == "status"
+    run = place.run()
+    assert len(run.results) > 0
+    assert SAID in run.shortcomings()[0]  # not a result that could pass for one without a question
+    assert main(["run", "--config", str(tmp_path / "assess.toml")]) == 5
+    assert main(["run", "--offline", "--fail-on", "none", "--config", str(tmp_path / "assess.toml")]) == 0
+    shutil.rmtree(place.state)
+    assert place.refused() == "status"  # where nothing is installed yet
+    do_mark(place.tree, None)
+    assert place.sync().version == "1.1.0"
+    assert place.run().shortcomings() == ()

@@ -296,6 +296,15 @@ def test_other_machines_are_let_in_only_under_a_frightening_name(host: str, tmp_
             assert answer[0] == 200
 
 
+@pytest.mark.parametrize("library", ["starlette", "uvicorn"])
+def test_without_its_extra_it_says_what_to_install(library: str, tmp_path: Path) -> None:
+    create_index(tmp_path, IndexConfig(name="test"))
+    with registry_process(tmp_path, before=f"import sys; sys.modules[{library!r}] = None") as process:
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "assess-runtime[serve]" in error
+
+
 def test_what_cannot_be_served_is_said(tmp_path: Path) -> None:
     assert CONFIG_NAME in refused(tmp_path)
     create_index(tmp_path, IndexConfig(name="test"))

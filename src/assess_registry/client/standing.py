@@ -209,7 +209,8 @@ def check_not_quarantined(standing: Standing) -> None:
             thing=standing.catalogue.project,
             expected="a project of which something may be installed",
             got=f"quarantined since {status.at:%Y-%m-%dT%H:%M:%SZ}",
-            next_step="wait until the registry's maintainer takes it back, or revokes what is wrong",
+            next_step="wait until the registry's maintainer takes it back, or revokes what is wrong; what was verified "
+            "before is kept: assess run --offline",
         )
 
 

@@ -2,7 +2,7 @@
 
 Quarantined is for the hours in which nobody knows yet: a publisher's key may be stolen, a release may do what nobody
 reviewed. Nothing of the project is on any page, no client installs it, nothing is published under its name or with it
-in the closure; what runs goes on, and whoever syncs is told. Then it is taken back, or releases are revoked.
+in the closure; what is installed is kept, and whoever syncs is told. Then it is taken back, or releases are revoked.
 """
 
 from collections.abc import Mapping

@@ -44,7 +44,7 @@ _HEADERS = {
     # Pages change; also a wheel may, in a development registry. Whoever has it asks by its ETag.
     "cache-control": "no-cache",
     "content-security-policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
 _LIBRARY = StaticFiles()
 """For its reading of `If-None-Match` and `If-Modified-Since`."""
@@ -161,7 +161,7 @@ def _normalised(path: str) -> Response | None:
 
 
 def _host(headers: Headers) -> str:
-    host = headers.get("host", "")
+    host = headers.get("host", "").lower()
     return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
