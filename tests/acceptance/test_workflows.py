@@ -5,6 +5,7 @@ those of `.github/workflows`, read from there; tests/support/workflows.py is the
 """
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -188,6 +189,21 @@ def test_no_step_that_runs_what_was_proposed_has_a_token_or_a_secret(story: Stor
     for job in (story.proposed, story.pushed):
         for environment in job.environments.values():
             assert not {"GH_TOKEN", "GITHUB_TOKEN", "ONLINE_KEY"} & environment.keys()
+
+
+def test_two_runs_build_the_same_bytes(story: Story) -> None:
+    built = [json.loads((job.workspace / "audit.json").read_text())["wheel"] for job in (story.proposed, story.pushed)]
+    assert built[0] == built[1]
+
+
+def test_commands_of_the_document_do_what_it_says(ran: Checkout) -> None:
+    found = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "workflows.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(found) == 2
+    for block in found:
+        announced = re.search(r"# exits (\d+)\n\Z", block)
+        done = ran.shell(f"set -e; {block}")
+        assert done.returncode == (int(announced[1]) if announced else 0), done.stdout + done.stderr
+    assert done.stdout.startswith(f"# Flagged: {WHEEL} sha256:")
 
 
 def test_flagged_bytes_get_one_issue(story: Story) -> None:
