@@ -11,6 +11,7 @@ bounds is named as not examined, on every machine alike.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Generic, Protocol, TypeVar
 
 from assess_registry.tools import ToolRun
@@ -70,6 +71,14 @@ class Batches(Generic[File]):
 
     groups: tuple[tuple[File, ...], ...]
     too_large: tuple[str, ...]
+
+
+def installed(distribution: str) -> str:
+    """Name and version of a tool, for the report; empty where it is missing."""
+    try:
+        return f"{distribution} {version(distribution)}"
+    except PackageNotFoundError:
+        return ""
 
 
 def batches(files: Iterable[File], bounds: Bounds) -> Batches[File]:

@@ -26,10 +26,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches
+from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches, installed
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
@@ -89,20 +88,13 @@ def examine(subject: Subject, context: Context) -> Examination:
         findings=in_order(finding for answer in examined.answers for finding in answer.findings),
         incomplete=(*examined.incomplete, *skipped),
         facts={"files": len(files), "lines": sum(answer.lines for answer in examined.answers)},
-        tool=_tool(),
+        tool=installed("bandit"),
     )
 
 
 def _is_python(file: UnpackedFile) -> bool:
     first_line = file.data[:200].partition(b"\n")[0]
     return file.path.endswith((".py", ".pyw")) or (first_line.startswith(b"#!") and b"python" in first_line)
-
-
-def _tool() -> str:
-    try:
-        return f"bandit {version('bandit')}"
-    except PackageNotFoundError:
-        return ""
 
 
 def _parse(ran: ToolRun, batch: Sequence[UnpackedFile]) -> _Answer:

@@ -25,11 +25,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches
+from assess_registry.audit.batches import Bounds, UnreliableError, examine_batches, installed
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
 from assess_registry.audit.values import Examination, Finding, Subject
@@ -138,15 +137,8 @@ def examine(subject: Subject, context: Context) -> Examination:
             *(f"{path}: an archive inside the wheel, whose content is not looked at" for path in archives),
         ),
         facts={"files": len(subject.files), "archives": archives},
-        tool=_tool(),
+        tool=installed("detect-secrets"),
     )
-
-
-def _tool() -> str:
-    try:
-        return f"detect-secrets {version('detect-secrets')}"
-    except PackageNotFoundError:
-        return ""
 
 
 def _is_archive(data: bytes) -> bool:
