@@ -12,7 +12,7 @@ from typing import Self
 
 from assess_registry.errors import TrustError
 from assess_registry.keys import KeyId, PrivateKey, PublicKey
-from assess_registry.repository.tuf_api import Key, Root, SecretsHandler, Signature, Signer, SSlibKey, Targets
+from assess_registry.repository.tuf_api import Key, Role, Root, SecretsHandler, Signature, Signer, SSlibKey, Targets
 
 ED25519 = "ed25519"
 """Both the key type and the scheme; nothing else is used here."""
@@ -73,6 +73,8 @@ def check_root(root: Root, *, thing: str) -> None:
         TrustError: step `keys`.
     """
     _check_keys(root.keys, thing)
+    for name in TOP_ROLES:
+        _check_plain(name, root.roles[name], thing)
     groups = {
         "root": root.roles["root"].keyids,
         "release": root.roles["targets"].keyids,
@@ -104,6 +106,7 @@ def check_targets(targets: Targets, root: Root, *, thing: str) -> None:
         raise _refused("not delegated to hash bins", thing, "succinct roles (TAP 15)", "other delegations, or none")
     _check_keys(delegations.keys, thing)
     bins = delegations.succinct_roles
+    _check_plain("bins", bins, thing)
     _check_role("bins", bins.keyids, bins.threshold, delegations.keys, thing)
     others = {each for role in ("root", *ONLINE_ROLES) for each in root.roles[role].keyids}
     if shared := sorted(others & set(bins.keyids)):
@@ -115,6 +118,12 @@ def _check_keys(keys: Mapping[str, Key], thing: str) -> None:
         found = public_key(key, thing=thing)
         if keyid != tuf_key_id(found):
             raise _refused("a key under an id that is not its own", thing, tuf_key_id(found), keyid[:80])
+
+
+def _check_plain(name: str, role: Role, thing: str) -> None:
+    # python-tuf takes what JSON has here: a null among the ids, one and a half signatures.
+    if any(not isinstance(each, str) for each in role.keyids) or type(role.threshold) is not int:
+        raise _refused(f"role {name} is not spelt out", thing, "ids of keys, and a whole number", "something else")
 
 
 def _check_role(name: str, keyids: Iterable[str], threshold: int, keys: Mapping[str, Key], thing: str) -> None:

@@ -114,9 +114,19 @@ def naming_a_key_that_is_missing(found: Root) -> None:
     del found.keys[tuf_key_id(C.public)]
 
 
+def naming_a_key_by_no_text(found: Root) -> None:
+    found.roles["snapshot"].keyids.append(None)  # type: ignore[arg-type]  # as JSON may have it
+
+
+def with_a_threshold_of_a_half_more(found: Root) -> None:
+    found.roles["root"].threshold = 1.5  # type: ignore[assignment]  # as JSON may have it
+
+
 @pytest.mark.parametrize(
     "attack",
     [
+        naming_a_key_by_no_text,
+        with_a_threshold_of_a_half_more,
         one_key_under_two_ids,
         mapped_under_another_id,
         without_consistent_snapshot,

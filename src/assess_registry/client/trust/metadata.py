@@ -3,6 +3,7 @@
 `tests/conformance` runs the very same set-up against the tuf-conformance suite.
 """
 
+import re
 from pathlib import Path
 
 from assess_registry.client.location import Location
@@ -26,6 +27,9 @@ from assess_registry.keys import PublicKey
 
 CONFIG = UpdaterConfig(max_root_rotations=256, max_delegations=32)
 """TUF's own bounds: 512 kB for a root, 16 kB for a timestamp, 2 MB for a snapshot, 5 MB for targets and bins."""
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 
 
 class SignedMetadata:
@@ -95,8 +99,13 @@ def stored_at(path: str, target: TargetFile) -> Location:
         TrustError: step `targets`; it is vouched for without a SHA-256.
     """
     sha256 = target.hashes.get("sha256")
-    if sha256 is None:
-        raise TrustError("it is vouched for without a SHA-256", step="targets", thing=path)
+    if not isinstance(sha256, str) or not _SHA256.match(sha256):  # it becomes part of a path
+        raise TrustError(
+            "it is vouched for without a SHA-256",
+            step="targets",
+            thing=path,
+            next_step="do not use this registry until its maintainer has explained the document",
+        )
     directory, _, name = path.rpartition("/")
     return Location(f"{directory}/{sha256}.{name}".lstrip("/"))
 
