@@ -45,6 +45,14 @@ def test_passes_are_counted_by_python_and_api() -> None:
     assert found.attachments == {"tox.json": evidence}
 
 
+@pytest.mark.parametrize("name", [".pkg", ".pkg_external", ".pkg-cpython311"])
+def test_environments_that_package_are_no_tests(name: str) -> None:
+    """`tox run --installpkg` leaves one without a result; a test environment without one is no result of tox."""
+    bare = {"python": environment()["python"], "installed_packages": []}
+    assert ids(examine(given(**{name: bare, "py311": environment()}))) == []
+    assert ids(examine(given(pkg=bare, py311=environment()))) == ["compatibility-malformed"]
+
+
 def test_nothing_given_is_a_note() -> None:
     assert only(examine(None), "compatibility-unknown").severity == "info"
     assert ids(examine(given(py311=environment()))) == []

@@ -28,6 +28,9 @@ MAX_DEPTH = 40
 """Levels of nesting; tox needs six."""
 
 MAX_ENVIRONMENTS = 200
+_PACKAGING = ".pkg"
+"""How tox calls environments that build or take the wheel (`.pkg_external`): they test nothing and may have no result."""
+
 RULE = "assess: evidence is about the very wheel that is published"
 _ADVICE = "tox run --installpkg WHEEL --result-json WHEEL.tox.json"
 _API = re.compile(r"assess[-_.]plugin==([0-9][0-9A-Za-z.+!]{0,40})\Z", re.IGNORECASE)
@@ -71,7 +74,7 @@ def _environments(document: Any) -> Mapping[str, Any]:
         raise ValueError("it has no table `testenvs`")
     if len(environments) > MAX_ENVIRONMENTS:
         raise ValueError(f"it has {len(environments)} environments, more than {MAX_ENVIRONMENTS}")
-    return {name: value for name, value in environments.items() if name != ".pkg"}
+    return {name: value for name, value in environments.items() if not name.startswith(_PACKAGING)}
 
 
 def _row(name: str, environment: Any, sha256: str) -> dict[str, Any]:
