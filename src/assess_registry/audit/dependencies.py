@@ -61,8 +61,11 @@ class Looked:
     tools: tuple[str, ...] = ()
 
 
-Seen = MutableMapping[tuple[object, ...], Looked]
-"""What was looked at already, by digest of the wheel and whatever else the answer depends on."""
+Seen = MutableMapping[tuple[object, ...], Examination]
+"""What one check said of one wheel already, by the wheel's digest and whatever else the answer depends on."""
+
+OF_FILES_ALONE = frozenset(("wasm", "bandit", "secrets"))
+"""Checks whose answers depend on nothing of the plugin and the policy; a wheel is given to their tools once."""
 
 
 def examine_dependencies(
@@ -94,13 +97,8 @@ def examine_dependencies(
             incomplete.append(f"{wheel.filename} was not looked at: {bounds}")
             continue
         left -= size
-        manifest = subject.wheel.manifest
-        permissions = manifest.permissions if manifest else None
-        key = (wheel.filename, wheel.sha256, permissions, context.native_allowed, tuple(each.NAME for each in checks))
-        if key not in seen:
-            one = replace(subject, wheel=replace(wheel, manifest=manifest), closure=())
-            seen[key] = _look(one, candidates, checks=checks, context=context, scratch=scratch)
-        looked.append(seen[key])
+        one = replace(subject, wheel=replace(wheel, manifest=subject.wheel.manifest), closure=())
+        looked.append(_look(one, candidates, checks=checks, context=context, seen=seen, scratch=scratch))
     return Examination(
         check=NAME,
         findings=tuple(sorted((finding for each in looked for finding in each.findings), key=place)),
@@ -116,6 +114,7 @@ def _look(
     *,
     checks: Sequence[Check],
     context: Context,
+    seen: Seen,
     scratch: Path | None,
 ) -> Looked:
     wheel = subject.wheel
@@ -130,15 +129,29 @@ def _look(
         return Looked(facts=facts, incomplete=(reason,))
     if _is_own(wheel, files):
         return Looked(facts=facts | {"same_as": "the runtime's own copy"})
-    with private_copy(files, scratch) as root:
-        dependency = replace(subject, data=data, files=files, unpacked=root)
-        said = [examination(check, dependency, context) for check in checks]
+    keys = {check.NAME: _key(check, subject, context) for check in checks}
+    missing = [check for check in checks if keys[check.NAME] not in seen]
+    if missing:
+        with private_copy(files, scratch) as root:
+            dependency = replace(subject, data=data, files=files, unpacked=root, read={})
+            seen.update({keys[check.NAME]: examination(check, dependency, context) for check in missing})
+    said = [seen[keys[check.NAME]] for check in checks]
     return Looked(
         findings=tuple(finding for each in said for finding in _summary(wheel, each)),
         incomplete=tuple(reason for each in said for reason in _reasons(wheel, each)),
         facts=facts | {each.check: dict(each.facts) for each in said},
         tools=tuple(each.tool for each in said if each.tool),
     )
+
+
+def _key(check: Check, subject: Subject, context: Context) -> tuple[object, ...]:
+    """What the answer depends on. Of the plugin, that is what its manifest permits and which settings are secret."""
+    wheel, manifest = subject.wheel, subject.wheel.manifest
+    key = (check.NAME, wheel.filename, wheel.sha256)
+    if check.NAME in OF_FILES_ALONE:
+        return key
+    secret = frozenset(each.name for each in manifest.settings if each.secret) if manifest else frozenset()
+    return (*key, manifest.permissions if manifest else None, secret, context.native_allowed)
 
 
 def _is_own(wheel: InspectedWheel, files: Iterable[UnpackedFile]) -> bool:

@@ -19,7 +19,7 @@ from assess_registry.manifest import Severity
 from assess_registry.wheel import inspect
 from tests.support.closure import sdk_wheel
 from tests.support.examining import subject_of
-from tests.support.wheels import DEMO_SOURCE, WheelBuilder
+from tests.support.wheels import DEMO_SOURCE, WheelBuilder, demo_manifest
 
 TERMS = Terms(as_of=date(2026, 11, 21))
 PURE = (permissions, native, wasm)
@@ -248,6 +248,26 @@ def test_the_same_wheel_is_looked_at_once_for_all_that_use_the_same_terms() -> N
     assert len(doing.seen) == 1
     again(subject, Context(native_allowed=True))
     assert len(doing.seen) == 2
+    secret = PLUGIN.but(manifest=demo_manifest() + '[settings.token]\ntype = "string"\nsecret = true\n')
+    again(subject_of(secret, closure=(library(),)), Context())
+    assert len(doing.seen) == 3
+
+
+@pytest.mark.parametrize(("name", "times"), [("bandit", 1), ("secrets", 1), ("wasm", 1), ("native", 2), ("doing", 2)])
+def test_what_depends_on_files_alone_is_asked_once_whoever_depends_on_the_wheel(name: str, times: int) -> None:
+    doing = Doing(lambda _: Examination(check=name, findings=(finding("high"),)), NAME=name)
+    given = {library().filename: library().build()}
+    seen: dependencies.Seen = {}
+    for manifest in (demo_manifest(), demo_manifest(permissions='read = ["/etc"]\n')):
+        subject = subject_of(PLUGIN.but(manifest=manifest), closure=(library(),))
+        said = examine_dependencies(subject, given, checks=(doing,), context=Context(), seen=seen, scratch=None)
+        assert [each.id for each in said.findings] == ["dependency-bandit-b602"]
+    assert len(doing.seen) == times
+    other = library({"somelib/new.py": "x = 1\n"})
+    subject = subject_of(PLUGIN, closure=(other,))
+    given = {other.filename: other.build()}
+    examine_dependencies(subject, given, checks=(doing,), context=Context(), seen=seen, scratch=None)
+    assert len(doing.seen) == times + 1  # another wheel of the same name
 
 
 def test_a_wheel_that_changes_while_it_is_audited_was_not_looked_at() -> None:
