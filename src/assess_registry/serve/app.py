@@ -17,12 +17,14 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from assess_registry.errors import RegistryError
 from assess_registry.index.pages import HTML_NAME, HTML_TYPE, JSON_NAME, JSON_TYPE
 from assess_registry.index.tree import METADATA_SUFFIX, SIMPLE, WHEEL_SUFFIX
 from assess_registry.names import normalize_project
 from assess_registry.serve.negotiate import FORMS, negotiated
 from assess_registry.serve.public import is_directory, open_public, public_parts
 from assess_registry.signatures import SIGNATURE_SUFFIX
+from assess_registry.status.search import answer, is_search
 
 OCTETS = "application/octet-stream"
 TYPES = {
@@ -85,6 +87,8 @@ class RegistryFiles:
         if path == "/":
             return RedirectResponse(f"/{SIMPLE}/", status_code=307)
         parts = public_parts(path)  # 2
+        if parts is not None and is_search(parts):
+            return self._search(scope)
         found = open_public(self._root, parts) if parts else None
         if parts is None or found is None:
             return _normalised(path) or _refusal(404, "nothing of this name is published here")
@@ -106,6 +110,14 @@ class RegistryFiles:
         if page is None:
             return _refusal(404, "nothing of this name is published here")
         return _Found(descriptor=page, media_type=form, is_negotiated=parts[0] == SIMPLE)
+
+    def _search(self, scope: Scope) -> Response:
+        """What plain files cannot answer: the one page that is made when it is asked for."""
+        asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10).get("q")
+        try:
+            return Response(answer(self._root, asked[0] if asked else ""), media_type=HTML_TYPE, headers=_HEADERS)
+        except RegistryError:
+            return _refusal(503, "the lists of this registry's catalogue cannot be read; see: assess-registry refresh")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

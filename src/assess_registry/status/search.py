@@ -15,7 +15,7 @@ from assess_registry.index.tree import Tree
 from assess_registry.review.published import repository_of
 from assess_registry.status.draft import Draft
 from assess_registry.status.pages.front import found_page
-from assess_registry.status.places import CONTROLS, DEPENDENCIES, NAMES
+from assess_registry.status.places import CONTROLS, DEPENDENCIES, NAMES, PAGE, SEARCH, STATUS
 from assess_registry.status.shelf import Row, beginning_with
 from assess_registry.status.values import House
 
@@ -25,6 +25,11 @@ MAX_FOUND = 50
 
 MAX_CATALOGUES = 50
 """Catalogues of controls in which a control is looked for that names none."""
+
+
+def is_search(parts: Sequence[str]) -> bool:
+    """Whether the parts of a path below the registry's root are those of the search."""
+    return tuple(parts) in ((STATUS, SEARCH), (STATUS, SEARCH, PAGE))
 
 
 def answer(root: Path, query: str) -> bytes:
