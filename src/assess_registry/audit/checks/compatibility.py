@@ -29,7 +29,7 @@ MAX_DEPTH = 40
 
 MAX_ENVIRONMENTS = 200
 _PACKAGING = ".pkg"
-"""How tox calls environments that build or take the wheel (`.pkg_external`): they test nothing and may have no result."""
+"""How tox calls environments that build or take the wheel (`.pkg_external`): none of them tests anything."""
 
 RULE = "assess: evidence is about the very wheel that is published"
 _ADVICE = "tox run --installpkg WHEEL --result-json WHEEL.tox.json"
