@@ -13,11 +13,9 @@ from assess_registry.audit.checks.permissions.kinds import (
     ENVIRONMENT,
     FILE,
     NATIVE,
-    PASSED_ON,
     PROCESS,
     SCRATCH,
     SOCKET,
-    SOCKET_BY_HAND,
     TAMPERING,
     Kind,
 )
@@ -254,11 +252,6 @@ def kind_of(path: str) -> Kind | None:
             return KINDS[path]
         path = path.rpartition(".")[0]
     return None
-
-
-def every_kind() -> tuple[Kind, ...]:
-    """Each kind once."""
-    return (*dict.fromkeys(KINDS.values()), SOCKET_BY_HAND, PASSED_ON)
 
 
 def _dicts() -> Iterator[str]:
