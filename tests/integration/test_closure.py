@@ -1,6 +1,7 @@
 """A closure for every target, chosen by uv and judged by its requirements; uv is run for real."""
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -205,9 +206,13 @@ def test_the_users_and_the_machines_configuration_change_nothing(
     assert b'version = "2.0"' in expected
 
 
-def test_without_uv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_uv_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     wheels = folder(lib("a", "1.0"), lib("a", "2.0"))
-    monkeypatch.setattr("sysconfig.get_path", lambda *_: str(tmp_path))
+
+    def absent(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("assess_registry.closure.resolve.files", absent)
     with pytest.raises(RegistryError, match=r"pip install 'assess-runtime\[audit\]'"):
         closure("a", of=wheels)
     assert chosen(closure("a", of=folder(lib("a", "1.0")))) == {"a": "1.0"}  # nothing to decide: nobody is asked

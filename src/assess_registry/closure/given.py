@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from assess_registry.closure.environments import targets_for
 from assess_registry.closure.make import closure_for
-from assess_registry.closure.survey import Names, only_versions, survey, wheels_by
+from assess_registry.closure.survey import Names, looking_into, only_versions, survey, wheels_by
 from assess_registry.config import Targets
 from assess_registry.names import ProjectName
 from assess_registry.wheel import InspectedWheel
@@ -34,7 +34,7 @@ def given_closure(wheel: InspectedWheel, candidates: Mapping[str, bytes], target
     names = only_versions(wheel, candidates)
     if names is None:
         names = _resolved(wheel, candidates, targets)
-    wheels_of = wheels_by(names, candidates)
+    wheels_of = wheels_by(names, looking_into(candidates))
     found = survey(wheel, wheels_of, targets_for(wheel, targets))
     dependencies = [each for project in found.needed for each in wheels_of(project)]
     return GivenClosure(

@@ -31,8 +31,10 @@ from assess_registry.closure.markers import asked_about, simplest
 from assess_registry.closure.pinned import pins_of, require_as_pinned
 from assess_registry.closure.resolve import resolve, wheels_in
 from assess_registry.closure.survey import (
+    Look,
     Names,
     best_wheel,
+    looking_into,
     missing_wheel,
     only_versions,
     require_one_spelling,
@@ -45,7 +47,7 @@ from assess_registry.errors import PublishError, RegistryError
 from assess_registry.lock import Lock, LockedWheel, parse_lock, write_lock
 from assess_registry.names import ProjectName, normalize_project
 from assess_registry.targets import RegistryTarget
-from assess_registry.wheel import InspectedWheel, inspect
+from assess_registry.wheel import InspectedWheel
 
 MAX_TRIED = 24
 """Targets that are tried alone, to find out whom a closure can serve."""
@@ -119,18 +121,18 @@ def _choose(
     wheel: InspectedWheel, folder: Mapping[str, bytes], meant: tuple[RegistryTarget, ...]
 ) -> tuple[dict[ProjectName, _Chosen], tuple[RegistryTarget, ...], Mapping[str, str]]:
     """What was chosen, for which targets, and why not for the others."""
-    names = only_versions(wheel, folder)
-    if names is not None and (certain := _unconditional(wheel, wheels_by(names, folder), meant)) is not None:
+    look, names = looking_into(folder), only_versions(wheel, folder)
+    if names is not None and (certain := _unconditional(wheel, wheels_by(names, look), meant)) is not None:
         return certain, meant, {}
     try:
-        return _taken(wheel, folder, resolve(wheel, folder, meant)), meant, {}
+        return _taken(wheel, folder, look, resolve(wheel, folder, meant)), meant, {}
     except PublishError as error:
         first = error
-    unserved = _unserved(wheel, folder, names, meant)
+    unserved = _unserved(wheel, folder, names, look, meant)
     served = tuple(target for target in meant if target.name not in unserved)
     if not served or not unserved:
         raise first
-    return _taken(wheel, folder, resolve(wheel, folder, served)), served, unserved
+    return _taken(wheel, folder, look, resolve(wheel, folder, served)), served, unserved
 
 
 def _unconditional(
@@ -142,11 +144,15 @@ def _unconditional(
 
 
 def _unserved(
-    wheel: InspectedWheel, folder: Mapping[str, bytes], names: Names | None, meant: Sequence[RegistryTarget]
+    wheel: InspectedWheel,
+    folder: Mapping[str, bytes],
+    names: Names | None,
+    look: Look,
+    meant: Sequence[RegistryTarget],
 ) -> Mapping[str, str]:
     """The targets that a closure cannot serve, if it can serve others."""
     if names is not None:
-        return survey(wheel, wheels_by(names, folder), meant).unserved
+        return survey(wheel, wheels_by(names, look), meant).unserved
     unserved: dict[str, str] = {}
     for target in meant if 1 < len(meant) <= MAX_TRIED else ():
         try:
@@ -156,7 +162,9 @@ def _unserved(
     return unserved
 
 
-def _taken(wheel: InspectedWheel, folder: Mapping[str, bytes], pylock: Pylock) -> dict[ProjectName, _Chosen]:
+def _taken(
+    wheel: InspectedWheel, folder: Mapping[str, bytes], look: Look, pylock: Pylock
+) -> dict[ProjectName, _Chosen]:
     """All wheels that the folder has of the chosen versions, inspected."""
     names: dict[tuple[ProjectName, Version], list[str]] = {}
     for filename, project, version in wheels_in(folder):
@@ -170,9 +178,7 @@ def _taken(wheel: InspectedWheel, folder: Mapping[str, bytes], pylock: Pylock) -
                 f"{chosen[project].wheels[0].version} and {package.version}, and a closure has one; "
                 "say in the plugin which"
             )
-        wheels = tuple(
-            inspect(folder[name], name, kind="dependency") for name in names.get((project, _version(package)), ())
-        )
+        wheels = tuple(look(name) for name in names.get((project, _version(package)), ()))
         require_one_spelling(wheels)
         chosen[project] = _Chosen(wheels, package.marker)
     return chosen

@@ -12,12 +12,13 @@ import io
 import os
 import re
 import ssl
-import sysconfig
+import sys
 import tempfile
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -97,7 +98,7 @@ def resolve(
         ran = run_tool(
             [uv_program(), *_arguments(work, targets, index)],
             cwd=work,
-            limits=_limits(index),
+            limits=replace(_LIMITS, timeout_s=index.timeout_s) if index else _LIMITS,
             environment=_environment(work, index),
         )
     if ran.problem:
@@ -113,10 +114,11 @@ def uv_program() -> str:
     Raises:
         RegistryError: there is none.
     """
-    program = Path(sysconfig.get_path("scripts")) / "uv"
-    if not program.is_file():
-        raise RegistryError("closures are resolved by uv, which is not installed: pip install 'assess-runtime[audit]'")
-    return str(program)
+    with contextlib.suppress(PackageNotFoundError):
+        for file in files("uv") or ():
+            if file.name == "uv" and file.parent.name == "bin":
+                return str(file.locate())
+    raise RegistryError("closures are resolved by uv, which is not installed: pip install 'assess-runtime[audit]'")
 
 
 def _give(
@@ -202,28 +204,11 @@ def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource
         *("--no-header", "--no-annotate", "--no-sources", "--only-binary", ":all:"),
         # As few versions of a project as possible: a closure is looked at by people.
         *("--fork-strategy", "fewest", "--python-version", pythons_of(targets)[0]),
-        *("--python", _interpreter(), "--cache-dir", str(work / "cache")),
+        # It wants an interpreter even so; ours, so that it looks for no other.
+        *("--python", sys.executable, "--cache-dir", str(work / "cache")),
         *where,
         *("--find-links", str(work / "wheels"), "--constraints", "given.txt", "in.txt"),
     ]
-
-
-def _interpreter() -> str:
-    """An interpreter for uv, which wants one even so; ours, so that it looks for no other."""
-    return str(Path(sysconfig.get_path("scripts")) / "python")
-
-
-def _limits(index: IndexSource | None) -> ToolLimits:
-    if index is None:
-        return _LIMITS
-    return ToolLimits(
-        timeout_s=index.timeout_s,
-        cpu_s=_LIMITS.cpu_s,
-        memory_mib=_LIMITS.memory_mib,
-        file_mib=_LIMITS.file_mib,
-        open_files=_LIMITS.open_files,
-        stdout_bytes=_LIMITS.stdout_bytes,
-    )
 
 
 def _environment(work: Path, index: IndexSource | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ Where no project has two versions nothing has to be chosen, so this needs no res
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -18,6 +18,9 @@ from assess_registry.wheel import InspectedWheel, inspect
 
 Names = Mapping[ProjectName, frozenset[str]]
 """Filenames of the wheels of each project, all of one version."""
+
+Look = Callable[[str], InspectedWheel]
+"""Gives the inspected wheel of a filename."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,12 +74,17 @@ def only_versions(wheel: InspectedWheel, folder: Mapping[str, bytes]) -> Names |
     return {project: frozenset(*each.values()) for project, each in versions.items()}
 
 
-def wheels_by(names: Names, folder: Mapping[str, bytes]) -> WheelsOf:
-    """Looks wheels up and inspects them, each once, as dependencies; what nobody asks for is not looked at."""
+def looking_into(folder: Mapping[str, bytes]) -> Look:
+    """Inspects wheels as dependencies, each once; what nobody asks for is not looked at."""
+    return functools.cache(lambda name: inspect(folder[name], name, kind="dependency"))
+
+
+def wheels_by(names: Names, look: Look) -> WheelsOf:
+    """Looks up the wheels of a project."""
 
     @functools.cache
     def wheels_of(project: ProjectName) -> tuple[InspectedWheel, ...]:
-        wheels = tuple(inspect(folder[name], name, kind="dependency") for name in sorted(names.get(project, ())))
+        wheels = tuple(look(name) for name in sorted(names.get(project, ())))
         require_one_spelling(wheels)
         return wheels
 
