@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 import re
-import time
+import resource
 from collections import Counter
 
 import pytest
@@ -27,9 +27,9 @@ def look_at_what_the_first_run_left(place: Checkout) -> None:
     assert counts["error"] == counts["timeout"] == 0
     for private in ("keys/publisher/local.key", "keys/root/local.key", "state", "state/trust"):
         assert (place.path / ".assess" / private).stat().st_mode & 0o077 == 0, private
-    started = time.monotonic()
+    began_s = worked_s()
     again = place.run("make", "run-local")
-    took_s = time.monotonic() - started
+    took_s = worked_s() - began_s
     assert again.returncode == 0, again.stdout + again.stderr
     assert "installing assess" not in again.stderr
     assert "without --fail-on none this exits 3" in again.stderr
@@ -37,6 +37,12 @@ def look_at_what_the_first_run_left(place: Checkout) -> None:
     assert ".assess/results/assessment-results.json" in again.stderr
     assert outcomes(place) == counts
     assert took_s < 5  # usually one: nothing is installed, built or fetched
+
+
+def worked_s() -> float:
+    """Processor time of all that was started and has ended: what other programs on the machine do is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_as_an_ordinary_user() -> None:
