@@ -18,6 +18,7 @@ from assess_registry.names import ProjectName
 from assess_registry.publish import publish
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.mark import Marked, mark
+from assess_registry.publish.signed import signed_by
 from tests.integration.test_runtime_trust import make_place
 from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -136,6 +137,16 @@ def test_what_is_quarantined_is_not_collected(quarantined: bool, tmp_path: Path)
     if quarantined:
         do_mark(tree, None)
         assert page(tree)[1] == [filename]
+
+
+def test_what_a_key_signed_is_not_served_while_it_is_quarantined(tree: RegistryTree) -> None:
+    def served() -> set[str]:
+        things = signed_by(tree.root, tree.key.public.id, now=datetime.now(UTC))
+        return {each.served for each in things if each.kind == "wheel"}
+
+    assert served() == {"yes"}
+    do_mark(tree, "quarantined")
+    assert served() == {"no: quarantined"}
 
 
 def test_only_what_is_there_is_marked_and_only_for_a_reason(tree: RegistryTree) -> None:

@@ -21,7 +21,13 @@ from assess_registry.lock import LOCK_NAME
 from assess_registry.names import ProjectName
 from assess_registry.repository import Repository
 from assess_registry.repository.state import MAX_METADATA_BYTES, METADATA, read_state
-from assess_registry.review.published import published_file, releases_of, repository_of, signed_publishers
+from assess_registry.review.published import (
+    catalogues_of,
+    published_file,
+    releases_of,
+    repository_of,
+    signed_publishers,
+)
 from assess_registry.review.rules import rules_of
 from assess_registry.review.submissions import REVIEWS, directories
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
@@ -39,9 +45,9 @@ class SignedThing:
         kind: `wheel`, `lock`, `verdict`, `audit`, `review` or `metadata`.
         path: relative to the registry's root.
         since: when it was published; None where nobody said.
-        served: `yes`, `pinned only` when it was yanked, `no: revoked`, `no: refused at step STEP` where clients refuse
-            it since a key was revoked, `submission`, `pages only` when no catalogue names it, `old` for metadata that
-            is not current.
+        served: `yes`, `pinned only` when it was yanked, `no: revoked`, `no: quarantined` while its project is,
+            `no: refused at step STEP` where clients refuse it since a key was revoked, `submission`, `pages only` when
+            no catalogue names it, `old` for metadata that is not current.
     """
 
     kind: str
@@ -63,6 +69,7 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
     found: list[SignedThing] = []
     catalogued: set[str] = set()
     published: set[str] = set()
+    quarantined = {each.project for each in catalogues_of(repository) if each.status and each.status.is_quarantined}
     for project, release in releases_of(repository):
         directory = f"{FILES}/{project}/{release.version}"
         states: dict[str, str] = {}
@@ -71,6 +78,8 @@ def signed_by(root: Path, key: KeyId, *, now: datetime) -> tuple[SignedThing, ..
             published.add(wheel.sha256)
             envelope = parse_envelope(published_file(tree, project, release.version, wheel.verdict))
             served = _served(project, release, wheel, envelope, signed)
+            if served in ("yes", "pinned only") and project in quarantined:
+                served = "no: quarantined"
             if wheel.signer == key:
                 states |= {wheel.filename: served, release.lock.filename: served}
             if key in {each for each, _ in envelope.signatures}:
