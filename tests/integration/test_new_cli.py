@@ -1,14 +1,19 @@
 """`assess-registry new`, and that what it makes is green and approved before anybody has touched it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from assess_registry.audit.context import Context
 from assess_registry.cli.app import main
-from assess_registry.scaffolding.templates import KINDS, Kind
+from assess_registry.scaffolding import scaffold
+from assess_registry.scaffolding.naming import parse_new_name
+from assess_registry.scaffolding.templates import KINDS, Kind, project_files
+from tests.support.kills import steps
 from tests.support.osv import about_others
 
 both = pytest.mark.parametrize("kind", KINDS)
@@ -76,3 +81,28 @@ def test_its_own_audit_approves_it(tmp_path: Path, capsys: pytest.CaptureFixture
     report = json.loads(capsys.readouterr().out)
     assert (code, report["verdict"], report["reasons"]) == (0, "approved", [])
     assert {finding["id"] for finding in report["findings"]} <= {"compatibility-unknown"}
+
+
+@both
+def test_killed_anywhere_there_is_all_of_it_or_nothing(tmp_path: Path, kind: Kind) -> None:
+    """And whoever types it again has it."""
+    whole = project_files(parse_new_name("demo", Context()), kind)
+    killed = 0
+    for _ in steps(lambda: scaffold("demo", kind=kind, to=tmp_path), lambda: _remove(tmp_path), every=3):
+        killed += 1
+        if (tmp_path / "demo").exists():
+            assert _files(tmp_path / "demo") == whole
+        else:
+            assert _files(scaffold("demo", kind=kind, to=tmp_path).directory) == whole
+    assert killed > 10
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+def _remove(directory: Path) -> None:
+    for path in directory.iterdir():
+        shutil.rmtree(path)
