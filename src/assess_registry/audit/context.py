@@ -11,9 +11,12 @@ from typing import Protocol
 
 from assess_registry.audit.advisories import AdvisoryDatabase
 from assess_registry.audit.values import Examination, Subject
-from assess_registry.config import Targets
+from assess_registry.config import Policy, Targets
 from assess_registry.names import ProjectName
 from assess_registry.tools import ToolLimits, ToolRun, run_tool
+
+_STANDARD = Policy()
+"""What holds where no policy says otherwise."""
 
 
 class RunTool(Protocol):
@@ -57,10 +60,10 @@ class Context:
 
     advisories: AdvisoryDatabase | None = None
     advisories_problem: str = ""
-    advisories_max_age_days: int = 30
+    advisories_max_age_days: int = _STANDARD.advisories_max_age_days
     licences: tuple[str, ...] = ()
     native_allowed: bool = False
-    max_wheel_bytes: int = 20 << 20
+    max_wheel_bytes: int = int(_STANDARD.max_wheel_mib * (1 << 20))
     publishers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     published: frozenset[ProjectName] = frozenset()
     targets: Targets = field(default_factory=Targets)
