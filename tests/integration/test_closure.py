@@ -1,5 +1,6 @@
 """A closure for every target, chosen by uv and judged by its requirements; uv is run for real."""
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -10,7 +11,7 @@ from packaging.tags import Tag, parse_tag
 
 from assess_registry.closure import closure_for, make_closure
 from assess_registry.config import Targets
-from assess_registry.errors import PublishError, RegistryError, TrustError, WheelError
+from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError, WheelError
 from assess_registry.index.folder import WheelFolder
 from assess_registry.lock import Lock, write_lock
 from assess_registry.wheel import inspect
@@ -216,6 +217,15 @@ def test_without_uv_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(RegistryError, match=r"pip install 'assess-runtime\[audit\]'"):
         closure("a", of=wheels)
     assert chosen(closure("a", of=folder(lib("a", "1.0")))) == {"a": "1.0"}  # nothing to decide: nobody is asked
+
+
+def test_a_pipe_among_the_wheels_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    for name, data in folder(lib("a", "1.0"), lib("a", "2.0")).items():
+        (tmp_path / name).write_bytes(data)
+    assert chosen(closure("a", of=WheelFolder(tmp_path))) == {"a": "2.0"}
+    os.mkfifo(tmp_path / "a-3.0-py3-none-any.whl")
+    with pytest.raises(ConfigError, match=r"a-3\.0.*no regular file"):
+        closure("a", of=WheelFolder(tmp_path))
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------

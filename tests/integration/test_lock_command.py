@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,12 +23,14 @@ from assess_registry.locking import Locked, lock_closure
 from assess_registry.locking.download import require_index
 from assess_registry.wheel import inspect
 from tests.support.http_registry import HttpRegistry, redirect, serve, status
+from tests.support.installing import count_events, kill_at, run_in_child
 from tests.support.programs import installer_environment
 from tests.support.wheels import WheelBuilder
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 X86, ARM = "manylinux_2_17_x86_64", "manylinux_2_17_aarch64"
-TARGETS = Targets(pythons=(PYTHON,), platforms=(X86, ARM))
+HERE, ELSEWHERE = (X86, ARM) if os.uname().machine == "x86_64" else (ARM, X86)
+TARGETS = Targets(pythons=(PYTHON,), platforms=(HERE, ELSEWHERE))
 
 
 def lib(name: str, version: str = "1.0", *requires: str, **changes: object) -> WheelBuilder:
@@ -126,11 +130,11 @@ def test_what_is_submitted_with_the_folder_is_what_was_locked(plugin: Path, tmp_
 def test_each_target_says_who_checked_it(plugin: Path, tmp_path: Path) -> None:
     made = lock(plugin, tmp_path / "to", folder=fill(tmp_path / "wheels", *ALL))
     here, there = made.opinions
-    assert here.target == f"Python {PYTHON} on {X86}"
+    assert here.target == f"Python {PYTHON} on {HERE}"
     assert here.checked_by.startswith(f"{PYTHON}.")
-    assert set(here.wheels) == {A.filename, B.filename, native(X86).filename, plugin.name}
+    assert set(here.wheels) == {A.filename, B.filename, native(HERE).filename, plugin.name}
     assert there.checked_by == ""
-    assert set(there.wheels) == {A.filename, B.filename, native(ARM).filename, plugin.name}
+    assert set(there.wheels) == {A.filename, B.filename, native(ELSEWHERE).filename, plugin.name}
 
 
 def test_pip_installs_from_the_folder_by_its_lock_and_refuses_another_wheel(plugin: Path, tmp_path: Path) -> None:
@@ -158,12 +162,12 @@ def test_the_command_says_it_all(plugin: Path, tmp_path: Path, capsys: pytest.Ca
     fill(tmp_path / "wheels", *ALL)
     registry = tmp_path / "registry"
     registry.mkdir()
-    targets = f'[targets]\npythons = ["{PYTHON}"]\nplatforms = ["{X86}", "{ARM}"]\n'
+    targets = f'[targets]\npythons = ["{PYTHON}"]\nplatforms = ["{HERE}", "{ELSEWHERE}"]\n'
     (registry / "registry.toml").write_text('[registry]\nname = "local"\n' + targets)
     arguments = ["lock", str(plugin), "--closure", str(tmp_path / "wheels"), "--index", str(registry)]
     assert main([*arguments, "--to", str(tmp_path / "one")]) == 0
     said = capsys.readouterr().out
-    assert f"Python {PYTHON} on {X86}" in said
+    assert f"Python {PYTHON} on {HERE}" in said
     assert "by pip under" in said
     assert "by packaging.pylock only" in said
     assert main([*arguments, "--to", str(tmp_path / "two"), "--output", "json"]) == 0
@@ -172,6 +176,33 @@ def test_the_command_says_it_all(plugin: Path, tmp_path: Path, capsys: pytest.Ca
     assert document["targets"][1]["checked_by_pip_under"] is None
     assert main([*arguments, "--to", str(tmp_path / "two")]) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_pip_is_not_asked_for_a_plugin_of_other_machines(tmp_path: Path) -> None:
+    tag = f"cp{PYTHON.replace('.', '')}"
+    own = WheelBuilder(requires=("a", "b<2"), tag=f"{tag}-{tag}-{ELSEWHERE}", purelib=False)
+    path = fill(tmp_path / "dist", own) / own.filename
+    made = lock(path, tmp_path / "to", folder=fill(tmp_path / "wheels", *ALL))
+    assert {each.target: each.checked_by for each in made.opinions if each.wheels} == {
+        f"Python {PYTHON} on {ELSEWHERE}": ""
+    }
+
+
+def test_killed_at_any_point_there_is_the_whole_folder_or_none(plugin: Path, tmp_path: Path) -> None:
+    wheels = fill(tmp_path / "wheels", *ALL)
+    total = count_events(lambda: lock(plugin, tmp_path / "whole", folder=wheels), "os.rename")
+    whole = names(tmp_path / "whole")
+    for number in sorted({1, total // 2, total}):
+        to = tmp_path / f"killed-{number}"
+
+        def work(number: int = number, to: Path = to) -> None:
+            kill_at(number, "os.rename")
+            lock(plugin, to, folder=wheels)
+
+        assert run_in_child(work) == -signal.SIGKILL
+        assert not to.exists()
+        lock(plugin, to, folder=wheels)
+        assert names(to) == whole
 
 
 # --- what is refused, and leaves nothing ------------------------------------------------------------------------------
@@ -199,9 +230,9 @@ def test_an_index_without_a_wheel_for_a_target_is_named(plugin: Path, tmp_path: 
 
 def test_a_plugin_for_one_platform_needs_wheels_for_that_alone(tmp_path: Path) -> None:
     tag = f"cp{PYTHON.replace('.', '')}"
-    own = WheelBuilder(requires=("a", "b<2"), tag=f"{tag}-{tag}-{X86}", purelib=False)
+    own = WheelBuilder(requires=("a", "b<2"), tag=f"{tag}-{tag}-{HERE}", purelib=False)
     path = fill(tmp_path / "dist", own) / own.filename
-    made = lock(path, tmp_path / "to", folder=fill(tmp_path / "wheels", A, B, native(X86)))
+    made = lock(path, tmp_path / "to", folder=fill(tmp_path / "wheels", A, B, native(HERE)))
     assert [bool(each.wheels) for each in made.opinions] == [True, False]
 
 

@@ -30,7 +30,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from assess_registry.closure.environments import pythons_of, resolver_environments
-from assess_registry.errors import PublishError, RegistryError
+from assess_registry.errors import ConfigError, PublishError, RegistryError
 from assess_registry.names import ProjectName, normalize_project
 from assess_registry.targets import RegistryTarget
 from assess_registry.text import plain_lines
@@ -40,8 +40,8 @@ from assess_registry.wheel import InspectedWheel
 MAX_WHEELS = 20_000
 """In one folder; uv reads the names of all of them."""
 
-_LIMITS = ToolLimits(timeout_s=120.0, cpu_s=120, memory_mib=8192, file_mib=512, open_files=1024, stdout_bytes=16 << 20)
-# Address space, not memory: uv reserves far more of it than it uses (measured: 1.1 GiB with 40 MiB resident).
+_LIMITS = ToolLimits(timeout_s=120.0, cpu_s=120, memory_mib=4096, file_mib=512, open_files=1024, stdout_bytes=16 << 20)
+# Address space, which uv reserves for every thread: measured, 35 MiB resident for 23 wheels, and aborted with 512 MiB.
 
 _MAX_SAID = 4000
 _SPLIT = re.compile(r" for split \(markers: .*?\)(?=\n|$)", re.DOTALL)
@@ -192,7 +192,10 @@ def _escaped(project: str) -> str:
 
 def _place(folder: Mapping[str, bytes], filename: str, path: Path) -> None:
     if isinstance(folder, OnDisk):
-        path.symlink_to(folder.path(filename).resolve())
+        found = folder.path(filename).resolve()
+        if not found.is_file():  # uv would wait for what a pipe never says
+            raise ConfigError(f"{found}: expected a wheel, and it is no regular file")
+        path.symlink_to(found)
     else:
         path.write_bytes(folder[filename])
 
@@ -216,6 +219,9 @@ def _environment(work: Path, index: IndexSource | None) -> dict[str, str]:
         "XDG_CONFIG_DIRS": str(work / "config"),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
+        # As many threads everywhere, or the limit on address space would depend on the machine.
+        "RAYON_NUM_THREADS": "2",
+        "TOKIO_WORKER_THREADS": "2",
         "NO_COLOR": "1",
     }
     if index is None:

@@ -65,14 +65,19 @@ def second_opinions(
         ConfigError: an interpreter that was named does not work.
     """
     answers = {}
+    # pip speaks for a target as far as this machine takes everything that the target takes.
+    here = frozenset(platform_tags())
+    speakable = [target for target in targets if target.tags[0].platform in here and _has_plugin(lock, wheel, target)]
     for python, path in _at_hand(targets, interpreters):
+        if all(target.environment["python_version"] != python for target in speakable):
+            continue
         answers[python] = _ask_pip(path, directory, wheel)
         _require_agreement(lock, answers[python])
     return tuple(_opinion(lock, wheel, target, answers) for target in targets)
 
 
 def _opinion(lock: Lock, wheel: InspectedWheel, target: RegistryTarget, answers: Mapping[str, _Answer]) -> Opinion:
-    if not any(each.tags & {*target.tags} for each in lock.wheels if each.project == wheel.project):
+    if not _has_plugin(lock, wheel, target):
         return Opinion(target=target.name, wheels=())
     selected = lock.select(target)
     answer = answers.get(target.environment["python_version"])
@@ -86,6 +91,10 @@ def _opinion(lock: Lock, wheel: InspectedWheel, target: RegistryTarget, answers:
         wheels=tuple(each.filename for each in selected),
         checked_by=answer.environment["python_full_version"] if agrees and answer is not None else "",
     )
+
+
+def _has_plugin(lock: Lock, wheel: InspectedWheel, target: RegistryTarget) -> bool:
+    return any(each.tags & {*target.tags} for each in lock.wheels if each.project == wheel.project)
 
 
 def _require_agreement(lock: Lock, answer: _Answer) -> None:
