@@ -36,15 +36,8 @@ from assess_registry.status.places import (
 )
 from assess_registry.status.read import read_release
 from assess_registry.status.record import Record, parse_record
-from assess_registry.status.shelf import (
-    Gone,
-    Part,
-    Row,
-    all_parts,
-    part_place,
-    with_row,
-    without_row,
-)
+from assess_registry.status.shelf import Part, Row, all_parts, part_place
+from assess_registry.status.shelf_changes import Gone, with_row, without_row
 from assess_registry.status.shelves import EMPTY, FIXED, leading_rows, rows_of, shelf_at
 from assess_registry.status.values import House, ReleaseView, Summary
 

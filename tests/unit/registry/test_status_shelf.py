@@ -8,18 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_registry.errors import ConfigError
-from assess_registry.status.shelf import (
-    PART_ROWS,
-    Gone,
-    Part,
-    Row,
-    all_parts,
-    beginning_with,
-    part_place,
-    read_part,
-    with_row,
-    without_row,
-)
+from assess_registry.status.shelf import PART_ROWS, Part, Row, all_parts, beginning_with, part_place, read_part
+from assess_registry.status.shelf_changes import Gone, with_row, without_row
 
 SHELF = "names"
 
