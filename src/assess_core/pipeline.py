@@ -25,6 +25,7 @@ from assess_core.report import combine, commit
 from assess_core.results import Run
 from assess_core.store import InstalledPlugin, Interpreter, Store, install, prove_again, require_approved
 from assess_registry.client import (
+    ExpiredError,
     ProjectName,
     Registry,
     RegistryError,
@@ -68,6 +69,8 @@ class Synced:
         distribution: which; of a folder that is refused as a whole, the folder.
         previous: the version that served before, and goes on serving when this one could not be brought up; empty when
             there is none, or it may not serve any more either.
+        reason: in one line what went wrong, for people.
+        refusal: of what was refused; of what is stale because the registry's word has expired, that.
     """
 
     distribution: str
@@ -94,6 +97,18 @@ class Delivery:
     notify: Notify
     dry_run: bool = False
     offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Silence:
+    """Why the registry's word is not to be had.
+
+    Attributes:
+        expired: it has answered, and what it says has expired.
+    """
+
+    reason: str
+    expired: ExpiredError | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,37 +155,45 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     return tuple(lines)
 
 
-def _silence(asked: Sequence[Wanted | RefusedFolder], delivery: Delivery) -> str:
-    """Why the registry's word is not to be had; empty when it is, or nobody needs it.
+def _silence(asked: Sequence[Wanted | RefusedFolder], delivery: Delivery) -> _Silence | None:
+    """Why the registry's word is not to be had; None when it is, or nobody needs it.
 
     Asked once, so that twenty plugins of a registry that is out of reach are not twenty times its deadline.
     """
     if all(isinstance(each, RefusedFolder) or each.plugin.dir is not None for each in asked):
-        return ""
+        return None
     if delivery.offline:
-        return "offline was asked for"
+        return _Silence(reason="offline was asked for")
     registry = _registry(delivery)
     try:
         registry.current_word(registry.deadline())
     except TransportError as error:
-        return str(error)
+        return _Silence(reason=str(error))
+    except ExpiredError as error:
+        return _expired(error)
     except TrustError:  # each plugin that needs it is told
-        return ""
-    return ""
+        return None
+    return None
 
 
-def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery, silence: str) -> Synced:
+def _expired(error: ExpiredError) -> _Silence:
+    return _Silence(reason=f"{error.thing}: {error.what}; {error.got}; {error.next_step}", expired=error)
+
+
+def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery, silence: _Silence | None) -> Synced:
     if isinstance(each, RefusedFolder):
         return _failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
-    if from_registry and silence:
+    if from_registry and silence is not None:
         return _without_registry(each, silence, delivery)
     active = delivery.store.find(each.name)
     try:
         release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found)
         return _brought_up(release, active, delivery)
     except TransportError as error:
-        return _without_registry(each, str(error), delivery)
+        return _without_registry(each, _Silence(reason=str(error)), delivery)
+    except ExpiredError as error:
+        return _without_registry(each, _expired(error), delivery)
     except TrustError as refusal:
         return _not_brought_up(each, active, Action.REFUSED, refusal, delivery)
     except (PluginFault, StoreError) as fault:
@@ -291,10 +314,11 @@ def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
     return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
 
 
-def _without_registry(each: Wanted, reason: str, delivery: Delivery) -> Synced:
+def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
-    All of it is verified again, by what is remembered of the registry, and what was touched is built again.
+    Nothing new is installed: of a registry that is out of reach that failed, of one whose word has expired it is
+    refused. All of it is verified again, by what is remembered of the registry, and what was touched is built again.
     """
     name = each.name
     try:
@@ -306,7 +330,9 @@ def _without_registry(each: Wanted, reason: str, delivery: Delivery) -> Synced:
             change=not delivery.dry_run,
         )
         if active is None or not fits(each.plugin, active):
-            return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {reason}")
+            if silence.expired is not None:
+                return _failed(name, None, Action.REFUSED, silence.expired)
+            return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {silence.reason}")
     except TrustError as refusal:
         return _failed(name, None, Action.REFUSED, refusal)
     except (StoreError, TransportError) as error:
@@ -316,7 +342,8 @@ def _without_registry(each: Wanted, reason: str, delivery: Delivery) -> Synced:
         action=Action.STALE,
         version=active.version,
         previous=active.version,
-        reason=reason,
+        reason=silence.reason,
+        refusal=silence.expired,
     )
 
 

@@ -77,6 +77,11 @@ class TrustError(RegistryError):
         self.next_step = next_step
         self.issues = issues
 
+    @property
+    def what(self) -> str:
+        """What happened, without the rest."""
+        return super().__str__()
+
     def __str__(self) -> str:
         parts = [f"refused at step {self.step!r}: {self.thing}: {super().__str__()}"]
         if self.expected or self.got:
@@ -85,6 +90,14 @@ class TrustError(RegistryError):
         if self.next_step:
             parts.append(f"  next: {self.next_step}")
         return "\n".join(parts)
+
+
+class ExpiredError(TrustError):
+    """The registry's word is rightly signed and not older than what was known, and its time has run out.
+
+    Somebody forgot to renew it, or somebody else serves what was true once: nothing new is installed by it, and what is
+    installed runs on by what was known, as when the registry is out of reach.
+    """
 
 
 class ConfigError(RegistryError):

@@ -196,7 +196,7 @@ def test_what_is_kept_is_verified_again_without_the_registry(place: ApprovedPlac
 
 def test_what_is_kept_is_not_judged_by_a_word_that_is_too_old(place: ApprovedPlace) -> None:
     kept = kept_of(place.chain())
-    with pytest.raises(TrustError, match="not been heard of for too long") as caught:
+    with pytest.raises(TrustError, match="not given a valid word for too long") as caught:
         place.reopened(kept, max_staleness_s=0.0)
     assert caught.value.step == "staleness"
     assert place.reopened(kept, max_staleness_s=60.0).stale

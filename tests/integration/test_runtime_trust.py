@@ -21,6 +21,7 @@ from assess_core.pipeline import Action, Synced
 from assess_core.plan import Task
 from assess_core.results import Run
 from assess_core.runtime import Runtime
+from assess_registry.client import ExpiredError
 from assess_registry.control import PublisherTrust, ReviewerTrust
 from assess_registry.keys import TimedKey
 from assess_registry.names import ProjectName
@@ -250,6 +251,36 @@ def test_what_is_taken_back_does_not_run_from_the_next_word_on(name: str, place:
     assert place.refused() == step
 
 
+def test_a_refusal_is_told_to_programs_value_by_value_and_to_people_line_by_line(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.config()
+    argv = ["sync", "--config", str(place.directory / "assess.toml")]
+    assert main([*argv, "--output", "json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)["plugins"]
+    assert (line["action"], line["refusal"]) == ("present", None)
+
+    revoke_release(place.tree)
+    assert main([*argv, "--output", "json"]) == 5
+    (line,) = json.loads(capsys.readouterr().out)["plugins"]
+    assert line["action"] == "refused"
+    assert list(line["refusal"]) == ["step", "thing", "expected", "got", "next_step", "issues"]
+    assert line["refusal"]["step"] == "revoked"
+    assert line["refusal"]["next_step"]
+    assert line["refusal"]["thing"] in line["reason"]
+
+    assert main(argv) == 5
+    printed = capsys.readouterr()
+    heading, row = printed.out.splitlines()
+    assert heading.split() == ["PLUGIN", "ACTION", "WAS", "REASON"] or heading.split() == ["PLUGIN", "ACTION", "REASON"]
+    assert row.startswith("demo-plugin  refused")
+    assert "step 'revoked': " in row
+    assert "next:" not in row
+    told = printed.err.splitlines()
+    assert told[0].startswith("assess: demo-plugin: refused at step 'revoked'")
+    assert told[-1].startswith("  next: ")
+
+
 def test_what_is_taken_back_is_named_by_verify(place: Place) -> None:
     def verify() -> list[str]:
         with Runtime(place.config(), state=place.state) as runtime:
@@ -356,18 +387,55 @@ def test_a_registry_that_goes_back_is_refused_and_changes_nothing(reached: Place
     assert reached.sync().action is Action.PRESENT
 
 
-def test_a_registry_that_stands_still_is_refused_and_changes_nothing(reached: Place) -> None:
+def test_by_a_word_that_has_expired_what_is_installed_runs_on_stale_and_loudly(
+    reached: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has renewed it, or a mirror serves what was true once."""
     assert reached.sync().action is Action.PRESENT
+    assert not {result.stale for result in reached.run().results} - {False}
     serves = what_serves(reached.state)
     sign_at(reached.tree, datetime.now(UTC) - timedelta(days=30))
+
     line = reached.sync()
-    assert (line.action, line.previous) == (Action.REFUSED, "1.0.0")
-    assert line.refusal is not None
-    assert line.refusal.step == "timestamp"
-    assert main(["sync", "--config", str(reached.directory / "assess.toml")]) == 5
+    assert (line.action, line.version) == (Action.STALE, "1.0.0")
+    assert isinstance(line.refusal, ExpiredError)
+    assert (line.refusal.step, line.refusal.thing) == ("timestamp", "metadata/timestamp.json")
+    assert {result.stale for result in reached.run().results} == {True}
+    for verb in ("sync", "run"):
+        assert main([verb, "--config", str(reached.directory / "assess.toml"), "--quiet"]) in {0, 3}
+        assert "metadata/timestamp.json: it has expired" in capsys.readouterr().err
     assert what_serves(reached.state) == serves
+
+    assert reached.refused(max_staleness_d=0) == "staleness"
     sign_at(reached.tree, datetime.now(UTC))
     assert reached.sync().action is Action.PRESENT
+
+
+def test_by_a_word_that_has_expired_nothing_new_is_installed(fresh: Place) -> None:
+    sign_at(fresh.tree, datetime.now(UTC) - timedelta(days=30))
+    line = fresh.sync()
+    assert (line.action, line.previous) == (Action.REFUSED, "")
+    assert main(["sync", "--config", str(fresh.directory / "assess.toml")]) == 5
+    assert not what_serves(fresh.state)
+    sign_at(fresh.tree, datetime.now(UTC))
+    assert fresh.sync().action is Action.INSTALLED
+
+
+def test_by_a_word_that_has_expired_no_other_version_is_installed(place: Place) -> None:
+    place.tree.publish(*demo_plugin_wheel("1.1.0"))
+    sign_at(place.tree, datetime.now(UTC) - timedelta(days=30))
+    assert place.sync().version == "1.0.0"
+    newer = PLUGIN.replace("[[plugins]]", '[[plugins]]\nversion = "==1.1.0"')
+    assert place.sync(newer).action is Action.REFUSED
+    sign_at(place.tree, datetime.now(UTC))
+    assert place.sync(newer).action is Action.UPGRADED
+
+
+def test_what_was_known_to_be_revoked_does_not_run_on_when_the_word_expires(place: Place) -> None:
+    revoke_release(place.tree)
+    assert place.refused() == "revoked"
+    sign_at(place.tree, datetime.now(UTC) - timedelta(days=30))
+    assert place.refused() == "revoked"
 
 
 def test_a_host_that_answers_with_errors_is_out_of_reach_not_refused(place: Place) -> None:
@@ -385,7 +453,7 @@ def replace_tree(place: Path, by: Path) -> None:
 
 def sign_at(tree: RegistryTree, moment: datetime) -> None:
     people = tree.everybody
-    Repository.load(tree.root).refresh(online_keys=[people.online], now=moment)
+    Repository.load(tree.root).refresh(online_keys=[people.online], now=moment, overrule_clock=True)
 
 
 # ---- at once, and not to the end -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tuf.api.metadata import MetaFile, TargetFile  # type: ignore[attr-defined]  # in no list of exports
 
-from assess_registry.client import TrustError
+from assess_registry.client import ExpiredError, TrustError
 from assess_registry.keys import PrivateKey, generate_key
 from tests.support.trust_client import CONTROL, DEMO, OTHER, TrustClient
 from tests.support.tuf_tree import TufTree, bin_of, make_tuf_tree, stored, tuf_key
@@ -410,6 +410,22 @@ def about(thing: str, pattern: str) -> bool:
     return head in thing and thing.endswith(tail)
 
 
+@pytest.mark.parametrize(
+    ("options", "expired"),
+    [({}, True), ({"step": -1}, False), ({"keys": [STRANGER]}, False), ({"keys": []}, False)],
+    ids=["expired", "and rolled back", "and forged", "and unsigned"],
+)
+def test_only_what_is_rightly_signed_and_not_older_has_merely_expired(
+    client: TrustClient, options: dict[str, Any], expired: bool
+) -> None:
+    """A runtime goes on by what it knew after the one, and stops at the others."""
+    client.tree.write_timestamp(**{"step": 1, **options}, expires=PAST)
+    with pytest.raises(TrustError) as caught:
+        client.read()
+    assert isinstance(caught.value, ExpiredError) == expired, str(caught.value)
+    assert caught.value.step == "timestamp"
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack_is_refused_and_what_was_believed_stays(client: TrustClient, name: str) -> None:
     attack = ATTACKS[name]
@@ -421,6 +437,7 @@ def test_attack_is_refused_and_what_was_believed_stays(client: TrustClient, name
         assert error.step == attack.step, str(error)
         assert about(error.thing, attack.thing), str(error)
         assert attack.said in str(error)
+        assert isinstance(error, ExpiredError) == (attack.said == "expired")
         assert error.next_step
     assert client.remembered() == b"demo 2"
     assert client.remembered(CONTROL) == b"revoked: 1"

@@ -93,7 +93,7 @@ def test_word_is_remembered_for_as_long_as_it_may_be_stale(client: TrustClient) 
         assert client.open().remembered().stale
         assert client.remembered() == b"demo 1"
     client.later = MAX_STALENESS + DAY
-    with pytest.raises(TrustError, match="not been heard of for too long") as caught:
+    with pytest.raises(TrustError, match="not given a valid word for too long") as caught:
         client.remembered()
     assert caught.value.step == "staleness"
 
@@ -441,7 +441,7 @@ def test_an_older_copy_of_the_state_is_believed_until_the_registry_is_heard_or_i
     client.state.symlink_to(copy)
     assert client.remembered() == b"demo 1"
     client.later = MAX_STALENESS + DAY
-    with pytest.raises(TrustError, match="not been heard of for too long"):
+    with pytest.raises(TrustError, match="not given a valid word for too long"):
         client.remembered()
     client.later = timedelta()
     assert client.read() == client.remembered() == b"demo 2"

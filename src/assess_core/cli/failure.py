@@ -1,5 +1,7 @@
 """Errors of every layer, as people and programs read them, each with its exit code."""
 
+from collections.abc import Mapping
+
 from assess_core.errors import AssessError, ConfigError, PluginFault
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import RegistryError, TransportError, TrustError
@@ -10,19 +12,14 @@ def explain(error: Exception) -> Failure | None:
     """The failure this error is; None for a bug of ours."""
     match error:
         case TrustError():
-            details = {name: getattr(error, name) for name in ("step", "thing", "expected", "got", "next_step")}
-            issues = [
-                {"id": issue.id, "entry": issue.entry, "message": issue.message, "rule": issue.rule}
-                for issue in error.issues
-            ]
-            return _failure("trust", error, EXIT_REFUSED, {**details, "issues": issues})
+            return _failure("trust", error, EXIT_REFUSED, refusal(error))
         case ConfigError() | RegistryConfigError():
             return _failure("configuration", error, EXIT_USAGE, {"problems": list(error.problems)})
         case TransportError():
             return _failure("transport", error, EXIT_OPERATIONAL, {"url": error.url})
         case PluginFault():
-            details = {"plugin": error.plugin, "phase": error.phase, "fault": error.kind.value, "log": error.log_tail}
-            return _failure("plugin", error, EXIT_OPERATIONAL, details)
+            fault = {"plugin": error.plugin, "phase": error.phase, "fault": error.kind.value, "log": error.log_tail}
+            return _failure("plugin", error, EXIT_OPERATIONAL, fault)
         case AssessError() | RegistryError():
             return _failure("operational", error, EXIT_OPERATIONAL, {})
         case OSError():
@@ -31,5 +28,14 @@ def explain(error: Exception) -> Failure | None:
             return None
 
 
-def _failure(kind: str, error: Exception, exit_code: int, details: dict[str, object]) -> Failure:
+def refusal(error: TrustError) -> dict[str, object]:
+    """What was refused, value by value, for programs."""
+    details = {name: getattr(error, name) for name in ("step", "thing", "expected", "got", "next_step")}
+    issues = [
+        {"id": issue.id, "entry": issue.entry, "message": issue.message, "rule": issue.rule} for issue in error.issues
+    ]
+    return {**details, "issues": issues}
+
+
+def _failure(kind: str, error: Exception, exit_code: int, details: Mapping[str, object]) -> Failure:
     return Failure(kind=kind, message=str(error), exit_code=exit_code, details=details)

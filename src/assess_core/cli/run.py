@@ -7,12 +7,13 @@ import click
 
 from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
+from assess_core.cli.tell import tell
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
 from assess_core.pipeline import Action
 from assess_core.plan import Selection, Task
 from assess_core.results import Run
-from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, plain, table
+from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, table
 from assess_registry.console import print_json
 
 
@@ -64,9 +65,9 @@ def command(  # noqa: PLR0917  one argument an option
     with open_runtime(config, state_dir) as runtime:
         synced = runtime.sync(notify=say(quiet=quiet), offline=offline)
         for line in synced:
-            _warn(line.action, line.distribution, line.reason)
-            if line.refusal is not None:
+            if line.refusal is not None and line.action is Action.REFUSED:
                 raise _refused(line.refusal)
+            tell(line)
         tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects))
         if list_checks:
             _list_checks([task for task in tasks if isinstance(task, Task)], output)
@@ -93,13 +94,6 @@ def _require_writable(path: Path) -> None:
 
 def _severity(fail_on: str) -> Severity | None:
     return next((severity for severity in SEVERITIES if severity == fail_on), None)
-
-
-def _warn(action: Action, distribution: str, reason: str) -> None:
-    if action is Action.STALE:
-        click.echo(f"assess: {distribution}: using what is installed; {plain(reason)}", err=True)
-    elif action is Action.FAILED:
-        click.echo(f"assess: {distribution}: {plain(reason)}", err=True)
 
 
 def _refused(refusal: TrustError) -> TrustError:

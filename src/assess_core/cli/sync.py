@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from assess_core.cli.failure import refusal
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import say
+from assess_core.cli.tell import tell
 from assess_core.pipeline import Action, Synced
 from assess_registry.client import table
 from assess_registry.console import print_json
@@ -23,11 +25,13 @@ def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | N
     """Install exactly the plugins the configuration asks for, verified; switch off the others."""
     with open_runtime(config, state_dir) as runtime:
         lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
+    for line in lines:
+        tell(line)
     if output == "json":
         document = {"dry_run": dry_run, "plugins": [_line(line) for line in lines]}
         print_json(document)
     else:
-        rows = [(line.distribution, line.action.value, line.version, line.previous, line.reason) for line in lines]
+        rows = [(line.distribution, line.action.value, line.version, line.previous, _short(line)) for line in lines]
         click.echo(table(HEADINGS, rows), nl=False)
     return exit_code(lines)
 
@@ -40,11 +44,19 @@ def exit_code(lines: Sequence[Synced]) -> int:
     return 1 if Action.FAILED in actions else 0
 
 
-def _line(line: Synced) -> dict[str, str]:
+def _short(line: Synced) -> str:
+    """For one cell; the whole stands on stderr."""
+    if line.action is Action.REFUSED and line.refusal is not None:
+        return f"step {line.refusal.step!r}: {line.refusal.what}"
+    return line.reason.partition("\n")[0]
+
+
+def _line(line: Synced) -> dict[str, object]:
     return {
         "distribution": line.distribution,
         "action": line.action.value,
         "version": line.version,
         "previous": line.previous,
         "reason": line.reason,
+        "refusal": refusal(line.refusal) if line.refusal is not None else None,
     }

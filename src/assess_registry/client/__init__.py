@@ -23,6 +23,7 @@ from assess_registry.client.verify import VerifiedWheel, verify
 from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import (
     ConfigError,
+    ExpiredError,
     Issue,
     NotPublishedError,
     PublishError,
@@ -81,6 +82,7 @@ __all__ = [
     "ConfigError",
     "Credentials",
     "EntryPoint",
+    "ExpiredError",
     "FetchedWheel",
     "InspectedWheel",
     "InstalledWheel",

@@ -24,7 +24,7 @@ from assess_registry.client.trust.tuf_api import (
     RepositoryError,
     UnsignedMetadataError,
 )
-from assess_registry.errors import NotPublishedError, TransportError, TrustError
+from assess_registry.errors import ExpiredError, NotPublishedError, TransportError, TrustError
 
 _EXPIRED = re.compile(r"(?:Final |New )?(?P<role>\S+?)(?:\.json)? is expired\Z")
 
@@ -80,20 +80,19 @@ def refusal(
 
 def _expired(
     error: RepositoryError, asked: str, got: dict[str, bytes], before: dict[str, dict[str, Any]]
-) -> TrustError:
+) -> ExpiredError:
     found = _EXPIRED.search(str(error))
     role = found["role"] if found else role_of(asked)
     document = _signed(got.get(role)) or before.get(role, {})
-    refused = _refused(
+    renew = "sign the next root: assess-registry root propose" if role == "root" else "run: assess-registry refresh"
+    return ExpiredError(
         "it has expired: the registry serves what was true once, or its maintainer forgot to refresh it",
-        asked if role == role_of(asked) else f"{METADATA_DIRECTORY}{role}.json",
-        f"valid at {utc_now():%Y-%m-%dT%H:%M:%SZ}, by this machine's clock",
-        f"expired at {str(document.get('expires', 'an earlier time'))[:80]}",
+        step=step_of(role),
+        thing=asked if role == role_of(asked) else f"{METADATA_DIRECTORY}{role}.json",
+        expected=f"valid at {utc_now():%Y-%m-%dT%H:%M:%SZ}, by this machine's clock",
+        got=f"expired at {str(document.get('expires', 'an earlier time'))[:80]}",
+        next_step=f"check this machine's clock; ask the registry's maintainer to {renew}",
     )
-    refused.next_step = (
-        "ask the registry's maintainer to run `assess-registry refresh`; what is installed runs on; check this clock"
-    )
-    return refused
 
 
 def _refused(message: str, asked: str, expected: str, got: str) -> TrustError:

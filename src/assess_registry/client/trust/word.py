@@ -111,12 +111,12 @@ class SignedWord:
             )
         if now - kept.refreshed_at > self._max_staleness:
             raise TrustError(
-                "the registry has not been heard of for too long",
+                "the registry has not given a valid word for too long",
                 step="staleness",
                 thing=state,
-                expected=f"a word not older than {self._max_staleness}",
-                got=f"last heard at {kept.refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
-                next_step="connect to the registry, or raise its max_staleness knowing what that means",
+                expected=f"a word not older than {_days(self._max_staleness)} (max_staleness_d)",
+                got=f"{_days(now - kept.refreshed_at)}: the last is of {kept.refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+                next_step="connect to the registry; if it answers, ask its maintainer to run: assess-registry refresh",
             )
         word = RememberedWord(kept, root=self._root)
         self._clock.accept(now)
@@ -203,3 +203,8 @@ class _CurrentWord:
     def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
         """See `Word`."""
         return self._answer.metadata.signing_keys()
+
+
+def _days(time: timedelta) -> str:
+    days = time / timedelta(days=1)
+    return f"{days:.1f} days" if days != int(days) else f"{days:.0f} day{'' if days == 1 else 's'}"
