@@ -19,19 +19,8 @@ from assess_registry.lock import LockedWheel, parse_lock, write_lock
 from assess_registry.manifest import CheckSpec, Limits, Manifest, Permissions, SettingSpec
 from assess_registry.names import PluginName, ProjectName, Sha256
 from assess_registry.status.markup import VOID
-from assess_registry.status.values import (
-    ClosureView,
-    Environment,
-    ExaminationWords,
-    FindingWords,
-    House,
-    NotShown,
-    PluginWords,
-    ReleaseView,
-    ReportWords,
-    Target,
-    WheelView,
-)
+from assess_registry.status.report import Environment, ExaminationWords, FindingWords, ReportWords
+from assess_registry.status.values import ClosureView, House, NotShown, PluginWords, ReleaseView, Target, WheelView
 from assess_registry.verdict import Approval, Verdict, permissions_table
 
 PROJECT = ProjectName("acme-demo")

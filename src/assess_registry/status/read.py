@@ -20,14 +20,13 @@ from assess_registry.index.tree import Tree
 from assess_registry.lock import MAX_LOCK_BYTES, Lock, LockTarget, parse_lock
 from assess_registry.names import PLUGIN_GROUP, PROVIDER_GROUP, ProjectName, Sha256
 from assess_registry.review.published import published_file
-from assess_registry.status.report import report_words
+from assess_registry.status.report import ReportWords, report_words
 from assess_registry.status.values import (
     ClosureView,
     House,
     NotShown,
     PluginWords,
     ReleaseView,
-    ReportWords,
     Shown,
     Target,
     WheelView,

@@ -5,9 +5,8 @@ quote the wheel.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from assess_registry.status.values import Environment, ExaminationWords, FindingWords, ReportWords
 
 MAX_FINDINGS = 200
 """Shown on a page, worst first as the report has them; the rest is in the report."""
@@ -15,6 +14,58 @@ MAX_FINDINGS = 200
 MAX_ROWS = 200
 COMPATIBILITY = "compatibility"
 OUTCOMES = ("passed", "failed", "skipped")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindingWords:
+    """One finding of the audit."""
+
+    id: str
+    severity: str
+    verdict: str
+    reason: str
+    place: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExaminationWords:
+    """One check of the audit: what it is called, by which tool it looked, and what it could not look at."""
+
+    name: str
+    tool: str
+    incomplete: tuple[str, ...]
+    findings: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """Where the author's tests ran, as tox said.
+
+    Attributes:
+        outcome: `passed`, `failed` or `skipped`.
+        is_this_wheel: whether tox had installed the very wheel that is published.
+    """
+
+    name: str
+    python: str
+    api: str
+    outcome: str
+    is_this_wheel: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportWords:
+    """The audit's report on one wheel."""
+
+    verdict: str
+    as_of: str
+    reasons: tuple[str, ...]
+    findings: tuple[FindingWords, ...]
+    examinations: tuple[ExaminationWords, ...]
+    environments: tuple[Environment, ...]
+    advisories: str
 
 
 def report_words(document: Any, sha256: str) -> ReportWords:

@@ -17,6 +17,7 @@ from assess_registry.control import Publishers, Revocations, RevokedWheel
 from assess_registry.lock import Lock, LockedWheel
 from assess_registry.manifest import Manifest
 from assess_registry.names import ProjectName, Sha256
+from assess_registry.status.report import ReportWords
 from assess_registry.verdict import Approval, read_table
 
 LAYOUT = 1
@@ -100,58 +101,6 @@ class PluginWords:
     def kinds(self) -> tuple[str, ...]:
         """`plugin`, `provider`, or both."""
         return (*(("plugin",) if self.plugins else ()), *(("provider",) if self.providers else ()))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FindingWords:
-    """One finding of the audit."""
-
-    id: str
-    severity: str
-    verdict: str
-    reason: str
-    place: str
-    message: str
-    advice: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExaminationWords:
-    """One check of the audit: what it is called, by which tool it looked, and what it could not look at."""
-
-    name: str
-    tool: str
-    incomplete: tuple[str, ...]
-    findings: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Environment:
-    """Where the author's tests ran, as tox said.
-
-    Attributes:
-        outcome: `passed`, `failed` or `skipped`.
-        is_this_wheel: whether tox had installed the very wheel that is published.
-    """
-
-    name: str
-    python: str
-    api: str
-    outcome: str
-    is_this_wheel: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReportWords:
-    """The audit's report on one wheel."""
-
-    verdict: str
-    as_of: str
-    reasons: tuple[str, ...]
-    findings: tuple[FindingWords, ...]
-    examinations: tuple[ExaminationWords, ...]
-    environments: tuple[Environment, ...]
-    advisories: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,18 +7,8 @@ from assess_registry.index.tree import FILES
 from assess_registry.status.markup import Html, Node, joined, said, tag
 from assess_registry.status.pages.frame import not_shown
 from assess_registry.status.places import file_link
-from assess_registry.status.report import MAX_FINDINGS
-from assess_registry.status.values import (
-    ClosureView,
-    Environment,
-    ExaminationWords,
-    FindingWords,
-    House,
-    NotShown,
-    ReleaseView,
-    ReportWords,
-    Target,
-)
+from assess_registry.status.report import MAX_FINDINGS, Environment, ExaminationWords, FindingWords, ReportWords
+from assess_registry.status.values import ClosureView, House, NotShown, ReleaseView, Target
 
 _TONES = {"approved": "good", "flagged": "warn", "rejected": "bad", "passed": "good", "failed": "bad"}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from packaging.specifiers import SpecifierSet
+
 from assess_registry.catalogue import Marker
 from assess_registry.status.markup import Html, Node, joined, said, tag
 from assess_registry.status.pages.audit import audit_section, compatibility_section
@@ -148,11 +150,16 @@ def _facts(view: ReleaseView) -> Html:
     rows.append(("Published", [_day(view), f" by {wheel.publisher}"]))
     if words:
         rows.append(("Kind", _kinds(words.plugins, words.providers)))
-        rows.append(("Plugin API", tag("code", said(str(words.manifest.api)))))
+        rows.append(("Plugin API", tag("code", said(_range(words.manifest.api)))))
         rows.append(("Licence", said(words.licence) if words.licence else "none is stated"))
     if wheel.requires_python:
         rows.append(("Python", tag("code", said(wheel.requires_python))))
     return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in rows])
+
+
+def _range(specifiers: SpecifierSet) -> str:
+    """From the lower end up; a set has no order of its own."""
+    return ", ".join(sorted((str(each) for each in specifiers), reverse=True))
 
 
 def _day(view: ReleaseView) -> Html:
