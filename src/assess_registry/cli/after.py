@@ -20,7 +20,12 @@ accept_registry_changes_option = click.option(
 
 
 def signing_keys(
-    release: tuple[Path, ...], online: tuple[Path, ...], passphrase_files: tuple[Path, ...], *, offer: bool = False
+    release: tuple[Path, ...],
+    online: tuple[Path, ...],
+    passphrase_files: tuple[Path, ...],
+    *,
+    offer: bool = False,
+    overrule_clock: bool = False,
 ) -> ReleaseKeys:
     """The keys that make something the registry's word; for an offer, the release keys alone.
 
@@ -30,11 +35,11 @@ def signing_keys(
     if offer:
         if not release or online:
             raise ConfigError("--offer: give --release-key as often as the threshold asks for, and no --online-key")
-        return ReleaseKeys(release=load_keys(release, passphrase_files), online=None)
+        return ReleaseKeys(release=load_keys(release, passphrase_files), online=None, overrule_clock=overrule_clock)
     if not release or len(online) != 1:
         raise ConfigError("give --release-key as often as the threshold asks for, and --online-key once")
     (online_key,) = load_keys(online, passphrase_files)
-    return ReleaseKeys(release=load_keys(release, passphrase_files), online=online_key)
+    return ReleaseKeys(release=load_keys(release, passphrase_files), online=online_key, overrule_clock=overrule_clock)
 
 
 def project_name(text: str) -> ProjectName:

@@ -9,7 +9,13 @@ from assess_registry.catalogue import MARKERS
 from assess_registry.catalogue.project_status import parse_marker
 from assess_registry.cli.after import accept_registry_changes_option, project_name, signing_keys
 from assess_registry.cli.options import index_option, output_option
-from assess_registry.cli.signing import now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.cli.signing import (
+    now,
+    online_keys_option,
+    overrule_clock_option,
+    passphrases_option,
+    release_keys_option,
+)
 from assess_registry.console import print_json
 from assess_registry.errors import ConfigError
 from assess_registry.publish.mark import Marked, mark
@@ -26,6 +32,7 @@ ACTIVE = "active"
 @online_keys_option
 @passphrases_option
 @accept_registry_changes_option
+@overrule_clock_option
 @index_option
 @output_option
 def command(
@@ -37,6 +44,7 @@ def command(
     online_keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
+    overrule_clock: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -51,7 +59,7 @@ def command(
         project_name(project),
         None if marker == ACTIVE else parse_marker(marker),
         reason=reason or "",
-        keys=signing_keys(release_keys, online_keys, passphrase_files),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )

@@ -9,7 +9,14 @@ import click
 
 from assess_registry.cli.after import accept_registry_changes_option, signing_keys
 from assess_registry.cli.options import index_option, keys_directory, output_option
-from assess_registry.cli.signing import load_keys, now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.cli.signing import (
+    load_keys,
+    now,
+    online_keys_option,
+    overrule_clock_option,
+    passphrases_option,
+    release_keys_option,
+)
 from assess_registry.console import print_json
 from assess_registry.errors import ConfigError
 from assess_registry.index.tree import WHEEL_SUFFIX
@@ -17,7 +24,7 @@ from assess_registry.keys import KeyRing
 from assess_registry.publish import PublishReport, publish
 from assess_registry.publish.approved import PublishedRelease, publish_approved
 from assess_registry.publish.development import PublishedHere, publish_here
-from assess_registry.publish.transaction import transaction
+from assess_registry.publish.transaction import ReleaseKeys, transaction
 from assess_registry.review.submissions import find_submission
 from assess_registry.text import plain, table
 
@@ -35,9 +42,20 @@ class _Request:
     passphrase_files: tuple[Path, ...]
     accept_permissions: bool
     accept_registry_changes: bool
+    overrule_clock: bool
     replace_published_bytes: bool
     offer: bool
     root: Path
+
+    def keys(self) -> ReleaseKeys:
+        """Those that make something the registry's word."""
+        return signing_keys(
+            self.release_keys,
+            self.online_keys,
+            self.passphrase_files,
+            offer=self.offer,
+            overrule_clock=self.overrule_clock,
+        )
 
     @property
     def is_signed(self) -> bool:
@@ -75,6 +93,7 @@ class _Request:
     help="Development registries: you have seen what it asks for beyond the last version.",
 )
 @accept_registry_changes_option
+@overrule_clock_option
 @click.option(
     "--offer", is_flag=True, help="Sign with the release keys alone, for `assemble` to take; nothing is published."
 )
@@ -102,9 +121,8 @@ def command(*, output: str, **given: Any) -> None:
 
 
 def _sign_registry(request: _Request, output: str) -> None:
-    keys = signing_keys(request.release_keys, request.online_keys, request.passphrase_files)
     with transaction(
-        request.root, keys=keys, now=now(), accept_registry_changes=request.accept_registry_changes
+        request.root, keys=request.keys(), now=now(), accept_registry_changes=request.accept_registry_changes
     ) as work:
         changes = work.commit({})
         written = tuple(work.tree.written)
@@ -122,7 +140,7 @@ def _release(request: _Request) -> PublishedRelease:
     return publish_approved(
         request.root,
         [find_submission(request.root, word).directory for word in request.targets],
-        keys=signing_keys(request.release_keys, request.online_keys, request.passphrase_files, offer=request.offer),
+        keys=request.keys(),
         now=now(),
         accept_registry_changes=request.accept_registry_changes,
         replace_published=request.replace_published_bytes,
@@ -148,6 +166,7 @@ def _here(request: _Request) -> PublishedHere:
         closure=_required_closure(request),
         now=now(),
         accept_permissions=request.accept_permissions,
+        overrule_clock=request.overrule_clock,
         accept_registry_changes=request.accept_registry_changes,
         replace_published=request.replace_published_bytes,
     )

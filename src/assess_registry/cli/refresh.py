@@ -7,7 +7,14 @@ import click
 
 from assess_registry.bundle import is_site
 from assess_registry.cli.options import index_option, output_option
-from assess_registry.cli.signing import load_keys, now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.cli.signing import (
+    load_keys,
+    now,
+    online_keys_option,
+    overrule_clock_option,
+    passphrases_option,
+    release_keys_option,
+)
 from assess_registry.config import Expiry, load_config
 from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
 from assess_registry.errors import ConfigError
@@ -18,6 +25,7 @@ from assess_registry.index.tree import SIMPLE, Tree
 from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
+from assess_registry.repository.clock import OVERRULE
 from assess_registry.review.rules import rules_of
 from assess_registry.status import pages_of
 from assess_registry.text import table
@@ -39,6 +47,7 @@ _NEXT = {
 @click.option(
     "--accept-registry-changes", is_flag=True, help="Sign what registry.toml says of people and keys; you have read it."
 )
+@overrule_clock_option
 @index_option
 @output_option
 def command(
@@ -48,6 +57,7 @@ def command(
     passphrase_files: tuple[Path, ...],
     bins: int,
     accept_registry_changes: bool,
+    overrule_clock: bool,
     root: Path,
     output: str,
 ) -> int:
@@ -79,6 +89,7 @@ def command(
                 expiry=expiry,
                 bins=bins,
                 targets=targets,
+                overrule_clock=overrule_clock,
             )
             tree = Tree(root)
             if (root / SIMPLE).is_dir():
@@ -91,7 +102,7 @@ def command(
     if proposal is not None and proposal.complete:
         click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
                    "release and online keys, and the old", err=True)  # fmt: skip
-    expiries = repository.expiries(now=now(), expiry=expiry)
+    expiries = repository.expiries(now=now(), expiry=expiry, own_terms=not site)
     _print((*(report.written if report else ()), *(tree.written if tree else ())), expiries, output)
     return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
 
@@ -112,6 +123,7 @@ def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str) 
                 "expires": each.expires.isoformat(),
                 "days_left": round(each.days_left, 3),
                 "alarm": each.alarm,
+                "beyond_term": each.beyond_term,
                 "signer": each.signer,
             }
             for each in expiries
@@ -120,9 +132,23 @@ def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str) 
         return
     rows = [
         (each.role, str(each.version), f"{each.expires:%Y-%m-%d %H:%M}Z", f"{each.days_left:.1f}", each.signer,
-         "soon" if each.alarm and each.days_left > 0 else "EXPIRED" if each.alarm else "")
+         _alarm(each))
         for each in expiries
     ]  # fmt: skip
     click.echo(table(("ROLE", "VERSION", "EXPIRES", "DAYS LEFT", "KEYS", ""), rows), nl=False)
-    for signer in dict.fromkeys(each.signer for each in expiries if each.alarm):
+    for signer in dict.fromkeys(each.signer for each in expiries if each.alarm and not each.beyond_term):
         click.echo(f"alarm: {_NEXT[signer]}", err=True)
+    if late := [each.role for each in expiries if each.beyond_term]:
+        click.echo(
+            f"alarm: {', '.join(late)}: ends later than its term allows: a clock was ahead when that was signed, or "
+            f"the term was longer; look at the clock, then sign anew with {OVERRULE}",
+            err=True,
+        )
+
+
+def _alarm(each: RoleExpiry) -> str:
+    if each.beyond_term:
+        return "TOO LATE"
+    if each.alarm:
+        return "soon" if each.days_left > 0 else "EXPIRED"
+    return ""

@@ -6,7 +6,13 @@ import click
 
 from assess_registry.cli.after import accept_registry_changes_option, project_name, show, signing_keys
 from assess_registry.cli.options import index_option, output_option
-from assess_registry.cli.signing import now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.cli.signing import (
+    now,
+    online_keys_option,
+    overrule_clock_option,
+    passphrases_option,
+    release_keys_option,
+)
 from assess_registry.manifest import SEVERITIES, Severity
 from assess_registry.publish.after import revoke
 
@@ -20,6 +26,7 @@ from assess_registry.publish.after import revoke
 @online_keys_option
 @passphrases_option
 @accept_registry_changes_option
+@overrule_clock_option
 @index_option
 @output_option
 def command(
@@ -32,6 +39,7 @@ def command(
     online_keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
+    overrule_clock: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -42,7 +50,7 @@ def command(
         version,
         reason=reason,
         severity=severity,
-        keys=signing_keys(release_keys, online_keys, passphrase_files),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )

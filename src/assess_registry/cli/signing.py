@@ -9,6 +9,7 @@ import click
 from assess_registry.cli.options import read_passphrase
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PrivateKey, load_private_key
+from assess_registry.repository.clock import OVERRULE
 
 release_keys_option = click.option(
     "--release-key",
@@ -24,6 +25,13 @@ online_keys_option = click.option(
     type=click.Path(path_type=Path),
     multiple=True,
     help="The online key; while it is exchanged, the old one, too.",
+)
+
+overrule_clock_option = click.option(
+    OVERRULE,
+    "overrule_clock",
+    is_flag=True,
+    help="Sign also what bears an earlier time or end than what is signed; you know why.",
 )
 
 passphrases_option = click.option(

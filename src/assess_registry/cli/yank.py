@@ -6,7 +6,13 @@ import click
 
 from assess_registry.cli.after import accept_registry_changes_option, project_name, show, signing_keys
 from assess_registry.cli.options import index_option, output_option
-from assess_registry.cli.signing import now, online_keys_option, passphrases_option, release_keys_option
+from assess_registry.cli.signing import (
+    now,
+    online_keys_option,
+    overrule_clock_option,
+    passphrases_option,
+    release_keys_option,
+)
 from assess_registry.errors import ConfigError
 from assess_registry.publish.after import yank
 
@@ -20,6 +26,7 @@ from assess_registry.publish.after import yank
 @online_keys_option
 @passphrases_option
 @accept_registry_changes_option
+@overrule_clock_option
 @index_option
 @output_option
 def command(
@@ -32,6 +39,7 @@ def command(
     online_keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
+    overrule_clock: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -43,7 +51,7 @@ def command(
         project_name(project),
         version,
         reason=reason,
-        keys=signing_keys(release_keys, online_keys, passphrase_files),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )

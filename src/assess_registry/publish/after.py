@@ -63,6 +63,7 @@ def yank(
         catalogue, release = _release(work, project, version)
         if release.revoked:
             raise ConfigError(f"{project} {version}: is revoked, which is for ever and more than yanked")
+        work.require_time(catalogue)
         wanted = None if reason is None else _yanked(reason, release, now)
         page = catalogue.with_release(replace(release, yanked=wanted))
         work.listing(page).write(project)
@@ -102,6 +103,7 @@ def revoke(
         wheels |= {wheel.filename: wheel.sha256 for wheel in (release.wheels if release else ())}
         if not wheels:
             raise ConfigError(f"{project} {version}: nothing of it is published here; see: list")
+        work.require_time(catalogue)
         revocations = _parsed(
             lambda: signed_revocations(work.repository).plus(
                 RevokedWheel(project=project, version=spelling, sha256=sha256, reason=reason, severity=severity, at=now)

@@ -146,6 +146,7 @@ def _publish(
     require_distinct(tree, lock.wheels)  # 4
     require_no_confusion(work.repository, lock, release.project)
     require_not_revoked(work.repository, lock)
+    work.require_time(catalogue)
     changes = changed(tree, plan)
     if not replace_published:
         # What only an approved release has, and no catalogue names yet, was left by a publish that was killed.

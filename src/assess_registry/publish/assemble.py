@@ -51,18 +51,21 @@ class Assembled:
     written: tuple[str, ...]
 
 
-def assemble(source: Path, root: Path, *, online_key: PrivateKey, now: datetime) -> Assembled:
+def assemble(
+    source: Path, root: Path, *, online_key: PrivateKey, now: datetime, overrule_clock: bool = False
+) -> Assembled:
     """What was offered in the registry's copy at `source` is current in the registry at `root`.
 
     Raises:
         TrustError: steps `offer` and `metadata`: it is not signed as this registry asks for, or not on top of what it
             says now; step `file`: a file is missing or not what was signed; step `publish`: a published file would
-            change.
+            change; step `clock`: what would be signed now ends before what is signed.
         ConfigError: not a registry; or its registry.toml and that of the copy differ.
         LockTimeoutError: another process is publishing.
     """
     _require_same_rules(source, root)
-    with transaction(root, keys=ReleaseKeys(release=(), online=online_key), now=now) as work:  # 1
+    keys = ReleaseKeys(release=(), online=online_key, overrule_clock=overrule_clock)
+    with transaction(root, keys=keys, now=now) as work:  # 1
         offer = read_offer(source, read_state(root), now=now)  # 2
         if offer.is_empty:
             return Assembled(releases=(), targets=(), written=())
@@ -77,11 +80,14 @@ def _take(work: Transaction, offer: Offer, source: Path, online_key: PrivateKey)
     for page, release in fresh:  # 3
         plan += _planned(page.project, release, copy)
     require_immutable(tree, changed(tree, plan))
+    now, expiry, overrule = work.rules.now, work.rules.config.expiry, work.keys.overrule_clock
+    if not overrule:
+        work.repository.require_clock((), now=now, expiry=expiry)
     for file in plan:  # 4
         tree.write(tree.file(file.project, file.version, file.filename), file.data)
     _write_pages(work, pages, plan, offer.targets)
     with work.followed(offer.targets):
-        report = work.repository.take(offer, online_key=online_key, now=work.rules.now, expiry=work.rules.config.expiry)
+        report = work.repository.take(offer, online_key=online_key, now=now, expiry=expiry, overrule_clock=overrule)
         tree.written.extend(report.written)
     return Assembled(
         releases=tuple(f"{page.project} {release.version}" for page, release in fresh),

@@ -96,6 +96,7 @@ def publish_here(
     accept_permissions: bool = False,
     accept_registry_changes: bool = False,
     replace_published: bool = False,
+    overrule_clock: bool = False,
     judge: Judge = audit,
 ) -> PublishedHere:
     """The wheels of one version are submitted, audited, approved and published, by the keys of this machine.
@@ -113,9 +114,10 @@ def publish_here(
     if not rules.config.development:
         raise ConfigError(f"{root}: not a development registry: submit the wheel, have it reviewed, publish that")
     keys = _Keys(ring=ring, rules=rules, root=root)
+    release_keys = replace(keys.release(), overrule_clock=overrule_clock)
     publisher = keys.publisher()
     # Before anything is audited, so that whoever is refused has not waited for it, and by keys that are signed then.
-    with transaction(root, keys=keys.release(), now=now, accept_registry_changes=accept_registry_changes) as work:
+    with transaction(root, keys=release_keys, now=now, accept_registry_changes=accept_registry_changes) as work:
         control = work.commit({}) if work.require_meant() else ()
     rules = rules_of(root, now)
     submitted = submit(
@@ -148,7 +150,7 @@ def publish_here(
     release = publish_approved(
         root,
         [each.submission.directory for each in submitted],
-        keys=keys.release(),
+        keys=release_keys,
         now=now,
         replace_published=replace_published,
     )

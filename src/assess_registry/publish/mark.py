@@ -61,6 +61,7 @@ def mark(
         status = None if marker is None else _status(marker, reason, catalogue.status, now)
         page = replace(catalogue, status=status)
         listing = work.listing(page)
+        work.require_time(catalogue)
         targets: Mapping[str, bytes] = {} if page == catalogue else {catalogue_path(project): page.data()}
         # A page is taken off before anybody is told why, and is there again only once everybody may know.
         if status is not None and status.is_quarantined:

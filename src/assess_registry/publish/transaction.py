@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import Catalogue
+from assess_registry.catalogue import Catalogue, catalogue_path
 from assess_registry.config import load_config
 from assess_registry.control import Revocations
 from assess_registry.files import file_lock
@@ -16,6 +16,7 @@ from assess_registry.keys import PrivateKey
 from assess_registry.names import ProjectName
 from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.publish.listing import Listing
+from assess_registry.publish.times import require_after
 from assess_registry.repository import Repository
 from assess_registry.review.published import catalogue_of, signed_revocations
 from assess_registry.review.rules import Rules, rules_of
@@ -29,10 +30,12 @@ class ReleaseKeys:
     Attributes:
         release: as many as the threshold of the targets role asks for.
         online: signs snapshot and timestamp; without it, what is signed is an offer for `assemble`.
+        overrule_clock: they sign also what bears an earlier time or end than what is signed; somebody found out why.
     """
 
     release: Sequence[PrivateKey]
     online: PrivateKey | None
+    overrule_clock: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,12 +61,31 @@ class Transaction:
             policy=self.rules.config.policy,
         )
 
+    def require_time(self, catalogue: Catalogue) -> None:
+        """Now is after all that is signed of the project, and what would be signed now ends after what is signed.
+
+        It is asked before the first write: a page must not say what nobody will have signed. Times in a catalogue are
+        signed once and decide for ever whose keys counted.
+
+        Raises:
+            TrustError: step `clock`.
+        """
+        if self.keys.overrule_clock:
+            return
+        require_after(catalogue, signed_revocations(self.repository), now=self.rules.now)
+        self.repository.require_clock(
+            [catalogue_path(catalogue.project)],
+            now=self.rules.now,
+            expiry=self.rules.config.expiry,
+            offer=self.keys.online is None,
+        )
+
     def commit(self, targets: Mapping[str, bytes]) -> tuple[str, ...]:
         """These targets and the control files are the registry's word; gives what changed of people and keys.
 
         Raises:
             TrustError: step `control`; `registry.toml` says other things than what was signed. Step `keys`; it names a
-                key that signs metadata.
+                key that signs metadata. Step `clock`; something would end before what is signed now.
         """
         config, control = self.rules.config, self.rules.control
         changes = self.require_meant()
@@ -75,6 +97,7 @@ class Transaction:
                 online_key=self.keys.online,
                 now=self.rules.now,
                 expiry=config.expiry,
+                overrule_clock=self.keys.overrule_clock,
             )
             self.tree.written.extend(report.written)
         return changes

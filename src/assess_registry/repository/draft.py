@@ -8,13 +8,14 @@ between is made good without any key.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from assess_registry.config import Expiry
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PrivateKey
+from assess_registry.repository.clock import require_clock
 from assess_registry.repository.keys import key_id, tuf_key_id
 from assess_registry.repository.offered import Offer
 from assess_registry.repository.roles import (
@@ -51,6 +52,7 @@ class Draft:
         bins: how many, if this is the first commit.
         next_root: the root that becomes current with this commit.
         release_only: whether snapshot and timestamp are left to who has the online key: an offer (`offered.py`).
+        overrule_clock: whether roles may end earlier than they do already.
         skipped: files of a killed commit, whose versions `files` passed over; nothing names them.
     """
 
@@ -62,6 +64,7 @@ class Draft:
     bins: int = BINS
     next_root: Metadata[Root] | None = None
     release_only: bool = False
+    overrule_clock: bool = False
     skipped: list[str] = field(default_factory=list)
     _known: dict[str, Targets] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
@@ -144,12 +147,14 @@ class Draft:
 
         Raises:
             ConfigError: a key that is needed was not given, or one that was has no part in this.
+            TrustError: step `clock`; something would end before what is signed now.
         """
         files = dict(self._target_files)
         if not self.changed:
             return files
         versions = self.state.current.versions() if self.state.current else {}
         self._check_strangers()
+        self._require_clock(self._changed)
         targets_data = b""
         # Bins before targets: nothing names a file that is not there yet.
         for name in sorted(self._changed, key=lambda name: (name == "targets", name)):
@@ -171,6 +176,7 @@ class Draft:
 
         Raises:
             ConfigError: the online key was not given.
+            TrustError: step `clock`; snapshot or timestamp would end before what is signed now.
         """
         self._renewed = True
         current = self.state.current
@@ -179,8 +185,17 @@ class Draft:
         files = {target_name(target): data for target, data in targets}
         files |= {_path(role, offer.versions[role]): data for role, data in offer.roles.items()}
         self._check_strangers()
+        self._require_clock(())
         targets_data = offer.roles.get("targets") or self._current_targets(versions["targets"])
         return files | self._online_files(versions, targets_data)
+
+    def _require_clock(self, roles: Iterable[str]) -> None:
+        current = self.state.current
+        if current is None or self.overrule_clock:
+            return
+        signed = {} if self.release_only else current.online_ends()
+        signed |= {name: self._role(name).expires for name in sorted(roles)}
+        require_clock(signed, now=self.now, expiry=self.expiry)
 
     def _role(self, name: str) -> Targets:
         """The role as it will be."""

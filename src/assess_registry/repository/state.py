@@ -14,6 +14,7 @@ Expiry is not looked at: signing anew is how expired metadata becomes good again
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ class Current:
     def versions(self) -> dict[str, int]:
         """Of targets and of every bin, by role."""
         return {name.removesuffix(".json"): meta.version for name, meta in self.snapshot.signed.meta.items()}
+
+    def online_ends(self) -> dict[str, datetime]:
+        """When what the online key signs ends, by role; what clients would miss first comes first."""
+        return {"timestamp": self.timestamp.signed.expires, "snapshot": self.snapshot.signed.expires}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ the next one takes the next free number and removes it at last. The same call ag
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,12 +25,13 @@ from pathlib import Path
 from assess_registry.config import Expiry
 from assess_registry.files import atomic_write, file_lock, sync_directory
 from assess_registry.keys import PrivateKey, PublicKey
+from assess_registry.repository.clock import require_clock
 from assess_registry.repository.collect import collect
 from assess_registry.repository.draft import Draft
 from assess_registry.repository.expiry import RoleExpiry, due, role_expiries
 from assess_registry.repository.keys import ONLINE_ROLES, TOP_ROLES, keys_of, tuf_key_id
 from assess_registry.repository.offered import Offer, require_next
-from assess_registry.repository.roles import BINS
+from assess_registry.repository.roles import BINS, bins_of, role_of_target
 from assess_registry.repository.staged import discard_staged, ready_root, settle
 from assess_registry.repository.state import State, read_state, read_target
 from assess_registry.repository.tuf_api import Metadata, Root
@@ -121,9 +122,29 @@ class Repository:
             for path, target in sorted(state.role(role).targets.items()):
                 yield path, read_target(self.place, target)
 
-    def expiries(self, *, now: datetime, expiry: Expiry) -> tuple[RoleExpiry, ...]:
-        """When each role ends, and whether that is soon."""
-        return role_expiries(read_state(self.place), now=now, expiry=expiry)
+    def expiries(self, *, now: datetime, expiry: Expiry, own_terms: bool = True) -> tuple[RoleExpiry, ...]:
+        """When each role ends, and whether that is soon, or later than these terms allow if it was signed by them."""
+        return role_expiries(read_state(self.place), now=now, expiry=expiry, own_terms=own_terms)
+
+    def require_clock(self, paths: Iterable[str], *, now: datetime, expiry: Expiry, offer: bool = False) -> None:
+        """A commit of these targets is not refused for its time, whatever else is; before anything is written.
+
+        Args:
+            paths: of the targets that will change.
+            now: from which expiry will count.
+            expiry: for how long each role will be signed.
+            offer: whether snapshot and timestamp are left to who has the online key.
+
+        Raises:
+            TrustError: step `clock`; something would end before what is signed now.
+        """
+        state = self._state()
+        if state.current is None:
+            return
+        signed = {} if offer else state.current.online_ends()
+        bins = bins_of(state.current.targets.signed)
+        signed |= {role: state.role(role).expires for role in sorted({role_of_target(path, bins) for path in paths})}
+        require_clock(signed, now=now, expiry=expiry)
 
     def commit(
         self,
@@ -134,6 +155,7 @@ class Repository:
         now: datetime,
         expiry: Expiry | None = None,
         bins: int = BINS,
+        overrule_clock: bool = False,
     ) -> CommitReport:
         """These targets are current, all at once; readers see the state before or the one after, whatever kills us.
 
@@ -144,10 +166,12 @@ class Repository:
             now: from which expiry counts.
             expiry: for how long each role is signed.
             bins: into how many hash bins catalogue pages go; decided by the first commit, not looked at afterwards.
+            overrule_clock: sign also what ends before what is signed now; somebody has found out why it does.
 
         Raises:
             ConfigError: a key has no role here, or too few were given; there is no root metadata.
-            TrustError: what is on disk is not signed as it has to be; nothing was signed on top of it.
+            TrustError: what is on disk is not signed as it has to be; nothing was signed on top of it. Step `clock`;
+                what is signed now ends later than what would be.
             ValueError: a path is no target's.
             OSError: nothing more could be written; the old state is still current.
         """
@@ -161,25 +185,39 @@ class Repository:
                 expiry=expiry or Expiry(),
                 bins=bins,
                 release_only=online_key is None,
+                overrule_clock=overrule_clock,
             )
             draft.change(targets)
             return self._write(draft, draft.files())
 
     def take(
-        self, offer: Offer, *, online_key: PrivateKey, now: datetime, expiry: Expiry | None = None
+        self,
+        offer: Offer,
+        *,
+        online_key: PrivateKey,
+        now: datetime,
+        expiry: Expiry | None = None,
+        overrule_clock: bool = False,
     ) -> CommitReport:
         """What was offered is current; see `read_offer`, which verified it against this repository's state.
 
         Raises:
             ConfigError: the key has no role here.
             TrustError: what is on disk is not signed as it has to be; or step `offer`: it is not what the offer was
-                made on any more.
+                made on any more. Step `clock`, as for `commit`.
         """
         with self.locked():
             settle(self.place)
             state = read_state(self.place)
             require_next(offer, state)
-            draft = Draft(state=state, release_keys=[], online_keys=[online_key], now=now, expiry=expiry or Expiry())
+            draft = Draft(
+                state=state,
+                release_keys=[],
+                online_keys=[online_key],
+                now=now,
+                expiry=expiry or Expiry(),
+                overrule_clock=overrule_clock,
+            )
             return self._write(draft, draft.files_with(offer))
 
     def refresh(
@@ -191,6 +229,7 @@ class Repository:
         expiry: Expiry | None = None,
         bins: int = BINS,
         targets: Mapping[str, bytes | None] | None = None,
+        overrule_clock: bool = False,
     ) -> CommitReport:
         """Snapshot and timestamp are signed anew; with release keys also what of theirs is past half of its time.
 
@@ -204,10 +243,12 @@ class Repository:
             expiry: for how long each role is signed.
             bins: as for `commit`.
             targets: changed with it, as by `commit`; takes release keys.
+            overrule_clock: as for `commit`.
 
         Raises:
             ConfigError: a key has no role here, or too few were given; there is no root metadata.
-            TrustError: what is on disk is not signed as it has to be; nothing was signed on top of it.
+            TrustError: what is on disk is not signed as it has to be; nothing was signed on top of it. Step `clock`, as
+                for `commit`.
             OSError: nothing more could be written; the same call again finishes.
         """
         expiry = expiry or Expiry()
@@ -230,6 +271,7 @@ class Repository:
                     expiry=expiry,
                     bins=bins,
                     next_root=next_root,
+                    overrule_clock=overrule_clock,
                 )
                 made.change(targets or {})
                 made.renew(renewed)
