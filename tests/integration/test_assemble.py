@@ -23,6 +23,7 @@ from assess_registry.repository import Repository
 from assess_registry.repository.roles import serialise, signed_by
 from assess_registry.repository.tuf_api import Metadata, TargetFile, Targets
 from tests.support.approved_place import ApprovedPlace
+from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
@@ -124,6 +125,24 @@ def test_a_publish_in_between_makes_it_an_old_offer(desk: Desk) -> None:
 def test_a_second_offer_waits_for_the_first(desk: Desk) -> None:
     with pytest.raises(ConfigError, match="an offer that is not assembled yet"):
         offer(desk.copy, "1.2.0")
+
+
+def test_killed_anywhere_clients_see_what_they_saw_or_all_of_it(made: Desk, tmp_path: Path) -> None:
+    """And the same call again finishes the work."""
+    desk, killed = Desk(tree=made.tree.copy(tmp_path / "registry"), copy=made.copy), 0
+
+    def prepare() -> None:
+        shutil.rmtree(tmp_path / "registry")
+        made.tree.copy(tmp_path / "registry")
+
+    for _ in steps(desk.assemble, prepare, every=stride(12)):
+        killed += 1
+        current = "1.1.0" if desk.tree.catalogue().release("1.1.0") else "1.0.0"
+        assert installed(desk, tmp_path / f"state-{killed}") == current
+        desk.assemble()
+        assert desk.tree.catalogue().release("1.1.0") is not None
+    assert killed > 3
+    assert installed(desk, tmp_path / "state") == "1.1.0"
 
 
 def with_byte(path: Path) -> None:
