@@ -1,6 +1,8 @@
 """A closure for every target, chosen by uv and judged by its requirements; uv is run for real."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -10,11 +12,13 @@ from packaging.markers import default_environment
 from packaging.tags import Tag, parse_tag
 
 from assess_registry.closure import closure_for, make_closure
+from assess_registry.closure.resolve import uv_program
 from assess_registry.config import Targets
 from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError, WheelError
 from assess_registry.index.folder import WheelFolder
 from assess_registry.lock import Lock, write_lock
 from assess_registry.wheel import inspect
+from tests.support.programs import refuse_or_skip, require_program
 from tests.support.wheels import WheelBuilder
 from tests.support.zips import Member
 
@@ -205,6 +209,50 @@ def test_the_users_and_the_machines_configuration_change_nothing(
     monkeypatch.chdir(hostile)
     assert closure("a", of=wheels).data == expected
     assert b'version = "2.0"' in expected
+
+
+IN_ITS_OWN_ETC = """
+set -e
+mount -t tmpfs none /etc
+mkdir /etc/uv
+echo 'no-such-option = 1' > /etc/uv/uv.toml
+! "$UV" --no-progress pip compile --offline --no-index --universal in.txt > uv.out 2>&1
+grep -q no-such-option uv.out
+exec "$PYTHON" lock.py
+"""
+LOCK = """
+from pathlib import Path
+from assess_registry.closure import make_closure
+from assess_registry.index.folder import WheelFolder
+from assess_registry.wheel import inspect
+(path,) = Path("dist").iterdir()
+wheel = inspect(path.read_bytes(), path.name, kind="plugin")
+print(sorted(each.filename for each in make_closure(wheel, WheelFolder(Path("wheels"))).wheels))
+"""
+
+
+def test_the_machines_own_configuration_of_uv_has_no_say(tmp_path: Path) -> None:
+    """`/etc/uv/uv.toml` is seen by uv alone, which is the control, and not by the uv that resolves."""
+    unshare = require_program("unshare")
+    if subprocess.run([unshare, "-m", "true"], capture_output=True, check=False, timeout=60).returncode:
+        refuse_or_skip("a namespace to mount another /etc in")
+    for place, wheels in {"dist": [WheelBuilder(requires=("a",))], "wheels": [lib("a"), lib("a", "2.0")]}.items():
+        (tmp_path / place).mkdir()
+        for wheel in wheels:
+            (tmp_path / place / wheel.filename).write_bytes(wheel.build())
+    (tmp_path / "in.txt").write_text("")
+    (tmp_path / "lock.py").write_text(LOCK)
+    done = subprocess.run(
+        [unshare, "-m", "sh", "-c", IN_ITS_OWN_ETC],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "UV": uv_program(), "PYTHON": sys.executable, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() == "['a-2.0-py3-none-any.whl', 'demo_plugin-1.0.0-py3-none-any.whl']"
 
 
 def test_without_uv_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,6 +283,26 @@ def test_a_project_that_was_given_is_not_taken_from_the_index(
     assert made.downloaded == (B.filename,)
 
 
+@pytest.mark.parametrize("honest", [True, False])
+def test_an_index_that_lies_about_requirements_is_found_out(tmp_path: Path, honest: bool) -> None:
+    """A resolver believes the metadata beside a wheel (PEP 658); what counts is in the wheel."""
+    needs = lib("a", "1.0", "b")
+    root = lay_out(tmp_path / "index", needs, B)
+    text = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\n" + ("Requires-Dist: b\n" if honest else "")
+    (root / "files" / f"{needs.filename}.metadata").write_text(text)
+    page = root / "simple" / "a" / "index.html"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    page.write_text(page.read_text().replace("<a ", f'<a data-core-metadata="sha256={digest}" '))
+    own = WheelBuilder(requires=("a",))
+    plugin = fill(tmp_path / "dist", own) / own.filename
+    with serve(root) as server:
+        if not honest:
+            refused(PublishError, "a 1.0 requires b; offered: none", plugin, tmp_path / "to", index=source(server))
+            assert f"/files/{needs.filename}.metadata" in server.requests
+            return
+        assert set(lock(plugin, tmp_path / "to", index=source(server)).downloaded) == {needs.filename, B.filename}
+
+
 def test_the_plugins_name_on_the_index_means_nothing(plugin: Path, tmp_path: Path) -> None:
     own = WheelBuilder(requires=("evil",))
     evil = lib("evil")
