@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from assess_registry.audit.values import Verdict
+from assess_registry.catalogue import Marker
 from assess_registry.config import load_config
 from assess_registry.errors import ConfigError
 from assess_registry.index.tree import Tree
 from assess_registry.manifest import Severity
 from assess_registry.names import ProjectName
 from assess_registry.publish import after
+from assess_registry.publish import mark as project_status
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.publish.transaction import transaction
 from assess_registry.repository import Repository
@@ -156,6 +158,30 @@ def test_a_revoked_dependency_is_loud_on_the_page_of_who_runs_with_it(tree: Regi
     assert "revoked wheel" not in shown(tree)
     revoke(tree, "pluggy", "1.6.0")
     assert "It runs with a revoked wheel: pluggy 1.6.0. " in shown(tree)
+    assert "demo-plugin" in shown(tree, "attention/index.html")
+
+
+def test_a_quarantined_dependency_is_loud_on_the_page_of_who_runs_with_it_until_it_is_taken_back(
+    tree: RegistryTree, tmp_path: Path
+) -> None:
+    def mark(marker: Marker | None) -> None:
+        keys, now = tree.everybody.release_keys, datetime.now(UTC)
+        project_status.mark(tree.root, ProjectName("pluggy"), marker, reason="a key was stolen", keys=keys, now=now)
+
+    before = files(tree)
+    mark("quarantined")
+    assert "pluggy, which it runs with, is quarantined. Nothing new is published with it." in shown(tree)
+    assert "a key was stolen" in shown(tree)
+    assert files(tree) == anew(tree, tmp_path / "anew")
+    mark(None)
+    assert files(tree) == before
+
+
+def test_a_quarantined_project_is_loud_and_offers_no_way_to_install_it(tree: RegistryTree) -> None:
+    keys, now = tree.everybody.release_keys, datetime.now(UTC)
+    project_status.mark(tree.root, PROJECT, "quarantined", reason="a key was stolen", keys=keys, now=now)
+    assert "Quarantined. Nobody gets anything of this project" in shown(tree)
+    assert "Clients refuse this release" in shown(tree)
     assert "demo-plugin" in shown(tree, "attention/index.html")
 
 

@@ -59,7 +59,9 @@ def followed(
 
 
 def concerned(tree: Tree, targets: Mapping[str, bytes], *, repository: Repository) -> tuple[ProjectName, ...]:
-    """Projects whose pages say something else once these targets are signed: also who runs with what is revoked now.
+    """Projects whose pages say something else once these targets are signed.
+
+    Also of those who run with what is revoked now, or marked.
 
     Args:
         tree: the registry.
@@ -70,7 +72,12 @@ def concerned(tree: Tree, targets: Mapping[str, bytes], *, repository: Repositor
     changed = {_project(path) for path, data in pages.items() if repository.read(path) != data}
     before, after = signed_revocations(repository), _revocations(targets, repository)
     known = {each.sha256 for each in before.wheels}
-    for project in sorted({each.project for each in after.wheels if each.sha256 not in known}):
+    spread = {each.project for each in after.wheels if each.sha256 not in known}
+    for project in changed:
+        page = parse_catalogue(pages[catalogue_path(project)], project)
+        if page.status != catalogue_of(repository, project).status:
+            spread.add(project)
+    for project in sorted(spread):
         rows = beginning_with(dependency_place(project), "", read=Draft(tree).read)
         changed |= {project, *(ProjectName(row.key) for row in rows)}
     return tuple(sorted(changed))

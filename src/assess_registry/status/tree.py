@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from assess_registry.canonical import encode, write_time
-from assess_registry.catalogue import Catalogue, Release
+from assess_registry.catalogue import Catalogue, ProjectStatus, Release
 from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.status.draft import Draft
@@ -162,6 +162,7 @@ class Pages:
                 summaries.append(summary)
                 continue
             view = read_release(self.tree, self.house, catalogue, release)
+            view = replace(view, marked=self._marked(view.dependencies))
             self._put(release_place(project, release.version), PAGE, release_page(self.house, view))
             summaries.append(self._summary(catalogue, view))
             newest = view if release.version == version else newest
@@ -216,8 +217,13 @@ class Pages:
         """Digest of all that a release's page says, by the digests that the signed catalogue has of it."""
         signed = hashlib.sha256(replace(catalogue, releases=(release,)).data()).hexdigest()
         about = {catalogue.project, *dependencies}
+        marked = [[name, status.marker, status.reason] for name, status in self._marked(dependencies)]
         revoked = [each.sha256 for each in self.house.revocations.wheels if each.project in about]
-        return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked])).hexdigest())
+        return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked, marked])).hexdigest())
+
+    def _marked(self, dependencies: Iterable[ProjectName]) -> tuple[tuple[ProjectName, ProjectStatus], ...]:
+        found = ((project, self.catalogue_of(project).status) for project in sorted(dependencies))
+        return tuple((project, status) for project, status in found if status is not None)
 
     def _front(self) -> Front | None:
         data = self._draft.read(DATA)

@@ -157,6 +157,7 @@ class ReleaseView:
 
     Attributes:
         status: of the project, which is its releases' too; None while it is active.
+        marked: projects of its closure that are not simply active, in order.
     """
 
     project: ProjectName
@@ -165,6 +166,7 @@ class ReleaseView:
     closure: Shown[ClosureView]
     components: Shown[int] | None
     status: ProjectStatus | None = None
+    marked: tuple[tuple[ProjectName, ProjectStatus], ...] = ()
 
     @property
     def plugin(self) -> PluginWords | None:
