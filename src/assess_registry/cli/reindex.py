@@ -15,7 +15,7 @@ from assess_registry.text import plain
 @index_option
 @output_option
 def command(*, check: bool, root: Path, output: str) -> int:
-    """Write all pages for pip, uv and simple clients anew, from the signed catalogue and the files.
+    """Write all pages for pip, uv, simple clients and people anew, from the signed catalogue and the files.
 
     What is right already stays untouched. It needs no key: pages vouch for nothing.
     """

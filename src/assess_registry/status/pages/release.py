@@ -81,9 +81,9 @@ def warnings(view: ReleaseView) -> Iterator[Html]:
                 tag("p", tag("code", f"sha256:{sha256}", class_="digest")),
             )
     for project, status in view.marked:
-        words = tag("strong", f"{project}, which it runs with, is {status.marker}. ")
+        what = tag("strong", f"{project}, which it runs with, is {status.marker}. ")
         then = "Nothing new is published with it." if status.is_quarantined else None
-        yield note("warn", tag("p", words, then), tag("p", f"{status.at:%Y-%m-%d}: ", said(status.reason)))
+        yield note("warn", tag("p", what, then), tag("p", f"{status.at:%Y-%m-%d}: ", said(status.reason)))
     if release.yanked:
         yield note(
             "warn",
