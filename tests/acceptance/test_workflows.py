@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from assess_registry import scaffold
 from tests.support.checkout import ROOT, Checkout
 from tests.support.osv import about_others
 from tests.support.workflows import INSTALLS, Event, Job, Repository, fill, git
@@ -314,6 +315,34 @@ def test_the_nightly_run_tells_of_what_is_newly_affected(story: Story, tmp_path:
     body = repository.calls("gh")[-1]["body"]
     assert body.startswith(f"# Rejected: {WHEEL} sha256:")
     assert "TEST-2026-9999" in body
+
+
+def test_a_new_plugins_own_workflow_tests_and_audits_it(ran: Checkout, tmp_path: Path) -> None:
+    """What `assess-registry new` has copied into it, on what it has made, untouched."""
+    assert ran.run(ran.bin / "python", "-m", "pip", "install", "-q", "-c", "ci/constraints.txt", "tox").returncode == 0
+    scaffold("demo", to=tmp_path)
+    project, origin = tmp_path / "demo", tmp_path / "origin.git"
+    git("init", "--quiet", "--initial-branch", "main", project)
+    git("add", "--all", ".", cwd=project)
+    git("commit", "--quiet", "--message", "Begin", cwd=project)
+    git("clone", "--quiet", "--bare", project.as_uri(), origin)
+    wheels = {"PIP_FIND_LINKS": f"{ROOT / 'sdk' / 'releases'} {ran.path / '.assess' / 'closure'}"}
+    workflows = project / ".github" / "workflows"
+    repository = Repository(origin=origin, path=tmp_path, bin=ran.bin, workflows=workflows, variables=wheels)
+    event = Event(name="pull_request", values=PULL_REQUEST)
+    job = repository.run("plugin.yml", "wheel", event)
+    assert (job.exit_code, job.outputs) == (0, {"verdict": "4"}), job.said
+    assert job.ran == [step["name"] for step in repository.job("plugin.yml", "wheel")["steps"]]
+    report = json.loads((tmp_path / "artifacts" / "audit" / "audit.json").read_text())
+    assert {finding["id"] for finding in report["findings"] if finding["verdict"] != "approved"} == {"check-incomplete"}
+    (compatibility,) = [each for each in report["checks"] if each["name"] == "compatibility"]
+    assert compatibility["facts"]["summary"]["Python 3.11, API 1.0.0"]["passed"] == 1
+    needs = {"wheel": job}
+    for name in ("scanning", "comment"):
+        assert repository.wants("plugin.yml", name, event, needs)
+        repository.run("plugin.yml", name, event, needs)
+    assert [call["gh"][:3] for call in repository.calls("gh")] == [["pr", "comment", "7"]]
+    assert not repository.wants("plugin.yml", "issue", event, needs)
 
 
 @pytest.mark.parametrize("path", [*sorted(WORKFLOWS.glob("*.yml")), COPIED / "plugin.yml"], ids=lambda path: path.name)

@@ -107,6 +107,7 @@ class Repository:
         path: a directory for workspaces, artifacts and logs.
         bin: the directory with python and our commands.
         download: what `curl` brings.
+        variables: of the environment of every step, as the repository's settings give them.
     """
 
     origin: Path
@@ -114,6 +115,7 @@ class Repository:
     bin: Path
     workflows: Path
     download: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
     scanned: list[Any] = field(default_factory=list)
     deployed: Path | None = None
@@ -178,6 +180,7 @@ class Repository:
             "FAKE_LOG": str(self.path / "log"),
             "FAKE_DOWNLOAD": str(self.download),
             "PIP_CONFIG_FILE": os.environ.get("ASSESS_PIP_CONFIG", os.devnull),
+            **self.variables,
             **environment,
         }
         ran = subprocess.run(
