@@ -16,6 +16,9 @@ from assess_registry.repository import Repository
 from assess_registry.repository.state import read_roots
 from tests.support.repositories import Reader
 
+pytestmark = pytest.mark.timeout(400)
+"""A ceremony is some sixty commands, each a process."""
+
 TEXT = (Path(__file__).parents[2] / "docs" / "keys.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 SECTIONS = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)

@@ -9,7 +9,7 @@ one who imports believes nothing of it but what the registry's keys have signed.
 
 from assess_registry.bundle.archive import Bundle, open_bundle
 from assess_registry.bundle.export import Exported, export_bundle
-from assess_registry.bundle.take_in import Imported, import_bundle, is_site
+from assess_registry.bundle.take_in import Imported, import_bundle
 from assess_registry.repository.site import SiteKeys
 
-__all__ = ["Bundle", "Exported", "Imported", "SiteKeys", "export_bundle", "import_bundle", "is_site", "open_bundle"]
+__all__ = ["Bundle", "Exported", "Imported", "SiteKeys", "export_bundle", "import_bundle", "open_bundle"]

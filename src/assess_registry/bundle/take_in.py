@@ -30,12 +30,9 @@ from assess_registry.index.tree import FILES, Tree
 from assess_registry.names import ProjectName
 from assess_registry.publish.listing import Listing
 from assess_registry.repository.roles import metadata_name
-from assess_registry.repository.site import SiteKeys, has_own_root, site_word
+from assess_registry.repository.site import KEEPING, SiteKeys, has_own_root, site_word
 from assess_registry.repository.state import METADATA, State
 from assess_registry.wheel import MAX_WHEEL_BYTES
-
-KEEPING = ".import"
-"""What a site remembers of the registry that its bundles come from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,11 +99,6 @@ def import_bundle(
                 gathered = gather(origin, lambda *_: bundle.carried, into=staging)  # 2
                 _require_nothing_over(bundle, gathered)  # 3
                 return _put(site, gathered, bundle.carried, keys, now)
-
-
-def is_site(place: Path) -> bool:
-    """Whether bundles are imported there."""
-    return (place / KEEPING).is_dir() and not (place / CONFIG_NAME).exists()
 
 
 def _require_nothing_over(bundle: Bundle, gathered: Gathered) -> None:

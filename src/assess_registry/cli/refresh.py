@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from assess_registry.bundle import is_site
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import (
     load_keys,
@@ -26,6 +25,7 @@ from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
 from assess_registry.repository.clock import OVERRULE
+from assess_registry.repository.site import is_site
 from assess_registry.review.rules import rules_of
 from assess_registry.status import pages_of
 from assess_registry.text import table

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.config import Expiry
+from assess_registry.config import CONFIG_NAME, Expiry
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PrivateKey
 from assess_registry.repository.keys import ONLINE_ROLES, check_root, keys_of, tuf_key_id
@@ -29,6 +29,14 @@ from assess_registry.repository.roles import (
 )
 from assess_registry.repository.state import METADATA, State, read_roots, read_state
 from assess_registry.repository.tuf_api import Metadata, Root, Snapshot
+
+KEEPING = ".import"
+"""Directory of what a site remembers of the registry that its bundles come from."""
+
+
+def is_site(place: Path) -> bool:
+    """Whether bundles are imported there, and nobody publishes."""
+    return (place / KEEPING).is_dir() and not (place / CONFIG_NAME).exists()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
