@@ -70,15 +70,23 @@ def read_data(tree: Tree, path: str) -> bytes | None:
 
 def _put_all(changed: Mapping[Path, bytes], gone: Iterable[Path]) -> None:
     made = {parent for path in changed for parent in _make(path.parent)}
-    temporary = [(_write_beside(path, data), path) for path, data in changed.items()]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        # Before the renames: some file systems order a rename in front of the data, and a crash then leaves zeros.
-        _all(pool.map(_sync_file, [each for each, _ in temporary]))
-        for each, path in temporary:
-            each.replace(path)
-        for path in gone:
-            path.unlink()
-        _all(pool.map(sync_directory, sorted(made | {path.parent for path in (*changed, *gone)})))
+    temporary: list[tuple[Path, Path]] = []
+    try:
+        for path, data in changed.items():
+            temporary.append((path.with_name(f".tmp-{secrets.token_hex(8)}"), path))
+            _write_new(temporary[-1][0], data)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            # Before the renames: some file systems order a rename in front of the data, and a crash then leaves zeros.
+            _all(pool.map(_sync_file, [each for each, _ in temporary]))
+            for each, path in temporary:
+                each.replace(path)
+            for path in gone:
+                path.unlink()
+            _all(pool.map(sync_directory, sorted(made | {path.parent for path in (*changed, *gone)})))
+    except BaseException:
+        for each, _ in temporary:
+            each.unlink(missing_ok=True)
+        raise
 
 
 def _holds(path: Path, data: bytes) -> bool:
@@ -96,15 +104,12 @@ def _make(directory: Path) -> list[Path]:
     return [*above, directory.parent]
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
-    """The temporary file, which nobody reads; a killed writer leaves it, and `gc` removes it."""
-    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _write_new(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fchmod(file.fileno(), _MODE)
-    return temporary
 
 
 def _sync_file(path: Path) -> None:

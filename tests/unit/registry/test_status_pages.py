@@ -134,6 +134,11 @@ def test_headers_of_tables_say_what_they_head(name: str) -> None:
         ({"approval": approval(approved_by="policy")}, ("Approved by policy", "No person has looked")),
         ({"approval": NotShown(filename="x.json", reason="too few")}, ("Not shown", "too few", "not approved")),
         ({"closure": NotShown(filename="pylock.toml", reason="gone")}, ("Not shown", "damaged")),
+        ({"plugin": NotShown(filename="x.whl", reason="other bytes")}, ("Not shown: x.whl. other bytes.", "damaged")),
+        (
+            {"approval": approval(result="flagged"), "release": release(yanked=Yanked(reason="never ends", at=NOON))},
+            ("Flagged, then approved by people", "Yanked"),
+        ),
     ],
 )
 def test_what_is_wrong_is_said_first(changed: dict[str, Any], words: tuple[str, ...]) -> None:
@@ -292,3 +297,23 @@ def test_a_view_is_approved_only_if_all_of_it_is() -> None:
     assert view().standing is Standing.APPROVED
     assert view(plugin=NotShown(filename="w", reason="r")).standing is Standing.DAMAGED
     assert isinstance(view(), ReleaseView)
+
+
+def _luminance(colour: str) -> float:
+    digits = colour if len(colour) == 6 else "".join(each * 2 for each in colour)
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+def test_every_colour_can_be_read_on_every_ground(scheme: str) -> None:
+    rule = {"light": r":root \{ color-scheme", "dark": r"dark\) \{ :root \{", "print": r"print \{ :root \{"}[scheme]
+    found = re.search(rule + r"[^}]*", STYLE)
+    assert found is not None
+    colours = dict(re.findall(r"--([a-z-]+): #([0-9a-f]{3,6})", found[0]))
+    for ink in ("ink", "soft", "link", "good", "warn", "bad"):
+        for ground in ("paper", "shade", "warn-shade", "bad-shade"):
+            light, dark = sorted((_luminance(colours[ink]), _luminance(colours[ground])), reverse=True)
+            # WCAG 2, 1.4.3: text of ordinary size
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{ink} on {ground}"

@@ -13,7 +13,7 @@ from assess_registry.status.pages.frame import badge, not_shown, note, page
 from assess_registry.status.pages.install import install_section
 from assess_registry.status.pages.permissions import permissions_section
 from assess_registry.status.places import link, project_place, release_place
-from assess_registry.status.values import ClosureView, House, NotShown, ReleaseView, Standing
+from assess_registry.status.values import ClosureView, House, NotShown, ReleaseView
 from assess_registry.verdict import Approval
 
 _STATUS: Mapping[Marker, tuple[str, str]] = {
@@ -98,20 +98,19 @@ def warnings(view: ReleaseView) -> Iterator[Html]:
 
 
 def _approval_warnings(view: ReleaseView) -> Iterator[Html]:
-    match view.standing:
-        case Standing.FLAGGED:
-            people = " and ".join(view.approved_by)
-            text = f"{people} looked at what the audit had flagged, and approved it. See Audit below."
-            yield note("warn", tag("p", tag("strong", "Flagged, then approved by people. "), text))
-        case Standing.BY_POLICY:
-            text = (
-                "No person has looked at it: the audit found nothing, and the registry's policy approves such releases."
-            )
-            yield note("warn", tag("p", tag("strong", "Approved by policy. "), text))
-        case _:
-            for wheel in view.wheels:
-                if isinstance(wheel.approval, NotShown):
-                    yield not_shown(wheel.approval)
+    """Whatever else is to be said: who yanks a release does not make anybody have looked at it."""
+    if any(each.verdict.result == "flagged" for each in view.approvals):
+        text = (
+            f"{' and '.join(view.approved_by)} looked at what the audit had flagged, and approved it. See Audit below."
+        )
+        yield note("warn", tag("p", tag("strong", "Flagged, then approved by people. "), text))
+    if any(each.automatic for each in view.approvals):
+        text = "No person has looked at it: the audit found nothing, and the registry's policy approves such releases."
+        yield note("warn", tag("p", tag("strong", "Approved by policy. "), text))
+    for wheel in view.wheels:
+        for part in (wheel.approval, wheel.plugin):
+            if isinstance(part, NotShown):
+                yield not_shown(part)
 
 
 CONTENTS = (
