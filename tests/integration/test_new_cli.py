@@ -11,8 +11,8 @@ import pytest
 from assess_registry.audit.context import Context
 from assess_registry.cli.app import main
 from assess_registry.scaffolding import scaffold
+from assess_registry.scaffolding.contents import KINDS, Kind, project_files
 from assess_registry.scaffolding.naming import parse_new_name
-from assess_registry.scaffolding.templates import KINDS, Kind, project_files
 from tests.support.kills import steps
 from tests.support.osv import about_others
 

@@ -9,7 +9,7 @@ from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.terms import implicit_index
 from assess_registry.console import print_json
 from assess_registry.scaffolding import ScaffoldReport, scaffold
-from assess_registry.scaffolding.templates import KINDS, Kind
+from assess_registry.scaffolding.contents import KINDS, Kind
 from assess_registry.text import table
 
 

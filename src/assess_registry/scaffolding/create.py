@@ -18,8 +18,8 @@ from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, sync_directory
 from assess_registry.index.tree import Tree
 from assess_registry.names import ProjectName
+from assess_registry.scaffolding.contents import Kind, project_files
 from assess_registry.scaffolding.naming import parse_new_name
-from assess_registry.scaffolding.templates import Kind, project_files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,9 +15,9 @@ from assess_registry.config import Policy
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write
 from assess_registry.manifest import parse_manifest
-from assess_registry.scaffolding import create, scaffold, templates
+from assess_registry.scaffolding import contents, create, scaffold
+from assess_registry.scaffolding.contents import KINDS, Kind, project_files
 from assess_registry.scaffolding.naming import MAX_NEW_NAME, parse_new_name
-from assess_registry.scaffolding.templates import KINDS, Kind, project_files
 
 NAME = parse_new_name("acme-patch-level", Context(reserved=Policy().reserved))
 both = pytest.mark.parametrize("kind", KINDS)
@@ -155,9 +155,9 @@ def test_the_matrix_has_every_plugin_api_there_is() -> None:
 
 def test_the_same_name_gives_the_same_bytes_and_no_template_is_left_over() -> None:
     assert project_files(NAME, "plugin") == project_files(NAME, "plugin")
-    directory = Path(templates.__file__).parent / "templates"
+    directory = Path(contents.__file__).parent / "templates"
     there = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
-    used = {source for each in (templates._COMMON, *templates._OF_KIND.values()) for source in each.values()}
+    used = {source for each in (contents._COMMON, *contents._OF_KIND.values()) for source in each.values()}
     assert there == used
 
 
