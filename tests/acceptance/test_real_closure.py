@@ -1,10 +1,11 @@
 """A plugin with real dependencies, locked for three Pythons and two platforms, and installed from our files alone.
 
-pydantic brings native code, exceptiongroup is for Python 3.11 alone, and colorama would be for Windows. The wheels are
-downloaded once and kept under `build/real-closure/`; remove that directory to see newer ones.
+pydantic brings native code, socksio comes with an extra, exceptiongroup is for Python 3.11 alone, and colorama would be
+for Windows. The wheels are downloaded once and kept under `build/real-closure/`; remove that to see newer ones.
 """
 
 import functools
+import hashlib
 import json
 import os
 import pwd
@@ -36,11 +37,11 @@ from tests.support.programs import refuse_or_skip
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder
 
-DOWNLOADS = BUILD / "real-closure" / f"{sys.implementation.cache_tag}"
-REQUIRED = ("pydantic>=2", "httpx", "rich")
+REQUIRED = ("pydantic>=2", "httpx[socks]", "rich")
 CONDITIONAL = ('exceptiongroup; python_version < "3.12"', 'colorama; sys_platform == "win32"')
+DOWNLOADS = BUILD / "real-closure" / hashlib.sha256(repr((sys.version_info[:2], *REQUIRED)).encode()).hexdigest()[:16]
 NATIVE = "pydantic-core"
-IMPORTS = ("pydantic", "pydantic_core", "httpx", "rich", "anyio", "certifi", "assess_plugin", "demo_plugin")
+IMPORTS = ("pydantic", "pydantic_core", "httpx", "rich", "anyio", "certifi", "socksio", "assess_plugin", "demo_plugin")
 TARGETS = Targets()
 """By default: 3.11 to 3.13, on x86_64 and aarch64."""
 
