@@ -8,22 +8,18 @@
 So what a publish costs does not depend on how many projects there are. `write_all` makes everything anew.
 """
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from assess_registry.canonical import encode, write_time
-from assess_registry.catalogue import Catalogue, ProjectStatus, Release
 from assess_registry.index.tree import Tree
-from assess_registry.names import ProjectName, Sha256
+from assess_registry.names import ProjectName
+from assess_registry.status.compose import CatalogueOf, Composer
 from assess_registry.status.draft import Draft
 from assess_registry.status.front import Front, parse_front
 from assess_registry.status.marks import announced, done
 from assess_registry.status.pages.front import front_page, unsearched_page
 from assess_registry.status.pages.lists import list_page
-from assess_registry.status.pages.project import newest_of, project_page
-from assess_registry.status.pages.release import release_page
 from assess_registry.status.places import (
     DATA,
     NAMES,
@@ -34,14 +30,11 @@ from assess_registry.status.places import (
     project_place,
     release_place,
 )
-from assess_registry.status.read import read_release
 from assess_registry.status.record import Record, parse_record
 from assess_registry.status.shelf import Part, Row, all_parts, part_place
 from assess_registry.status.shelf_changes import Gone, with_row, without_row
-from assess_registry.status.shelves import EMPTY, FIXED, leading_rows, rows_of, shelf_at
-from assess_registry.status.values import House, ReleaseView, Summary
-
-CatalogueOf = Callable[[ProjectName], Catalogue]
+from assess_registry.status.shelves import EMPTY, FIXED, leading_rows, shelf_at
+from assess_registry.status.values import House
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,8 +52,10 @@ class Pages:
     catalogue_of: CatalogueOf
     projects: Callable[[], Iterable[ProjectName]]
     _draft: Draft = field(init=False, repr=False, compare=False)
+    _composer: Composer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_composer", Composer(self.tree, self.house, self.catalogue_of))
         object.__setattr__(self, "_draft", Draft(self.tree))
 
     def write(self, projects: Iterable[ProjectName]) -> None:
@@ -89,8 +84,8 @@ class Pages:
         rows = dict(FIXED_ROWS)
         front, kept = Front(), {PAGE, DATA, f"{SEARCH}/{PAGE}"}
         for project in self.projects():
-            record, newest = self._write_pages(project, Record(project=project))
-            if newest is None:
+            record = self._composer.compose(project, Record(project=project), self._draft.put)
+            if not record.summaries:
                 continue
             front = front.with_row(*_recent(record))
             kept |= set(_files_of(record))
@@ -110,7 +105,7 @@ class Pages:
         self._put(SEARCH, PAGE, unsearched_page(self.house))
         self._remove_others(kept)
         # Last: by it the next refresh knows that all of this was done.
-        self._put_front(replace(front, house=self.house.digest()))
+        self._put_front(replace(front, house=self._composer.house_digest()))
         self._draft.write()
         done(self.tree.root, marked)
 
@@ -119,7 +114,7 @@ class Pages:
         front = self._front()
         if front is None and not any(True for _ in self.projects()):
             return
-        if front is None or front.house != self.house.digest():
+        if front is None or front.house != self._composer.house_digest():
             self.write_all()
         else:
             self.write(())
@@ -130,50 +125,20 @@ class Pages:
             for part in all_parts(row for place, row in FIXED if place == shelf):
                 self._put_part(shelf, part)
         self._put(SEARCH, PAGE, unsearched_page(self.house))
-        self._put_front(Front(house=self.house.digest() if is_whole else ""))
+        self._put_front(Front(house=self._composer.house_digest() if is_whole else ""))
 
     def _write_project(self, project: ProjectName) -> None:
         data = self._draft.read(f"{project_place(project)}/{DATA}")
         old = Record(project=project) if data is None else parse_record(data, project)
-        record, newest = self._write_pages(project, old)
+        record = self._composer.compose(project, old, self._draft.put)
         self._list(old, record)
         front = self._front() or Front()
-        if newest is None:
+        if not record.summaries:
             self._put_front(front.without_row(project))
             return
         self._put_front(front.with_row(*_recent(record)))
         # Last: what it says of lists is what they say.
         self._put(project_place(project), DATA, record.data())
-
-    def _write_pages(self, project: ProjectName, old: Record) -> tuple[Record, ReleaseView | None]:
-        """Write pages of changed releases and the project's; the new record, and the release that its page shows."""
-        catalogue = self.catalogue_of(project)
-        if not catalogue.releases:
-            return Record(project=project), None
-        known = {each.version: each for each in old.summaries}
-        version, summaries, newest = newest_of(catalogue), [], None
-        for release in reversed(catalogue.releases):
-            summary = known.get(release.version)
-            if (
-                summary
-                and release.version != version
-                and summary.made_from == self._made_from(catalogue, release, summary.dependencies)
-            ):
-                summaries.append(summary)
-                continue
-            view = read_release(self.tree, self.house, catalogue, release)
-            view = replace(view, marked=self._marked(view.dependencies))
-            self._put(release_place(project, release.version), PAGE, release_page(self.house, view))
-            summaries.append(self._summary(catalogue, view))
-            newest = view if release.version == version else newest
-        if newest is None:
-            raise AssertionError(f"{project}: has releases, and none is the newest")
-        found = tuple(summaries)
-        self._put(project_place(project), PAGE, project_page(self.house, newest, found))
-        rows = tuple(sorted(rows_of(newest, found), key=lambda each: each[0]))
-        # Of any release: taking one back makes the project no older.
-        published = write_time(max(release.published_at for release in catalogue.releases))
-        return Record(project=project, published=published, summaries=found, rows=rows), newest
 
     def _list(self, old: Record, new: Record) -> None:
         """The project stands in the lists of the new record and no more in others of the old one."""
@@ -202,28 +167,6 @@ class Pages:
     def _remove_part(self, shelf: str, prefix: str) -> None:
         for name in (PAGE, DATA):
             self._draft.remove(f"{part_place(shelf, prefix)}/{name}")
-
-    def _summary(self, catalogue: Catalogue, view: ReleaseView) -> Summary:
-        return Summary(
-            version=view.release.version,
-            made_from=self._made_from(catalogue, view.release, view.dependencies),
-            standing=view.standing,
-            approved_by=view.approved_by,
-            published=f"{view.release.published_at:%Y-%m-%d}",
-            dependencies=view.dependencies,
-        )
-
-    def _made_from(self, catalogue: Catalogue, release: Release, dependencies: Iterable[ProjectName]) -> Sha256:
-        """Digest of all that a release's page says, by the digests that the signed catalogue has of it."""
-        signed = hashlib.sha256(replace(catalogue, releases=(release,)).data()).hexdigest()
-        about = {catalogue.project, *dependencies}
-        marked = [[name, status.marker, status.reason] for name, status in self._marked(dependencies)]
-        revoked = [each.sha256 for each in self.house.revocations.wheels if each.project in about]
-        return Sha256(hashlib.sha256(encode([self.house.digest(), signed, revoked, marked])).hexdigest())
-
-    def _marked(self, dependencies: Iterable[ProjectName]) -> tuple[tuple[ProjectName, ProjectStatus], ...]:
-        found = ((project, self.catalogue_of(project).status) for project in sorted(dependencies))
-        return tuple((project, status) for project, status in found if status is not None)
 
     def _front(self) -> Front | None:
         data = self._draft.read(DATA)
