@@ -7,6 +7,7 @@ those of the runtime itself. Anything else that escapes is a bug of ours and sta
 from enum import StrEnum
 
 from assess_core.record import CallRecord
+from assess_registry.client import indented
 
 
 class AssessError(Exception):
@@ -21,7 +22,7 @@ class ConfigError(AssessError):
     """
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+        super().__init__("\n".join(indented(problem) for problem in problems))
         self.problems = problems
 
 

@@ -6,6 +6,8 @@ Anything else that escapes is a bug of ours and stays loud.
 
 from dataclasses import dataclass
 
+from assess_registry.text import escaped, indented
+
 
 class RegistryError(Exception):
     """Root of every error this package raises on purpose."""
@@ -19,7 +21,7 @@ class TransportError(RegistryError):
     """
 
     def __init__(self, message: str, *, url: str) -> None:
-        super().__init__(message)
+        super().__init__(escaped(message))
         self.url = url
 
 
@@ -44,7 +46,7 @@ class Issue:
     rule: str
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.entry + ': ' if self.entry else ''}{self.message} ({self.rule})"
+        return escaped(f"{self.id}: {self.entry + ': ' if self.entry else ''}{self.message} ({self.rule})")
 
 
 class TrustError(RegistryError):
@@ -83,12 +85,13 @@ class TrustError(RegistryError):
         return super().__str__()
 
     def __str__(self) -> str:
-        parts = [f"refused at step {self.step!r}: {self.thing}: {super().__str__()}"]
+        # Names of strangers stand in all of these; a line that one of them began would read as ours.
+        parts = [f"refused at step {self.step!r}: {escaped(self.thing)}: {escaped(self.what)}"]
         if self.expected or self.got:
-            parts.append(f"  expected: {self.expected}\n  got:      {self.got}")
+            parts.append(f"  expected: {escaped(self.expected)}\n  got:      {escaped(self.got)}")
         parts += [f"  - {issue}" for issue in self.issues]
         if self.next_step:
-            parts.append(f"  next: {self.next_step}")
+            parts.append(f"  next: {escaped(self.next_step)}")
         return "\n".join(parts)
 
 
@@ -108,7 +111,7 @@ class ConfigError(RegistryError):
     """
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+        super().__init__("\n".join(indented(problem) for problem in problems))
         self.problems = problems
 
 
@@ -121,7 +124,9 @@ class WheelError(RegistryError):
     """
 
     def __init__(self, filename: str, issues: tuple[Issue, ...]) -> None:
-        super().__init__(f"{filename}: {len(issues)} issue(s)\n" + "\n".join(f"  - {issue}" for issue in issues))
+        super().__init__(
+            f"{escaped(filename)}: {len(issues)} issue(s)\n" + "\n".join(f"  - {issue}" for issue in issues)
+        )
         self.filename = filename
         self.issues = issues
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assess_registry.errors import ConfigError, RegistryError
+from assess_registry.text import escaped
 
 _POLL_S = 0.02
 """Between two attempts at a lock: flock has no timeout of its own, and a signal would need the main thread."""
@@ -34,7 +35,7 @@ class LockTimeoutError(RegistryError):
 
     def __init__(self, path: Path, *, timeout_s: float, holder: str) -> None:
         super().__init__(
-            f"{path}: still locked by {holder or 'another process'} after {timeout_s:g} s; "
+            f"{escaped(path)}: still locked by {escaped(holder) or 'another process'} after {timeout_s:g} s; "
             "wait for it to finish, or end it, and try again"
         )
         self.path = path

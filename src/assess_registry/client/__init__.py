@@ -61,7 +61,7 @@ from assess_registry.names import (
     parse_version,
 )
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
-from assess_registry.text import plain, plain_lines, table
+from assess_registry.text import indented, plain, plain_lines, table
 from assess_registry.verdict import Approval
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
@@ -121,6 +121,7 @@ __all__ = [
     "check_installed",
     "fetch",
     "file_lock",
+    "indented",
     "inspect",
     "normalize_project",
     "parse_base",
