@@ -211,6 +211,7 @@ def write_metadata(place: Path, keys: Keys, roles: dict[str, Targets], *, versio
     expires = until(Expiry(), "snapshot", now)
     snapshot = new_snapshot(versions, targets=written["targets"], version=version, expires=expires)
     written["snapshot"] = serialise(signed_by(snapshot, [keys.online]))
+    expires = until(Expiry(), "timestamp", now)
     timestamp = new_timestamp(written["snapshot"], snapshot_version=version, version=version, expires=expires)
     written["timestamp"] = serialise(signed_by(timestamp, [keys.online]))
     for name, data in written.items():
