@@ -15,18 +15,16 @@ from assess_registry.index.tree import Tree
 from assess_registry.lock import parse_lock
 from assess_registry.review.audited import require_audited
 from assess_registry.review.check import check
+from assess_registry.review.reports import reasons_of, without_verdict
 from assess_registry.review.reviews import Review
 from assess_registry.review.rules import rules_of
 from assess_registry.review.seen import require_one_seen, require_seen
 from assess_registry.review.speak import approve, reject
-from assess_registry.review.standing import Standing, standing_of, standings
+from assess_registry.review.standing import SHORT, Standing, standing_of, standings
 from assess_registry.review.submissions import Submission, find_submission
 from assess_registry.text import plain, table
 from assess_registry.verdict.attestation import Attestation
 from assess_registry.wheel import inspect
-
-SHORT = 12
-"""Digits of a digest in a table; enough to name a submission."""
 
 _key_option = click.option(
     "--key", "key_file", type=click.Path(path_type=Path), required=True, help="The reviewer's private key."
@@ -54,6 +52,9 @@ def list_submissions(root: Path, output: str) -> None:
     ]  # fmt: skip
     headings = ("SUBMISSION", "PROJECT", "VERSION", "PUBLISHER", "AUDIT", "STATE", "APPROVALS", "WHY")
     click.echo(table(headings, rows), nl=False)
+    for each in found:
+        if each.state == "broken":
+            click.echo(f"{each.sha256[:SHORT]} is broken: {plain(each.next)}", err=True)
     if not found:
         click.echo(f"{plain(root)}: nothing is submitted", err=True)
 
@@ -71,12 +72,11 @@ def show(submission: str, root: Path, output: str) -> None:
     wheel = inspect(found.data, found.filename, kind="plugin")
     attestation = require_audited(found, wheel, rules)  # else nobody knows whose report it is
     each = standing_of(root, found, rules)
-    report = json.loads(found.report)
     if output == "json":
         document = _document(each) | {"statement": found.statement_sha256, "signed": _signed(found, attestation)}
-        print_json({"submission": document, "report": report})
+        print_json({"submission": document, "report": json.loads(found.report)})
         return
-    click.echo(table(("SUBMISSION", ""), _rows(each, found, attestation, report)), nl=False)
+    click.echo(table(("SUBMISSION", ""), _rows(each, found, attestation)), nl=False)
 
 
 @command.command("approve")
@@ -163,16 +163,8 @@ def _dependencies(submission: Submission) -> list[tuple[str, str]]:
     return [(each.filename, each.sha256) for each in wheels if each.filename in submission.closure]
 
 
-def _rows(
-    each: Standing, submission: Submission, attestation: Attestation, report: dict[str, object]
-) -> list[tuple[str, object]]:
-    reports = report.get("reports", [report])
-    reasons = [
-        reason
-        for one in (reports if isinstance(reports, list) else [])
-        if one["wheel"]["sha256"] == submission.sha256
-        for reason in one["reasons"]
-    ]
+def _rows(each: Standing, submission: Submission, attestation: Attestation) -> list[tuple[str, object]]:
+    reasons = reasons_of(submission.report, submission.sha256)
     return [
         ("submission", each.sha256),
         ("plugin", f"{each.project} {each.version}"),
@@ -184,14 +176,16 @@ def _rows(
         ("bill of materials", f"sha256:{attestation.sbom_sha256}" if attestation.sbom_sha256 else "none"),
         ("audited", write_time(attestation.audited_at)),
         ("audit", each.audit),
-        *(("because", reason) for reason in reasons),
+        *(("because", without_verdict(reason, each.audit)) for reason in reasons),
         *((f"not in {each.change.since}" if each.change.since else "may", entry) for entry in each.change.more),
         *(("no longer", entry) for entry in each.change.less),
         *(_review_row(review) for review in each.reviews),
+        *(("approved by", name) for name in each.approved_by),
         ("state", each.state),
         ("why", each.why),
         ("read it", str(submission.directory)),
         ("statement", f"sha256:{submission.statement_sha256}" if submission.statement_sha256 else "none"),
+        *((("next", each.next),) if each.next else ()),
     ]
 
 
@@ -211,6 +205,7 @@ def _document(each: Standing) -> dict[str, object]:
         "audit": each.audit,
         "state": each.state,
         "why": each.why,
+        "next": each.next,
         "needed": each.needed,
         "approvals": list(each.approvals),
         "permissions": {

@@ -12,6 +12,7 @@ from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
 from assess_registry.keys import KeyRing
 from assess_registry.review.audited import require_audits
+from assess_registry.review.reports import without_verdict
 from assess_registry.review.rules import rules_of
 from assess_registry.review.submit import Submitted, submit
 from assess_registry.text import table
@@ -120,7 +121,7 @@ def _rows(each: Submitted) -> list[tuple[str, object]]:
         ("wheel", report.filename),
         ("publisher", each.publisher),
         ("audit", report.verdict.value),
-        *(("because", reason) for reason in report.reasons),
+        *(("because", without_verdict(reason, report.verdict.value)) for reason in report.reasons),
         *((f"more than {each.change.since}", entry) for entry in (each.change.more if each.change.since else ())),
         ("next", _next(each)),
     ]

@@ -109,12 +109,13 @@ def require_distinct(tree: Tree, wheels: Iterable[LockedWheel]) -> None:
         for other in tree.versions(project):
             if other != version and Version(other) == Version(version) and tree.wheels(project, other):
                 raise PublishError(f"{project} {version}: published as {other} already, and PEP 440 holds them equal")
-        _require_no_overlap({*filenames, *tree.wheels(project, version)})
+        _require_no_overlap([*sorted(tree.wheels(project, version)), *sorted(filenames)])
 
 
 def _require_no_overlap(filenames: Iterable[str]) -> None:
+    """Those that are there come first, so that it is a new one that is named as the one too many."""
     first: dict[Tag, str] = {}
-    for filename in sorted(filenames):
+    for filename in dict.fromkeys(filenames):
         for tag in sorted(parse_wheel_filename(filename)[3], key=str):
             other = first.setdefault(tag, filename)
             if other != filename:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.catalogue import Catalogue, Release, catalogue_path
+from assess_registry.catalogue import Catalogue, Release, Revoked, catalogue_path
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.index.plan import changed, require_distinct, require_immutable
 from assess_registry.manifest import Permissions
@@ -90,7 +90,7 @@ def publish_approved(
 
     Raises:
         TrustError: step `approval` when too few approved it; the steps of `review.check`; `publish` when other bytes
-            are published under one of these names; `control` and `metadata`.
+            are published under one of these names; `revoked`, `control` and `metadata`.
         PublishError: its version clashes with a published one.
         ConfigError: not a whole release, a key without a role, or no such registry.
         LockTimeoutError: another process is publishing.
@@ -107,6 +107,8 @@ def publish_approved(
         release = WholeRelease.of(checked)  # 3
         catalogue = catalogue_of(work.repository, release.project)
         known = catalogue.release(release.version)
+        if known and known.revoked:
+            raise _revoked_already(release, known.revoked)
         if known and is_same(known, release):
             return _again(work, release, catalogue, known)
         approved = tuple(_approved(each, work) for each in checked)
@@ -194,6 +196,17 @@ def _again(work: Transaction, release: WholeRelease, catalogue: Catalogue, known
         published_at=known.published_at,
         control=control,
         written=tuple(work.tree.written),
+    )
+
+
+def _revoked_already(release: WholeRelease, revoked: Revoked) -> TrustError:
+    return TrustError(
+        f"it was published and is revoked: {revoked.reason}",
+        step="revoked",
+        thing=f"{release.project} {release.version}",
+        expected="a version that was never revoked",
+        got=f"revoked at {revoked.at:%Y-%m-%dT%H:%M:%SZ}, severity {revoked.severity}",
+        next_step="a revocation is for ever: correct the plugin, raise the version and submit that",
     )
 
 

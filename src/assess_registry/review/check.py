@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from assess_registry.catalogue import SBOM_NAME
-from assess_registry.errors import TrustError, WheelError
-from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.errors import ConfigError, TrustError, WheelError
+from assess_registry.keys import KeyId
 from assess_registry.lock import Lock, parse_lock
 from assess_registry.review.audited import require_audited
 from assess_registry.review.reports import verdict_and_day
@@ -83,7 +83,7 @@ def check(submission: Submission, rules: Rules) -> CheckedSubmission:
         lock=lock,
         publisher=publisher,
         signer=signer,
-        dependencies=_dependencies(submission, wheel, lock),
+        dependencies=_whole_dependencies(submission, wheel, lock),
     )
 
 
@@ -101,14 +101,13 @@ def _inspect(submission: Submission) -> InspectedWheel:
 
 
 def _publisher(submission: Submission, wheel: InspectedWheel, rules: Rules) -> tuple[KeyId, str]:
-    keys = {timed.key.raw: timed.key for each in rules.control.publishers.values() for timed in each.keys}
-    trusted = TrustedKeys.of(*keys.values())
+    trusted = rules.publishers_keys()
     signer = verify_detached(submission.data, submission.signature, trusted, thing=submission.filename)
     lock_signer = verify_detached(submission.lock, submission.lock_signature, trusted, thing="pylock.toml")
     if signer != lock_signer:
         message = "the wheel and its lock were signed by different keys"
         raise _refused("signature", submission.filename, message, expected=signer, got=lock_signer)
-    return signer, rules.control.publisher_of(signer, wheel.project, rules.now)
+    return signer, rules.publisher_of(signer, wheel.project)
 
 
 def _require_current(submission: Submission, verdict: Verdict, rules: Rules) -> None:
@@ -133,6 +132,15 @@ def _said(submission: Submission) -> tuple[str, date]:
     except ValueError as error:
         message = "the report cannot be read"
         raise _refused("statement", submission.filename, message, expected="an audit report", got=str(error)) from error
+
+
+def _whole_dependencies(submission: Submission, wheel: InspectedWheel, lock: Lock) -> dict[str, bytes]:
+    try:
+        return _dependencies(submission, wheel, lock)
+    except (OSError, ConfigError) as error:
+        message = "the wheels of its closure cannot be read"
+        expected = "the locked wheels"
+        raise _refused("statement", submission.filename, message, expected=expected, got=str(error)) from error
 
 
 def _dependencies(submission: Submission, wheel: InspectedWheel, lock: Lock) -> dict[str, bytes]:

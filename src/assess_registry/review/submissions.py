@@ -144,7 +144,7 @@ def load_submission(directory: Path) -> Submission:
         what = f"{error.filename} is missing; submit again"
         raise ConfigError(f"{directory}: not a complete submission: {what}") from error
     except OSError as error:  # a loop of links, a directory: one that cannot be read must not stop the others
-        what = f"{error.filename}: {error.strerror}; remove the directory and submit again"
+        what = f"{error.filename}: {error.strerror}"
         raise ConfigError(f"{directory}: not a submission: {what}") from error
     except ValueError as error:
         raise ConfigError(f"{directory}: not a submission: {error}") from error
@@ -159,6 +159,16 @@ def load_submission(directory: Path) -> Submission:
             next_step="find out who changed it, and submit the wheel again",
         )
     return submission
+
+
+def signed_wheel(directory: Path) -> tuple[bytes, bytes] | None:
+    """The wheel and its `.sig`, of a submission that may lack everything else; None where one of them is missing."""
+    try:
+        (wheel,) = [path for path in sorted(directory.iterdir()) if path.name.endswith(WHEEL_SUFFIX)]
+        signature = wheel.with_name(wheel.name + SIGNATURE_SUFFIX)
+        return read_bounded(wheel, MAX_WHEEL_BYTES), read_bounded(signature, SIGNATURE_FILE_BYTES)
+    except (OSError, ValueError, ConfigError):
+        return None
 
 
 def directories(root: Path) -> Iterator[Path]:

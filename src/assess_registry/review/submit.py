@@ -125,7 +125,7 @@ def submit(
     files = {path.name: _read(path) for path in wheels}
     inspected = tuple(inspect(data, name, kind="plugin") for name, data in files.items())  # 2
     first = require_one_version(inspected)
-    publisher = rules.control.publisher_of(key.public.id, first.project, now)  # 1
+    publisher = rules.publisher_of(key.public.id, first.project)  # 1
     lock, dependencies = lock_release(inspected, WheelFolder(closure), config.targets)  # 3
     tree, repository = Tree(root), repository_of(root)
     require_distinct(tree, lock.wheels)  # 4
