@@ -39,7 +39,7 @@ tbody th { font-weight: 400; }
 .blocks th, .blocks td { min-width: 5.5rem; }
 .blocks th details { display: inline-block; margin-left: .75rem; }
 .blocks th details[open] { display: block; margin: 0; }
-summary { cursor: pointer; }
+summary { cursor: pointer; font-weight: 400; }
 input, button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft);
   border-radius: .25rem; padding: .35rem .6rem; min-width: 0; }
 form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 1rem 0; }

@@ -66,8 +66,8 @@ def _settings(settings: Sequence[SettingSpec]) -> Html:
         tag(
             "tr",
             tag("th", tag("code", said(each.name)), scope="row"),
-            tag("td", _type(each)),
-            tag("td", _default(each)),
+            tag("td", tag("span", "type ", class_="narrow"), _type(each)),
+            tag("td", tag("span", "default ", class_="narrow"), _default(each)),
         )
         for each in settings
     ]
