@@ -15,7 +15,7 @@ Killed at any point, what the pages name is complete, and the same command again
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,8 @@ def publish(
         repository = repository_of(root)
         _require_not_approved(catalogue_of(repository, inspected.project), inspected)
         old = None if replace_published else published_lock(tree, inspected, key)
-        folder = WheelFolder(closure)
+        # What is published keeps its lock: nobody needs to have the wheels at hand to publish it again.
+        folder: Mapping[str, bytes] = WheelFolder(closure) if old is None else {}
         lock = own_lock(tree, inspected, old, folder, key)
         taken = (lambda each: folder[each.filename]) if old is None else partial(_in_tree, tree)
         dependencies = _dependency_files(lock, inspected.project, taken)

@@ -1,12 +1,11 @@
 """The lock of a version that a publisher's key alone publishes: the one it has, with this wheel in it, or a new one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assess_registry.closure import locked, make_closure
 from assess_registry.config import load_config
 from assess_registry.errors import PublishError
 from assess_registry.files import read_bounded
-from assess_registry.index.folder import WheelFolder
 from assess_registry.index.plan import PlannedFile, changed, plugin_wheels, require_immutable
 from assess_registry.index.tree import Tree
 from assess_registry.keys import PrivateKey
@@ -35,7 +34,7 @@ def published_lock(tree: Tree, wheel: InspectedWheel, key: PrivateKey) -> Lock |
     return None
 
 
-def own_lock(tree: Tree, wheel: InspectedWheel, old: Lock | None, folder: WheelFolder, key: PrivateKey) -> Lock:
+def own_lock(tree: Tree, wheel: InspectedWheel, old: Lock | None, folder: Mapping[str, bytes], key: PrivateKey) -> Lock:
     """The closure's lock. A version that is published keeps the closure it has, `old`.
 
     Raises:
