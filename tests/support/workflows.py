@@ -36,11 +36,15 @@ calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exist
 words = sys.argv[1:]
 body = words[words.index("--body-file") + 1] if "--body-file" in words else None
 call = {{"gh": words, "token": os.environ.get("GH_TOKEN"), "body": pathlib.Path(body).read_text() if body else None}}
+titles = []
+for asked in (each["gh"] for each in calls if "gh" in each):
+    if asked[:2] == ["issue", "create"]:
+        titles.append(asked[asked.index("--title") + 1])
+    if asked[:2] == ["issue", "edit"]:
+        titles[int(asked[2]) - 1] = asked[asked.index("--title") + 1]
 if words[:2] == ["issue", "list"]:
-    made = [each["gh"] for each in calls if each.get("gh", [])[:2] == ["issue", "create"]]
-    titles = [each[each.index("--title") + 1] for each in made]
-    if os.environ["TITLE"] in titles:
-        print(titles.index(os.environ["TITLE"]) + 1)
+    found = [f"{{number}} {{title}}" for number, title in enumerate(titles, 1) if title.endswith(os.environ["DIGEST"])]
+    print("\\n".join(found[:1]))
 with log.open("a") as file:
     file.write(json.dumps(call) + "\\n")
 """
