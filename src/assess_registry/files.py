@@ -8,6 +8,7 @@ said it would; a process that waits for another says for which.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -86,15 +87,25 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever; for a regular file it means nothing.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path}: expected a regular file, got {_kind(status.st_mode)}")
-        # The size is only the first word: the file may grow while it is read, and files in /proc say 0.
-        data = bytearray()
-        while len(data) <= max_bytes and (chunk := os.read(descriptor, min(1 << 20, max_bytes + 1 - len(data)))):
-            data += chunk
+        return read_open(descriptor, path, max_bytes)
     finally:
         os.close(descriptor)
+
+
+def read_open(descriptor: int, path: Path, max_bytes: int) -> bytes:
+    """The whole content of a regular file that is open; `path` is what it is called in messages.
+
+    Raises:
+        ConfigError: larger than `max_bytes`, or no regular file.
+        OSError: it cannot be read.
+    """
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{path}: expected a regular file, got {_kind(status.st_mode)}")
+    # The size is only the first word: the file may grow while it is read, and files in /proc say 0.
+    data = bytearray()
+    while len(data) <= max_bytes and (chunk := os.read(descriptor, min(1 << 20, max_bytes + 1 - len(data)))):
+        data += chunk
     if len(data) > max_bytes:
         raise ConfigError(f"{path}: expected at most {max_bytes} bytes, got {max(status.st_size, len(data))}")
     return bytes(data)
@@ -109,9 +120,10 @@ def file_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
 
     Raises:
         LockTimeoutError: somebody else was inside for `timeout_s` seconds; the message says who.
+        ConfigError: something else lies in its place.
         OSError: the file cannot be made or opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    descriptor = _open_lock(path)
     try:
         _acquire(descriptor, path, timeout_s)
         os.truncate(descriptor, 0)
@@ -122,6 +134,26 @@ def file_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
             os.truncate(descriptor, 0)
     finally:
         os.close(descriptor)  # frees the lock
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        kinds = {errno.ELOOP: "a symbolic link", errno.EISDIR: "a directory"}
+        if error.errno not in kinds:
+            raise
+        raise _no_lock(path, kinds[error.errno]) from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise _no_lock(path, _kind(mode))
+    return descriptor
+
+
+def _no_lock(path: Path, kind: str) -> ConfigError:
+    return ConfigError(f"{path}: expected a lock, which is a file of its own, got {kind}; find out who made it, and "
+                       "remove it")  # fmt: skip
 
 
 def _acquire(descriptor: int, path: Path, timeout_s: float) -> None:

@@ -456,6 +456,42 @@ def sign_at(tree: RegistryTree, moment: datetime) -> None:
     Repository.load(tree.root).refresh(online_keys=[people.online], now=moment, overrule_clock=True)
 
 
+# ---- in whose hands ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "step"),
+    [
+        ("assess.toml", 0o666, "configuration"),
+        ("assess.toml", 0o664, "configuration"),
+        (".", 0o777, "configuration"),
+        ("1.root.json", 0o666, "keys"),
+        ("root", 0o777, "keys"),
+    ],
+)
+def test_what_others_can_change_decides_nothing(
+    place: Place, name: str, mode: int, step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.directory / "root").mkdir()
+    shutil.copy2(place.root, place.directory / "root")
+    root = place.directory / "root" / "1.root.json" if name == "root" else place.root
+    place.config(root=str(root))
+    argv = ["sync", "--config", str(place.directory / "assess.toml"), "--output", "json"]
+    assert main(argv) == 0
+    capsys.readouterr()
+    before = (place.directory / name).stat().st_mode & 0o7777
+    (place.directory / name).chmod(mode)
+    for verb in ("sync", "run"):
+        assert main([verb, *argv[1:]]) == 5
+        document = json.loads(capsys.readouterr().out)
+        refusal = document["error"] if "error" in document else document["plugins"][0]["refusal"]
+        assert refusal["step"] == step
+        assert Path(refusal["thing"]) == place.directory / name
+        assert f"chmod go-w {refusal['thing']}" in refusal["next_step"]
+    (place.directory / name).chmod(before)
+    assert main(argv) == 0
+
+
 # ---- at once, and not to the end -----------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from assess_core.config.model import Config, Origin
 from assess_core.config.problems import invalid_values, named_twice, not_json, unclear_sources
 from assess_core.errors import ConfigError
 from assess_registry.client import ConfigError as FileRefused
-from assess_registry.client import plain, read_bounded
+from assess_registry.client import plain, read_guarded
 
 FILE_NAME = "assess.toml"
 
@@ -43,6 +43,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: every problem at once, each with the file, the key path (or line and column), what was expected,
             what was got and the nearest valid word.
+        TrustError: step `configuration`; others can write to the file or to a directory on its path.
     """
     return parse(_read(path), path)
 
@@ -68,7 +69,9 @@ def parse(data: bytes, path: Path) -> Config:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_bounded(path, MAX_BYTES)
+        return read_guarded(
+            path, MAX_BYTES, step="configuration", decides="what is configured, what is trusted included"
+        )
     except FileNotFoundError as error:
         raise ConfigError(f"{plain(path)}: there is no such file; run `assess init` to write one") from error
     except FileRefused as error:

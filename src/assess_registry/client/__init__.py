@@ -34,6 +34,7 @@ from assess_registry.errors import (
 )
 from assess_registry.files import LockTimeoutError, atomic_write, file_lock, read_bounded, sync_directory
 from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.keys.way import read_guarded
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, MAX_LOCKED_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.manifest import (
     SEVERITIES,
@@ -135,6 +136,7 @@ __all__ = [
     "plain",
     "plain_lines",
     "read_bounded",
+    "read_guarded",
     "reopen",
     "resolve",
     "sync_directory",

@@ -16,9 +16,8 @@ from assess_registry.client.location import Location, parse_base
 from assess_registry.client.transport import NO_ACCESS, Access, Deadline, Transport, open_transport
 from assess_registry.client.trust import TrustState, Word, open_word
 from assess_registry.errors import ConfigError
-from assess_registry.files import read_bounded
 from assess_registry.keys import TrustedKeys, load_trusted_keys
-from assess_registry.keys.guard import check_guarded
+from assess_registry.keys.way import read_guarded
 
 MAX_ROOT_BYTES = 512_000
 """TUF's own bound for a root; ours have about 3 kB."""
@@ -160,7 +159,6 @@ class Registry:
 
 def _read_root(path: Path) -> bytes:
     try:
-        check_guarded(path)
-        return read_bounded(path, MAX_ROOT_BYTES)
+        return read_guarded(path, MAX_ROOT_BYTES)
     except OSError as error:
         raise ConfigError(f"registry root: {path}: cannot be read: {error.strerror}") from error

@@ -4,6 +4,7 @@ import os
 import pwd
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 from assess_registry.errors import TrustError
 
@@ -18,17 +19,33 @@ def check_guarded(path: Path) -> None:
         OSError: it is not there or may not be looked at.
     """
     status = path.stat()
-    if is_guarded(status):
-        return
+    if not is_guarded(status):
+        refuse(status, path)
+
+
+def refuse(
+    status: os.stat_result, path: Path, *, step: str = "keys", decides: str = "which keys are trusted"
+) -> NoReturn:
+    """Say what is wrong with what is not guarded.
+
+    Args:
+        status: of what lies at `path`, or on the way to it.
+        path: that.
+        step: which refuses it.
+        decides: what whoever can write there decides.
+
+    Raises:
+        TrustError: always.
+    """
     commands = [f"chown {_owner_name(os.geteuid())} {path}"] if _is_foreign(status) else []
     commands += [f"chmod go-w {path}"] if status.st_mode & WRITABLE_BY_OTHERS else []
     raise TrustError(
-        "others can change which keys are trusted",
-        step="keys",
+        f"others can change {decides}",
+        step=step,
         thing=str(path),
         expected=f"owner uid {os.geteuid()} or 0, writable by nobody else",
         got=f"owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}",
-        next_step=f"if every key in it is one that you trust: {' && '.join(commands)}",
+        next_step=f"if all that lies there is what you put there: {' && '.join(commands)}",
     )
 
 

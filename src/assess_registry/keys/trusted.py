@@ -1,13 +1,14 @@
 """The keys whose signatures count where nothing but a folder of `*.pub` files says so."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from assess_registry.errors import ConfigError, Issue, TrustError
-from assess_registry.keys.guard import check_guarded
-from assess_registry.keys.public import PUBLIC_SUFFIX, PublicKey, load_public_key
+from assess_registry.keys.public import MAX_PEM_BYTES, PUBLIC_SUFFIX, PublicKey, parse_public_key
+from assess_registry.keys.way import open_guarded, read_guarded
 
 MAX_TRUSTED_KEYS = 1000
 """A signature names no key, so each is tried at 65 us: more than this is a mistake."""
@@ -61,8 +62,9 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
             is filed under two names. Lists all of them.
     """
     try:
-        check_guarded(directory)
-        paths = sorted(path for path in directory.iterdir() if path.suffix == PUBLIC_SUFFIX)
+        with open_guarded(directory) as descriptor:
+            names = os.listdir(descriptor)  # noqa: PTH208  by the descriptor that was looked at
+        paths = sorted(directory / name for name in names if Path(name).suffix == PUBLIC_SUFFIX)
     except OSError as error:
         raise ConfigError(f"{directory}: trusted keys cannot be read: {error.strerror}") from error
     if not paths or len(paths) > MAX_TRUSTED_KEYS:
@@ -70,11 +72,11 @@ def load_trusted_keys(directory: Path) -> TrustedKeys:
     issues: list[Issue] = []
     found: dict[bytes, TrustedKey] = {}
     for path in paths:
-        check_guarded(path)
         try:
-            trusted = TrustedKey(name=path.stem, key=load_public_key(path))
-        except (TrustError, OSError) as error:
-            message = str(error.__cause__ or error)
+            text = read_guarded(path, MAX_PEM_BYTES).decode("ascii")
+            trusted = TrustedKey(name=path.stem, key=parse_public_key(text))
+        except (ValueError, ConfigError, OSError) as error:
+            message = (error.strerror if isinstance(error, OSError) else None) or str(error)
             issues.append(Issue(id="key-unusable", entry=path.name, message=message, rule="RFC 8032, RFC 8410"))
             continue
         first = found.setdefault(trusted.key.raw, trusted)
