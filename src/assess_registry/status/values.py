@@ -18,6 +18,7 @@ from assess_registry.lock import Lock, LockedWheel
 from assess_registry.manifest import Manifest
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.status.report import ReportWords
+from assess_registry.status.style import STYLE_DIGEST
 from assess_registry.verdict import Approval, read_table
 
 LAYOUT = 1
@@ -81,7 +82,9 @@ class House:
         """Of what every page depends on: not of the revocations, which change the pages of what is revoked alone."""
         control = hashlib.sha256(self.control.data()).hexdigest()
         targets = [list(self.targets.pythons), list(self.targets.platforms)]
-        return Sha256(hashlib.sha256(encode([LAYOUT, self.name, self.base_url, control, targets])).hexdigest())
+        return Sha256(
+            hashlib.sha256(encode([LAYOUT, STYLE_DIGEST, self.name, self.base_url, control, targets])).hexdigest()
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
