@@ -118,6 +118,16 @@ def test_redirect_is_refused_wherever_it_leads(http: HttpRegistry, over_http: Tr
     assert http.requests == [PLAIN, PLAIN]
 
 
+@pytest.mark.parametrize("to", ["http://x\x01y/", "http://\x7f", "https://[::1", "http://a:99999999/", "//", ""])
+def test_redirect_to_what_is_no_url_is_refused_as_one(http: HttpRegistry, over_http: Transport, to: str) -> None:
+    http.answers[PLAIN] = redirect(to)
+    with pytest.raises(TrustError) as caught:
+        read(over_http)
+    assert (caught.value.step, caught.value.thing) == ("redirect", http.url + FILE)
+    assert repr(to) in caught.value.got
+    assert http.requests == [PLAIN]  # not asked twice, as a broken connection would be
+
+
 @pytest.mark.parametrize("code", [201, 203, 206, 304, 400, 401, 403, 429, 500, 503])
 def test_only_200_is_an_answer(http: HttpRegistry, over_http: Transport, code: int) -> None:
     http.answers[PLAIN] = status(code, b"" if code == 304 else DATA)

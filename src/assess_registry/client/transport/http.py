@@ -41,6 +41,8 @@ class HttpTransport:
             follow_redirects=False,
             timeout=None,  # noqa: S113  the clamp bounds every socket operation
             trust_env=False,
+            # Before httpx looks where a redirect leads, which it does also where none is followed, and fails over some.
+            event_hooks={"response": [_refuse_redirect]},
             headers=_HEADERS | ({"authorization": access.credentials.header()} if access.credentials else {}),
         )
         self._turn = threading.Lock()
@@ -80,17 +82,24 @@ class HttpTransport:
         self._client.close()
 
 
-def _check_status(response: httpx.Response, url: str) -> None:
-    status = f"{response.status_code} {response.reason_phrase}".strip()
-    if response.is_redirect or 300 <= response.status_code < 400:
+def _refuse_redirect(response: httpx.Response) -> None:
+    if 300 <= response.status_code < 400:
         raise TrustError(
             "the server redirects, and a registry's files lie below its own URL",
             step="redirect",
-            thing=url,
+            thing=str(response.request.url),
             expected="200 OK",
-            got=f"{status} to {response.headers.get('location', 'nowhere')[:200]!r}",
+            got=f"{_status(response)} to {response.headers.get('location', 'nowhere')[:200]!r}",
             next_step="configure the URL under which the registry really lies",
         )
+
+
+def _status(response: httpx.Response) -> str:
+    return f"{response.status_code} {response.reason_phrase}".strip()
+
+
+def _check_status(response: httpx.Response, url: str) -> None:
+    status = _status(response)
     if response.status_code in (401, 403, 407):
         raise ForbiddenError(
             f"{url}: the registry answered {status}; check the credentials configured for it, and who may read it",
