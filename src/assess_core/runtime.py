@@ -7,6 +7,7 @@ with Runtime(load(path, os.environ)) as runtime:
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +92,10 @@ class Runtime:
     """A configuration at work on a state directory. A context manager: leaving it closes what it opened."""
 
     def __init__(self, config: Config, *, state: Path) -> None:
+        if os.path.lexists(state) and not state.is_dir():
+            raise ConfigError(
+                f"state directory: {state}: this is no directory; remove it, or name another: --state-dir"
+            )
         self.config = config
         self.store = Store(state)
         self._interpreter = running_interpreter()

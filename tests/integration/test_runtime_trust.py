@@ -4,6 +4,7 @@ Each attack has a control: the same place without the attack, or with it undone.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import Config, parse
+from assess_core.errors import ConfigError
 from assess_core.pipeline import Action, Synced
 from assess_core.plan import Task
 from assess_core.results import Run
@@ -454,6 +456,14 @@ def replace_tree(place: Path, by: Path) -> None:
 def sign_at(tree: RegistryTree, moment: datetime) -> None:
     people = tree.everybody
     Repository.load(tree.root).refresh(online_keys=[people.online], now=moment, overrule_clock=True)
+
+
+@pytest.mark.parametrize("strange", [os.mkfifo, lambda path: path.symlink_to("nowhere"), lambda path: path.touch()])
+def test_a_state_that_is_no_directory_is_named(place: Place, strange: Callable[[Path], object], tmp_path: Path) -> None:
+    config = place.config()
+    strange(tmp_path / "state")
+    with pytest.raises(ConfigError, match=f"{tmp_path}/state: this is no directory; remove it"):
+        Runtime(config, state=tmp_path / "state")
 
 
 # ---- in whose hands ------------------------------------------------------------------------------------------------

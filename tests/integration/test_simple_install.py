@@ -594,6 +594,17 @@ def test_a_wheel_is_verified_with_the_lock_beside_it_or_without(folder: PluginFo
     assert verify(tmp_path / DEMO, trusted_keys=keys).lock_sha256 is None
 
 
+def test_a_wheel_that_is_not_there_or_a_link_is_told_so(folder: PluginFolder, tmp_path: Path) -> None:
+    keys = folder.tree.trusted_keys
+    with pytest.raises(ConfigError, match=r"absent-1\.0-py3-none-any\.whl: there is no such file"):
+        verify(tmp_path / "absent-1.0-py3-none-any.whl", trusted_keys=keys)
+    (tmp_path / DEMO).symlink_to(folder.wheel)
+    with pytest.raises(TrustError, match="symbolic link") as caught:
+        verify(tmp_path / DEMO, trusted_keys=keys)
+    assert (caught.value.step, caught.value.thing) == ("folder", str(tmp_path / DEMO))
+    assert verify(folder.wheel, trusted_keys=keys).project == "demo-plugin"
+
+
 def test_a_dependency_is_vouched_for_by_the_lock_beside_it_alone(folder: PluginFolder, tmp_path: Path) -> None:
     keys = folder.tree.trusted_keys
     report = verify(folder.demo / PLUGGY, trusted_keys=keys)

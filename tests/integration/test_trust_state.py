@@ -466,6 +466,23 @@ def test_state_that_cannot_be_is_a_mistake_of_configuration(client: TrustClient,
         client.read()
 
 
+def test_a_directory_in_the_place_of_the_last_set_is_put_right(client: TrustClient) -> None:
+    (client.state / "last").unlink()
+    (client.state / "last").mkdir(mode=0o700)
+    assert client.read() == b"demo 1"
+    assert client.remembered() == b"demo 1"
+
+
+def test_without_a_timestamp_nobody_is_told_to_believe_less(client: TrustClient) -> None:
+    (client.tree.metadata / "timestamp.json").unlink()
+    with pytest.raises(NotPublishedError) as caught:
+        client.read()
+    assert f"{client.tree.root.as_uri()}/metadata/timestamp.json" in str(caught.value)
+    assert "maintainer" in str(caught.value)
+    for weaker in ("install", "trusted_keys"):
+        assert weaker not in str(caught.value)
+
+
 def test_files_that_remember_are_for_their_owner_alone(client: TrustClient) -> None:
     assert client.state.stat().st_mode & 0o077 == 0
     assert json.loads((client.state / "clock.json").read_bytes())["largest"]

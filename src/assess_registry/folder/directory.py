@@ -5,6 +5,7 @@ the other; who reads by descriptor meets one of them, to the end or until it is 
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -70,6 +71,15 @@ class OpenDirectory:
             descriptor = os.open(name, flags, dir_fd=self.descriptor)
         except FileNotFoundError as error:
             raise GoneError(f"{self.path / name} is gone") from error
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise TrustError(
+                "it is a symbolic link, and what is verified is the file itself",
+                step="folder",
+                thing=str(self.path / name),
+                next_step="find out who put it there; name the file that it leads to, or copy that here",
+            ) from error
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise TrustError("it is no regular file", step="folder", thing=str(self.path / name))

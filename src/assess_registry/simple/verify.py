@@ -6,6 +6,7 @@ nobody. Of a lock: its signature, and that it is one. Whether it fits an interpr
 """
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def verify(file: Path, *, trusted_keys: Path) -> VerifyReport:
     trusted = load_trusted_keys(trusted_keys)
     if file.suffix != WHEEL_SUFFIX and file.name != LOCK_NAME:
         raise ConfigError(f"{file}: expected a wheel (*{WHEEL_SUFFIX}), {LOCK_NAME} or the directory of one plugin")
+    if not os.path.lexists(file):
+        raise ConfigError(f"{file}: there is no such file")
     with opened(file.parent, follow=True) as held:
         try:
             if file.name == LOCK_NAME:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,19 @@ def test_the_kernel_frees_the_lock_of_a_killed_process(tmp_path: Path) -> None:
         child.wait()
         with file_lock(path, timeout_s=0):
             assert path.read_text() == f"process {os.getpid()}"
+
+
+@pytest.mark.parametrize(
+    ("strange", "said"),
+    [
+        (os.mkfifo, "a FIFO"),
+        (lambda path: path.symlink_to("elsewhere"), "a symbolic link"),
+        (lambda path: path.mkdir(), "a directory"),
+    ],
+)
+def test_what_is_no_file_is_not_locked(tmp_path: Path, strange: Callable[[Path], object], said: str) -> None:
+    with file_lock(tmp_path / "control", timeout_s=0):
+        strange(tmp_path / ".lock")
+    refused = pytest.raises(ConfigError, match=f"{tmp_path}/.lock: expected a lock, .* got {said}; .*remove it")
+    with refused, file_lock(tmp_path / ".lock", timeout_s=0):
+        pass

@@ -44,6 +44,8 @@ def keep(state: Path, *, refreshed_at: datetime) -> None:
     """`last` is what `metadata` and `targets` hold now; killed at any point, it is that or what it was before."""
     working = _listed(state)
     last = state / LAST
+    if last.is_dir() and not last.is_symlink():  # nothing of ours: no link would ever take its place
+        last.rename(state / f"{_SETS}{secrets.token_hex(8)}")
     if last.is_dir() and _inodes(state, working) == _inodes(last.resolve(), _listed(last.resolve())):
         _write_time(last.resolve(), refreshed_at)
         _sweep(state, last.resolve().name)

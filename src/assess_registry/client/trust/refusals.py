@@ -43,10 +43,12 @@ def in_our_words(fetcher: RegistryFetcher, directory: Path) -> Iterator[None]:
     try:
         yield
     except DownloadHTTPError as error:
+        # Nobody is told to go on without: whoever can withhold this file would have them believe less.
+        url = error.__cause__.url if isinstance(error.__cause__, TransportError) else fetcher.asked
         raise NotPublishedError(
-            f"{fetcher.asked}: the registry does not have it; wait for its maintainer to finish, then try again. "
-            "Without any metadata it cannot be followed, only installed from: assess-registry install",
-            url=fetcher.asked,
+            f"{url}: the registry does not have it, and without it nothing that it says is known to be current; check "
+            "the registry's url, and ask its maintainer if it is right",
+            url=url,
         ) from error
     except DownloadError as error:
         raise TransportError(f"{fetcher.asked}: {error}", url=fetcher.asked) from error
