@@ -23,6 +23,21 @@ from assess_registry.text import plain_lines
 
 EXIT_DONE, EXIT_OPERATIONAL, EXIT_USAGE, EXIT_FLAGGED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
+_HINTS = (
+    ({errno.EACCES, errno.EPERM}, "run it as the user whose files these are, or let that user give you the right"),
+    ({errno.ENOSPC, errno.EDQUOT}, "make room, and run the same again: what was there is as it was"),
+    ({errno.EROFS}, "it is mounted read-only: run it where the files may be changed"),
+    ({errno.EIO, errno.ESTALE}, "look at the disk, or at what it is mounted from"),
+    (
+        {errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENXIO},
+        "something else lies there than belongs there: find out who made it, and remove it",
+    ),
+    ({errno.ENOENT}, "look whether the path is right, and where it leads to if it is a link"),
+    ({errno.EMFILE, errno.ENFILE}, "raise the limit of open files (ulimit -n)"),
+    ({errno.ENAMETOOLONG}, "take a shorter name"),
+)
+"""What to do next, where the system says no more than why; its number helps nobody."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
@@ -110,6 +125,14 @@ def run(group: click.Group, program: str, argv: Sequence[str], explain: Callable
             raise
         return _report(program, argv, failure)
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def os_error_message(error: OSError) -> str:
+    """What the system refused, of which file, and what can be done about it."""
+    what = error.strerror or str(error)
+    thing = f"{error.filename}: " if error.filename is not None else ""
+    hint = next((hint for numbers, hint in _HINTS if error.errno in numbers), "")
+    return f"{thing}{what[:1].lower()}{what[1:]}{hint and '; '}{hint}"
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """`assess-registry keys` as a user types it: what is made, what is believed, and what is refused how."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from assess_registry.config import load_config
 from assess_registry.control import Publishers
 from assess_registry.errors import TrustError
 from assess_registry.files import file_lock
-from assess_registry.keys import ROLES, KeyId, KeyRing, load_private_key
+from assess_registry.keys import ROLES, KeyId, KeyRing, generate_key, load_private_key
 from assess_registry.names import ProjectName
 from assess_registry.repository import create_repository
 
@@ -326,3 +328,122 @@ def test_where_there_is_no_registry_nothing_is_made(run: Run, tmp_path: Path) ->
     done = add(run, "publisher", "one", "acme", "--project", "a")
     assert (done.code, "no registry here" in done.stderr) == (2, True)
     assert not Path("reg").exists()
+
+
+# ---- symbolic links --------------------------------------------------------------------------------------------------
+
+
+def linked_registry(run: Run, tmp_path: Path) -> Path:
+    """`reg` is a link, and so is `registry.toml` in it, which lies in a repository of its own; gives that file."""
+    assert run("init", "served/reg").code == 0
+    Path("reg").symlink_to("served/reg")
+    kept = tmp_path / "kept-in-git"
+    kept.mkdir()
+    (tmp_path / "served/reg/registry.toml").rename(kept / "registry.toml")
+    Path("served/reg/registry.toml").symlink_to(kept / "registry.toml")
+    (kept / "registry.toml").chmod(0o640)
+    return kept / "registry.toml"
+
+
+def test_a_linked_registry_toml_is_edited_where_it_is_kept(run: Run, tmp_path: Path) -> None:
+    """Else the next deploy of the file that it led to takes a revocation back, without a word."""
+    kept = linked_registry(run, tmp_path)
+    for name in ("acme", "acme-2"):
+        assert run("keys", "new", name, "--role", "publisher", "--unencrypted").code == 0
+    add = ("keys", "add", "keys/publisher/acme.pub", "--role", "publisher", "--name", "acme", "--project", "acme-*")
+    assert run(*add).code == 0
+    assert run("keys", "rotate", "acme", "keys/publisher/acme-2.pub", "--role", "publisher").code == 0
+    second = KeyRing(Path("keys")).of_role("publisher")[1].key.id
+    assert run("keys", "revoke", second, "--reason", "stolen").code == 0
+    assert Path("served/reg/registry.toml").is_symlink()
+    assert Path("reg").is_symlink()
+    assert 'revoked = "stolen"' in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in kept.parent.iterdir()] == ["registry.toml"], "written whole, and nothing left"
+    assert [each.revoked for each in load_config(Path("reg")).publishers[0].keys if each.key.id == second] == ["stolen"]
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_kept(run: Run, tmp_path: Path) -> None:
+    kept = linked_registry(run, tmp_path)
+    kept.unlink()
+    key = ("keys", "revoke", "sha256:" + "0" * 64, "--reason", "stolen")
+    for argv in (("init", "reg"), key):
+        ended = run(*argv)
+        assert ended.code == 2, ended.stderr
+        assert str(kept) in ended.stderr
+    assert Path("reg/registry.toml").is_symlink()
+
+
+def test_public_keys_are_read_through_links_and_never_written_over_one(run: Run, tmp_path: Path) -> None:
+    run("init", "reg")
+    run("keys", "new", "acme", "--role", "publisher", "--unencrypted")
+    Path("acme.pub").symlink_to("keys/publisher/acme.pub")
+    add = ("keys", "add", "acme.pub", "--role", "publisher", "--name", "acme", "--project", "acme-*")
+    assert run(*add).code == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(generate_key().public.pem())
+    before = elsewhere.read_text()
+    Path("keys/publisher/beta.pub").symlink_to(elsewhere)
+    new = ("keys", "new", "beta", "--role", "publisher", "--unencrypted")
+    assert run(*new).code == 2
+    assert elsewhere.read_text() == before
+    Path("keys/publisher/beta.pub").unlink()
+    assert run(*new).code == 0  # the control
+
+
+# ---- what lies in the lock's place -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lock", ["reg/.lock", "keys/.lock"])
+@pytest.mark.parametrize("kind", ["a FIFO", "a symbolic link", "a directory", "nothing"])
+def test_what_is_no_lock_is_named_with_what_to_do(run: Run, kind: str, lock: str) -> None:
+    run("init", "reg")
+    run("keys", "new", "acme", "--role", "publisher", "--unencrypted")
+    place = next(Path(lock).parent.glob(".*lock*"), Path(lock))
+    place.unlink(missing_ok=True)
+    if kind == "a FIFO":
+        os.mkfifo(place)
+    elif kind == "a symbolic link":
+        place.symlink_to("x")
+    elif kind == "a directory":
+        place.mkdir()
+    if lock.startswith("reg"):
+        ended = run("keys", "add", "keys/publisher/acme.pub", "--role", "publisher", "--name", "a", "--project", "a-*")
+    else:
+        ended = run("keys", "new", "beta", "--role", "publisher", "--unencrypted")
+    assert ended.code == (0 if kind == "nothing" else 2), ended.stderr
+    if kind != "nothing":
+        assert f"{place}: " in ended.stderr
+        assert f"got {kind}" in ended.stderr
+        assert "remove it" in ended.stderr
+        assert "Errno" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.EACCES, "as the user whose files these are"),
+        (errno.ENOSPC, "make room"),
+        (errno.EROFS, "mounted read-only"),
+        (errno.ELOOP, "something else lies there"),
+        (errno.EIO, "look at the disk"),
+        (errno.EXDEV, "reg/registry.toml: "),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_the_thing_and_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "reg/registry.toml")
+
+    run("init", "reg")
+    run("keys", "new", "acme", "--role", "publisher", "--unencrypted")
+    add = ("keys", "add", "keys/publisher/acme.pub", "--role", "publisher", "--name", "acme", "--project", "acme-*")
+    with monkeypatch.context() as patch:
+        patch.setattr("assess_registry.config.rewrite.atomic_write", refuse)
+        ended = run(*add)
+    assert ended.code == 1
+    assert "reg/registry.toml: " in ended.stderr
+    assert says in ended.stderr
+    assert "Errno" not in ended.stderr
+    assert run(*add).code == 0  # the control

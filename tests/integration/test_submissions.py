@@ -74,6 +74,16 @@ def test_killed_before_any_call_it_is_whole_or_cannot_be_approved(
     assert kills > number
 
 
+@pytest.mark.parametrize(("waited_s", "same"), [(30, True), (90, False)])
+def test_who_waited_for_the_lock_keeps_what_was_attested_meanwhile(
+    tree: RegistryTree, waited_s: int, same: bool
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    first = submitted(tree, now=now).submission.statement
+    again = submitted(tree, now=now - timedelta(seconds=waited_s)).submission.statement
+    assert (again == first) is same
+
+
 def test_two_at_once_make_one_submission(tree: RegistryTree) -> None:
     wheel = tree.directory / PLUGIN.filename
     wheel.write_bytes(PLUGIN.build())

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 import click
 
-from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, Failure, LazyGroup, run, version_option
+from assess_registry.console import (
+    EXIT_OPERATIONAL,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    Failure,
+    LazyGroup,
+    os_error_message,
+    run,
+    version_option,
+)
 from assess_registry.errors import ConfigError, PublishError, RegistryError, TransportError, TrustError, WheelError
 
 VERBS = {
@@ -81,7 +90,8 @@ def explain(error: Exception) -> Failure | None:
     if found is None:
         return None
     kind, exit_code = found
-    return Failure(kind=kind, message=str(error), exit_code=exit_code, details=details(error))
+    message = os_error_message(error) if isinstance(error, OSError) else str(error)
+    return Failure(kind=kind, message=message, exit_code=exit_code, details=details(error))
 
 
 def details(error: Exception) -> dict[str, object]:

@@ -10,10 +10,11 @@ import click
 from assess_registry.canonical import parse_text, parse_time, write_time
 from assess_registry.cli.options import index_option
 from assess_registry.cli.signing import now
-from assess_registry.config import CONFIG_NAME, MAX_CONFIG_BYTES, load_config, parse_config
+from assess_registry.config import CONFIG_NAME, load_config, parse_config
 from assess_registry.config.edit import Holder, HolderRole, add_key, end_key, find_key, keys_of
+from assess_registry.config.rewrite import rewrite_config
 from assess_registry.errors import ConfigError, TrustError
-from assess_registry.files import atomic_write, file_lock, read_bounded
+from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME
 from assess_registry.keys import KeyId, PublicKey, TimedKey, check_distinct, load_public_key, parse_key_id
 from assess_registry.text import plain
@@ -133,9 +134,7 @@ def _edit(root: Path, change: Callable[[str, str, datetime], str]) -> datetime:
     # wait has a time before ours, so a key's end never falls before what that key just published.
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
         time = now()
-        text = read_bounded(path, MAX_CONFIG_BYTES).decode("utf-8")
-        changed = change(text, str(path), time)
-        atomic_write(path, changed.encode("utf-8"), mode=path.stat().st_mode & 0o777)
+        rewrite_config(root, lambda text: change(text, str(path), time))
     return time
 
 

@@ -35,6 +35,8 @@ def load_config(root: Path) -> IndexConfig:
     try:
         data = read_bounded(path, MAX_CONFIG_BYTES)
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ConfigError(f"{path}: is a symbolic link to {path.readlink()}, where nothing is") from error
         raise ConfigError(f"{path}: no registry here; make one with: assess-registry init {root}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

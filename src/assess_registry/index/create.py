@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from assess_registry.config import CONFIG_NAME, IndexConfig, load_config
+from assess_registry.config.rewrite import require_no_dangling_link
 from assess_registry.files import file_lock
 from assess_registry.index.flat import FLAT_ROOT
 from assess_registry.index.flat_tree import write_all_flat_pages
@@ -28,6 +29,7 @@ def create_index(root: Path, config: IndexConfig) -> tuple[IndexConfig, tuple[st
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
         tree = Tree(root)
         # Looked for under the lock: of two that create at once, the second finds the first one's file and keeps it.
+        require_no_dangling_link(root / CONFIG_NAME)
         if not (root / CONFIG_NAME).exists():
             tree.write(root / CONFIG_NAME, config.text().encode())
         write_root_pages(tree)

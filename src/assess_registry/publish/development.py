@@ -11,10 +11,11 @@ from pathlib import Path
 
 from assess_registry.audit.pipeline import audit
 from assess_registry.audit.values import Verdict
-from assess_registry.config import CONFIG_NAME, MAX_CONFIG_BYTES, IndexConfig, Policy, Publisher, Reviewer, load_config
+from assess_registry.config import CONFIG_NAME, IndexConfig, Policy, Publisher, Reviewer, load_config
 from assess_registry.config.edit import Holder, add_key, find_key
+from assess_registry.config.rewrite import rewrite_config
 from assess_registry.errors import ConfigError, TrustError
-from assess_registry.files import atomic_write, file_lock, read_bounded
+from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S, create_index
 from assess_registry.index.tree import Tree
 from assess_registry.keys import KeyRing, PrivateKey, PublicKey, RingKey, Role, TimedKey, load_private_key
@@ -114,8 +115,8 @@ def publish_here(
     if not rules.config.development:
         raise ConfigError(f"{root}: not a development registry: submit the wheel, have it reviewed, publish that")
     keys = _Keys(ring=ring, rules=rules, root=root)
-    release_keys = replace(keys.release(), overrule_clock=overrule_clock)
     publisher = keys.publisher()
+    release_keys = replace(keys.release(), overrule_clock=overrule_clock)
     # Before anything is audited, so that whoever is refused has not waited for it, and by keys that are signed then.
     with transaction(root, keys=release_keys, now=now, accept_registry_changes=accept_registry_changes) as work:
         control = work.commit({}) if work.require_meant() else ()
@@ -241,15 +242,17 @@ def _add_missing(root: Path, config: IndexConfig, keys: dict[Role, PublicKey], n
     missing = [(holder, keys[role]) for role, holder in holders.items() if find_key(config, keys[role].id) is None]
     if not missing:
         return ()
-    path = root / CONFIG_NAME
-    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
-        mode = path.stat().st_mode & 0o777
-        text = read_bounded(path, MAX_CONFIG_BYTES).decode("utf-8")
+
+    def change(text: str) -> str:
         for holder, key in missing:
             is_new = holder.role == "publisher" and all(each.name != PUBLISHER for each in config.publishers)
             projects = ("*",) if is_new else ()
-            text = add_key(text, holder, TimedKey(key=key, valid_from=now), source=str(path), projects=projects)
-        atomic_write(path, text.encode("utf-8"), mode=mode)
+            source = str(root / CONFIG_NAME)
+            text = add_key(text, holder, TimedKey(key=key, valid_from=now), source=source, projects=projects)
+        return text
+
+    with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
+        rewrite_config(root, change)
     return (CONFIG_NAME,)
 
 

@@ -3,18 +3,22 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from assess_registry.catalogue import ATTESTATION_NAME
 from assess_registry.dsse import MAX_ENVELOPE_BYTES, parse_envelope, sign_envelope
 from assess_registry.errors import RegistryError
 from assess_registry.files import read_bounded
+from assess_registry.index.create import LOCK_TIMEOUT_S
 from assess_registry.keys import PrivateKey
 from assess_registry.names import Sha256
 from assess_registry.review.rules import Rules
 from assess_registry.verdict import PAYLOAD_TYPE, Verdict
 from assess_registry.verdict.attestation import Attestation, AuditedWheel, Found, check_attestation
+
+WAITED = timedelta(seconds=LOCK_TIMEOUT_S)
+"""The time is taken before one waits for the lock: who was faster, of two that submit at once, may bear a later one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +92,6 @@ def _earlier(path: Path, rules: Rules) -> Attestation | None:
     """What was signed before by a key that counts still; its time is nobody's else."""
     try:
         envelope = parse_envelope(read_bounded(path, MAX_ENVELOPE_BYTES))
-        return check_attestation(envelope, keys=rules.audit_keys, at=rules.now, thing=str(path))
+        return check_attestation(envelope, keys=rules.audit_keys, at=rules.now + WAITED, thing=str(path))
     except (OSError, RegistryError):
         return None
