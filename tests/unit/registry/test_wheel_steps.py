@@ -103,7 +103,9 @@ ATTACKS: dict[str, Attack] = {
         found=("entry-points",),
     ),
     "top_level": Attack(wheel=with_files(**{"requests/__init__.py": "evil"}), found=("undeclared-top-level",)),
-    "native_code": Attack(wheel=with_files(**{"demo_plugin/table.bin": b"\x7fELF\x02\x01"}), found=("native-code-in-pure-wheel",)),
+    "native_code": Attack(
+        wheel=with_files(**{"demo_plugin/table.bin": b"\x7fELF\x02\x01"}), found=("native-code-in-pure-wheel",)
+    ),
     "manifest": Attack(wheel=PLUGIN.but(manifest=None), found=("manifest-count",)),
     "declared_checks": Attack(wheel=PLUGIN.but(manifest=demo_manifest(plugin="another")), found=("manifest-plugin",)),
 }
