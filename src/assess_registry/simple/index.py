@@ -49,14 +49,13 @@ class RegistryIndex:
     access: Access = NO_ACCESS
 
     def projects(self) -> tuple[ProjectName, ...]:
-        """Names of all plugins; reads every list.
+        """Names of all plugins; reads every list. One that was taken off the root since has none any more.
 
         Raises:
             TransportError, TrustError: as for `load_index`.
         """
         with _opened(self) as (base, read):
-            lists = (parse_names(read(names_path(shard), MAX_NAMES_BYTES), shard, base) for shard in self.shards)
-            return tuple(sorted(name for names in lists for name in names))
+            return tuple(sorted(name for shard in self.shards for name in _names(shard, read, base)))
 
     def entries(self, project: str) -> tuple[RegistryEntry, ...]:
         """The wheels of a plugin, in the order of versions; none when all were revoked.
@@ -68,6 +67,14 @@ class RegistryIndex:
         name = parse_project(project)
         with _opened(self) as (base, read):
             return parse_entries(read(page_path(name), MAX_PAGE_BYTES), name, base)
+
+
+def _names(shard: str, base: Base, read: _Read) -> tuple[ProjectName, ...]:
+    try:
+        data = read(names_path(shard), MAX_NAMES_BYTES)
+    except NotPublishedError:  # its last plugin has gone since `plugins.json` was read
+        return ()
+    return tuple(parse_names(data, shard, base))
 
 
 def load_index(index: str | Path, *, timeout_s: float = 60.0, access: Access = NO_ACCESS) -> RegistryIndex:
@@ -133,6 +140,15 @@ def _as_wheel(entry: RegistryEntry) -> PageWheel:
 
 _Read = Callable[[str, int], bytes]
 """A file by its path below the root, of at most so many bytes."""
+
+
+def _names(shard: str, read: _Read, base: Base) -> tuple[ProjectName, ...]:
+    try:
+        return tuple(parse_names(read(names_path(shard), MAX_NAMES_BYTES), shard, base))
+    except NotPublishedError:
+        if shard in parse_root(read(FLAT_ROOT, MAX_ROOT_BYTES), base):
+            raise
+        return ()
 
 
 @contextlib.contextmanager
