@@ -69,14 +69,6 @@ class RegistryIndex:
             return parse_entries(read(page_path(name), MAX_PAGE_BYTES), name, base)
 
 
-def _names(shard: str, base: Base, read: _Read) -> tuple[ProjectName, ...]:
-    try:
-        data = read(names_path(shard), MAX_NAMES_BYTES)
-    except NotPublishedError:  # its last plugin has gone since `plugins.json` was read
-        return ()
-    return tuple(parse_names(data, shard, base))
-
-
 def load_index(index: str | Path, *, timeout_s: float = 60.0, access: Access = NO_ACCESS) -> RegistryIndex:
     """The index at this URL or path; reads its `plugins.json`.
 
