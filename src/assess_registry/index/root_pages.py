@@ -3,7 +3,7 @@
 They have to name every project (PEP 503, 691), and installers never ask for them: they know the name of what they look
 for. So up to `AT_ONCE` projects a publish writes them anew. With more they carry a mark, a publish leaves them as they
 are, and whoever refreshes the registry writes them: one more among a hundred thousand must not cost 8 MB of writing.
-docs/adr/0014-root-pages.md.
+docs/adr/0013-root-pages.md.
 """
 
 import html
