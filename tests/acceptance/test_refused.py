@@ -180,7 +180,7 @@ def test_a_person_reads_why(published: Site, tmp_path: Path) -> None:
     [
         pytest.param({"tag": "py3-none-win_amd64", "purelib": False}, "tags", "win_amd64", id="platform"),
         pytest.param({"tag": "cp27-none-any"}, "tags", "cp27", id="interpreter"),
-        pytest.param({"requires_python": ">=3.99"}, "python", ">=3.99", id="python"),
+        pytest.param({"requires_python": ">=3.15"}, "python", ">=3.15", id="python"),
     ],
 )
 def test_a_wheel_for_another_machine_is_refused_not_replaced_by_an_older(
