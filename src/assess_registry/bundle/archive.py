@@ -9,6 +9,7 @@ bundle, and reads only what it is asked for, bounded: a member can be as large a
 """
 
 import re
+import stat
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ def open_bundle(path: Path) -> Bundle:
         TrustError: step `bundle`; it is none, or holds what none holds.
         OSError: it cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # a FIFO would be waited for, for ever
+        raise _refused("it is no bundle: it is no file", str(path))
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:

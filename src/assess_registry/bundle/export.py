@@ -109,7 +109,10 @@ def _choose(wanted: Sequence[Requirement], registry: Registry, deadline: Deadlin
 
 
 def _release(requirement: Requirement, registry: Registry, deadline: Deadline) -> Carried:
-    project = normalize_project(requirement.name)
+    try:
+        project = normalize_project(requirement.name)
+    except ValueError as error:
+        raise ConfigError(f"REQUIREMENT: {error}") from error
     standing = read_standing(project, registry.known_word(), deadline, registry=registry)
     versions = {
         Version(release.version): release.version

@@ -25,6 +25,7 @@ from assess_registry.publish.control_files import control_files, require_meant
 from assess_registry.repository import BINS, CommitReport, Repository, RoleExpiry
 from assess_registry.repository.ceremony import waiting
 from assess_registry.repository.clock import OVERRULE
+from assess_registry.repository.roles import MAX_BINS
 from assess_registry.repository.site import is_site
 from assess_registry.review.rules import rules_of
 from assess_registry.status import pages_of
@@ -42,7 +43,11 @@ _NEXT = {
 @release_keys_option
 @passphrases_option
 @click.option(
-    "--bins", type=int, default=BINS, show_default=True, help="Into how many hash bins the catalogue goes; first time."
+    "--bins",
+    type=click.IntRange(1, MAX_BINS),
+    default=BINS,
+    show_default=True,
+    help="Into how many hash bins the catalogue goes; first time.",
 )
 @click.option(
     "--accept-registry-changes", is_flag=True, help="Sign what registry.toml says of people and keys; you have read it."
