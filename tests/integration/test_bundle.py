@@ -265,6 +265,29 @@ def test_what_is_no_bundle_is_refused_as_that(gap: Gap) -> None:
     assert gap.served() == {}
 
 
+@pytest.mark.parametrize("where", ["before", "behind", "between", "comment"])
+def test_a_bundle_with_bytes_of_no_member_is_refused(gap: Gap, where: str) -> None:
+    """What a reader of zip files skips, another may read; and the digest would not be the one that was exported."""
+    gap.export()
+    good = gap.bundle.read_bytes()
+    second = good.index(b"PK\3\4", 4)
+    gap.bundle.write_bytes(
+        {
+            "before": b"#!/bin/sh\n" + good,
+            "behind": good + b"\0" * 10,
+            "between": good[:second] + b"x" + good[second:],
+            "comment": good[:-2] + b"\1\0x",
+        }[where]
+    )
+    with pytest.raises(TrustError) as refused:
+        gap.take_in()
+    assert refused.value.step == "bundle"
+    assert gap.served() == {}
+    gap.bundle.write_bytes(good)
+    gap.take_in()  # the control
+    assert gap.install().inspected.version == "1.1.0"
+
+
 def test_a_compressed_bundle_is_refused_whatever_it_inflates_to(gap: Gap) -> None:
     gap.export()
     members = members_of(gap.bundle)

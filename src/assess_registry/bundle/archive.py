@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from assess_registry.bundle.framing import FramingError, check_framing
 from assess_registry.canonical import Members, decode, encode
 from assess_registry.client.location import Location
 from assess_registry.client.transport import Deadline
@@ -140,7 +141,12 @@ def open_bundle(path: Path) -> Bundle:
         raise _refused(f"it is no bundle: {error}", str(path)) from error
     try:
         names = _names(archive, path)
+        with path.open("rb") as file:
+            check_framing(file, archive.infolist())
         carried = _manifest(archive, path)
+    except FramingError as error:
+        archive.close()
+        raise _refused(f"it holds more than its members: {error}", str(path)) from error
     except BaseException:
         archive.close()
         raise
