@@ -97,6 +97,7 @@ def test_a_file_is_sent_whole_under_its_type(path: str, media_type: str, server:
         (f"{JSON_TYPE};q=0.1, text/html", "", 200, "text/html; charset=utf-8"),
         ("application/vnd.pypi.simple.v1+html", "", 200, "application/vnd.pypi.simple.v1+html"),
         ("text/html", "?format=application/vnd.pypi.simple.v1%2Bjson", 200, JSON_TYPE),
+        ("text/html", "?format=application/vnd.pypi.simple.v1+json", 200, JSON_TYPE),
         ("text/html", "?format=application/vnd.pypi.simple.latest%2Bjson&x=1", 200, JSON_TYPE),
         ("text/html", "?format=application/xml", 406, "text/plain; charset=utf-8"),
         ("application/json", "", 406, "text/plain; charset=utf-8"),
@@ -141,6 +142,11 @@ def test_another_spelling_leads_to_the_page(path: str, to: str, server: Server) 
         ("bytes=9999999-", 416, f"bytes */{len(WHEEL)}", None),
         # Several at once may be had for the asking of one, and cost more: all instead.
         ("bytes=0-1,5-6", 200, None, WHEEL),
+        # What is no range of bytes is not looked at (RFC 9110, 14.2).
+        ("items=0-1", 200, None, WHEEL),
+        ("bytes=abc", 200, None, WHEEL),
+        ("bytes=-", 200, None, WHEEL),
+        ("bytes=--5", 200, None, WHEEL),
     ],
 )
 def test_a_range(given: str, status: int, content_range: str | None, data: bytes | None, server: Server) -> None:

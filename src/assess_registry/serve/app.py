@@ -7,10 +7,11 @@
 """
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
@@ -48,6 +49,9 @@ _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})", re.ASCII | re.IGNORECASE)
+"""One range, as RFC 9110, 14.1.2 spells it."""
+
 _LIBRARY = StaticFiles()
 """For its reading of `If-None-Match` and `If-Modified-Since`."""
 
@@ -102,8 +106,7 @@ class RegistryFiles:
             return RedirectResponse(quote(path) + "/", status_code=301)
         form: str | None = HTML_TYPE
         if parts[0] == SIMPLE:
-            formats = parse_qs(scope["query_string"].decode("latin-1")).get("format")
-            form = negotiated(",".join(headers.getlist("accept")) or None, formats[0] if formats else None)
+            form = negotiated(",".join(headers.getlist("accept")) or None, _format(scope))
         if form is None:
             return _refusal(406, f"a page is to be had as {', '.join(FORMS)}", vary="Accept")
         page = open_public(self._root, (*parts, JSON_NAME if form == JSON_TYPE else HTML_NAME))
@@ -146,10 +149,16 @@ def _file(found: _Found, headers: Headers) -> Response:
     return answer
 
 
+def _format(scope: Scope) -> str | None:
+    """`?format=` (PEP 691), in which `+` is itself and no blank: `application/vnd.pypi.simple.v1+json`."""
+    pairs = (pair.partition("=") for pair in scope["query_string"].decode("latin-1").split("&")[:10])
+    return next((unquote(value) for name, _, value in pairs if name == "format"), None)
+
+
 def _one_range(scope: Scope) -> Scope:
-    """The request without a `Range` of several ranges: a server may give all instead (RFC 9110, 14.2)."""
+    """The request without a `Range` that is of several ranges, or none at all: then all is given (RFC 9110, 14.2)."""
     headers = MutableHeaders(raw=list(scope["headers"]))
-    if "," in headers.get("range", ""):
+    if "range" in headers and not _RANGE.fullmatch(headers["range"]):
         del headers["range"]
     return {**scope, "headers": headers.raw}
 
