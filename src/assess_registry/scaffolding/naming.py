@@ -12,6 +12,7 @@ from assess_registry.audit.checks.naming import findings_of
 from assess_registry.audit.context import Context
 from assess_registry.errors import ConfigError
 from assess_registry.names import ProjectName, normalize_project, parse_project
+from assess_registry.wheel.names import name_problems
 
 MAX_NEW_NAME = 60
 """Characters: ids of checks begin with the name, and may have 100."""
@@ -20,9 +21,13 @@ UNOWNED = "unknown-publisher"
 """The one finding about a name that its author cannot act on: a registry gives names to publishers by and by."""
 
 _TAKEN_MODULES = frozenset(
-    ("assess", "assess_core", "assess_plugin", "assess_registry", "pluggy", "pytest", "src", "tests", "conftest")
+    """
+    assess assess_core assess_plugin assess_registry pluggy pytest src tests conftest
+    test site pip setuptools distutils wheel pkg_resources
+    """.split()
 )
-"""Top-level names that are somebody else's wherever a plugin runs or is tested."""
+"""Top-level names that are somebody else's wherever a plugin runs, is installed or is tested; whose an audit takes them
+to be, too."""
 
 _MODULE = re.compile(r"[a-z][a-z0-9_]*\Z", re.ASCII)
 
@@ -87,6 +92,7 @@ def _problems_of_module(module: str) -> list[str]:
         problems.append(f"its package would be {module!r}, a word of Python")
     if module in sys.stdlib_module_names:
         problems.append(f"its package would be {module!r}, which is one of the standard library")
+    problems += [f"its package would be {module!r}, of which {problem}" for problem in name_problems(module)]
     if module in _TAKEN_MODULES:
         problems.append(f"its package would be {module!r}, which is taken wherever a plugin runs or is tested")
     return problems
