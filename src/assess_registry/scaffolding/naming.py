@@ -21,10 +21,24 @@ UNOWNED = "unknown-publisher"
 """The one finding about a name that its author cannot act on: a registry gives names to publishers by and by."""
 
 _TAKEN_MODULES = frozenset(
-    """
-    assess assess_core assess_plugin assess_registry pluggy pytest src tests conftest
-    test site pip setuptools distutils wheel pkg_resources
-    """.split()
+    [
+        "assess",
+        "assess_core",
+        "assess_plugin",
+        "assess_registry",
+        "pluggy",
+        "pytest",
+        "src",
+        "tests",
+        "conftest",
+        "test",
+        "site",
+        "pip",
+        "setuptools",
+        "distutils",
+        "wheel",
+        "pkg_resources",
+    ]
 )
 """Top-level names that are somebody else's wherever a plugin runs, is installed or is tested; whose an audit takes them
 to be, too."""
