@@ -161,6 +161,26 @@ def test_an_extra_of_some_pythons_brings_its_requirements_to_those() -> None:
     assert chosen(lock, Target("3.12")) == {"a": "1.0"}
 
 
+@pytest.mark.parametrize(
+    "marker",
+    [
+        'platform_release >= "5"',
+        '"fc" in platform_release',
+        'platform_version == "#1"',
+        'sys_platform == "linux" and platform_release >= "5"',
+        'sys_platform == "win32" or platform_release >= "5"',
+    ],
+)
+def test_what_only_the_machine_that_runs_it_can_say_is_refused_and_not_left_out(marker: str) -> None:
+    with pytest.raises(PublishError, match="kernel"):
+        closure(f"rr; {marker}", of=folder(lib("rr")))
+    with pytest.raises(PublishError, match="kernel"):  # needed by what is needed
+        closure("a", of=folder(lib("a", "1.0", f"rr; {marker}"), lib("rr")))
+    kernel = marker.rpartition(" or ")[2].rpartition(" and ")[2]
+    foreign = f'rr; sys_platform == "win32" and {kernel}'  # the control: no target asks for it
+    assert chosen(closure("a", foreign, of=folder(lib("a"), lib("rr")))) == {"a": "1.0"}
+
+
 def test_a_dependency_that_comes_from_an_address_is_refused() -> None:
     wheels = folder(lib("a", "1.0", "b @ https://evil.example/b-1.0-py3-none-any.whl"), lib("b"))
     with pytest.raises(WheelError, match="address"):

@@ -4,6 +4,7 @@ Nothing is chosen here, so this is no resolver: it says what belongs to a closur
 the metadata of inspected wheels with `packaging`, and shares no line with uv, whose choice it judges.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def reached(root: InspectedWheel, wheels_of: WheelsOf, environment: Mapping[str,
     """Everything that follows from the plugin's requirements in an environment (marker variables of PEP 508).
 
     Raises:
-        PublishError: a marker cannot be evaluated.
+        PublishError: a marker cannot be evaluated, or only on the machine that will run it.
     """
     extras: dict[ProjectName, set[NormalizedName]] = {root.project: set()}
     problems: dict[str, None] = {}
@@ -91,11 +92,28 @@ def _conjunction(text: str) -> Iterator[str]:
 def _holds(
     wheel: InspectedWheel, marker: Marker | None, environment: Mapping[str, str], extras: set[NormalizedName]
 ) -> bool:
+    if marker is None:
+        return True
+    terms = tuple(_conjunction(str(marker)))
+    decided = [Marker(term) for term in terms if not _asks_about_a_kernel(term)]
     try:
-        return marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras))
+        holds = any(all(term.evaluate({**environment, "extra": extra}) for term in decided) for extra in ("", *extras))
+        if holds and len(decided) < len(terms):
+            who = f"{wheel.project} {wheel.version}"
+            raise PublishError(
+                f"{who}: marker {str(marker)!r} asks about the machine's kernel, of which no target says anything: "
+                "nobody could lock what it runs with; its author has to require it always, or never"
+            )
+        return holds
     except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
         who = f"{wheel.project} {wheel.version}"
         raise PublishError(f"{who}: marker {str(marker)!r} cannot be evaluated: {error}") from error
+
+
+def _asks_about_a_kernel(term: str) -> bool:
+    """Whether a marker's answer differs from machine to machine of one platform."""
+    said = re.sub(r"\"[^\"]*\"|'[^']*'", "", term)
+    return re.search(r"\bplatform_(release|version)\b", said) is not None
 
 
 def _unmet(
