@@ -432,7 +432,7 @@ def test_a_command_that_is_interrupted_leaves_nothing_running_and_nothing_behind
     scratch.mkdir()
     code = (
         "import signal, sys, threading\n"
-        "from assess_registry.audit import tools\n"
+        "from assess_registry import tools\n"
         "from assess_registry.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, where CI runs in the background
         "real = tools._limit\n"

@@ -112,7 +112,9 @@ def test_what_was_revoked_is_gone_already(
 ) -> None:
     copy = tree.copy(tmp_path / "copy")
     keys = copy.everybody.release_keys
-    revoke(copy.root, ProjectName("with-library"), "1.0.0", reason="bad", severity="high", keys=keys, now=TODAY)
+    revoke(
+        copy.root, ProjectName("with-library"), "1.0.0", reason="bad", severity="high", keys=keys, now=datetime.now(UTC)
+    )
     _, document = reaudited(copy, tmp_path, capsys, advisory("somelib"))
     assert document["audited"] == 1
     assert "with-library" not in names(document)

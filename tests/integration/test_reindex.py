@@ -19,7 +19,6 @@ from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 
 DEMO, OTHER = ProjectName("demo-plugin"), ProjectName("other-plugin")
-NOW = datetime.now(UTC)
 
 Step = Callable[[RegistryTree], object]
 
@@ -46,12 +45,20 @@ def publishing(name: str, version: str) -> Step:
 
 
 def yanking(version: str, reason: str | None) -> Step:
-    return lambda tree: yank(tree.root, DEMO, version, reason=reason, keys=tree.everybody.release_keys, now=NOW)
+    return lambda tree: yank(
+        tree.root, DEMO, version, reason=reason, keys=tree.everybody.release_keys, now=datetime.now(UTC)
+    )
 
 
 def revoking(project: ProjectName, version: str) -> Step:
     return lambda tree: revoke(
-        tree.root, project, version, reason="bad", severity="high", keys=tree.everybody.release_keys, now=NOW
+        tree.root,
+        project,
+        version,
+        reason="bad",
+        severity="high",
+        keys=tree.everybody.release_keys,
+        now=datetime.now(UTC),
     )
 
 
@@ -62,7 +69,7 @@ def marking(marker: str | None) -> Step:
         None if marker is None else "quarantined",
         reason="who knows",
         keys=tree.everybody.release_keys,
-        now=NOW,
+        now=datetime.now(UTC),
     )
 
 
