@@ -1,4 +1,4 @@
-"""What a client refuses of an approved release does not travel: a bundle, verified for all platforms, refuses it, too."""
+"""What a client refuses of an approved release does not travel: a bundle is verified for all platforms."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
