@@ -49,13 +49,14 @@ def test_an_isolated_interpreter_runs_from_the_kit_alone(store: Store) -> None:
         assert Path(cached).read_bytes()[4:8] == b"\1\0\0\0", "unchecked hash, PEP 552"
 
 
-def test_the_kit_is_the_runtimes_own_code_without_the_testing_kit(store: Store) -> None:
+def test_the_kit_is_the_runtimes_own_code_without_testing_kit_and_policy(store: Store) -> None:
     kit = worker_kit(store, running_interpreter())
     for name, package in (("assess_plugin", assess_plugin), ("_assess_pluggy", pluggy)):
         source = Path(str(package.__file__)).parent
         assert (kit / name / "__init__.py").read_bytes() == (source / "__init__.py").read_bytes()
     assert sorted(path.name for path in kit.iterdir()) == ["_assess_pluggy", "assess_plugin"]
-    assert not [path for path in kit_sources() if "testing" in Path(path).parts or not path.endswith(".py")]
+    assert not [path for path in kit_sources() if {"testing", "isolation"} & set(Path(path).parts)]
+    assert all(path.endswith(".py") for path in kit_sources())
     assert all(path.stat().st_mode & 0o777 == 0o444 for path in kit.rglob("*") if path.is_file())
 
 

@@ -1,8 +1,9 @@
 """The runtime's own code for worker processes, in a directory that holds nothing else.
 
 A worker must run the runtime's isolation code, never a copy from a plugin's environment, and must not see the
-runtime's other packages. So `assess_plugin` (without `testing`) is copied beside the runtime's pluggy, which is called
-`_assess_pluggy` there and leaves the name `pluggy` to the plugin; both have bytecode for the plugin's interpreter.
+runtime's other packages. So `assess_plugin` - without `testing`, and without `isolation`, which decides in the runtime
+what is done in the worker - is copied beside the runtime's pluggy, which is called `_assess_pluggy` there and leaves
+the name `pluggy` to the plugin; both have bytecode for the plugin's interpreter.
 
     worker_kit(store, interpreter) -> <state>/kits/<digest>-cpython-311/
 """
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 _PACKAGES = {"assess_plugin": "assess_plugin", "_assess_pluggy": "pluggy"}
 """Name in the kit -> package of the runtime."""
 
-_LEFT_OUT = frozenset(("__pycache__", "testing"))
+_LEFT_OUT = frozenset(("__pycache__", "testing", "isolation"))
 _MAX_SOURCE_BYTES = 4 << 20
 
 
