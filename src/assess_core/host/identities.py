@@ -78,16 +78,15 @@ def lease(*, place: Path = PLACE, systemd: Path = SYSTEMD, uids: Sequence[int] =
         return Identity(uid=os.geteuid(), gid=os.getegid())
     directory = _open_place(place)
     try:
-        mapped = [uid for uid in uids if _is_mapped(uid)]
-        for uid in mapped:
+        for uid in uids:
             identity = Identity(uid=uid, gid=uid, own=True)
-            if _take(identity, directory, systemd):
+            if _is_mapped(uid) and _take(identity, directory, systemd):
                 return identity
     except OSError as error:
         raise IdentityError(f"{place}: no user id can be locked for a worker: {error.strerror}") from error
     finally:
         os.close(directory)
-    raise IdentityError(_none_left(uids, mapped, place))
+    raise IdentityError(_none_left(uids, place))
 
 
 def _take(identity: Identity, directory: int, systemd: Path) -> bool:
@@ -100,9 +99,9 @@ def _take(identity: Identity, directory: int, systemd: Path) -> bool:
     return taken
 
 
-def _none_left(uids: Sequence[int], mapped: Sequence[int], place: Path) -> str:
+def _none_left(uids: Sequence[int], place: Path) -> str:
     span = f"{uids[0]} to {uids[-1]}"
-    if not mapped:
+    if not any(map(_is_mapped, uids)):
         return (
             f"no user id is left for a worker: this container has none of {span} (/proc/self/uid_map, gid_map); "
             "map them, or run the runtime as a user other than root"
