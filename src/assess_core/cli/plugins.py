@@ -1,5 +1,6 @@
 """`assess plugins`: what is installed, and whether it still is what was audited."""
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -98,7 +99,7 @@ def _manifest_facts(manifest: Manifest) -> dict[str, object]:
         "may run": [shlex.join(command) for command in permissions.commands],
         "may connect": list(permissions.network),
         "sees": list(permissions.env),
-        "limits": {"memory_mib": manifest.limits.memory_mib, "timeout_s": manifest.limits.timeout_s},
+        "limits": dataclasses.asdict(manifest.limits),
     }
 
 

@@ -1,5 +1,6 @@
 """`assess-registry inspect WHEEL...`."""
 
+import dataclasses
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from assess_registry.console import print_json
 from assess_registry.errors import ConfigError, WheelError
 from assess_registry.files import read_bounded
 from assess_registry.lock import specifier_text
-from assess_registry.manifest import Manifest, Permissions
+from assess_registry.manifest import Limits, Manifest, Permissions
 from assess_registry.text import plain, table
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, Kind, inspect
 
@@ -102,7 +103,7 @@ def _manifest_document(manifest: Manifest) -> dict[str, Any]:
             "network": list(asked.network),
             "env": list(asked.env),
         },
-        "limits": {"memory_mib": manifest.limits.memory_mib, "timeout_s": manifest.limits.timeout_s},
+        "limits": dataclasses.asdict(manifest.limits),
     }
 
 
@@ -138,7 +139,15 @@ def _manifest_rows(manifest: Manifest) -> Iterator[tuple[str, object]]:
         yield "setting", setting.name + (" (secret)" if setting.secret else "")
     for sentence in permission_sentences(manifest.permissions):
         yield "permission", sentence
-    yield "limits", f"{manifest.limits.memory_mib} MiB, {manifest.limits.timeout_s:g} s a call"
+    yield "limits", _limits(manifest.limits)
+
+
+def _limits(limits: Limits) -> str:
+    processor = "" if limits.cpu_s is None else f", {limits.cpu_s:g} s of processor time"
+    return (
+        f"{limits.memory_mib} MiB, {limits.timeout_s:g} s a call{processor}, "
+        f"{limits.scratch_mib} MiB of scratch space, {limits.threads} threads, {limits.descriptors} descriptors"
+    )
 
 
 def permission_sentences(permissions: Permissions) -> Iterator[str]:

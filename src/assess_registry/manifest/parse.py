@@ -31,7 +31,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "checks": ("id", "plugin", "title", "severity", "controls", "remediation"),
     "settings": ("default", "secret"),  # beside the schema's own keywords
     "permissions": PERMISSION_KEYS,
-    "limits": ("memory_mib", "timeout_s"),
+    "limits": ("memory_mib", "timeout_s", "cpu_s", "scratch_mib", "threads", "descriptors"),
 }
 """Every key there is, by table; docs/manifest.md describes each of them."""
 
@@ -44,6 +44,10 @@ MAX_SUMMARY = 500
 MAX_REMEDIATION = 2000
 MEMORY_MIB = (16, 65536)
 TIMEOUT_S = (1, 86400)
+CPU_S = (1, 86400)
+SCRATCH_MIB = (1, 65536)
+THREADS = (1, 1024)
+DESCRIPTORS = (32, 4096)
 
 # tomllib walks a dotted key for each key below it: 100,000 short keys below a key of 4,000 parts take minutes.
 _MAX_LINE = 8192
@@ -177,7 +181,18 @@ def _setting(name: str, reader: Reader) -> SettingSpec:
 def _limits(reader: Reader) -> Limits:
     reader.only(KEYS["limits"])
     default = Limits()
+
+    def whole(key: str, bounds: tuple[int, int], default: int) -> int:
+        return reader.integer(key, low=bounds[0], high=bounds[1], default=default)
+
+    def number(key: str, bounds: tuple[int, int], default: float) -> float:
+        return reader.number(key, low=bounds[0], high=bounds[1], default=default)
+
     return Limits(
-        memory_mib=reader.integer("memory_mib", low=MEMORY_MIB[0], high=MEMORY_MIB[1], default=default.memory_mib),
-        timeout_s=reader.number("timeout_s", low=TIMEOUT_S[0], high=TIMEOUT_S[1], default=default.timeout_s),
+        memory_mib=whole("memory_mib", MEMORY_MIB, default.memory_mib),
+        timeout_s=number("timeout_s", TIMEOUT_S, default.timeout_s),
+        cpu_s=number("cpu_s", CPU_S, CPU_S[0]) if "cpu_s" in reader.table else default.cpu_s,
+        scratch_mib=whole("scratch_mib", SCRATCH_MIB, default.scratch_mib),
+        threads=whole("threads", THREADS, default.threads),
+        descriptors=whole("descriptors", DESCRIPTORS, default.descriptors),
     )

@@ -71,10 +71,20 @@ class SettingSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How much one process of the plugin may use, and how long one call may take when nobody says otherwise."""
+    """How much one process of the plugin may use, and how long one call may take when nobody says otherwise.
+
+    Attributes:
+        cpu_s: processor time of one call, of all its threads together; None for as much as the call may last.
+        scratch_mib: what its scratch directory may take of the disk, with files that are unlinked and still in use.
+        descriptors: open at once, those that every worker has included.
+    """
 
     memory_mib: int = 256
     timeout_s: float = 60
+    cpu_s: float | None = None
+    scratch_mib: int = 64
+    threads: int = 64
+    descriptors: int = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -99,7 +99,12 @@ def permission_words(permissions: Permissions, *, new: Permissions = _NONE) -> t
 
 def limit_words(limits: Limits) -> str:
     """How much it may use."""
-    return f"Its process gets {limits.memory_mib} MiB of memory, and one call of it {limits.timeout_s:g} seconds."
+    processor = "" if limits.cpu_s is None else f", and {limits.cpu_s:g} seconds of processor time"
+    return (
+        f"Its process gets {limits.memory_mib} MiB of memory, {limits.scratch_mib} MiB of scratch space, "
+        f"{limits.threads} threads and {limits.descriptors} open files; one call of it gets "
+        f"{limits.timeout_s:g} seconds{processor}."
+    )
 
 
 def _path(path: str, new: Collection[str]) -> Item:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 import assess_plugin.models
 from assess_plugin.permissions import is_normal_path
-from assess_registry.manifest import SCHEMA_KEYWORDS, SEVERITIES, Manifest, ManifestError, Permissions, parse_manifest
+from assess_registry.manifest import (
+    SCHEMA_KEYWORDS,
+    SEVERITIES,
+    Limits,
+    Manifest,
+    ManifestError,
+    Permissions,
+    parse_manifest,
+)
+from assess_registry.manifest import parse as parsing
 from assess_registry.manifest.parse import KEYS, MAX_MANIFEST_BYTES
 from tests.support.wheels import demo_manifest
 
@@ -55,7 +64,21 @@ def test_what_is_absent_is_denied_or_has_a_default() -> None:
     manifest = parse({"schema": 1, "api": "~=1.0", "title": "T", "summary": "S"})
     assert manifest.checks == ()
     assert manifest.permissions == Permissions()
-    assert (manifest.limits.memory_mib, manifest.limits.timeout_s) == (256, 60)
+    assert manifest.limits == Limits(
+        memory_mib=256, timeout_s=60, cpu_s=None, scratch_mib=64, threads=64, descriptors=256
+    )
+
+
+def test_limits_are_taken_as_given() -> None:
+    given: dict[str, Any] = {
+        "memory_mib": 16,
+        "timeout_s": 90,
+        "cpu_s": 1.5,
+        "scratch_mib": 65536,
+        "threads": 1,
+        "descriptors": 4096,
+    }
+    assert parse(change(example(), "limits", given)).limits == Limits(**given)
 
 
 def test_the_demonstration_manifest_is_correct() -> None:
@@ -65,6 +88,14 @@ def test_the_demonstration_manifest_is_correct() -> None:
 def test_every_key_is_documented_and_every_documented_key_exists() -> None:
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", DOC.read_text(), re.MULTILINE))
     assert documented == {f"{table}.{key}" if table else key for table, keys in KEYS.items() for key in keys}
+
+
+@pytest.mark.parametrize("key", KEYS["limits"])
+def test_every_limit_is_documented_with_its_bounds_and_default(key: str) -> None:
+    low, high = getattr(parsing, key.upper())
+    default = getattr(Limits(), key) or "as long as the call may last"
+    (row,) = re.findall(rf"^\| `limits.{key}` \| [a-z]+, default (.+?) \| (.+?):", DOC.read_text(), re.MULTILINE)
+    assert row == (str(default), f"{low:,} to {high:,}")
 
 
 def test_every_schema_keyword_is_documented_and_every_documented_one_exists() -> None:
@@ -133,6 +164,13 @@ BAD: list[tuple[str, Any, str]] = [
     ("limits.timeout_s", 0, "bad-value"),
     ("limits.timeout_s", float("nan"), "bad-value"),
     ("limits.timeout_s", float("inf"), "bad-value"),
+    ("limits.cpu_s", 0.5, "bad-value"),
+    ("limits.cpu_s", "60", "wrong-type"),
+    ("limits.scratch_mib", 0, "bad-value"),
+    ("limits.threads", 0, "bad-value"),
+    ("limits.threads", 1025, "bad-value"),
+    ("limits.descriptors", 31, "bad-value"),
+    ("limits.descriptors", True, "wrong-type"),
     ("limits.timeout", 3, "unknown-key"),
 ]
 

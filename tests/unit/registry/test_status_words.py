@@ -55,5 +55,7 @@ def test_nothing_is_no_group() -> None:
 
 def test_limits() -> None:
     assert limit_words(Limits(memory_mib=128, timeout_s=0.5)) == (
-        "Its process gets 128 MiB of memory, and one call of it 0.5 seconds."
+        "Its process gets 128 MiB of memory, 64 MiB of scratch space, 64 threads and 256 open files; "
+        "one call of it gets 0.5 seconds."
     )
+    assert limit_words(Limits(cpu_s=1.5)).endswith("one call of it gets 60 seconds, and 1.5 seconds of processor time.")
