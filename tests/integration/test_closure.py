@@ -11,7 +11,7 @@ import pytest
 from packaging.markers import default_environment
 from packaging.tags import Tag, parse_tag
 
-from assess_registry.closure import closure_for, make_closure
+from assess_registry.closure import Closure, closure_for, make_closure
 from assess_registry.closure.resolve import uv_program
 from assess_registry.config import Targets
 from assess_registry.errors import ConfigError, PublishError, RegistryError, TrustError, WheelError
@@ -484,3 +484,76 @@ def test_a_lock_that_lies_there_and_is_none_is_refused(pinned: Path) -> None:
     (pinned / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "x"\npackages = []\n')
     with pytest.raises(TrustError, match="'lock'"):
         closure("a", of=WheelFolder(pinned))
+
+
+# --- markers that uv reads otherwise than the specification -----------------------------------------------------------
+
+ODD = [
+    # marker, the one that says the same in words that nobody reads otherwise
+    ('python_version not in "3.11, 3.12"', 'python_version != "3.11" and python_version != "3.12"'),
+    ('python_version in "3.11, 3.12"', 'python_version == "3.11" or python_version == "3.12"'),
+    ('python_version in "2.7,3.1x,3.110"', 'python_version == "3.11"'),
+    ('"3.12" in python_version', 'python_version == "3.12"'),
+    ('"3.12" not in python_version', 'python_version != "3.12"'),
+    ('python_version === "3.12"', 'python_version == "3.12"'),
+    ('python_version == "3.x"', 'python_version < "3"'),
+    ('python_version > "3.12a1"', 'python_version >= "3.12"'),
+    ('python_full_version in "3.12.1, 3.12.2"', 'python_full_version >= "3.12.1" and python_full_version < "3.12.3"'),
+    (
+        'sys_platform == "linux" and python_version in "3.11, 3.12"',
+        'sys_platform == "linux" and python_version >= "3.11" and python_version < "3.13"',
+    ),
+]
+
+
+@pytest.mark.parametrize("whose", ["plugin", "dependency"])
+def test_a_marker_that_uv_reads_otherwise_is_locked_as_the_specification_says(whose: str) -> None:
+    """PEP 508: `in` is what it is for strings in Python. The control says the same plainly."""
+
+    def locked_with(*markers: str) -> Lock:
+        needs = tuple(f"ff{number}; {marker}" for number, marker in enumerate(markers))
+        requires, a = (("a", *needs), lib("a")) if whose == "plugin" else (("a",), lib("a", "1.0", *needs))
+        return closure(*requires, of=folder(a, *(lib(f"ff{number}") for number in range(len(ODD)))))
+
+    odd, plain = locked_with(*(odd for odd, _ in ODD)), locked_with(*(plain for _, plain in ODD))
+    for python in ("3.11", "3.12", "3.13", "3.14"):
+        assert chosen(odd, Target(python)) == chosen(plain, Target(python))
+    assert chosen(plain, Target("3.11")).keys() == {"a", "ff1", "ff2", "ff4", "ff9"}
+    assert {each.filename: each.marker for each in odd.wheels} == {each.filename: each.marker for each in plain.wheels}
+
+
+def test_a_version_that_such_a_marker_asks_of_other_pythons_is_no_contradiction() -> None:
+    """Read as "always", the old requirement would leave nothing to choose."""
+    wheels = folder(lib("ff", "1.0"), lib("ff", "2.0"))
+
+    def made(marker: str) -> Closure:
+        plugin = WheelBuilder(requires=(f"ff<2; {marker}", "ff>=2"))
+        return closure_for(inspect(plugin.build(), plugin.filename, kind="plugin"), wheels, targets=TARGETS)
+
+    assert chosen(made('python_version in "2.7, 3.6"').lock) == {"ff": "2.0"}
+    assert not made('python_version in "2.7, 3.6"').unserved
+    control = made('python_version in "2.7, 3.12"')
+    assert control.unserved
+    assert all(name.startswith("Python 3.12 ") for name in control.unserved)
+
+
+def test_what_a_later_python_needs_by_such_a_marker_limits_the_lock() -> None:
+    """Nobody looks at 3.15 unless something names it."""
+    wheels, targets = folder(lib("ff"), lib("a")), Targets(pythons=("3.11", "3.12"))
+    lock = closure("a", 'ff; "12" in python_version', 'gone; "15" in python_version', of=wheels, targets=targets)
+    assert chosen(lock, Target("3.12")) == {"a": "1.0", "ff": "1.0"}
+    with pytest.raises(RegistryError):
+        lock.select(Target("3.15"))
+    control = closure("a", 'ff; "12" in python_version', of=wheels, targets=targets)
+    assert chosen(control, Target("3.15")) == {"a": "1.0"}
+
+
+def test_a_marker_that_cannot_be_said_plainly_is_refused_with_what_to_write_instead() -> None:
+    odd = 'ff; "7" in python_full_version'
+    wheels = folder(lib("a", "1.0", odd), lib("ff"))
+    with pytest.raises(
+        PublishError, match=r"a 1\.0: marker '\"7\" in python_full_version' (.|\n)*write .*python_version"
+    ):
+        closure("a", of=wheels)
+    control = folder(lib("a", "1.0", 'ff; "7" in python_version'), lib("ff"))
+    assert chosen(closure("a", of=control)) == {"a": "1.0"}

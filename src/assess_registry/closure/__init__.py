@@ -2,7 +2,8 @@
 
 In reading order: `environments` says for whom, `resolve` lets uv choose (the only resolver), `walk` follows the
 requirements of what was chosen and is the judge of it, `markers` says when a wheel belongs, `make` puts it together,
-`pinned` holds a folder to the lock that lies in it. `given` is for audits, which choose nothing.
+`pinned` holds a folder to the lock that lies in it. `plain_markers` and `stubs` have uv read
+what everybody reads. `given` is for audits, which choose nothing.
 """
 
 from assess_registry.closure.given import GivenClosure, given_closure

@@ -29,6 +29,7 @@ from assess_registry.closure.environments import (
 )
 from assess_registry.closure.markers import asked_about, simplest
 from assess_registry.closure.pinned import pins_of, require_as_pinned
+from assess_registry.closure.plain_markers import plain
 from assess_registry.closure.resolve import resolve, wheels_in
 from assess_registry.closure.survey import (
     Look,
@@ -300,7 +301,8 @@ def _reach(wheel: InspectedWheel, chosen: Mapping[ProjectName, _Chosen], environ
 def _micro_versions(
     wheel: InspectedWheel, chosen: Mapping[ProjectName, _Chosen], targets: Sequence[RegistryTarget]
 ) -> Iterator[RegistryTarget]:
-    texts = [str(requirement.marker) for each in _all(wheel, chosen) for requirement in each.requires_dist]
+    markers = [each.marker for one in _all(wheel, chosen) for each in one.requires_dist if each.marker]
+    texts = [str(plain(marker)) for marker in markers]
     for version in sorted({found for text in texts for found in _MICRO.findall(text)}):
         python, _, micro = version.rpartition(".")
         for target in targets:

@@ -8,14 +8,12 @@ machine, variables, caches, other interpreters - has no say, and wheels alone ar
 """
 
 import contextlib
-import io
 import os
 import re
 import ssl
 import sys
 import tempfile
 import tomllib
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, files
@@ -30,6 +28,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from assess_registry.closure.environments import pythons_of, resolver_environments
+from assess_registry.closure.stubs import plain_metadata, stub_for, stub_wheel
 from assess_registry.errors import ConfigError, PublishError, RegistryError
 from assess_registry.names import ProjectName, normalize_project
 from assess_registry.targets import RegistryTarget
@@ -134,8 +133,11 @@ def _give(
         (work / name).mkdir(parents=True)
     # An empty configuration of the machine is found before the machine's own (`/etc/uv/uv.toml`).
     (work / "config" / "uv" / "uv.toml").touch()
-    itself = work / "plugin" / f"{_escaped(wheel.project)}-{wheel.version}-py3-none-any.whl"
-    itself.write_bytes(_requirements_of(wheel))
+    # For every platform: which wheels of the plugin there are is no question of its closure.
+    stem = f"{wheel.project.replace('-', '_')}-{wheel.version}"
+    itself = work / "plugin" / f"{stem}-py3-none-any.whl"
+    said = plain_metadata(wheel.project, wheel.version, wheel.requires_python, wheel.requires_dist)
+    itself.write_bytes(stub_wheel(stem, said))
     versions: dict[str, set[Version]] = {}
     for filename, project, version in wheels_in(folder):
         # The plugin stands for itself; its older wheels are no candidates.
@@ -165,39 +167,16 @@ def wheels_in(folder: Mapping[str, bytes]) -> Iterator[tuple[str, ProjectName, V
             yield filename, normalize_project(name), version
 
 
-def _requirements_of(wheel: InspectedWheel) -> bytes:
-    """A wheel that says what the plugin's says of its requirements, and nothing else.
-
-    For every platform: which wheels of the plugin there are is no question of its closure.
-    """
-    about = f"{_escaped(wheel.project)}-{wheel.version}.dist-info"
-    lines = ["Metadata-Version: 2.1", f"Name: {wheel.project}", f"Version: {wheel.version}"]
-    lines += [f"Requires-Python: {wheel.requires_python}"] if wheel.requires_python else []
-    lines += [f"Requires-Dist: {requirement}" for requirement in wheel.requires_dist]
-    files = {
-        f"{about}/METADATA": "\n".join([*lines, ""]),
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}/RECORD": "",
-    }
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return stream.getvalue()
-
-
-def _escaped(project: str) -> str:
-    return project.replace("-", "_")
-
-
 def _place(folder: Mapping[str, bytes], filename: str, path: Path) -> None:
     if isinstance(folder, OnDisk):
         found = folder.path(filename).resolve()
         if not found.is_file():  # uv would wait for what a pipe never says
             raise ConfigError(f"{found}: expected a wheel, and it is no regular file")
-        path.symlink_to(found)
+        stub = stub_for(filename, found)
+        path.symlink_to(found) if stub is None else path.write_bytes(stub)
     else:
-        path.write_bytes(folder[filename])
+        data = folder[filename]
+        path.write_bytes(stub_for(filename, data) or data)
 
 
 def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource | None) -> list[str]:

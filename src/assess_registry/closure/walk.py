@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
+from assess_registry.closure.plain_markers import plain
 from assess_registry.errors import PublishError
 from assess_registry.names import ProjectName, normalize_project
 from assess_registry.wheel import InspectedWheel
@@ -29,7 +30,7 @@ class Reached:
     Attributes:
         projects: the plugin and everything it needs, as far as it is there.
         problems: requirements that nothing meets, one sentence each.
-        markers: of every requirement that could count here, whether it does or not.
+        markers: of every requirement that could count here, whether it does or not, in words that all read alike.
     """
 
     projects: frozenset[ProjectName]
@@ -41,7 +42,7 @@ def reached(root: InspectedWheel, wheels_of: WheelsOf, environment: Mapping[str,
     """Everything that follows from the plugin's requirements in an environment (marker variables of PEP 508).
 
     Raises:
-        PublishError: a marker cannot be evaluated, or only on the machine that will run it.
+        PublishError: a marker cannot be evaluated, or only on the machine that will run it, or is read differently.
     """
     extras: dict[ProjectName, set[NormalizedName]] = {root.project: set()}
     problems: dict[str, None] = {}
@@ -52,7 +53,7 @@ def reached(root: InspectedWheel, wheels_of: WheelsOf, environment: Mapping[str,
         for wheel in (root,) if project == root.project else wheels_of(project):
             for requirement in wheel.requires_dist:
                 if requirement.marker is not None and not is_for_another_extra(requirement.marker, extras[project]):
-                    markers.add(str(requirement.marker))
+                    markers.add(_plain(wheel, requirement.marker))
                 if not _holds(wheel, requirement.marker, environment, extras[project]):
                     continue
                 name = normalize_project(requirement.name)
@@ -108,6 +109,17 @@ def _holds(
     except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
         who = f"{wheel.project} {wheel.version}"
         raise PublishError(f"{who}: marker {str(marker)!r} cannot be evaluated: {error}") from error
+
+
+def _plain(wheel: InspectedWheel, marker: Marker) -> str:
+    said = plain(marker)
+    if said is None:
+        raise PublishError(
+            f"{wheel.project} {wheel.version}: marker {str(marker)!r} compares versions of Python as text, and cannot "
+            "be said in versions; resolvers read that differently, so nothing was locked: its author has to write "
+            "python_version with ==, !=, < or >="
+        )
+    return str(said)
 
 
 def _asks_about_a_kernel(term: str) -> bool:
