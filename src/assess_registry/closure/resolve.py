@@ -172,11 +172,12 @@ def _place(folder: Mapping[str, bytes], filename: str, path: Path) -> None:
         found = folder.path(filename).resolve()
         if not found.is_file():  # uv would wait for what a pipe never says
             raise ConfigError(f"{found}: expected a wheel, and it is no regular file")
-        stub = stub_for(filename, found)
+        stub = None
+        with contextlib.suppress(ConfigError, OSError):  # too large, say: the inspection tells, if it is chosen
+            stub = stub_for(filename, folder[filename])
         path.symlink_to(found) if stub is None else path.write_bytes(stub)
     else:
-        data = folder[filename]
-        path.write_bytes(stub_for(filename, data) or data)
+        path.write_bytes(stub_for(filename, folder[filename]) or folder[filename])
 
 
 def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource | None) -> list[str]:

@@ -5,12 +5,11 @@ wheel, or the metadata beside one, that says the same plainly. What is locked ar
 metadata `walk` follows.
 """
 
+import contextlib
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -18,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from assess_registry.closure.plain_markers import plain
 from assess_registry.errors import Issue
 from assess_registry.wheel.filename import read_filename
+from assess_registry.wheel.framing import FramingError, inflate, read_archive
 from assess_registry.wheel.metadata import MAX_METADATA_BYTES, CoreMetadata, read_metadata
 
 _EXTRA = re.compile(r'extra == "([^"]*)"')
@@ -49,9 +49,9 @@ def plain_metadata(name: str, version: str, requires_python: SpecifierSet, requi
     return "\n".join([*lines, ""]).encode()
 
 
-def stub_for(filename: str, wheel: Path | bytes) -> bytes | None:
+def stub_for(filename: str, wheel: bytes) -> bytes | None:
     """A wheel to be shown in the place of one that nobody has inspected yet; None where it can be shown itself."""
-    read = _read_zip(filename, wheel)
+    read = metadata_in(filename, wheel)
     found, issues = read_core(filename, read) if read is not None else (None, ())
     # What is wrong with it is for the inspection to say, if it is chosen.
     if found is None or issues or all(_plainly(each) is each for each in found.requires_dist):
@@ -69,17 +69,14 @@ def read_core(filename: str, metadata: bytes) -> tuple[CoreMetadata | None, tupl
     return found, tuple(issues)
 
 
-def _read_zip(filename: str, wheel: Path | bytes) -> bytes | None:
-    stem = "-".join(filename.split("-")[:2])
-    try:
-        with (
-            zipfile.ZipFile(io.BytesIO(wheel) if isinstance(wheel, bytes) else wheel) as archive,
-            archive.open(f"{stem}.dist-info/METADATA") as file,
-        ):
-            return file.read(MAX_METADATA_BYTES + 1)
-    # RuntimeError is what zipfile says of encryption and, as NotImplementedError, of other compression.
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, RuntimeError, EOFError, ValueError):
-        return None
+def metadata_in(filename: str, wheel: bytes) -> bytes | None:
+    """The METADATA of a wheel that nobody has inspected yet, as far as its archive can be walked; else None."""
+    wanted = "-".join(filename.split("-")[:2]) + ".dist-info/METADATA"
+    for member in read_archive(wheel, kind="dependency").members:
+        if member.name == wanted and member.size <= MAX_METADATA_BYTES:
+            with contextlib.suppress(FramingError):  # for the inspection to say, if it is chosen
+                return inflate(wheel, member)
+    return None
 
 
 def _plainly(requirement: Requirement) -> Requirement:
