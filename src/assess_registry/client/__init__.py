@@ -47,6 +47,7 @@ from assess_registry.manifest import (
     SettingSpec,
     Severity,
     parse_manifest,
+    read_ceiling,
 )
 from assess_registry.names import (
     PLUGIN_GROUP,
@@ -63,7 +64,7 @@ from assess_registry.names import (
 )
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 from assess_registry.text import indented, plain, plain_lines, table
-from assess_registry.verdict import Approval
+from assess_registry.verdict import Approval, permissions_table, permissions_words
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
 __all__ = [
@@ -133,9 +134,12 @@ __all__ = [
     "parse_project",
     "parse_sha256",
     "parse_version",
+    "permissions_table",
+    "permissions_words",
     "plain",
     "plain_lines",
     "read_bounded",
+    "read_ceiling",
     "read_guarded",
     "reopen",
     "resolve",

@@ -1,6 +1,7 @@
 """A plugin's `assess-plugin.toml`: the values in it, and the parser that refuses everything else."""
 
 from assess_plugin.permissions import Permissions
+from assess_registry.manifest.ceiling import read_ceiling
 from assess_registry.manifest.parse import ManifestError, parse_manifest
 from assess_registry.manifest.schema import SCHEMA_KEYWORDS
 from assess_registry.manifest.values import (
@@ -27,4 +28,5 @@ __all__ = [
     "Severity",
     "parse_manifest",
     "parse_severity",
+    "read_ceiling",
 ]

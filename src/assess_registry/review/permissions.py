@@ -11,6 +11,7 @@ What an approval covers is in the statement that was signed: the permissions tha
 
 from dataclasses import dataclass, field
 
+from assess_plugin.comparing import beyond
 from assess_plugin.permissions import Permissions
 from assess_registry.errors import TrustError
 from assess_registry.verdict import Verdict, permissions_words, read_table
@@ -49,7 +50,7 @@ class PermissionChange:
 def change_of(old: Permissions | None, new: Permissions, *, since: str) -> PermissionChange:
     """What `new` asks for beyond `old`, and what it leaves out; `since` is the version of `old`, empty for None."""
     before = old or Permissions()
-    return PermissionChange(since=since, added=_beyond(before, new), dropped=_beyond(new, before))
+    return PermissionChange(since=since, added=beyond(before, new), dropped=beyond(new, before))
 
 
 def stated_change(verdict: Verdict) -> PermissionChange:
@@ -64,7 +65,7 @@ def require_covered(verdict: Verdict, change: PermissionChange) -> None:
         TrustError: step `permissions`; the version it was compared with is not the one it is compared with now, and
             had what the one now has not.
     """
-    more = permissions_words(_beyond(read_table(verdict.growth), change.added))
+    more = permissions_words(beyond(read_table(verdict.growth), change.added))
     if more:
         before = f"version {verdict.since}" if verdict.since else "nothing"
         now = f"version {change.since}" if change.since else "nothing that stands"
@@ -76,14 +77,3 @@ def require_covered(verdict: Verdict, change: PermissionChange) -> None:
             got="; ".join(more),
             next_step="submit the wheel again, which compares anew; reviewers then look at what is new",
         )
-
-
-def _beyond(old: Permissions, new: Permissions) -> Permissions:
-    return Permissions(
-        read=tuple(each for each in new.read if not old.allows_read(each)),
-        stat=tuple(each for each in new.stat if not old.allows_stat(each)),
-        # A pattern is admitted as if it were an argv: its `*` only by a `*`, its words by themselves or by a `*`.
-        commands=tuple(each for each in new.commands if not old.allows_run(each)),
-        network=tuple(each for each in new.network if each not in old.network),
-        env=tuple(each for each in new.env if each not in old.env),
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from assess_plugin.comparing import common
 from assess_plugin.permissions import Permissions
 from assess_registry.catalogue import (
     CATALOG_DIRECTORY,
@@ -115,17 +116,7 @@ def last_approved(
         return "", Permissions()
     release = max(standing, key=lambda each: Version(each.version))
     first, *others = (read_table(verdict_of(tree, project, release, wheel).permissions) for wheel in release.wheels)
-    return release.version, functools.reduce(_common, others, first)
-
-
-def _common(one: Permissions, other: Permissions) -> Permissions:
-    return Permissions(
-        read=tuple(each for each in one.read if each in other.read),
-        stat=tuple(each for each in one.stat if each in other.stat),
-        commands=tuple(each for each in one.commands if each in other.commands),
-        network=tuple(each for each in one.network if each in other.network),
-        env=tuple(each for each in one.env if each in other.env),
-    )
+    return release.version, functools.reduce(common, others, first)
 
 
 def verdict_of(tree: Tree, project: ProjectName, release: Release, wheel: CatalogueWheel) -> Verdict:
