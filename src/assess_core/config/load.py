@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assess_core.config.model import Config, Origin
-from assess_core.config.problems import invalid_values, named_twice, not_json, unclear_sources
+from assess_core.config.problems import impossible_grants, invalid_values, named_twice, not_json, unclear_sources
 from assess_core.errors import ConfigError
 from assess_registry.client import ConfigError as FileRefused
 from assess_registry.client import plain, read_guarded
@@ -61,7 +61,7 @@ def parse(data: bytes, path: Path) -> Config:
         config = Config.model_validate(document, context=Origin(path))
     except ValidationError as error:
         problems += invalid_values(error)
-    problems += [*unclear_sources(document), *named_twice(document), *not_json(document)]
+    problems += [*unclear_sources(document), *named_twice(document), *not_json(document), *impossible_grants(document)]
     if problems or config is None:
         raise ConfigError(*(f"{plain(path)}: {problem}" for problem in problems))
     return config

@@ -15,10 +15,13 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from assess_core.config.values import (
+    APPROVED,
     absolute_path,
+    ceiling_of,
     check_pattern,
     credentials,
     days,
+    grant_of_all_or_table,
     host_name,
     identifier,
     label,
@@ -29,9 +32,12 @@ from assess_core.config.values import (
     registry_url,
     runtime_id,
     seconds,
+    secret_source,
     something,
     version_specifier,
 )
+from assess_core.grants import Ceiling
+from assess_core.secrets import SecretSource
 from assess_registry.client import Access, Credentials, PluginName, ProjectName
 
 
@@ -205,6 +211,24 @@ class AssessmentConfig(Table):
         examples=["host"],
     )
     plugin: Annotated[PluginName, AfterValidator(plugin_name)] = Field(
+    grant: Annotated[str | Mapping[str, Any], BeforeValidator(grant_of_all_or_table)] = Field(
+        default=APPROVED,
+        description='what it may do of what it asks for: `"approved"` is all of it; a table grants at most what stands '
+        "in its keys `read` `stat` `commands` `network` `env` `secrets`, and leaves the keys that it does not have as "
+        "approved",
+        examples=[{"read": ["/etc/ssh"], "network": []}],
+    )
+    secrets: Mapping[Annotated[str, AfterValidator(label)], Annotated[str, AfterValidator(secret_source)]] = Field(
+        default_factory=dict,
+        description="where each secret is that it asks for: `env:VARIABLE` of the runtime, `file:/PATH` that nobody "
+        "else may read, or `credential:NAME` of systemd",
+        examples=[{"token": "credential:inventory-token"}],
+    )
+    run_with_less: bool = Field(
+        default=False,
+        description="start it although something that it asks for is not granted; otherwise it does not start",
+        examples=[True],
+    )
         description="the plugin that assesses: an entry point of a distribution in `[[plugins]]`",
         examples=["host-baseline"],
     )
@@ -218,6 +242,16 @@ class AssessmentConfig(Table):
         examples=[{"labels": {"role": "web"}}],
     )
     checks: Patterns = Field(
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """What is granted at most; None for all that is approved."""
+        return None if isinstance(self.grant, str) else ceiling_of(self.grant)[0]
+
+    @property
+    def secret_sources(self) -> Mapping[str, SecretSource]:
+        """Where each secret is, by the name that the manifest has for it."""
+        return {name: SecretSource.parse(text) for name, text in self.secrets.items()}
+
         default=("*",),
         description="check ids, or patterns of them with `*` and `?`; each must match something",
         examples=[["sysctl-*", "sshd-permit-root-login"]],

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assess_core.config.model import REPEATED, TABLES
+from assess_core.config.values import ceiling_of
 from assess_core.config.words import key_path, nearest, quoted
 
 MAX_DEPTH = 16
@@ -72,6 +73,14 @@ def unclear_sources(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"registry: missing; expected {_description(('registry',))}"
 
 
+def impossible_grants(document: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each thing in a table of grants that no manifest could ask for."""
+    for index, entry in enumerate(_tables(document, "plugins")):
+        table = entry.get("grant") if isinstance(entry, dict) else None
+        if isinstance(table, dict):
+            yield from (f"plugins[{index}].grant.{each.entry}: {each.message}" for each in ceiling_of(table)[1])
+
+
 def _folder_keys(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if "dir" not in entry:
         if "name" not in entry:
@@ -81,7 +90,7 @@ def _folder_keys(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
         return
     if "trusted_keys" not in entry:
         yield f"{where}.trusted_keys: missing; expected {_description(('plugins', 'trusted_keys'))}"
-    for key in ("version", "settings"):
+    for key in ("version", "settings", "grant", "secrets", "run_with_less"):
         if key in entry and "name" not in entry:
             yield f"{where}.{key}: a folder may hold several plugins; say with name which one is meant"
 
@@ -93,12 +102,19 @@ def _sentence(kind: str, parts: KeyPath, detail: Mapping[str, Any]) -> str:
         return f"missing; expected {_description(parts)}"
     if kind == "value_error":
         message, value = str(detail["ctx"]["error"]), detail["input"]
-        said = isinstance(value, str) and repr(value) in message
+        said = (isinstance(value, str) and repr(value) in message) or _is_secret(parts)
         return message if said else f"{message}, got {_shown(value)}"
     expected = _EXPECTED.get(kind)
+    if expected is not None and _is_secret(parts):
+        return f"expected {expected}"
     if expected is None:  # a kind of error this file has not met; pydantic's words are better than none
         return f"{detail['msg']}, got {_shown(detail['input'])}"
     return f"expected {expected}, got {_shown(detail['input'])}{_brackets(parts, detail['input'])}"
+
+
+def _is_secret(parts: KeyPath) -> bool:
+    """Whether somebody may have written a secret here, in place of where it is: that must not get into a log."""
+    return parts[0] == "plugins" and parts[2:3] == ("secrets",)
 
 
 def _brackets(parts: KeyPath, value: object) -> str:

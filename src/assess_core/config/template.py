@@ -67,6 +67,15 @@ def template(
 # The plugin's own settings, one key each; `assess plugins show` lists them.
 # settings = {{}}
 
+# What it may do of what it asks for and was approved: all of it, or a table that narrows it, key by key.
+# grant = "approved"
+
+# Where the secrets are that it asks for: env:VARIABLE, file:/PATH or credential:NAME.
+# secrets = {{}}
+
+# true: start it even if something that it asks for is not granted.
+# run_with_less = false
+
 # A folder to use instead of the registry; assess-registry install makes one. Without a name: all plugins of it.
 # dir = "plugins"
 

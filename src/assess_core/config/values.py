@@ -6,14 +6,17 @@ Pure: nothing here reads a file, a clock or the environment, and nothing knows w
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from assess_core.grants import Ceiling
+from assess_core.secrets import SecretSource
 from assess_registry.client import (
     Access,
     ConfigError,
     Credentials,
+    Issue,
     PluginName,
     ProjectName,
     absolute_url,
@@ -22,6 +25,7 @@ from assess_registry.client import (
     parse_id,
     parse_plugin_name,
     parse_project,
+    read_ceiling,
 )
 
 MAX_TIMEOUT_S = 86_400.0
@@ -29,6 +33,9 @@ MAX_TIMEOUT_S = 86_400.0
 
 MAX_STALENESS_D = 3650.0
 """Ten years, which is also the client's bound."""
+
+APPROVED = "approved"
+"""The grant of all that a plugin's manifest asks for, and reviewers approved."""
 
 MAX_LABEL = 200
 MAX_PATTERN = 100
@@ -139,6 +146,25 @@ def credentials(table: Mapping[str, str], directory: Path) -> Credentials:
         return Credentials(kind=kind, user=table.get("user", ""), file=file, env=table.get("env", ""))
     except ConfigError as error:
         raise ValueError(str(error).removeprefix("registry credentials: ")) from error
+
+
+def grant_of_all_or_table(value: object) -> object:
+    """`"approved"`, or a table; what stands in the table is for `ceiling_of` to say."""
+    if value != APPROVED and not isinstance(value, Mapping):
+        raise ValueError(f'expected "{APPROVED}", or a table of what is granted at most')
+    return value
+
+
+def ceiling_of(table: Mapping[str, Any]) -> tuple[Ceiling, tuple[Issue, ...]]:
+    """What is granted at most, and what is wrong with it; only without an issue may it be used."""
+    permissions, issues = read_ceiling(table)
+    return Ceiling(permissions=permissions, keys=frozenset(table)), issues
+
+
+def secret_source(text: str) -> str:
+    """Where a secret is: `env:VARIABLE`, `file:/PATH` or `credential:NAME`. Never the secret."""
+    SecretSource.parse(text)
+    return text
 
 
 def absolute_path(text: str, directory: Path) -> Path:

@@ -52,6 +52,29 @@ def test_defaults_and_relative_paths() -> None:
     assert config.source == HERE
 
 
+def test_a_grant_is_all_that_is_approved_or_a_table_that_narrows_key_by_key() -> None:
+    (approved,) = parse(BASE + PLUGIN).plugins
+    assert (approved.grant, approved.ceiling, approved.run_with_less) == ("approved", None, False)
+    (narrowed,) = parse(BASE + PLUGIN + 'grant = { read = ["/etc/ssh"], network = [] }\nrun_with_less = true').plugins
+    assert narrowed.ceiling is not None
+    assert narrowed.ceiling.keys == {"read", "network"}
+    assert narrowed.ceiling.permissions.read == ("/etc/ssh",)
+    assert narrowed.run_with_less
+
+
+def test_a_secret_is_named_by_where_it_is() -> None:
+    (plugin,) = parse(BASE + PLUGIN + 'secrets = { a = "env:A", b = "file:/run/b", c = "credential:c.d" }').plugins
+    assert {name: str(source) for name, source in plugin.secret_sources.items()} == plugin.secrets
+
+
+@pytest.mark.parametrize("written", ['"hunter2hunter2"', "31337", '["hunter2hunter2"]', '{ x = "hunter2hunter2" }'])
+def test_a_secret_in_place_of_where_it_is_gets_into_no_message(written: str) -> None:
+    (problem,) = problems(BASE + PLUGIN + f"secrets = {{ token = {written} }}")
+    assert problem.startswith("plugins[0].secrets.token: expected ")
+    assert "hunter2" not in problem
+    assert "31337" not in problem
+
+
 def test_a_folder_of_plugins_needs_no_registry_and_has_keys_of_its_own() -> None:
     config = parse(FOLDER)
     (folder,) = config.plugins
@@ -167,6 +190,22 @@ def test_everything_is_said_at_once() -> None:
         (GOOD + '[[plugins]]\ntrusted_keys = "x"\nname = "a"', "plugins[1].trusted_keys: goes with dir"),
         (GOOD + '[[plugins]]\ndir = "x"\nversion = "~=1.2"', "plugins[1].version: a folder may hold several plugins"),
         (GOOD + '[[plugins]]\ndir = "x"\nsettings = {}', "plugins[1].settings: a folder may hold several plugins"),
+        (GOOD + '[[plugins]]\ndir = "x"\ngrant = {}', "plugins[1].grant: a folder may hold several plugins"),
+        (
+            BASE + PLUGIN + "grant = 3",
+            'plugins[0].grant: expected "approved", or a table of what is granted at most, got 3',
+        ),
+        (BASE + PLUGIN + 'grant = "all"', 'plugins[0].grant: expected "approved", or a table of what is granted'),
+        (
+            BASE + PLUGIN + 'grant = { raed = ["/etc"] }',
+            "plugins[0].grant.raed: there is no such key; did you mean 'read'?",
+        ),
+        (BASE + PLUGIN + 'grant = { read = ["/etc/../x"] }', "plugins[0].grant.read[0]: expected an absolute path"),
+        (BASE + PLUGIN + 'grant = { read = "/etc" }', "plugins[0].grant.read: expected an array"),
+        (BASE + PLUGIN + 'grant = { commands = ["id"] }', "plugins[0].grant.commands[0]: expected an array of 1 to 64"),
+        (BASE + PLUGIN + 'run_with_less = "yes"', "plugins[0].run_with_less: expected true or false, got 'yes'"),
+        (BASE + PLUGIN + 'secrets = { t = "env:" }', 'plugins[0].secrets.t: expected "env:VARIABLE"'),
+        (BASE + PLUGIN + 'secrets = { t = "file:x" }', 'plugins[0].secrets.t: expected "env:VARIABLE"'),
         (
             GOOD + 2 * '[[plugins]]\ndir = "x"\ntrusted_keys = "k"\n',
             "plugins[2].dir: folder 'x' is taken by plugins[1]",

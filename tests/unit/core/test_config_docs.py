@@ -19,6 +19,9 @@ WORDS = {"object": "table", "boolean": "boolean", "string": "string", "number": 
 COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
     ("plugins", "version"): {"name": "demo-plugin"},
     ("plugins", "settings"): {"name": "demo-plugin"},
+    ("plugins", "grant"): {"name": "demo-plugin"},
+    ("plugins", "secrets"): {"name": "demo-plugin"},
+    ("plugins", "run_with_less"): {"name": "demo-plugin"},
     ("plugins", "dir"): {"trusted_keys": "keys"},
     ("plugins", "trusted_keys"): {"dir": "plugins"},
 }
@@ -55,7 +58,8 @@ def _example(field: FieldInfo) -> Any:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    return WORDS[schema.get("type") or next(one["type"] for one in schema["anyOf"] if one["type"] != "null")]
+    kinds = [schema["type"]] if "type" in schema else [one["type"] for one in schema["anyOf"]]
+    return " or ".join(WORDS[kind] for kind in kinds if kind != "null")
 
 
 def _default(field: FieldInfo) -> str:
