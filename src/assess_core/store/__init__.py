@@ -5,6 +5,7 @@ Stage: `installed = install(verified, store=store, interpreter=running_interpret
 
 from assess_core.store.again import prove_again, require_approved
 from assess_core.store.check import verify_environment
+from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
 from assess_core.store.interpreter import describe_interpreter, running_interpreter
@@ -14,6 +15,9 @@ from assess_core.store.store import Store
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
 __all__ = [
+    "Baseline",
+    "Consent",
+    "Consents",
     "DamagedError",
     "Difference",
     "EntryKind",
@@ -23,6 +27,7 @@ __all__ = [
     "Interpreter",
     "PluginEntry",
     "Store",
+    "Waiting",
     "describe_interpreter",
     "install",
     "prove_again",

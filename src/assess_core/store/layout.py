@@ -9,6 +9,7 @@
     <root>/installed/<env key>.json  what each environment is; written last, so it means "complete"
     <root>/installed/<env key>.contents, .stat   what is in it, to see whether it was touched (`untouched.py`)
     <root>/active/<distribution>.json  which environment serves
+    <root>/consents/<distribution>.json  what its versions may ask for, and who consented
     <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes; .contents, .stat beside it
 
 docs/state.md describes each for operators.
@@ -50,8 +51,8 @@ MAX_RECORD_BYTES = 4 << 20
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NO_RIGHT = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
-_SWEPT = (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*"), ("kits", ".tmp-*"))
-_DIRECTORIES = ("staging", "wheels", "locks", "envs", "installed", "active", "kits")
+_SWEPT = (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*"), ("consents", ".tmp-*"), ("kits", ".tmp-*"))
+_DIRECTORIES = ("staging", "wheels", "locks", "envs", "installed", "active", "consents", "kits")
 
 
 class DamagedError(StoreError):
@@ -70,7 +71,7 @@ class Layout:
     write_file: FileWriter = write_new_file
 
     def path(self, kind: str) -> Path:
-        """The directory for one kind of thing: one of `staging wheels locks envs installed active kits`."""
+        """The directory for one kind of thing: one of `staging wheels locks envs installed active consents kits`."""
         return self.root / kind
 
     def wheel(self, sha256: Sha256) -> Path:
@@ -100,6 +101,10 @@ class Layout:
     def pointer(self, distribution: ProjectName) -> Path:
         """The file that says which environment serves for this distribution."""
         return self.root / "active" / f"{distribution}.json"
+
+    def consents(self, distribution: ProjectName) -> Path:
+        """The file that says what was consented to for this distribution."""
+        return self.root / "consents" / f"{distribution}.json"
 
     def check(self) -> None:
         """The state directory, if it exists, is this user's own and has a layout that this release can read.

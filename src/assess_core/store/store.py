@@ -13,6 +13,7 @@ itself, and until then everything that needs the plugin says that it is not inst
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from assess_core.errors import StoreError
@@ -23,6 +24,7 @@ from assess_core.store.active import (
     remove_pointer,
     write_pointer,
 )
+from assess_core.store.consents import Baseline, Consent, Consents, Waiting, read_consents, write_consents
 from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
@@ -200,8 +202,48 @@ class Store:
         except AlteredError as error:
             raise DamagedError(f"{self.root / error.difference.path}: {error}; install the plugin again") from error
 
+    def consents(self, distribution: ProjectName) -> Consents:
+        """What was consented to for this distribution, and what waits.
+
+        Without a baseline on record - an older release made it active - that is what the version asks for that serves.
+
+        Raises:
+            StoreError: the record is damaged (`DamagedError`), or may not be read.
+        """
+        return self._with_baseline(distribution, read_consents(self.layout, distribution))
+
+    def wait(self, distribution: ProjectName, waiting: Waiting | None) -> None:
+        """This version waits for consent, also after a crash; None when none does any more.
+
+        Raises:
+            StoreError: as `consents`.
+        """
+        with self.layout.locked():
+            known = read_consents(self.layout, distribution)
+            if waiting is not None and known.waiting is not None:
+                waiting = replace(waiting, seen_at=known.waiting.seen_at) if waiting.same(known.waiting) else waiting
+            if known.waiting != waiting:
+                known = self._with_baseline(distribution, known)
+                write_consents(self.layout, distribution, replace(known, waiting=waiting))
+
+    def consent(self, distribution: ProjectName, consent: Consent) -> bool:
+        """This was consented to, also after a crash; False when it waits no more, or something else does by now.
+
+        Raises:
+            StoreError: as `consents`.
+        """
+        with self.layout.locked():
+            known = self.consents(distribution)
+            waits = known.waiting
+            if waits is None or not waits.same(consent):
+                return False
+            write_consents(self.layout, distribution, known.with_consent(consent))
+            return True
+
     def activate(self, installed: InstalledPlugin) -> None:
         """This plugin serves for its distribution from now on; the one before is remembered.
+
+        What it asks for is what the next version is compared with.
 
         Raises:
             StoreError: its environment is not there (`DamagedError`), or the state directory cannot be used.
@@ -210,6 +252,8 @@ class Store:
             self._required(installed.distribution, installed.env_key)
             before = self._replaceable(installed.distribution)
             after = before.moved_to(installed.env_key) if before else Pointer(env_key=installed.env_key)
+            # Before the pointer: killed in between, the next sync finds this version allowed, and makes it active.
+            self._settle(installed)
             if after != before:
                 write_pointer(self.layout, installed.distribution, after)
 
@@ -224,6 +268,7 @@ class Store:
             if before is None or before.previous is None:
                 raise StoreError(f"{distribution}: no other version served before this one; install the one you want")
             plugin = self._required(distribution, before.previous)
+            self._settle(plugin)
             write_pointer(self.layout, distribution, before.moved_to(before.previous))
         return plugin
 
@@ -235,6 +280,29 @@ class Store:
         """
         with self.layout.locked():
             remove_pointer(self.layout, distribution)
+            known = read_consents(self.layout, distribution)
+            if known.baseline or known.waiting:  # brought in again, it is brought in for the first time
+                write_consents(self.layout, distribution, Consents(given=known.given))
+
+    def _settle(self, installed: InstalledPlugin) -> None:
+        known = read_consents(self.layout, installed.distribution)
+        baseline = Baseline(version=installed.version, permissions=installed.manifest.permissions)
+        settled = replace(known, baseline=baseline, waiting=None)
+        if settled != known:
+            write_consents(self.layout, installed.distribution, settled)
+
+    def _with_baseline(self, distribution: ProjectName, known: Consents) -> Consents:
+        if known.baseline is not None:
+            return known
+        try:
+            record = self.pointed(distribution)
+        except DamagedError as error:
+            _log.warning("%s", error, extra={"action": "store-damaged", "distribution": distribution})
+            return known
+        if record is None:
+            return known
+        asked = record.plugin.manifest.permissions
+        return replace(known, baseline=Baseline(version=record.plugin.version, permissions=asked))
 
     def _replaceable(self, distribution: ProjectName) -> Pointer | None:
         try:
