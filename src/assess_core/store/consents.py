@@ -107,6 +107,8 @@ def read_consents(layout: Layout, distribution: ProjectName) -> Consents:
             return decode_consents(read_own(path, MAX_RECORD_BYTES))
         except FileNotFoundError:
             return Consents()
+        except TrustError:
+            raise
         except (RegistryError, ValueError, TypeError, KeyError) as error:
             raise DamagedError(
                 f"{path}: {error}; nothing new of {distribution} starts before that is put right. Restore it from a "
