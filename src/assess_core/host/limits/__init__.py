@@ -1,0 +1,8 @@
+"""What a worker may use: what the kernel is told of it, and what is watched because no kernel limit counts it."""
+
+from assess_core.host.limits.bounds import Bounds, Excess
+from assess_core.host.limits.hints import hint
+from assess_core.host.limits.kernel import kernel_limits
+from assess_core.host.limits.watch import Watch
+
+__all__ = ["Bounds", "Excess", "Watch", "hint", "kernel_limits"]

@@ -1,0 +1,136 @@
+"""A worker is looked at while it lives: often during a call, now and then between two, and ended when it is beyond.
+
+    watch = Watch(process.pid, bounds=Bounds(limits=manifest.limits), scratch=scratch, loop=loop, on_finding=end)
+    watch.begin(cpu_limit_s=60.0)       # a start, or a call
+    watch.rest()                        # it is over: looked at once more, then seldom
+    watch.close()
+
+Each worker has a thread for this: a look reads /proc, which is quick, and the scratch directory, which may lie on a
+disk that hangs, and neither the loop nor another worker's watch waits for that. A worker can be beyond a limit for as
+long as lies between two looks; RLIMIT_DATA and RLIMIT_FSIZE bound what it can get hold of in that time.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from assess_core.host.limits.bounds import Bounds, Excess, Usage
+from assess_core.host.limits.process import GoneError, UnwatchableError, WatchedProcess
+from assess_core.host.limits.tree import UnmeasurableError, tree_bytes
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 0.1
+"""Between two looks during a call. A process can touch some 200 MiB of new memory in that time."""
+
+REST_S = 1.0
+"""Between two looks at an idle worker: threads that a plugin left behind are its own, too."""
+
+SCAN_SHARE = 20
+"""A tree that takes long to count is counted again after so many times as long: that is 5 % of a processor."""
+
+Finding = Excess | UnwatchableError
+"""What ends a worker: a limit, or that we may not look whether it keeps them."""
+
+
+class Watch:
+    """Looks at one worker until it is closed, the worker is gone, or `on_finding` was told, on the loop's thread."""
+
+    def __init__(
+        self,
+        pid: int,
+        *,
+        bounds: Bounds,
+        scratch: Path,
+        loop: asyncio.AbstractEventLoop,
+        on_finding: Callable[[Finding], None],
+    ) -> None:
+        self._bounds = bounds
+        self._scratch = str(scratch)
+        self._loop = loop
+        self._on_finding = on_finding
+        self._process = WatchedProcess(pid, scratch=self._scratch)
+        self._cpu = (0.0, float("inf"))  # counted from, and the limit: one value, as two threads use it
+        self._every_s = REST_S
+        self._scan_at = 0.0
+        self._scratch_bytes, self._unmeasurable = 0, ""
+        self._wake = threading.Event()
+        self._letting_go = threading.Lock()
+        self._closed = self._over = False
+        threading.Thread(target=self._run, name=f"assess-watch-{pid}", daemon=True).start()
+
+    def begin(self, *, cpu_limit_s: float) -> None:
+        """Processor time counts from now, and looks are frequent."""
+        with self._letting_go, contextlib.suppress(GoneError, UnwatchableError):
+            if not self._over:
+                self._cpu = (self._process.cpu_s(), cpu_limit_s)
+        self._every_s = LOOK_S
+        self._wake.set()
+
+    def rest(self) -> None:
+        """One more look, then a few."""
+        self._every_s = REST_S
+        self._scan_at = 0.0
+        self._wake.set()
+
+    def close(self) -> None:
+        """Nothing is looked at any more, but for a look that is under way; idempotent."""
+        self._closed = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._closed:
+                finding = self._look()
+                if finding is not None:
+                    self._tell(finding)
+                    return
+                self._wake.wait(self._every_s)
+                self._wake.clear()
+        except GoneError:
+            pass
+        except UnwatchableError as error:
+            self._tell(error)
+        except Exception as error:  # ours, or the disk's: nobody runs unwatched because of it
+            logger.exception("Looking at the worker in %s failed.", self._scratch)
+            self._tell(UnwatchableError(str(error)))
+        finally:
+            with self._letting_go:
+                self._over = True
+                self._process.close()
+
+    def _tell(self, finding: Finding) -> None:
+        if not self._closed:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the worker with it
+                self._loop.call_soon_threadsafe(self._on_finding, finding)
+
+    def _look(self) -> Excess | None:
+        counted_from, cpu_limit_s = self._cpu  # before the look: what is counted from later would be subtracted twice
+        seen = self._process.look()
+        self._count_scratch()
+        usage = Usage(
+            memory_bytes=seen.memory_bytes,
+            cpu_s=seen.cpu_s - counted_from,
+            threads=seen.threads,
+            descriptors=seen.descriptors,
+            # A file whose size we are not told may be as large as a file can be.
+            scratch_bytes=self._scratch_bytes + seen.unlinked_bytes + seen.unseen_files * self._bounds.scratch_bytes,
+            unmeasurable=self._unmeasurable,
+        )
+        return self._bounds.excess(usage, cpu_limit_s=cpu_limit_s)
+
+    def _count_scratch(self) -> None:
+        began = time.monotonic()
+        if began < self._scan_at:
+            return
+        try:
+            self._scratch_bytes = tree_bytes(self._scratch, enough=self._bounds.scratch_bytes)
+        except UnmeasurableError as error:
+            self._unmeasurable = str(error)
+        except FileNotFoundError:  # removed: it is at its end
+            return
+        self._scan_at = time.monotonic() + SCAN_SHARE * (time.monotonic() - began)
