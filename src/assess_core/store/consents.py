@@ -22,6 +22,7 @@ from assess_registry.client import (
     ProjectName,
     RegistryError,
     Sha256,
+    TrustError,
     atomic_write,
     parse_sha256,
 )
