@@ -4,21 +4,20 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from assess_registry.bundle import Exported, Imported, SiteKeys, export_bundle, import_bundle
-from assess_registry.client import VerifiedWheel
+from assess_registry.bundle import SiteKeys, import_bundle
 from assess_registry.config import Expiry
 from assess_registry.errors import ConfigError, NotPublishedError, RegistryError, TrustError
-from assess_registry.keys import PrivateKey, generate_key
+from assess_registry.keys import generate_key
 from assess_registry.publish.after import revoke, yank
 from assess_registry.repository import Repository
 from assess_registry.repository.ceremony import Changes, add_signature, export, propose, sign_root
-from tests.support.approved_place import PROJECT, ApprovedPlace
+from tests.support.air_gap import Gap, SiteHolders
+from tests.support.approved_place import PROJECT
 from tests.support.kills import killed_before
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
@@ -28,46 +27,6 @@ STRIDE = int(os.environ.get("ASSESS_TEST_STRIDE", "48"))
 """An import is killed before every so manieth call of the file system; ASSESS_TEST_STRIDE=1 takes ten minutes."""
 
 DEMO = "demo_plugin-1.0.0-py3-none-any.whl"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """A registry on one side, a site on the other, and what each side remembers."""
-
-    tree: RegistryTree
-    directory: Path
-
-    @property
-    def bundle(self) -> Path:
-        return self.directory / "carried.assess"
-
-    @property
-    def site(self) -> Path:
-        return self.directory / "site"
-
-    def export(self, *requirements: str, to: Path | None = None, **changes: object) -> Exported:
-        config = self.tree.approved_config(self.directory / "memory", **changes)  # type: ignore[arg-type]
-        return export_bundle(requirements or ("demo-plugin",), registry=config, to=to or self.bundle)
-
-    def take_in(self, keys: SiteKeys | None = None, *, path: Path | None = None, root: Path | None = None) -> Imported:
-        return import_bundle(
-            path or self.bundle,
-            site=self.site,
-            root=root or self.tree.root_metadata,
-            now=datetime.now(UTC),
-            keys=keys,
-            development=True,
-        )
-
-    def install(self, requirement: str = "demo-plugin", *, root: Path | None = None) -> VerifiedWheel:
-        """As a runtime at the site does, which has nothing else."""
-        place = ApprovedPlace(tree=self.tree, state=self.directory / "runtime", url=self.site.as_uri())
-        return place.chain(requirement, root=root or self.tree.root_metadata)
-
-    def served(self) -> dict[str, bytes]:
-        """Every file that a web server at the site would serve."""
-        files = {path.relative_to(self.site).as_posix(): path for path in self.site.rglob("*") if path.is_file()}
-        return {name: path.read_bytes() for name, path in sorted(files.items()) if not name.startswith(".")}
 
 
 @pytest.fixture(scope="module")
@@ -353,20 +312,6 @@ def test_a_registry_is_no_site(gap: Gap) -> None:
 
 
 # A site with a root of its own
-
-
-@dataclass(frozen=True)
-class SiteHolders:
-    root: PrivateKey
-    online: PrivateKey
-
-    @property
-    def first(self) -> SiteKeys:
-        return SiteKeys(online=self.online, root=[self.root])
-
-    @property
-    def daily(self) -> SiteKeys:
-        return SiteKeys(online=self.online)
 
 
 @pytest.fixture

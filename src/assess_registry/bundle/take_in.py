@@ -3,9 +3,12 @@
 1. Open the bundle; lock the site; remove what killed imports left.
 2. Gather from it as from any registry, by the operator's own root: what is verified is copied as it is read.
 3. Nothing may be left over: a member that nobody vouches for is not taken along, and the bundle is refused.
-4. Say what the site's word will be, the registry's own or one under the site's root, before anything is written.
-5. Dependencies, then what lies beside plugins' wheels, then the wheels; the pages.
-6. Signed pages under their digest, bins, targets, snapshot, roots, and last the timestamp.
+4. Say what the site's word will be, the registry's own or one under the site's root.
+5. Put the whole site together as it will be, with what earlier bundles brought; pages are made anew.
+6. Compare, and look whether everything that differs can be put into its place. Up to here the site is not changed.
+7. Write: dependencies, then what lies beside plugins' wheels, then the wheels; the pages; signed pages under their
+   digest, bins, targets, snapshot, roots, and last the timestamp.
+8. Remove pages of what is gone, and what killed imports left.
 
 Killed anywhere, readers of the site see what they saw, and the same import finishes the work. A refused bundle changes
 nothing that is served; what its metadata proved to be newer is remembered, so that nothing older gets in afterwards.
@@ -17,22 +20,24 @@ from datetime import datetime
 from pathlib import Path
 
 from assess_registry.bundle.archive import Bundle, Carried, open_bundle
+from assess_registry.bundle.arrange import arrange
+from assess_registry.bundle.earlier import Damaged
 from assess_registry.bundle.gather import MEMORY, Gathered, Origin, gather
 from assess_registry.bundle.staging import private_directory, sweep
-from assess_registry.bundle.whole import WholeRelease
-from assess_registry.catalogue import catalogue_path, parse_catalogue
-from assess_registry.config import CONFIG_NAME, Expiry
+from assess_registry.bundle.way import is_directory, is_file, require_writable
+from assess_registry.config import CONFIG_NAME, KEEPING, Expiry
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import file_lock, read_bounded
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
-from assess_registry.index.plan import wheel_files
-from assess_registry.index.tree import FILES, Tree
-from assess_registry.names import ProjectName
-from assess_registry.publish.listing import Listing
+from assess_registry.index.tree import FILES, SIMPLE, Tree
+from assess_registry.publish.garbage import temporary_files
 from assess_registry.repository.roles import metadata_name
-from assess_registry.repository.site import KEEPING, SiteKeys, has_own_root, site_word
+from assess_registry.repository.site import SiteKeys, has_own_root, site_word
 from assess_registry.repository.state import METADATA, State
 from assess_registry.wheel import MAX_WHEEL_BYTES
+
+_DIRECTORIES = (FILES, SIMPLE, "plugins", "catalog", "control", METADATA)
+"""Of a site: where a killed import may have left half a file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,12 +49,14 @@ class Imported:
         root: name of the root metadata that the site's clients trust, relative to the site.
         own_root: it is the site's own, and not the registry's.
         written: files that changed, relative to the site, in order.
+        damaged: what earlier bundles brought, is not what it was, and has to be brought again.
     """
 
     releases: tuple[Carried, ...]
     root: str
     own_root: bool
     written: tuple[str, ...]
+    damaged: tuple[Damaged, ...]
 
 
 def import_bundle(
@@ -76,13 +83,15 @@ def import_bundle(
     Raises:
         TrustError: step `bundle`, or the step of the client that failed.
         NotPublishedError: the bundle lacks a file.
-        ConfigError: the site is a registry of its own, or keys do not fit the site.
+        ConfigError: the site is a registry of its own, keys do not fit the site, or something lies in it where a file
+            or a directory of it has to be: a link above all, which is not followed.
         LockTimeoutError: another import is at it.
         OSError: no more could be written; readers see what they saw.
     """
     if (site / CONFIG_NAME).exists():
         raise ConfigError(f"{site}: a registry of its own, with a {CONFIG_NAME}; import into another directory")
     with open_bundle(path) as bundle:  # 1
+        is_directory(site, KEEPING)
         (site / KEEPING).mkdir(parents=True, exist_ok=True, mode=0o755)
         (site / KEEPING).chmod(0o700)
         with file_lock(site / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
@@ -118,70 +127,45 @@ def _put(
     site: Path, gathered: Gathered, carried: tuple[Carried, ...], keys: SiteKeys | None, now: datetime
 ) -> Imported:
     word, root, own = _word(site, gathered.state, keys, now)  # 4
+    arranged = arrange(site, gathered)  # 5
+    names = dict.fromkeys((*arranged.files, *arranged.pages, *_signed(gathered), *word))
+    differing = [name for name in names if not _is_there(site, gathered, name)]  # 6
+    for name in (*differing, *arranged.strays):
+        require_writable(site, name)
     tree = Tree(site)
-    for name, data in _files(gathered):  # 5
-        tree.write(site / name, data)
-    _write_pages(tree, gathered)
-    for name in _signed(gathered):  # 6
+    for name in differing:  # 7
         tree.write(site / name, _read(gathered, name))
-    for name, content in word.items():
-        tree.write(site / name, content)
-    return Imported(releases=carried, root=root, own_root=own, written=tuple(tree.written))
+    for name in arranged.strays:  # 8
+        tree.remove(site / name)
+    _remove_leftovers(site)
+    return Imported(releases=carried, root=root, own_root=own, written=tuple(tree.written), damaged=arranged.damaged)
 
 
-def _word(site: Path, upstream: State, keys: SiteKeys | None, now: datetime) -> tuple[dict[str, bytes], str, bool]:
-    """What is written last, in order; the root that clients trust, and whether it is the site's own."""
+def _word(site: Path, upstream: State, keys: SiteKeys | None, now: datetime) -> tuple[tuple[str, ...], str, bool]:
+    """Names of what is written last, in order; the root that clients trust, and whether it is the site's own.
+
+    What the site signs itself lies beside what was gathered afterwards, in place of the registry's of the same name.
+    """
+    is_directory(site, METADATA)
     own = has_own_root(site, upstream)
     first = f"{METADATA}/{metadata_name('root', 1)}"
+    timestamp = f"{METADATA}/{metadata_name('timestamp', 0)}"
     if keys is not None:
-        if (site / first).exists() and not own:
+        if not own and any((site / name).exists() for name in (first, timestamp)):
             raise ConfigError(
                 f"{site}: serves the registry's own word, which its clients trust by the registry's root; "
                 "for a root of the site's own, import into another directory"
             )
-        return site_word(site, upstream, keys, now=now, expiry=Expiry()).files, first, True
+        signed = site_word(site, upstream, keys, now=now, expiry=Expiry()).files
+        for name, data in signed.items():
+            (upstream.place / name).write_bytes(data)
+        return tuple(signed), first, True
     if own:
         raise ConfigError(f"{site}: has a root of its own, which {first} is; give --site-online-key")
     assert upstream.current is not None  # noqa: S101  read_state has read it
     snapshot = f"{METADATA}/{metadata_name('snapshot', upstream.current.snapshot.signed.version)}"
     roots = [f"{METADATA}/{metadata_name('root', number + 1)}" for number in range(len(upstream.roots))]
-    timestamp = f"{METADATA}/{metadata_name('timestamp', 0)}"
-    names = [snapshot, *roots, timestamp]
-    return {name: read_bounded(upstream.place / name, MAX_WHEEL_BYTES) for name in names}, first, False
-
-
-def _files(gathered: Gathered) -> Iterator[tuple[str, bytes]]:
-    """Dependencies, each after its METADATA; what lies beside plugins' wheels; the wheels."""
-    for release in gathered.releases:
-        yield from _dependencies(gathered, release)
-    for release in gathered.releases:
-        wheels = {wheel.filename for wheel in release.release.wheels}
-        names = [file.filename for file in release.release.files()]
-        for name in sorted(names, key=lambda name: (name in wheels, name)):
-            location = f"{FILES}/{release.project}/{release.release.version}/{name}"
-            yield location, _read(gathered, location)
-
-
-def _dependencies(gathered: Gathered, release: WholeRelease) -> Iterator[tuple[str, bytes]]:
-    for each in release.closure:
-        wheel, directory = each.wheel, f"{FILES}/{each.wheel.project}/{each.wheel.version}"
-        data = _read(gathered, f"{directory}/{wheel.filename}")
-        for file in wheel_files(wheel.project, wheel.version, wheel.filename, metadata=each.metadata, data=data):
-            yield f"{directory}/{file.filename}", file.data
-
-
-def _write_pages(tree: Tree, gathered: Gathered) -> None:
-    """Pages of all plugins that the site serves: another release of one may have been yanked or revoked since."""
-    served = [ProjectName(path.name) for path in sorted((tree.root / FILES).iterdir()) if not path.is_symlink()]
-    signed = {project: gathered.targets.get(catalogue_path(project)) for project in served}
-    catalogues = {project: parse_catalogue(data, project) for project, data in signed.items() if data is not None}
-    others = {each.wheel.project for release in gathered.releases for each in release.closure}
-    others |= {wheel.project for wheel in gathered.revocations.wheels} & set(served)
-    listing = Listing(tree=tree, catalogues=catalogues, revocations=gathered.revocations)
-    projects = sorted({*catalogues, *others})
-    for project in projects:
-        listing.write(project)
-    listing.write_root(projects)
+    return (snapshot, *roots, timestamp), first, False
 
 
 def _signed(gathered: Gathered) -> Iterator[str]:
@@ -194,5 +178,18 @@ def _signed(gathered: Gathered) -> Iterator[str]:
         yield f"{METADATA}/{metadata_name(role, versions[role])}"
 
 
+def _is_there(site: Path, gathered: Gathered, name: str) -> bool:
+    data = _read(gathered, name)
+    there = is_file(site, name) and (site / name).stat().st_size == len(data)
+    return there and read_bounded(site / name, len(data)) == data
+
+
 def _read(gathered: Gathered, name: str) -> bytes:
     return read_bounded(gathered.directory / name, MAX_WHEEL_BYTES)
+
+
+def _remove_leftovers(site: Path) -> None:
+    """No writer is at work: each takes the lock that we hold."""
+    below = [path for directory in _DIRECTORIES for path in temporary_files(site / directory)]
+    for path in (*temporary_files(site, below=False), *below):
+        path.unlink()

@@ -21,7 +21,7 @@ from assess_registry.client.standing import (
     read_standing,
 )
 from assess_registry.client.transport import Deadline
-from assess_registry.client.verify import check_identity, inspect_as
+from assess_registry.client.verify import check_identity, inspect_as, inspect_locked
 from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import NotPublishedError, TrustError
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
@@ -143,8 +143,5 @@ def _dependency(
     wheel: LockedWheel, project: ProjectName, release: Release, registry: Registry, deadline: Deadline
 ) -> Dependency:
     location = locate_locked(wheel, beside(project, release.version, LOCK_NAME), registry)
-    data = registry.read(location, max_bytes=wheel.size, deadline=deadline)
-    check_bytes(data, size=wheel.size, sha256=wheel.sha256, thing=wheel.filename)
-    inspected = inspect_as("dependency", data, wheel.filename)
-    check_identity(inspected, project=wheel.project, version=wheel.version)
+    inspected = inspect_locked(wheel, registry.read(location, max_bytes=wheel.size, deadline=deadline))
     return Dependency(wheel=wheel, metadata=inspected.metadata)

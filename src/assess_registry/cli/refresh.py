@@ -14,7 +14,7 @@ from assess_registry.cli.signing import (
     passphrases_option,
     release_keys_option,
 )
-from assess_registry.config import Expiry, load_config
+from assess_registry.config import Expiry, is_site, load_config
 from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.files import file_lock
@@ -26,7 +26,6 @@ from assess_registry.repository import BINS, CommitReport, Repository, RoleExpir
 from assess_registry.repository.ceremony import waiting
 from assess_registry.repository.clock import OVERRULE
 from assess_registry.repository.roles import MAX_BINS
-from assess_registry.repository.site import is_site
 from assess_registry.review.rules import rules_of
 from assess_registry.status import pages_of
 from assess_registry.text import table

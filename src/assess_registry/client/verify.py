@@ -171,6 +171,18 @@ def check_identity(inspected: InspectedWheel, *, project: str, version: str) -> 
         )
 
 
+def inspect_locked(locked: LockedWheel, data: bytes) -> InspectedWheel:
+    """A dependency, which is what the signed lock says: whichever targets it is for.
+
+    Raises:
+        TrustError: step `length`, `hash`, `inspect` or `identity`.
+    """
+    check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
+    inspected = inspect_as("dependency", data, locked.filename)
+    check_identity(inspected, project=locked.project, version=locked.version)
+    return inspected
+
+
 def _check_target(inspected: InspectedWheel, target: Target) -> None:
     if target.rank(inspected.tags) is None:
         raise TrustError(
@@ -237,9 +249,7 @@ def _verify_dependency(locked: LockedWheel, data: bytes | None, target: Target) 
             got="nothing",
             next_step=ASK,
         )
-    check_bytes(data, size=locked.size, sha256=locked.sha256, thing=locked.filename)
-    inspected = inspect_as("dependency", data, locked.filename)
-    check_identity(inspected, project=locked.project, version=locked.version)
+    inspected = inspect_locked(locked, data)
     _check_target(inspected, target)
     return VerifiedWheel(
         inspected=inspected, data=data, signer=None, signature=b"", lock=None, lock_signature=b"", closure=()

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from assess_registry.config.people import read_people
+from assess_registry.config.place import CONFIG_NAME, NO_REGISTRY, is_site
 from assess_registry.config.policy import read_policy
 from assess_registry.config.registry import read_expiry, read_registry, read_targets
 from assess_registry.config.values import IndexConfig, PolicyFile
@@ -19,7 +20,6 @@ from assess_registry.errors import ConfigError, Issue
 from assess_registry.files import read_bounded
 from assess_registry.manifest.reader import Reader
 
-CONFIG_NAME = "registry.toml"
 MAX_CONFIG_BYTES = 256 << 10
 
 TABLES = ("registry", "publishers", "reviewers", "audit", "policy", "targets", "expiry")
@@ -37,6 +37,8 @@ def load_config(root: Path) -> IndexConfig:
     except FileNotFoundError as error:
         if path.is_symlink():
             raise ConfigError(f"{path}: is a symbolic link to {path.readlink()}, where nothing is") from error
+        if is_site(root):
+            raise ConfigError(f"{root}: {NO_REGISTRY}") from error
         raise ConfigError(f"{path}: no registry here; make one with: assess-registry init {root}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

@@ -8,7 +8,8 @@ taken back by it.
 from collections.abc import Callable
 from pathlib import Path
 
-from assess_registry.config.load import CONFIG_NAME, MAX_CONFIG_BYTES
+from assess_registry.config.load import MAX_CONFIG_BYTES
+from assess_registry.config.place import CONFIG_NAME
 from assess_registry.errors import ConfigError
 from assess_registry.files import atomic_write, read_bounded
 

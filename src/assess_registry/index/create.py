@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from assess_registry.config import CONFIG_NAME, IndexConfig, load_config
+from assess_registry.config import CONFIG_NAME, NO_REGISTRY, IndexConfig, is_site, load_config
 from assess_registry.config.rewrite import require_no_dangling_link
+from assess_registry.errors import ConfigError
 from assess_registry.files import file_lock
 from assess_registry.index.flat import FLAT_ROOT
 from assess_registry.index.flat_tree import write_all_flat_pages
@@ -22,9 +23,12 @@ def create_index(root: Path, config: IndexConfig) -> tuple[IndexConfig, tuple[st
         The configuration that holds, the old one if there was one, and the paths written, none if nothing was missing.
 
     Raises:
-        ConfigError: there is a configuration already, and it is wrong.
+        ConfigError: there is a configuration already, and it is wrong; or it is a site, which imports would refuse
+            once it is a registry.
         LockTimeoutError: another process keeps changing it.
     """
+    if is_site(root):
+        raise ConfigError(f"{root}: {NO_REGISTRY}")
     root.mkdir(parents=True, exist_ok=True)
     with file_lock(root / INDEX_LOCK_NAME, timeout_s=LOCK_TIMEOUT_S):
         tree = Tree(root)

@@ -112,8 +112,8 @@ def _remove_files(root: Path, named: set[Path], limit: float) -> Iterator[str]:
         sync_directory(path.parent)
         yield path.relative_to(root).as_posix()
         _remove_empty(path.parent, root / FILES)
-    for directory in (FILES, SIMPLE, "plugins", STATUS):
-        for path in _temporary_files(root / directory):
+    for directory in ("", FILES, SIMPLE, "plugins", STATUS):
+        for path in temporary_files(root / directory, below=bool(directory)):
             if path.lstat().st_mtime <= limit:
                 path.unlink()
                 yield path.relative_to(root).as_posix()
@@ -125,10 +125,13 @@ def _published_files(root: Path) -> list[Path]:
     return [path for version in versions for path in sorted(version.iterdir()) if _is_regular(path)]
 
 
-def _temporary_files(directory: Path) -> list[Path]:
-    found = [path for path in sorted(directory.iterdir()) if _is_regular(path)] if directory.is_dir() else []
-    below = [path for each in _directories(directory) for path in _temporary_files(each)]
-    return [path for path in (*found, *below) if _TEMPORARY.match(path.name)]
+def temporary_files(directory: Path, *, below: bool = True) -> list[Path]:
+    """What killed writers left in this directory, and `below` it; in a directory that is a link there is none."""
+    if directory.is_symlink() or not directory.is_dir():
+        return []
+    found = [path for path in sorted(directory.iterdir()) if _is_regular(path) and _TEMPORARY.match(path.name)]
+    deeper = _directories(directory) if below else []
+    return found + [path for each in deeper for path in temporary_files(each)]
 
 
 def _directories(directory: Path) -> list[Path]:

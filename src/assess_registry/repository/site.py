@@ -7,6 +7,9 @@
 So clients at a site that is reached rarely need no word of the registry that is a week old at most: the site says that
 what it has is what there is. Nothing it serves counts without the registry's release keys, which it never holds. When
 the registry changes its release keys, the site's root keys have to agree.
+
+Of what lies at the site only its roots are built on. Whatever else of its word is damaged, or was cut off by a kill, is
+followed by the next version: no timestamp's version is higher than that of its snapshot, whose number is in its name.
 """
 
 from collections.abc import Sequence
@@ -14,9 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assess_registry.config import CONFIG_NAME, Expiry
-from assess_registry.errors import ConfigError
+from assess_registry.config import Expiry
+from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import PrivateKey
+from assess_registry.repository.clock import require_clock
 from assess_registry.repository.keys import ONLINE_ROLES, check_root, keys_of, tuf_key_id
 from assess_registry.repository.roles import (
     Signers,
@@ -27,16 +31,15 @@ from assess_registry.repository.roles import (
     signed_by,
     until,
 )
-from assess_registry.repository.state import METADATA, State, read_roots, read_state
-from assess_registry.repository.tuf_api import Metadata, Root, Snapshot
-
-KEEPING = ".import"
-"""Directory of what a site remembers of the registry that its bundles come from."""
-
-
-def is_site(place: Path) -> bool:
-    """Whether bundles are imported there, and nobody publishes."""
-    return (place / KEEPING).is_dir() and not (place / CONFIG_NAME).exists()
+from assess_registry.repository.state import (
+    METADATA,
+    VERSIONED,
+    State,
+    read_metadata,
+    read_roots,
+    verify_role,
+)
+from assess_registry.repository.tuf_api import Metadata, Root, Snapshot, T, Timestamp
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,11 +50,13 @@ class SiteKeys:
         online: signs snapshot and timestamp.
         root: the site's root keys; needed the first time, and when the registry's release keys have changed.
         root_threshold: how many of them a root needs; counts the first time.
+        overrule_clock: sign also what ends before what the site has signed; somebody has found out why it does.
     """
 
     online: PrivateKey
     root: Sequence[PrivateKey] = ()
     root_threshold: int = 1
+    overrule_clock: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +75,34 @@ class SiteWord:
 def has_own_root(place: Path, upstream: State) -> bool:
     """Whether the metadata at `place` begins with another root than the registry's.
 
+    Where its roots are damaged or lost, by whose key has signed what is current there: the registry's can be had again.
+
     Raises:
-        TrustError: its roots are not signed as they have to be.
+        TrustError: its roots are damaged or lost, and nothing says that they were the registry's.
     """
-    roots = read_roots(place) if (place / METADATA).is_dir() else ()
-    return bool(roots) and roots[0].to_bytes() != upstream.roots[0].to_bytes()
+    first = _name("root", 1)
+    if _is_file_of(place / first, (upstream.place / first).read_bytes()):
+        return False
+    try:
+        if read_roots(place):
+            return True
+    except TrustError as error:
+        lost = error
+    else:
+        lost = TrustError("it is lost", step="metadata", thing=first, expected="a file", got="nothing")
+        if not (place / _name("timestamp", 0)).is_file() and not _snapshots(place):
+            return False  # nothing was ever served here
+    if _verified(place, upstream.root, "timestamp", None, Timestamp):
+        return False
+    raise TrustError(
+        f"the site's root is damaged: {lost.what}",
+        step=lost.step,
+        thing=str(place / lost.thing),
+        expected=lost.expected,
+        got=lost.got,
+        next_step="put it back from a copy: the site's clients have the first one, as their `root`; if they trust the "
+        f"registry's own root, remove {place / METADATA} and import again",
+    ) from lost
 
 
 def site_word(place: Path, upstream: State, keys: SiteKeys, *, now: datetime, expiry: Expiry) -> SiteWord:
@@ -82,14 +110,19 @@ def site_word(place: Path, upstream: State, keys: SiteKeys, *, now: datetime, ex
 
     Raises:
         ConfigError: a key has no part in the site's root, or root keys are needed and not given.
-        TrustError: the site's metadata is not signed as it has to be; step `keys`, one key in two roles.
+        TrustError: the site's roots are not signed as they have to be; step `keys`, one key in two roles; step
+            `clock`, what the site has signed ends later than what would be.
     """
     if upstream.current is None:
         raise ValueError("a registry without a word")
     roots = read_roots(place) if (place / METADATA).is_dir() else ()
     root = _root(roots, upstream.root, keys, now, expiry)
-    before = read_state(place).current if roots else None
-    version = _free(place, "snapshot", before.snapshot.signed.version if before else 0)
+    before = _before(place, roots[-1].signed) if roots else _Before(timestamp=0, snapshot=0, ends={})
+    number = root.signed.version
+    if not keys.overrule_clock:
+        renewed = {"root": roots[-1].signed.expires} if roots and number > len(roots) else {}
+        require_clock({**before.ends, **renewed}, now=now, expiry=expiry)
+    version = _free(place, "snapshot", before.snapshot)
     snapshot = Snapshot(
         version=version, expires=until(expiry, "snapshot", now), meta=upstream.current.snapshot.signed.meta
     )
@@ -97,16 +130,57 @@ def site_word(place: Path, upstream: State, keys: SiteKeys, *, now: datetime, ex
     timestamp = new_timestamp(
         snapshot_data,
         snapshot_version=version,
-        version=(before.timestamp.signed.version if before else 0) + 1,
+        version=before.timestamp + 1,
         expires=until(expiry, "timestamp", now),
     )
-    number = root.signed.version
-    files = {_name("snapshot", version): snapshot_data}
-    if number > len(roots):
-        # Directly before the timestamp: who reads in between is refused once, and tries again.
-        files[_name("root", number)] = serialise(root)
-    files[_name("timestamp", 0)] = serialise(signed_by(timestamp, [keys.online]))
+    made = {_name("root", number): serialise(root)} if number > len(roots) else {}
+    said = {_name("snapshot", version): snapshot_data}
+    current = {_name("timestamp", 0): serialise(signed_by(timestamp, [keys.online]))}
+    # The first root before all else: where others lie without it, it was lost. A later one directly before the
+    # timestamp: who reads in between is refused once, and tries again.
+    files = {**made, **said, **current} if number == 1 else {**said, **made, **current}
     return SiteWord(files=files, root_version=number)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Before:
+    """Versions that clients of the site may have seen, and when what is signed ends, by role."""
+
+    timestamp: int
+    snapshot: int
+    ends: dict[str, datetime]
+
+
+def _before(place: Path, root: Root) -> _Before:
+    timestamp = _verified(place, root, "timestamp", None, Timestamp)
+    named = timestamp.signed.snapshot_meta.version if timestamp else max(_snapshots(place), default=0)
+    snapshot = _verified(place, root, "snapshot", named, Snapshot) if named else None
+    found = {"timestamp": timestamp, "snapshot": snapshot}
+    return _Before(
+        timestamp=timestamp.signed.version if timestamp else named,
+        snapshot=named,
+        ends={role: each.signed.expires for role, each in found.items() if each is not None},
+    )
+
+
+def _verified(place: Path, root: Root, role: str, version: int | None, kind: type[T]) -> Metadata[T] | None:
+    """Top-level metadata as it is signed by whom the root asks for; None where it is not, or not there."""
+    try:
+        metadata, _ = read_metadata(place, role, version, kind)
+        verify_role(root, role, metadata)
+    except (TrustError, ConfigError):
+        return None
+    return metadata
+
+
+def _snapshots(place: Path) -> list[int]:
+    """Numbers of all snapshots that were ever signed here: none is removed."""
+    found = [VERSIONED.fullmatch(path.name) for path in (place / METADATA).glob("*.snapshot.json")]
+    return [int(each[1]) for each in found if each]
+
+
+def _is_file_of(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def _root(
