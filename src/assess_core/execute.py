@@ -6,13 +6,14 @@ plugin does. A provider that fails, or finds nothing, is a problem of its assess
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.host import ISOLATION, CallRecord, LogLine, Progress, Supervisor, worker_user
+from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.results import (
     AssessmentRun,
@@ -49,6 +50,7 @@ class Context:
     registry: str
     from_folders: frozenset[ProjectName] = frozenset()
     stale: frozenset[ProjectName] = frozenset()
+    relaxed: tuple[str, ...] = ()
     clock: Clock
     notify: Callable[[str, Event], None]
 
@@ -156,8 +158,7 @@ def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:
         evidence={},
         started_at=started_at,
         duration_ms=max(0, round((ended_at - started_at).total_seconds() * 1000)),
-        isolation=ISOLATION,
-        user=worker_user(),
+        held=Held(isolation="none", user=f"uid:{os.geteuid()}", landlock_abi=0),
     )
 
 
@@ -259,8 +260,10 @@ class _Call:
             actual=actual,
             started_at=self.record.started_at,
             duration_ms=self.record.duration_ms,
-            isolation=self.record.isolation,
-            user=self.record.user,
+            isolation=self.record.held.isolation,
+            user=self.record.held.user,
+            landlock_abi=self.record.held.landlock_abi,
+            relaxed=self.context.relaxed,
             provenance=provenance,
             evidence=evidence,
             waiver=None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,19 +28,32 @@ class EvidenceData:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """What held a plugin while it ran.
+
+    Attributes:
+        isolation: `full`, or `none`.
+        user: `uid:N`, whose rights it had.
+        landlock_abi: version of the kernel's Landlock that was used; 0 without isolation.
+    """
+
+    isolation: Literal["full", "none"]
+    user: str
+    landlock_abi: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallRecord:
     """What was done in a call, as far as it came, and under which circumstances.
 
     Attributes:
         provenance: in the order of use; of a call that was cut short, the use that was under way is the last.
         evidence: by name.
-        isolation: `none` until workers are confined.
-        user: `uid:N`, whose rights the plugin had.
+        held: by what, from its start on.
     """
 
     provenance: tuple[Provenance, ...]
     evidence: Mapping[str, EvidenceData]
     started_at: datetime
     duration_ms: int
-    isolation: str
-    user: str
+    held: Held

@@ -89,6 +89,9 @@ class Result:
         provenance: what the parent did for the plugin to reach this, for example `{"open": "/etc/login.defs"}`.
         isolation: `full` or `none`: what held the plugin while it ran.
         user: whom it ran as, for example `uid:1000`.
+        landlock_abi: version of the kernel's Landlock that held it; 0 when none did.
+        relaxed: what the operator's configuration took away from the usual protection, for example
+            `runtime.run_plugins_without_isolation = true`.
         waiver: always None until waivers exist.
         registry: where the plugin came from, for example `development`.
         stale: the registry could not be asked whether this is still the version to run.
@@ -118,6 +121,8 @@ class Result:
     duration_ms: int
     isolation: str
     user: str
+    landlock_abi: int
+    relaxed: tuple[str, ...]
     provenance: tuple[Mapping[str, Any], ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
     waiver: None = None

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assess_core.config import Config
+from assess_core.config import Config, RuntimeConfig
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
 from assess_core.folders import entry_of, keys_for
-from assess_core.host import HostConfig, Scratch
+from assess_core.host import HostConfig, Isolation, Scratch
 from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
@@ -86,6 +86,13 @@ def _digest(root: Path) -> str:
 def utc_now() -> datetime:
     """The wall clock, aware."""
     return datetime.now(UTC)
+
+
+def isolation_of(config: RuntimeConfig) -> Isolation:
+    """What is asked of the host for plugins' processes."""
+    if config.run_plugins_without_isolation:
+        return "off"
+    return "required" if config.require_isolation == "full" else "wanted"
 
 
 class Runtime:
@@ -180,6 +187,7 @@ class Runtime:
             registry="production",
             from_folders=self._from_folders(tasks),
             stale=frozenset(ProjectName(line.distribution) for line in synced if line.action is Action.STALE),
+            relaxed=self.config.runtime.relaxed,
             clock=utc_now,
             notify=notify,
         )
@@ -220,4 +228,8 @@ class Runtime:
         if self._scratch is None:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._scratch = Scratch(self._state / "scratch")
-        return HostConfig(kit=worker_kit(self.store, self._interpreter), scratch_root=self._scratch.directory)
+        return HostConfig(
+            kit=worker_kit(self.store, self._interpreter),
+            scratch_root=self._scratch.directory,
+            isolation=isolation_of(self.config.runtime),
+        )

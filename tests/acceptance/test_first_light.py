@@ -95,15 +95,18 @@ def test_a_run_with_findings_exits_3_and_says_so(ran: Checkout) -> None:
     assert re.search(r"\bfail\b", done.stdout)
 
 
-def test_every_result_names_the_plugin_the_user_and_the_missing_isolation(ran: Checkout) -> None:
+def test_every_result_names_the_plugin_and_what_held_it(ran: Checkout) -> None:
     done = ran.shell("assess run --output json")
     document = json.loads(done.stdout)
     assert document["run"]["exit"] == done.returncode == 3
     for result in document["results"]:
         assert result["plugin"]["distribution"] == "assess-host-baseline"
         assert re.fullmatch(r"[0-9a-f]{64}", result["plugin"]["sha256"])
-        assert result["isolation"] == "none"
-        assert result["user"] == f"uid:{os.getuid()}"
+        assert (result["isolation"], result["relaxed"]) == ("full", [])
+        assert result["landlock_abi"] >= 1
+        assert (result["user"] == f"uid:{os.getuid()}") is (os.getuid() != 0), (
+            "root gives each worker a user of its own"
+        )
         assert result["registry"] == "development"
         assert result["stale"] is False
 

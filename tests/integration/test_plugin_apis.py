@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.host import CallReport, HostConfig, Supervisor, health_check, worker
+from assess_core.host import CallReport, HostConfig, Supervisor, handshake, health_check, worker
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Outcome, Subject
 from assess_plugin.api import served_api
@@ -104,6 +104,12 @@ def kit_1_0(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kit
 
 
+def of_then(config: HostConfig, kit_1_0: Path, monkeypatch: pytest.MonkeyPatch) -> HostConfig:
+    """A runtime as it was with 1.0: it spoke protocol 1, which had no word for isolation."""
+    monkeypatch.setattr(handshake, "PROTOCOL", 1)
+    return replace(config, kit=kit_1_0, isolation="off")
+
+
 def test_the_released_sdk_is_as_it_was_released() -> None:
     listed = dict(re.findall(r"\| `(\S+\.whl)` \| `([0-9a-f]{64})` \|", (RELEASES / "README.md").read_text()))
     there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in RELEASES.glob("*.whl")}
@@ -120,11 +126,13 @@ def test_a_plugin_of_1_1_says_what_to_do_about_this_very_file(tmp_path: Path, sh
     assert (result.outcome, result.remediation) == (Outcome.PASS, None)
 
 
-def test_a_plugin_of_1_0_sees_what_it_saw_in_1_0(tmp_path: Path, shared: Path, kit_1_0: Path) -> None:
+def test_a_plugin_of_1_0_sees_what_it_saw_in_1_0(
+    tmp_path: Path, shared: Path, kit_1_0: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plugin = allowing(installed(tmp_path, "1_0"), shared)
-    today = host_config(tmp_path)
-    reports = [assessed(plugin, config, shared) for config in (today, replace(today, kit=kit_1_0))]
-    then, now = ((report.output, report.provenance, report.evidence) for report in reports)
+    reports = [assessed(plugin, host_config(tmp_path), shared)]
+    reports.append(assessed(plugin, of_then(host_config(tmp_path), kit_1_0, monkeypatch), shared))
+    now, then = ((report.output, report.provenance, report.evidence) for report in reports)
     assert then == now
     assert reports[0].output.results[0].outcome is Outcome.FAIL
     assert reports[0].output.results[0].remediation is None
@@ -162,7 +170,7 @@ def test_a_runtime_does_not_believe_its_worker_in_this(tmp_path: Path, shared: P
 def test_a_runtime_that_has_only_1_0_refuses_a_plugin_of_1_1_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit_1_0: Path, api: str, starts: bool
 ) -> None:
-    plugin, config = installed(tmp_path, api), replace(host_config(tmp_path), kit=kit_1_0)
+    plugin, config = installed(tmp_path, api), of_then(host_config(tmp_path), kit_1_0, monkeypatch)
     monkeypatch.setattr(worker, "served_api", partial(served_api, has=("1.0",)))
     if starts:
         asyncio.run(health_check(plugin, config))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assess_core.host import HostConfig
+from assess_core.host import HostConfig, Isolation
 from assess_core.store import InstalledPlugin, Interpreter, PluginEntry, Store, running_interpreter, worker_kit
 from assess_registry.client import PluginName, ProjectName, Sha256, parse_manifest
 
@@ -105,7 +105,12 @@ def kit() -> Path:
 
 
 def host_config(
-    root: Path, *, start_timeout_s: float = 15.0, stop_timeout_s: float = 5.0, kill_after_s: float = 1.0
+    root: Path,
+    *,
+    start_timeout_s: float = 15.0,
+    stop_timeout_s: float = 5.0,
+    kill_after_s: float = 1.0,
+    isolation: Isolation = "required",
 ) -> HostConfig:
     """A configuration whose scratch directories lie in `root/scratch`, which is made."""
     scratch = root / "scratch"
@@ -116,6 +121,7 @@ def host_config(
         start_timeout_s=start_timeout_s,
         stop_timeout_s=stop_timeout_s,
         kill_after_s=kill_after_s,
+        isolation=isolation,
     )
 
 

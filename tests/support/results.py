@@ -48,6 +48,8 @@ def make_result(
         "duration_ms": 12,
         "isolation": "none",
         "user": "uid:1000",
+        "landlock_abi": 0,
+        "relaxed": (),
         "registry": "development",
     }
     fields |= {"run_id": run, "assessment": assessment, "check": check, "subject": subject}

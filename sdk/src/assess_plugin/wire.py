@@ -17,7 +17,7 @@ from typing import Any
 
 from assess_plugin.models import CheckResult, Evidence, Subject
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of docs/wire.md."""
 
 MAX_FRAME = 1 << 20
@@ -50,6 +50,7 @@ HEADER = 4
 Message = dict[str, Any]
 
 _FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "isolate": {"required": bool, "profile": dict},
     "hello": {"protocol": int, "api": str, "nonce": str},
     "load": {"entries": list},
     "execute": {"call": int, "entry": str, "subject": dict, "checks": list, "settings": dict},

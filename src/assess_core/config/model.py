@@ -10,7 +10,7 @@ docs/configuration.md says the same of every key, in the same words; `tests/unit
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
@@ -106,6 +106,28 @@ class RuntimeConfig(Table):
         "if none is set, `$XDG_STATE_HOME/assess` or `~/.local/state/assess`",
         examples=[".assess/state"],
     )
+    require_isolation: Literal["full", "none"] = Field(
+        default="full",
+        description="`full`: a plugin that cannot be isolated here does not start; `none`: where the kernel lacks the "
+        "means, plugins run with all rights of the runtime's user; every result then says so",
+        examples=["none"],
+    )
+    run_plugins_without_isolation: bool = Field(
+        default=False,
+        description="isolate no plugin at all, for finding faults in one on a machine that holds nothing of value; "
+        "every result says so",
+        examples=[True],
+    )
+
+    @property
+    def relaxed(self) -> tuple[str, ...]:
+        """What is taken away from the usual protection, as results say it."""
+        said = []
+        if self.require_isolation != "full":
+            said.append(f'runtime.require_isolation = "{self.require_isolation}"')
+        if self.run_plugins_without_isolation:
+            said.append("runtime.run_plugins_without_isolation = true")
+        return tuple(said)
 
 
 class RegistrySettings(Table):
@@ -189,28 +211,6 @@ class PluginConfig(Table):
         description="the plugin's own settings, as its manifest declares them",
         examples=[{"minimum_versions": {"openssl": "3.0.15"}}],
     )
-    dir: FilePath | None = Field(
-        default=None,
-        description="take it from this folder of plugins instead of the registry; all of the folder is verified, or "
-        "refused as a whole",
-        examples=["plugins"],
-    )
-    trusted_keys: FilePath | None = Field(
-        default=None,
-        description="directory of the publishers' public keys, `*.pub`, that count for this folder; required with "
-        "`dir`",
-        examples=["keys"],
-    )
-
-
-class AssessmentConfig(Table):
-    """What is assessed: which plugin, on which subjects, with which checks."""
-
-    id: Annotated[str, AfterValidator(identifier)] = Field(
-        description="name of this assessment in every result; each once",
-        examples=["host"],
-    )
-    plugin: Annotated[PluginName, AfterValidator(plugin_name)] = Field(
     grant: Annotated[str | Mapping[str, Any], BeforeValidator(grant_of_all_or_table)] = Field(
         default=APPROVED,
         description='what it may do of what it asks for: `"approved"` is all of it; a table grants at most what stands '
@@ -229,6 +229,38 @@ class AssessmentConfig(Table):
         description="start it although something that it asks for is not granted; otherwise it does not start",
         examples=[True],
     )
+    dir: FilePath | None = Field(
+        default=None,
+        description="take it from this folder of plugins instead of the registry; all of the folder is verified, or "
+        "refused as a whole",
+        examples=["plugins"],
+    )
+    trusted_keys: FilePath | None = Field(
+        default=None,
+        description="directory of the publishers' public keys, `*.pub`, that count for this folder; required with "
+        "`dir`",
+        examples=["keys"],
+    )
+
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """What is granted at most; None for all that is approved."""
+        return None if isinstance(self.grant, str) else ceiling_of(self.grant)[0]
+
+    @property
+    def secret_sources(self) -> Mapping[str, SecretSource]:
+        """Where each secret is, by the name that the manifest has for it."""
+        return {name: SecretSource.parse(text) for name, text in self.secrets.items()}
+
+
+class AssessmentConfig(Table):
+    """What is assessed: which plugin, on which subjects, with which checks."""
+
+    id: Annotated[str, AfterValidator(identifier)] = Field(
+        description="name of this assessment in every result; each once",
+        examples=["host"],
+    )
+    plugin: Annotated[PluginName, AfterValidator(plugin_name)] = Field(
         description="the plugin that assesses: an entry point of a distribution in `[[plugins]]`",
         examples=["host-baseline"],
     )
@@ -242,16 +274,6 @@ class AssessmentConfig(Table):
         examples=[{"labels": {"role": "web"}}],
     )
     checks: Patterns = Field(
-    @property
-    def ceiling(self) -> Ceiling | None:
-        """What is granted at most; None for all that is approved."""
-        return None if isinstance(self.grant, str) else ceiling_of(self.grant)[0]
-
-    @property
-    def secret_sources(self) -> Mapping[str, SecretSource]:
-        """Where each secret is, by the name that the manifest has for it."""
-        return {name: SecretSource.parse(text) for name, text in self.secrets.items()}
-
         default=("*",),
         description="check ids, or patterns of them with `*` and `?`; each must match something",
         examples=[["sysctl-*", "sshd-permit-root-login"]],

@@ -61,6 +61,8 @@ def result_document(result: Result) -> dict[str, Any]:
         "duration_ms": result.duration_ms,
         "isolation": result.isolation,
         "user": result.user,
+        "landlock_abi": result.landlock_abi,
+        "relaxed": list(result.relaxed),
         "provenance": [dict(use) for use in result.provenance],
         "evidence": [
             {"name": item.name, "sha256": item.sha256, "media_type": item.media_type} for item in result.evidence

@@ -1,10 +1,9 @@
 """The parent's side of a plugin's process: start it, call it, answer it, end it."""
 
-from assess_core.host.config import HostConfig
+from assess_core.host.config import HostConfig, Isolation
 from assess_core.host.health import health_check
 from assess_core.host.scratch import Scratch
 from assess_core.host.supervisor import Supervisor
-from assess_core.host.surroundings import ISOLATION, worker_user
 from assess_core.host.values import (
     CallReport,
     EvaluateReport,
@@ -12,15 +11,16 @@ from assess_core.host.values import (
     OnEvent,
     Progress,
 )
-from assess_core.record import CallRecord, EvidenceData, Provenance
+from assess_core.record import CallRecord, EvidenceData, Held, Provenance
 
 __all__ = [
-    "ISOLATION",
     "CallRecord",
     "CallReport",
     "EvaluateReport",
     "EvidenceData",
+    "Held",
     "HostConfig",
+    "Isolation",
     "LogLine",
     "OnEvent",
     "Progress",
@@ -28,5 +28,4 @@ __all__ = [
     "Scratch",
     "Supervisor",
     "health_check",
-    "worker_user",
 ]

@@ -11,10 +11,9 @@ from typing import Any
 
 from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
-from assess_core.host.surroundings import ISOLATION
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord, EvidenceData, Provenance
+from assess_core.record import CallRecord, EvidenceData, Held, Provenance
 from assess_plugin.api import ApiError, require_api
 from assess_plugin.models import API_VERSION, ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
 from assess_plugin.wire import (
@@ -136,7 +135,7 @@ class Call:
             self._subjects += part.subjects[: MAX_SUBJECTS + 1 - len(self._subjects)]
         return not part.more
 
-    def call_report(self, duration_ms: int, *, user: str) -> CallReport:
+    def call_report(self, duration_ms: int, *, held: Held) -> CallReport:
         """The report of a complete `execute` reply.
 
         Raises:
@@ -153,7 +152,7 @@ class Call:
         for result in results:
             if result.evidence:
                 self._require_evidence(result)
-        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, user))
+        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, held))
 
     def _ordered(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         found: dict[str, CheckResult] = {}
@@ -165,7 +164,7 @@ class Call:
             found[result.check_id] = result
         return tuple(found.get(check) or _not_reported(check) for check in self._checks)
 
-    def evaluate_report(self, duration_ms: int, *, user: str) -> EvaluateReport:
+    def evaluate_report(self, duration_ms: int, *, held: Held) -> EvaluateReport:
         """The report of a complete `evaluate` reply.
 
         Raises:
@@ -177,13 +176,13 @@ class Call:
             result = EvaluateResult(subjects=tuple(self._subjects))
         except ValueError as error:
             raise ReplyError(str(error)) from error
-        return EvaluateReport(result=result, **self._so_far(duration_ms, user))
+        return EvaluateReport(result=result, **self._so_far(duration_ms, held))
 
-    def record_so_far(self, duration_ms: int, *, user: str) -> CallRecord:
+    def record_so_far(self, duration_ms: int, *, held: Held) -> CallRecord:
         """What is known of a call that comes to no report."""
-        return CallRecord(**self._so_far(duration_ms, user))
+        return CallRecord(**self._so_far(duration_ms, held))
 
-    def _so_far(self, duration_ms: int, user: str) -> dict[str, Any]:
+    def _so_far(self, duration_ms: int, held: Held) -> dict[str, Any]:
         evidence = {
             name: EvidenceData(name=name, media_type=piece.media_type, data=bytes(piece.data), check=piece.check)
             for name, piece in self._evidence.items()
@@ -194,8 +193,7 @@ class Call:
             "evidence": evidence,
             "started_at": self.started_at,
             "duration_ms": duration_ms,
-            "isolation": ISOLATION,
-            "user": user,
+            "held": held,
         }
 
     def _require_evidence(self, result: CheckResult) -> None:

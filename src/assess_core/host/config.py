@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Isolation = Literal["required", "wanted", "off"]
+"""Of workers. `required`: one that cannot be isolated does not start. `wanted`: it starts nevertheless where the kernel
+lacks the means. `off`: none is isolated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,6 +19,7 @@ class HostConfig:
         start_timeout_s: from spawning to `loaded`, plugin imports included.
         stop_timeout_s: from `shutdown` to the process's exit.
         kill_after_s: from SIGTERM to SIGKILL.
+        isolation: whether workers are isolated, and what if they cannot be.
     """
 
     kit: Path
@@ -21,3 +27,4 @@ class HostConfig:
     start_timeout_s: float = 15.0
     stop_timeout_s: float = 5.0
     kill_after_s: float = 1.0
+    isolation: Isolation = "required"

@@ -30,6 +30,11 @@ def overrun(timeout_s: float) -> Cause:
     return Cause(kind=FaultKind.TIMEOUT, message=f"it took longer than {timeout_s:g} s and was killed")
 
 
+def unheld(reason: str) -> Cause:
+    """The worker is not isolated, and must be."""
+    return Cause(kind=FaultKind.START, message=f"it cannot be isolated: {clean_line(reason)}")
+
+
 def unloadable(reason: str) -> Cause:
     """The worker has an entry point that cannot be served."""
     return Cause(kind=FaultKind.START, message=f"it cannot be loaded: {clean_line(reason)}")

@@ -30,10 +30,11 @@ def launch(
     *,
     kit: Path,
     scratch: Path,
+    uid: int,
     loop: asyncio.AbstractEventLoop,
     on_exit: Callable[[], None],
 ) -> Launched:
-    """The worker's process, which waits for hello.
+    """The worker's process, which waits for its first message; `uid` is whom it is to run as once it is isolated.
 
     Raises:
         OSError: it could not be started.
@@ -45,7 +46,7 @@ def launch(
             _argv(installed, kit, theirs.fileno()),
             loop=loop,
             cwd=scratch,
-            environment=worker_environment(scratch, installed.manifest.permissions.env),
+            environment=worker_environment(scratch, installed.manifest.permissions.env, uid),
             stdout=their_log,
             stderr=their_log,
             inherit=(theirs.fileno(),),

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from assess_plugin.asking import MAX_ARGUMENTS, MAX_COUNT, MAX_PATH
+from assess_plugin.isolation.profile import Profile
 from assess_plugin.models import MAX_ID, MAX_TEXT, CheckResult, LogLevel, Subject
 from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_FRAME
 
@@ -31,8 +32,15 @@ class _Message(Struct, tag_field="type", tag=str.lower, frozen=True, forbid_unkn
 # --- parent to child
 
 
+class Isolate(_Message, frozen=True):
+    """First words to a worker that is to be isolated. `required`: it ends where the kernel cannot."""
+
+    required: bool
+    profile: Profile
+
+
 class Hello(_Message, frozen=True):
-    """First words."""
+    """First words to any other, else second."""
 
     protocol: int
     api: str
@@ -126,9 +134,22 @@ class Shutdown(_Message, frozen=True):
     """Last words."""
 
 
-ToWorker = Hello | Load | Execute | Evaluate | Ran | Opened | Status | Taken | Refused | Shutdown
+ToWorker = Isolate | Hello | Load | Execute | Evaluate | Ran | Opened | Status | Taken | Refused | Shutdown
 
 # --- child to parent
+
+
+class Isolated(_Message, frozen=True):
+    """It was done as `Isolate` says, and looked at from inside."""
+
+    landlock_abi: Annotated[int, Meta(ge=1, le=1_000)]
+
+
+class Unisolated(_Message, frozen=True):
+    """It was not, and why; with `goes_on` nothing was done and the worker is as it was."""
+
+    reason: Text
+    goes_on: bool
 
 
 class Welcome(_Message, frozen=True):
@@ -235,7 +256,20 @@ class Evidence(_Message, frozen=True):
 
 Request = Run | Open | Stat | Evidence
 FromWorker = (
-    Welcome | Loaded | Unloadable | Executed | Evaluated | Raised | Log | Progress | Run | Open | Stat | Evidence
+    Isolated
+    | Unisolated
+    | Welcome
+    | Loaded
+    | Unloadable
+    | Executed
+    | Evaluated
+    | Raised
+    | Log
+    | Progress
+    | Run
+    | Open
+    | Stat
+    | Evidence
 )
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from assess_core.host.identities import Identity
+
 
 class Scratch:
     """A directory of this process's own, in which its workers get theirs; what killed processes left is removed.
@@ -45,9 +47,12 @@ class Scratch:
             os.close(self._lock)
 
 
-def make_scratch(root: Path) -> Path:
-    """A new directory, for one worker and nobody else (mode 0700)."""
-    return Path(tempfile.mkdtemp(prefix="worker-", dir=root))
+def make_scratch(root: Path, owner: Identity | None = None) -> Path:
+    """A new directory, for one worker and nobody else (mode 0700); `owner` is the worker's, where it has its own."""
+    made = Path(tempfile.mkdtemp(prefix="worker-", dir=root))
+    if owner is not None and owner.own:
+        os.chown(made, owner.uid, owner.gid)
+    return made
 
 
 def remove_scratch(scratch: Path) -> None:

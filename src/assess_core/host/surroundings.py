@@ -1,4 +1,4 @@
-"""What a worker finds around it: an environment of little more than its scratch directory, and whose rights it has."""
+"""What a worker finds around it: an environment of little more than its scratch directory."""
 
 import os
 import pwd
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def worker_environment(scratch: Path, granted: Iterable[str]) -> dict[str, str]:
-    """All of a worker's environment; nothing of the runtime's leaks but its user's name, time zone and what is granted.
+def worker_environment(scratch: Path, granted: Iterable[str], uid: int) -> dict[str, str]:
+    """All of a worker's environment; nothing of the runtime's leaks but its time zone and what is granted.
 
     A granted variable that the runtime does not have is not there for the worker either; none replaces one of ours.
 
@@ -17,7 +17,7 @@ def worker_environment(scratch: Path, granted: Iterable[str]) -> dict[str, str]:
     environment |= {
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
-        "USER": _user_name(),
+        "USER": _user_name(uid),
         "LANG": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -25,17 +25,8 @@ def worker_environment(scratch: Path, granted: Iterable[str]) -> dict[str, str]:
     return environment | ({"TZ": zone} if zone else {})
 
 
-ISOLATION = "none"
-"""What holds a worker back besides its own process and the broker; every result says it."""
-
-
-def worker_user() -> str:
-    """Whose rights workers have, as results say it."""
-    return f"uid:{os.geteuid()}"
-
-
-def _user_name() -> str:
+def _user_name(uid: int) -> str:
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # containers run users that no passwd file knows
-        return str(os.geteuid())
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a worker's own, or a container's user that no passwd file knows
+        return str(uid)

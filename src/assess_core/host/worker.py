@@ -5,15 +5,15 @@
     report = await worker.execute("host-baseline", input, timeout_s=60)
     await worker.stop()
 
-Life: spawn -> hello, load (one deadline) -> calls, one at a time (a deadline each) -> end. There is one way to the end,
-`_end`, for the first of whoever asks for it: it closes the socket, ends the process group, hunts what left it, keeps
-the log's tail, removes the scratch directory, and only then fails the open call, so that a fault that was told is a
-worker that is gone.
+Life: spawn -> isolate, hello, load (one deadline) -> calls, one at a time (a deadline each) -> end. There is one way to
+the end, `_end`, for the first of whoever asks for it: it closes the socket, ends the process group, hunts what left it,
+keeps the log's tail, removes the scratch directory, gives the user id back, and only then fails the open call, so that
+a fault that was told is a worker that is gone.
 """
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,24 +23,24 @@ from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
-from assess_core.host.death import GONE, STOPPED, Cause, Death, overrun, unloadable, violation
+from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, look, profile_of
+from assess_core.host.death import GONE, STOPPED, Cause, Death, overrun, unheld, unloadable, violation
 from assess_core.host.ending import end_worker
+from assess_core.host.handshake import MESSAGES, Handshake, UnloadableError
+from assess_core.host.identities import Identity, IdentityError, lease
 from assess_core.host.launch import launch
 from assess_core.host.scratch import make_scratch, remove_scratch
-from assess_core.host.surroundings import worker_user
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord
+from assess_core.record import CallRecord, Held
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
+from assess_plugin.isolation.profile import Profile
 from assess_plugin.models import ActionInput, EvaluateInput
-from assess_plugin.wire import PROTOCOL
 
 logger = logging.getLogger(__name__)
 
 Report = TypeVar("Report", CallReport, EvaluateReport)
-
-_OF_A_START = (wire.Welcome, wire.Loaded, wire.Unloadable)
 
 
 class Worker:
@@ -58,24 +58,41 @@ class Worker:
         self._installed = installed
         self._config = config
         self._loop = loop = asyncio.get_running_loop()
-        self._nonce = secrets.token_hex(16)
-        self._welcomed = False
         self._calls = 0
         self._call: Call | None = None
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
-        self._user = worker_user()
-        self._started_at = self._deadline_at = 0.0
+        self._began_at, self._started_at, self._deadline_at = utc_now(), loop.time(), 0.0
         self._request: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Death] | None = None
-        self._scratch = make_scratch(config.scratch_root)
         try:
-            self._launched = launch(installed, kit=config.kit, scratch=self._scratch, loop=loop, on_exit=self._exited)
+            isolating = _isolating(config)
+            self._identity = lease() if isolating else Identity(uid=os.geteuid(), gid=os.getegid())
+        except (IdentityError, UnheldError) as error:
+            raise _start_fault(installed, unheld(str(error)).message) from error
+        self._scratch = make_scratch(config.scratch_root, self._identity)
+        try:
+            self._launched = launch(
+                installed,
+                kit=config.kit,
+                scratch=self._scratch,
+                uid=self._identity.uid,
+                loop=loop,
+                on_exit=self._exited,
+            )
         except OSError as error:
             remove_scratch(self._scratch)
+            self._identity.release()
             raise _start_fault(installed, f"its process could not be started: {error}") from error
         self._process, self._log = self._launched.process, self._launched.log
         self._channel = Channel(self._launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
+        self._handshake = Handshake(
+            installed,
+            api=self._api,
+            profile=self._profile() if isolating else None,
+            required=config.isolation == "required",
+            look=lambda profile: look(self.pid, profile),
+        )
 
     async def load(self) -> None:
         """Every entry point is loaded and can be called.
@@ -83,10 +100,9 @@ class Worker:
         Raises:
             PluginFault: it was not ready in time, or has an entry point that cannot be served; the worker is gone.
         """
-        entries = tuple(wire.Entry(e.name, e.kind, e.module, e.attr) for e in self._installed.entries)
-        hello = wire.Hello(protocol=PROTOCOL, api=self._api, nonce=self._nonce)
-        await self._converse(wire.encode(hello) + wire.encode(wire.Load(entries=entries)), self._config.start_timeout_s)
-        logger.debug("Started a worker of %s, process %d.", self._installed.distribution, self.pid)
+        await self._converse(self._handshake.opening(), self._config.start_timeout_s)
+        held = self._held()
+        logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, held)
 
     @property
     def pid(self) -> int:
@@ -134,6 +150,16 @@ class Worker:
             await self._process.wait(self._config.stop_timeout_s)
         await self._ended(STOPPED)
 
+    def _profile(self) -> Profile:
+        return profile_of(
+            self._installed, kit=self._config.kit, scratch=self._scratch, pid=self.pid, identity=self._identity
+        )
+
+    def _held(self) -> Held:
+        abi = self._handshake.landlock_abi
+        uid = self._identity.uid if abi else os.geteuid()
+        return Held(isolation="full" if abi else "none", user=f"uid:{uid}", landlock_abi=abi)
+
     # --- one exchange at a time: the start, or a call
 
     def _open_call(
@@ -164,15 +190,19 @@ class Worker:
         self._call = call
         await self._converse(frame, timeout_s)
         try:
-            return report(self._duration_ms(), user=self._user)
+            return report(self._duration_ms(), held=self._held())
         except ReplyError as error:
             raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
 
     def _duration_ms(self) -> int:
         return round((self._loop.time() - self._started_at) * 1000)
 
-    def _record(self, call: Call | None) -> CallRecord | None:
-        return None if call is None else call.record_so_far(self._duration_ms(), user=self._user)
+    def _record(self, call: Call | None) -> CallRecord:
+        if call is not None:
+            return call.record_so_far(self._duration_ms(), held=self._held())
+        return CallRecord(
+            provenance=(), evidence={}, started_at=self._began_at, duration_ms=self._duration_ms(), held=self._held()
+        )
 
     async def _converse(self, frame: bytes, timeout_s: float) -> None:
         if self._ending is not None:
@@ -226,22 +256,23 @@ class Worker:
             self._end_for(violation(str(error)))
 
     def _handle_start(self, message: wire.FromWorker) -> None:
-        match message:
-            case wire.Welcome() if not self._welcomed:
-                if (message.protocol, message.nonce, message.api) != (PROTOCOL, self._nonce, self._api):
-                    raise ViolationError("answered hello with another protocol, API version or nonce")
-                self._welcomed, self._phase = True, "load"
-            case wire.Loaded() if self._welcomed:
+        try:
+            answer = self._handshake.take(message)
+        except UnheldError as error:
+            self._end_for(unheld(str(error)))
+        except UnloadableError as error:
+            names = {entry.name for entry in self._installed.entries}
+            self._plugin = error.entry if error.entry in names else self._plugin
+            self._end_for(unloadable(str(error)))
+        else:
+            if answer:
+                self._phase = "load"
+                self._channel.send(answer)
+            if self._handshake.ready:
                 self._finish_reply()
-            case wire.Unloadable() if self._welcomed:
-                names = {entry.name for entry in self._installed.entries}
-                self._plugin = message.entry if message.entry in names else self._plugin
-                self._end_for(unloadable(message.reason))
-            case _:
-                raise ViolationError(f"sent {type(message).__name__.lower()} while it was being started")
 
     def _handle_call(self, call: Call, message: wire.FromWorker, size: int) -> None:
-        if isinstance(message, _OF_A_START):
+        if isinstance(message, MESSAGES):
             raise ViolationError(f"sent {type(message).__name__.lower()} during a call")
         call.count(message.call, size)
         match message:
@@ -306,10 +337,22 @@ class Worker:
             await asyncio.wait([self._request])
         whose = self._installed.distribution
         death = await end_worker(self._launched, self._scratch, cause, config=self._config, whose=whose)
+        self._identity.release()
         if self._reply is not None and not self._reply.done():
             fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._call))
             self._reply.set_exception(fault)
         return death
+
+
+def _isolating(config: HostConfig) -> bool:
+    """Whether a worker is told to isolate itself.
+
+    Raises:
+        UnheldError: it must, and cannot on this machine.
+    """
+    if config.isolation == "required" and not HAS_TABLE:
+        raise UnheldError(f"nothing is known of the system calls of {MACHINE}. {REMEDY}")
+    return config.isolation != "off" and HAS_TABLE
 
 
 def _start_fault(installed: InstalledPlugin, message: str) -> PluginFault:

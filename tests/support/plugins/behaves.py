@@ -1,7 +1,7 @@
 """A plugin that does what a check's id says, decently: reports, looks at its process, uses its host."""
 
 # pathlib is not among the modules that a worker has loaded, and one check here lists those
-# ruff: noqa: PTH101, PTH102, PTH109, PTH115, PTH123, PTH208
+# ruff: noqa: PTH101, PTH102, PTH109, PTH116, PTH123
 import os
 import sys
 from typing import Any
@@ -49,19 +49,26 @@ def modules(input: ActionInput) -> str:
 
 
 def surroundings(input: ActionInput) -> str:
-    descriptors = sorted(map(int, os.listdir("/proc/self/fd")))
     return repr(
         {
             "environment": dict(os.environ),
             "cwd": os.getcwd(),
-            "descriptors": descriptors[:-1],  # the last is that of the listing itself
-            "stdin": os.readlink("/proc/self/fd/0"),
+            "descriptors": [number for number in range(1024) if _is_open(number)],  # /proc is none of its business
+            "stdin": os.fstat(0).st_rdev == os.stat("/dev/null").st_rdev,
             "session": os.getsid(0) == os.getpid(),
             "path": sys.path,
             "prefix": [sys.prefix, sys.exec_prefix],
             "flags": [sys.flags.isolated, sys.flags.no_site, sys.flags.dont_write_bytecode],
         }
     )
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def not_reported(input: ActionInput) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from assess_core.host import LogLine, Progress, messages
+from assess_core.host import Held, LogLine, Progress, messages
 from assess_core.host.call import MAX_SUBJECTS, Call, ReplyError, ViolationError
 from assess_plugin import CheckResult, Evidence, Outcome, Subject
 from assess_plugin.wire import MAX_CALL_BYTES, MAX_EVIDENCE_NAMES, MAX_NOTICE_BYTES, MAX_NOTICES, MAX_REQUESTS
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+HELD = Held(isolation="full", user="uid:1", landlock_abi=7)
 
 
 def call(*checks: str, **more: Any) -> Call:
@@ -34,13 +35,13 @@ def test_parts_make_one_reply_in_the_order_asked_for() -> None:
     asked = call("a", "b", "c")
     assert not asked.add(executed(result("c"), more=True))
     assert asked.add(executed(result("a")))
-    report = asked.call_report(12, user="uid:1")
+    report = asked.call_report(12, held=HELD)
     assert [(each.check_id, each.outcome.value) for each in report.output.results] == [
         ("a", "pass"),
         ("b", "error"),
         ("c", "pass"),
     ]
-    assert (report.duration_ms, report.user, report.started_at, report.isolation) == (12, "uid:1", NOW, "none")
+    assert (report.duration_ms, report.held, report.started_at) == (12, HELD, NOW)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_a_wrong_id_fails_the_whole_reply(results: list[CheckResult], reason: st
     asked = call()
     asked.add(executed(*results))
     with pytest.raises(ReplyError, match=reason):
-        asked.call_report(0, user="")
+        asked.call_report(0, held=HELD)
 
 
 def test_a_reply_of_the_other_kind_is_a_violation() -> None:
@@ -74,11 +75,11 @@ def test_subjects_are_bounded_and_found_once() -> None:
         asked.add(messages.Evaluated(call=1, subjects=subjects, more=False))
         return asked
 
-    assert len(found(*range(MAX_SUBJECTS)).evaluate_report(0, user="").result.subjects) == MAX_SUBJECTS
+    assert len(found(*range(MAX_SUBJECTS)).evaluate_report(0, held=HELD).result.subjects) == MAX_SUBJECTS
     with pytest.raises(ReplyError, match="more than 10000"):
-        found(*range(MAX_SUBJECTS + 1)).evaluate_report(0, user="")
+        found(*range(MAX_SUBJECTS + 1)).evaluate_report(0, held=HELD)
     with pytest.raises(ReplyError, match="twice: 1"):
-        found(1, 1).evaluate_report(0, user="")
+        found(1, 1).evaluate_report(0, held=HELD)
 
 
 def test_messages_are_of_this_call_and_bounded_in_bytes() -> None:
@@ -131,7 +132,7 @@ def test_evidence_is_put_together_and_a_name_is_used_once() -> None:
     with pytest.raises(ViolationError, match="before the end of 'm'"):
         asked.request(chunk(5, "o", more=True))
     asked.add(executed(result(evidence=(Evidence(name="n", media_type="text/plain"),))))
-    report = asked.call_report(0, user="")
+    report = asked.call_report(0, held=HELD)
     assert {name: piece.data for name, piece in report.evidence.items()} == {"n": b"onetwo"}, "not the unfinished one"
 
 
@@ -140,7 +141,7 @@ def test_unfinished_evidence_is_no_evidence() -> None:
     asked.request(chunk(1, more=True))
     asked.add(executed(result(evidence=(Evidence(name="n", media_type="text/plain"),))))
     with pytest.raises(ReplyError):
-        asked.call_report(0, user="")
+        asked.call_report(0, held=HELD)
 
 
 def test_evidence_names_are_bounded_and_printable() -> None:
@@ -155,7 +156,7 @@ def test_a_use_is_on_record_once_for_each_check() -> None:
     asked = call()
     for check in ("a", "a", None, "b"):
         asked.record(check, {"open": "/x"})
-    report = asked.call_report(0, user="")
+    report = asked.call_report(0, held=HELD)
     assert [(use.check, use.what) for use in report.provenance] == [
         ("a", {"open": "/x"}),
         (None, {"open": "/x"}),

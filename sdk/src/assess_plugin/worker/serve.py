@@ -1,4 +1,4 @@
-"""The worker's life: handshake, load, one call after another, shutdown.
+"""The worker's life: isolation, handshake, load, one call after another, shutdown.
 
 Everything that a plugin raises is caught here, `SystemExit` and `KeyboardInterrupt` too (OpenBLAS out of memory raises
 the latter inside a hook): the call fails, the worker lives. `MemoryError` while answering ends the worker, loudly.
@@ -21,8 +21,10 @@ from assess_plugin.wire import (
     result_json,
     subject_json,
 )
+from assess_plugin.worker.isolate import IsolationError, MissingError, isolate
 from assess_plugin.worker.plugins import UnloadableError, describe, load, log_traceback
 from assess_plugin.worker.remote import RemoteHost
+from assess_plugin.worker.selfcheck import selfcheck
 
 
 def main(descriptor: int) -> int:
@@ -45,7 +47,11 @@ def main(descriptor: int) -> int:
 
 def _start(channel: Channel) -> tuple[str, dict[str, Any] | None]:
     """The plugin API to serve, and the hooks that are loaded; None where one cannot be."""
-    hello = _expect(channel, "hello")
+    hello = _expect(channel, "isolate", "hello")
+    if hello["type"] == "isolate":
+        if not _isolate(channel, hello["profile"], required=hello["required"]):
+            return "", None
+        hello = _expect(channel, "hello")
     if hello["protocol"] != PROTOCOL:
         raise WireError(f"the runtime speaks protocol {hello['protocol']}, this worker {PROTOCOL}")
     if hello["api"] not in API_VERSIONS:
@@ -70,10 +76,23 @@ def _start(channel: Channel) -> tuple[str, dict[str, Any] | None]:
     return hello["api"], hooks
 
 
-def _expect(channel: Channel, kind: str) -> Message:
+def _isolate(channel: Channel, profile: Any, *, required: bool) -> bool:
+    """Whether this process may go on: isolated, or as it was where the kernel cannot and that is no condition."""
+    try:
+        abi = isolate(profile)
+        selfcheck(profile)
+    except IsolationError as error:
+        goes_on = isinstance(error, MissingError) and not required
+        channel.send(encode({"type": "unisolated", "reason": str(error), "goes_on": goes_on}))
+        return goes_on
+    channel.send(encode({"type": "isolated", "landlock_abi": abi}))
+    return True
+
+
+def _expect(channel: Channel, *kinds: str) -> Message:
     message = channel.receive()
-    if message is None or message["type"] != kind:
-        raise WireError(f"expected {kind}, got {'the end' if message is None else message['type']}")
+    if message is None or message["type"] not in kinds:
+        raise WireError(f"expected {' or '.join(kinds)}, got {'the end' if message is None else message['type']}")
     return message
 
 

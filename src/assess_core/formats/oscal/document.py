@@ -115,6 +115,8 @@ def _observation(result: Result, subjects: Subjects) -> dict[str, Any]:
             duration_ms=result.duration_ms,
             isolation=result.isolation,
             user=result.user,
+            landlock_abi=result.landlock_abi,
+            relaxed="; ".join(result.relaxed),
             registry=result.registry,
             stale=result.stale,
         ),
