@@ -4,23 +4,23 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from assess_registry.cli import main
 from assess_registry.closure import make_closure
-from assess_registry.closure.resolve import IndexSource
 from assess_registry.config import Targets
 from assess_registry.errors import ConfigError, PublishError, TransportError, TrustError
 from assess_registry.index.folder import WheelFolder
 from assess_registry.lock import parse_lock
-from assess_registry.locking import Locked, lock_closure
-from assess_registry.locking.download import require_index
+from assess_registry.locking import IndexSource, Locked, lock_closure, require_index
 from assess_registry.wheel import inspect
 from tests.support.http_registry import HttpRegistry, redirect, serve, status
 from tests.support.installing import count_events, kill_at, run_in_child
@@ -238,28 +238,24 @@ def test_a_plugin_for_one_platform_needs_wheels_for_that_alone(tmp_path: Path) -
 
 def test_an_index_that_serves_other_bytes_is_refused_by_name(plugin: Path, index: HttpRegistry, tmp_path: Path) -> None:
     other = B.but(files={"b.py": "changed = True\n"})
-    index.answers[f"/files/{B.filename}"] = serve_once_then(B.build(), other.build())
+    index.answers[f"/files/{B.filename}"] = once_then(B.build(), status(200, other.build()))
     refused(TrustError, rf"'hash': {B.filename}", plugin, tmp_path / "to", index=source(index))
     index.answers.clear()
     assert lock(plugin, tmp_path / "to", index=source(index)).downloaded
 
 
-def serve_once_then(first: bytes, then: bytes) -> Callable[[Any], None]:
-    """Honest while uv looks at the metadata, and not when we download."""
+def once_then(first: bytes, then: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Honest while requirements are looked at, and not when the wheel is downloaded."""
+    answers = iter([status(200, first)])
 
     def answer(handler: Any) -> None:
-        ours = handler.headers.get("user-agent", "").startswith("assess-registry")
-        status(200, then if ours else first)(handler)
+        next(answers, then)(handler)
 
     return answer
 
 
 def test_an_index_that_sends_elsewhere_is_refused(plugin: Path, index: HttpRegistry, tmp_path: Path) -> None:
-    def answer(handler: Any) -> None:
-        ours = handler.headers.get("user-agent", "").startswith("assess-registry")
-        (redirect(f"{index.url}files/{A.filename}") if ours else status(200, B.build()))(handler)
-
-    index.answers[f"/files/{B.filename}"] = answer
+    index.answers[f"/files/{B.filename}"] = once_then(B.build(), redirect(f"{index.url}files/{A.filename}"))
     refused(TrustError, "'redirect'", plugin, tmp_path / "to", index=source(index))
 
 
@@ -270,7 +266,7 @@ def test_an_index_that_links_to_a_file_of_this_machine_is_refused(plugin: Path, 
     digest = hashlib.sha256(B.build()).hexdigest()
     page.write_text(f'<a href="{(here / B.filename).as_uri()}#sha256={digest}">{B.filename}</a>')
     with serve(root) as server:
-        refused(PublishError, r"\bb\b", plugin, tmp_path / "to", index=source(server))
+        refused(TrustError, f"'index': {B.filename}", plugin, tmp_path / "to", index=source(server))
 
 
 def test_a_project_that_was_given_is_not_taken_from_the_index(
@@ -318,24 +314,33 @@ def test_an_index_that_is_gone_or_never_answers_is_given_up(plugin: Path, index:
         index.stopping.wait()
 
     index.answers["/simple/a/"] = never
-    refused(Exception, "timed out after 1 s", plugin, tmp_path / "to", index=source(index, timeout_s=1.0))
+    refused(TransportError, "not complete within 1 s", plugin, tmp_path / "to", index=source(index, timeout_s=1.0))
     index.answers.clear()
 
-    def stuck(handler: Any) -> None:
-        if handler.headers.get("user-agent", "").startswith("assess-registry"):
-            index.stopping.wait()
-        status(200, B.build())(handler)
-
-    index.answers[f"/files/{B.filename}"] = stuck
+    index.answers[f"/files/{B.filename}"] = once_then(B.build(), never)
     refused(TransportError, "not complete within", plugin, tmp_path / "to", index=source(index, timeout_s=6.0))
 
 
 @pytest.mark.parametrize("url", ["http://example.org/simple/", "file:///tmp", "ftp://example.org/", "https://u:p@h/s"])
 def test_wheels_are_fetched_over_https_or_from_loopback(url: str) -> None:
     with pytest.raises(ConfigError, match="index to fetch from"):
-        require_index(url)
-    require_index("https://example.org/simple/")
-    require_index("http://127.0.0.1:8000/simple/")
+        require_index(IndexSource(url=url))
+    require_index(IndexSource(url="https://example.org/simple/"))
+    require_index(IndexSource(url="http://127.0.0.1:8000/simple/"))
+
+
+@pytest.mark.parametrize(
+    "host", ["", "https://example.org", "example.org/files", "u:p@example.org", "Example.org", "*"]
+)
+def test_a_host_of_files_is_a_host(host: str) -> None:
+    with pytest.raises(ConfigError, match="host of files"):
+        require_index(IndexSource(url="https://index.example.org/simple/", files_hosts=(host,)))
+    require_index(IndexSource(url="https://index.example.org/simple/", files_hosts=("files.example.org:8443",)))
+
+
+def test_files_of_an_index_over_https_come_over_https() -> None:
+    with pytest.raises(ConfigError, match="plain http is for loopback"):
+        require_index(IndexSource(url="http://127.0.0.1:8000/simple/", files_hosts=("files.example.org",)))
 
 
 def test_a_folder_with_something_in_it_is_left_alone(plugin: Path, tmp_path: Path) -> None:
@@ -371,3 +376,104 @@ def test_a_lock_beside_wheels_is_no_lock_of_a_registry(plugin: Path, tmp_path: P
     assert {each.sha256 for each in parse_lock(data, beside=True).wheels} == {each.sha256 for each in made.lock.wheels}
     with pytest.raises(TrustError, match="path must be"):
         parse_lock(made.lock.data, beside=True)
+
+
+# --- nobody is connected to who was not named -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Somebody else's host: another port of this machine. Whoever connects waits in its queue."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+def nobody_came(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return True
+    return False
+
+
+def page_of_b(root: Path, link: str, *, base: str = "", more: str = "") -> Path:
+    digest = hashlib.sha256(B.build()).hexdigest()
+    page = root / "simple" / "b" / "index.html"
+    anchor = f'<a href="{link}#sha256={digest}" {more}>{B.filename}</a>'
+    page.write_text(f"<!DOCTYPE html><html><head>{base}</head><body>{anchor}</body></html>")
+    return root
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("how", ["link", "metadata", "base", "json"])
+def test_a_page_that_links_to_another_host_connects_nobody_to_it(
+    scheme: str, how: str, plugin: Path, listener: socket.socket, tmp_path: Path
+) -> None:
+    other = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    link = f"{other}/files/{B.filename}"
+    root = lay_out(tmp_path / "index", *ALL)
+    if how == "base":
+        page_of_b(root, f"files/{B.filename}", base=f'<base href="{other}/">')
+    elif how == "json":
+        entry = {"filename": B.filename, "url": link, "hashes": {"sha256": hashlib.sha256(B.build()).hexdigest()}}
+        (root / "simple" / "b" / "index.html").write_text(
+            json.dumps({"meta": {"api-version": "1.0"}, "name": "b", "files": [entry]})
+        )
+    else:
+        page_of_b(root, link, more='data-core-metadata="true"' if how == "metadata" else "")
+    with serve(root) as server:
+        refused(TrustError, rf"(?s)'index': {B.filename}.*--files-host", plugin, tmp_path / "to", index=source(server))
+        assert nobody_came(listener)
+        page_of_b(root, f"../../files/{B.filename}")
+        assert B.filename in lock(plugin, tmp_path / "to", index=source(server)).downloaded
+    assert nobody_came(listener)
+
+
+def test_a_host_that_was_named_is_fetched_from(plugin: Path, tmp_path: Path) -> None:
+    with serve(lay_out(tmp_path / "files", *ALL)) as files:
+        root = page_of_b(lay_out(tmp_path / "index", *ALL), f"{files.url}files/{B.filename}")
+        with serve(root) as server:
+            refused(TrustError, "'index'", plugin, tmp_path / "to", index=source(server))
+            named = source(server, files_hosts=(urlsplit(files.url).netloc,))
+            assert B.filename in lock(plugin, tmp_path / "to", index=named).downloaded
+    assert files.requests
+
+
+@pytest.mark.parametrize("what", ["page", "metadata"])
+def test_a_redirect_to_another_host_connects_nobody_to_it(
+    what: str, plugin: Path, listener: socket.socket, tmp_path: Path
+) -> None:
+    other = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    root = page_of_b(lay_out(tmp_path / "index", *ALL), f"../../files/{B.filename}", more='data-core-metadata="true"')
+    (root / "files" / f"{B.filename}.metadata").write_text("Metadata-Version: 2.1\nName: b\nVersion: 1.0\n")
+    with serve(root) as server:
+        asked = "/simple/b/" if what == "page" else f"/files/{B.filename}.metadata"
+        server.answers[asked] = redirect(other)
+        refused(TrustError, "'redirect'", plugin, tmp_path / "to", index=source(server))
+        server.answers.clear()
+        assert B.filename in lock(plugin, tmp_path / "to", index=source(server)).downloaded
+    assert nobody_came(listener)
+
+
+@pytest.mark.parametrize("where", ["https://127.0.0.1:{port}/x.whl", "git+https://127.0.0.1:{port}/x"])
+def test_a_requirement_from_an_address_connects_nobody_to_it(
+    where: str, plugin: Path, listener: socket.socket, tmp_path: Path
+) -> None:
+    """Of a wheel on the index; an older one without it is taken."""
+    older = B.but(version="0.9")
+    newer = lib("b", "1.0", f"x @ {where.format(port=listener.getsockname()[1])}")
+    with serve(lay_out(tmp_path / "index", A, native(X86), native(ARM), older, newer)) as server:
+        made = lock(plugin, tmp_path / "to", index=source(server))
+    assert older.filename in made.downloaded
+    assert nobody_came(listener)
+
+
+def test_of_a_project_that_was_given_the_index_is_not_even_asked(
+    plugin: Path, index: HttpRegistry, tmp_path: Path
+) -> None:
+    """Names of one's own projects are nobody's business."""
+    lock(plugin, tmp_path / "to", folder=fill(tmp_path / "mine", A), index=source(index))
+    asked = {path for path in index.requests if path.startswith("/simple/")}
+    assert asked >= {"/simple/b/", "/simple/n/"}
+    assert not asked & {"/simple/a/", "/simple/demo-plugin/"}

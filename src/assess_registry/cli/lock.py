@@ -5,12 +5,10 @@ from pathlib import Path
 import click
 
 from assess_registry.cli.options import FiniteRange, index_option, output_option
-from assess_registry.closure.resolve import IndexSource
 from assess_registry.config import load_config
 from assess_registry.console import print_json
 from assess_registry.lock import LockedWheel
-from assess_registry.locking import Locked, Opinion, lock_closure
-from assess_registry.locking.download import require_index
+from assess_registry.locking import IndexSource, Locked, Opinion, lock_closure, require_index
 from assess_registry.names import ProjectName
 from assess_registry.text import table
 
@@ -24,6 +22,13 @@ PIP, PACKAGING = "by pip", "by packaging.pylock only"
 )
 @click.option(
     "--fetch-from", metavar="URL", default="", help="Simple pages of a package index to fetch other wheels from."
+)
+@click.option(
+    "--files-host",
+    "files_hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Another host on which that index keeps files; nothing else is connected to.",
 )
 @click.option(
     "--to",
@@ -53,6 +58,7 @@ def command(
     wheels: tuple[Path, ...],
     closure: Path | None,
     fetch_from: str,
+    files_hosts: tuple[str, ...],
     directory: Path,
     interpreters: tuple[Path, ...],
     timeout_s: float,
@@ -65,9 +71,10 @@ def command(
 
     Makes a directory of exactly these wheels and their pylock.toml, for `submit --closure`.
     """
+    source = None
     if fetch_from:
-        require_index(fetch_from)
-    source = IndexSource(url=fetch_from, proxy=proxy, ca_file=ca_file, timeout_s=timeout_s) if fetch_from else None
+        source = IndexSource(url=fetch_from, files_hosts=files_hosts, proxy=proxy, ca_file=ca_file, timeout_s=timeout_s)
+        require_index(source)
     made = lock_closure(
         wheels,
         targets=load_config(root).targets,

@@ -1,4 +1,4 @@
-"""The one resolver: uv in universal mode, on a folder of wheels, on a package index, or on both.
+"""The one resolver: uv in universal mode, on a folder of wheels, and on what a server on loopback has besides.
 
 uv chooses versions, and says under which markers. Nothing it says is believed: digests are our own, of bytes that are
 inspected here, and `walk` has to come to the same closure. What configures uv elsewhere - files of the user or of the
@@ -8,18 +8,15 @@ machine, variables, caches, other interpreters - has no say, and wheels alone ar
 """
 
 import contextlib
-import os
 import re
-import ssl
 import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-from urllib.parse import urlsplit
 
 import tomli_w
 from packaging.markers import InvalidMarker
@@ -55,29 +52,13 @@ class OnDisk(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexSource:
-    """A package index that was named explicitly.
-
-    Attributes:
-        url: of its simple pages (PEP 503 or 691).
-        proxy: `http://HOST:PORT` to tunnel through; empty: none, whatever the environment says.
-        ca_file: authorities that may vouch for its host, instead of the system's.
-        timeout_s: for the whole resolution.
-    """
-
-    url: str
-    proxy: str = ""
-    ca_file: Path | None = None
-    timeout_s: float = 120.0
-
-
 def resolve(
     wheel: InspectedWheel,
     folder: Mapping[str, bytes],
     targets: Sequence[RegistryTarget],
     *,
-    index: IndexSource | None = None,
+    index: str = "",
+    timeout_s: float = _LIMITS.timeout_s,
 ) -> Pylock:
     """What uv chose for a plugin's wheel on these targets; the plugin itself is left out of it.
 
@@ -85,7 +66,8 @@ def resolve(
         wheel: the plugin.
         folder: filename -> bytes of the wheels to choose from. Of its projects no other wheel is considered.
         targets: Pythons and platforms, of Pythons that the plugin admits.
-        index: where other projects may come from; None: from nowhere.
+        index: where other projects may come from, on loopback: uv connects to whatever it is sent to. Empty: nowhere.
+        timeout_s: for all of it.
 
     Raises:
         PublishError: it cannot be resolved; the message is uv's explanation.
@@ -93,18 +75,18 @@ def resolve(
     """
     with tempfile.TemporaryDirectory(prefix="assess-resolve-", ignore_cleanup_errors=True) as place:
         work = Path(place)
-        own = _give(wheel, folder, work, targets, pinned=index is not None)
+        _give(wheel, folder, work, targets)
         ran = run_tool(
             [uv_program(), *_arguments(work, targets, index)],
             cwd=work,
-            limits=replace(_LIMITS, timeout_s=index.timeout_s) if index else _LIMITS,
-            environment=_environment(work, index),
+            limits=replace(_LIMITS, timeout_s=timeout_s),
+            environment=_environment(work),
         )
     if ran.problem:
         raise RegistryError(f"{wheel.filename}: its closure was not resolved: {ran.problem}")
     if ran.exit_code != 0:
         raise PublishError(f"{wheel.filename}: its closure cannot be resolved:\n{_explanation(ran)}")
-    return _parse(wheel, ran.stdout, own)
+    return _parse(wheel, ran.stdout)
 
 
 def uv_program() -> str:
@@ -120,15 +102,8 @@ def uv_program() -> str:
     raise RegistryError("closures are resolved by uv, which is not installed: pip install 'assess-runtime[audit]'")
 
 
-def _give(
-    wheel: InspectedWheel,
-    folder: Mapping[str, bytes],
-    work: Path,
-    targets: Sequence[RegistryTarget],
-    *,
-    pinned: bool,
-) -> frozenset[str]:
-    """Put what uv may see where it looks; the projects that the folder has."""
+def _give(wheel: InspectedWheel, folder: Mapping[str, bytes], work: Path, targets: Sequence[RegistryTarget]) -> None:
+    """Put what uv may see where it looks."""
     for name in ("wheels", "plugin", "config/uv", "cache"):
         (work / name).mkdir(parents=True)
     # An empty configuration of the machine is found before the machine's own (`/etc/uv/uv.toml`).
@@ -138,23 +113,17 @@ def _give(
     itself = work / "plugin" / f"{stem}-py3-none-any.whl"
     said = plain_metadata(wheel.project, wheel.version, wheel.requires_python, wheel.requires_dist)
     itself.write_bytes(stub_wheel(stem, said))
-    versions: dict[str, set[Version]] = {}
-    for filename, project, version in wheels_in(folder):
+    for filename, project, _ in wheels_in(folder):
         # The plugin stands for itself; its older wheels are no candidates.
         if project != wheel.project:
             _place(folder, filename, work / "wheels" / filename)
-            versions.setdefault(project, set()).add(version)
     (work / "in.txt").write_text(f"{wheel.project} @ {itself.as_uri()}\n")
-    # Without this, a higher version on the index would be chosen in the place of what was given.
-    lines = [f"{name}=={version}" for name, each in sorted(versions.items()) if len(each) == 1 for version in each]
-    (work / "given.txt").write_text("\n".join(lines if pinned else []) + "\n")
     lowest = pythons_of(targets)[0]
     document = {
         "project": {"name": "closure", "version": "0", "requires-python": f">={lowest}"},
         "tool": {"uv": {"environments": list(resolver_environments(targets))}},
     }
     (work / "pyproject.toml").write_bytes(tomli_w.dumps(document).encode())
-    return frozenset(versions)
 
 
 def wheels_in(folder: Mapping[str, bytes]) -> Iterator[tuple[str, ProjectName, Version]]:
@@ -180,8 +149,8 @@ def _place(folder: Mapping[str, bytes], filename: str, path: Path) -> None:
         path.write_bytes(stub_for(filename, folder[filename]) or folder[filename])
 
 
-def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource | None) -> list[str]:
-    where = ["--default-index", index.url] if index else ["--offline", "--no-index"]
+def _arguments(work: Path, targets: Sequence[RegistryTarget], index: str) -> list[str]:
+    where = ["--default-index", index] if index else ["--offline", "--no-index"]
     return [
         *("pip", "compile", "--quiet", "--universal", "--format", "pylock.toml", "--generate-hashes"),
         *("--no-header", "--no-annotate", "--no-sources", "--only-binary", ":all:"),
@@ -190,12 +159,12 @@ def _arguments(work: Path, targets: Sequence[RegistryTarget], index: IndexSource
         # It wants an interpreter even so; ours, so that it looks for no other.
         *("--python", sys.executable, "--cache-dir", str(work / "cache")),
         *where,
-        *("--find-links", str(work / "wheels"), "--constraints", "given.txt", "in.txt"),
+        *("--find-links", str(work / "wheels"), "in.txt"),
     ]
 
 
-def _environment(work: Path, index: IndexSource | None) -> dict[str, str]:
-    neutral = {
+def _environment(work: Path) -> dict[str, str]:
+    return {
         "XDG_CONFIG_DIRS": str(work / "config"),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
@@ -204,11 +173,6 @@ def _environment(work: Path, index: IndexSource | None) -> dict[str, str]:
         "TOKIO_WORKER_THREADS": "2",
         "NO_COLOR": "1",
     }
-    if index is None:
-        return neutral
-    authorities = index.ca_file or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-    neutral |= {"SSL_CERT_FILE": str(authorities)} if authorities else {}
-    return neutral | ({"HTTPS_PROXY": index.proxy} if index.proxy else {})
 
 
 def _explanation(ran: ToolRun) -> str:
@@ -217,7 +181,7 @@ def _explanation(ran: ToolRun) -> str:
     return plain_lines("\n".join(f"  {line}" for line in lines if line), max_chars=_MAX_SAID).rstrip()
 
 
-def _parse(wheel: InspectedWheel, said: bytes, own: frozenset[str]) -> Pylock:
+def _parse(wheel: InspectedWheel, said: bytes) -> Pylock:
     try:
         pylock = Pylock.from_dict(tomllib.loads(said.decode("utf-8")))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError, InvalidMarker) as error:
@@ -226,8 +190,6 @@ def _parse(wheel: InspectedWheel, said: bytes, own: frozenset[str]) -> Pylock:
     for package in packages:
         if not package.wheels or package.version is None:
             raise PublishError(f"{package.name} {package.version}: not a wheel; a closure consists of wheels alone")
-        if package.name not in own and any(urlsplit(each.url or "").scheme == "file" for each in package.wheels):
-            raise PublishError(f"{package.name} {package.version}: the index links to a file of this machine")
     return Pylock(
         lock_version=pylock.lock_version,
         created_by=pylock.created_by,

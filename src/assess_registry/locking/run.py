@@ -1,7 +1,8 @@
 """From a plugin's wheels to a folder that holds its closure and the lock of it, or to nothing.
 
 1. Inspect the plugin's wheels strictly; they are one version and require the same.
-2. With an index: uv chooses from it, and what some target would take is downloaded, each file against its digest.
+2. With an index: uv chooses from what we show it of that, and what some target would take is downloaded, each file
+   against its digest.
 3. The closure is made of those wheels, or of the folder's, without a network, as `submit` does with the result.
 4. Every target that one of the plugin's wheels is for has to be served; the others are named.
 5. The folder is put together beside its place.
@@ -9,24 +10,30 @@
 7. The folder gets its name: it is there as a whole or not at all.
 """
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.pylock import Pylock
+
 from assess_registry.client.transport import Deadline
 from assess_registry.closure import Closure, closure_for, locked
 from assess_registry.closure.environments import targets_for
-from assess_registry.closure.resolve import IndexSource, resolve, wheels_in
+from assess_registry.closure.resolve import resolve, wheels_in
 from assess_registry.config import Targets
-from assess_registry.errors import ConfigError, PublishError
+from assess_registry.errors import ConfigError, PublishError, RegistryError
 from assess_registry.files import atomic_write, read_bounded, sync_directory
 from assess_registry.index.folder import WheelFolder
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, parse_lock, write_lock
 from assess_registry.locking.download import Download, download, taken_by_targets
+from assess_registry.locking.mirror import Mirror, mirror
 from assess_registry.locking.second_opinion import Opinion, second_opinions
+from assess_registry.locking.upstream import IndexSource, Upstream
 from assess_registry.review.locking import require_one_version
+from assess_registry.targets import RegistryTarget
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, inspect
 
 MAX_FOLDER_BYTES = 4 << 30
@@ -152,13 +159,34 @@ def _fetched(
 ) -> tuple[Download, ...]:
     """What uv chose from the index for some target, downloaded into `place`."""
     meant = targets_for(wheel, targets)
-    deadline = Deadline.after(index.timeout_s)
-    chosen = resolve(wheel, Files(paths), meant, index=index)
     # Of a project that was given, the index has no say: not its bytes, and not another version of it.
-    given = {project for _, project, _ in wheels_in(Files(paths))}
-    wanted = tuple(each for each in taken_by_targets(chosen, meant) if each.project not in given)
-    download(wanted, place, index=index, deadline=deadline, max_bytes=MAX_FOLDER_BYTES)
+    given = {wheel.project} | {project for _, project, _ in wheels_in(Files(paths))}
+    with (
+        contextlib.closing(Upstream(index, Deadline.after(index.timeout_s))) as upstream,
+        mirror(upstream, given=given) as ours,
+    ):
+        chosen = _resolved(wheel, paths, meant, ours, timeout_s=index.timeout_s)
+        wanted = tuple(each for each in taken_by_targets(chosen, meant) if each.project not in given)
+        download(wanted, place, ours=ours, upstream=upstream, max_bytes=MAX_FOLDER_BYTES)
     return wanted
+
+
+def _resolved(
+    wheel: InspectedWheel, paths: Mapping[str, Path], meant: Sequence[RegistryTarget], ours: Mirror, *, timeout_s: float
+) -> Pylock:
+    """What uv chose, unless the index did or said what nobody should go on after."""
+    try:
+        chosen = resolve(wheel, Files(paths), meant, index=ours.url, timeout_s=timeout_s)
+    except RegistryError as error:
+        if ours.problem is not None:
+            raise ours.problem from error
+        if isinstance(error, PublishError) and ours.notes:
+            lines = "\n".join(f"    {note}" for note in ours.notes)
+            raise PublishError(f"{error}\n  left out of what the index has:\n{lines}") from error
+        raise
+    if ours.problem is not None:
+        raise ours.problem
+    return chosen
 
 
 def _require_served(wheels: Sequence[InspectedWheel], closure: Closure) -> None:
