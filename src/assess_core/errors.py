@@ -40,6 +40,7 @@ class FaultKind(StrEnum):
     PROTOCOL = "protocol"
     START = "start"
     REPLY = "reply"
+    LIMIT = "limit"
     STOPPED = "stopped"
 
 

@@ -28,6 +28,9 @@ from assess_plugin.wire import (
 
 NOT_REPORTED = "not reported"
 
+BUDGETS = '(docs/wire.md, "Budgets, for each call")'
+"""Where limits stand that are everybody's and in no manifest."""
+
 MAX_SUBJECTS = 10_000
 """Of one `evaluate` call."""
 
@@ -92,14 +95,16 @@ class Call:
             raise ViolationError(f"sent a message of call {number} during call {self.number}")
         self._bytes += HEADER + body_bytes
         if self._bytes > MAX_CALL_BYTES:
-            raise ViolationError(f"sent more than {MAX_CALL_BYTES} bytes in one call")
+            raise ViolationError(f"sent more than {MAX_CALL_BYTES} bytes in one call {BUDGETS}")
 
     def notice(self, message: Log | ProgressMessage, body_bytes: int) -> None:
         """Pass a log line or progress on."""
         self._notices += 1
         self._notice_bytes += HEADER + body_bytes
         if self._notices > MAX_NOTICES or self._notice_bytes > MAX_NOTICE_BYTES:
-            raise ViolationError(f"sent more than {MAX_NOTICES} log lines and progress messages in one call")
+            raise ViolationError(
+                f"sent more than {MAX_NOTICES} log lines and progress messages in one call {BUDGETS}"
+            )
         if self._on_event is None:
             return
         if isinstance(message, Log):
@@ -115,7 +120,7 @@ class Call:
         if message.check is not None and message.check not in self._known:
             raise ViolationError(f"sent a request for check {message.check!r}, which was not asked for")
         if self._requests > 2 * MAX_REQUESTS:
-            raise ViolationError(f"sent more than {2 * MAX_REQUESTS} requests in one call")
+            raise ViolationError(f"sent more than {2 * MAX_REQUESTS} requests in one call {BUDGETS}")
         if self._requests > MAX_REQUESTS:
             return _refused(message, f"this call has made its {MAX_REQUESTS} requests")
         return self._take(message) if isinstance(message, Evidence) else None

@@ -97,7 +97,7 @@ class Channel:
             while self._filled - position >= HEADER:
                 length = int.from_bytes(view[position : position + HEADER], "big", signed=True)
                 if not 0 <= length <= MAX_FRAME:
-                    self._end(f"announced a message of {length} bytes; the limit is {MAX_FRAME}")
+                    self._end(f"announced a message of {length} bytes; the limit is {MAX_FRAME} (docs/wire.md)")
                     return
                 needed = HEADER + length
                 if self._filled - position < needed:

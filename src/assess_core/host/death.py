@@ -1,9 +1,11 @@
 """Why a worker ended, as the fault that its caller is told."""
 
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assess_core.errors import FaultKind, PluginFault
+from assess_core.host.limits import Excess, Finding
 from assess_core.host.text import clean_line
 from assess_core.record import CallRecord
 
@@ -33,6 +35,17 @@ def overrun(timeout_s: float) -> Cause:
 def unheld(reason: str) -> Cause:
     """The worker is not isolated, and must be."""
     return Cause(kind=FaultKind.START, message=f"it cannot be isolated: {clean_line(reason)}")
+
+
+def beyond(finding: Finding, whose: str) -> Cause:
+    """The worker uses more than its manifest says, or nobody can see what it uses."""
+    if isinstance(finding, Excess):
+        return Cause(kind=FaultKind.LIMIT, message=f"{finding.words(whose)}: it was killed")
+    return Cause(
+        kind=FaultKind.START,
+        message=f"it was killed since nobody may see what it uses: {clean_line(str(finding))}. A runtime that is root "
+        "needs CAP_SYS_PTRACE to watch workers, which have user ids of their own",
+    )
 
 
 def unloadable(reason: str) -> Cause:
@@ -69,8 +82,20 @@ class Death:
         if not self.by_itself:
             return FaultKind.PROTOCOL, "its process closed the pipe, lived on, and was killed"
         if self.exit_code is not None and self.exit_code < 0:
-            return FaultKind.SIGNALLED, f"its process was killed by {_signal_name(-self.exit_code)}"
+            number = -self.exit_code
+            kind = FaultKind.LIMIT if number in _OF_LIMITS else FaultKind.SIGNALLED
+            return kind, f"its process was killed by {_signal_name(number)}{_OF_SIGNALS.get(number, '')}"
         return FaultKind.EXITED, f"its process exited with code {self.exit_code}"
+
+
+_OF_LIMITS = (signal.SIGXFSZ, signal.SIGXCPU)
+
+_OF_SIGNALS: Mapping[int, str] = {
+    signal.SIGXFSZ: ": a file grew beyond limits.scratch_mib in its assess-plugin.toml",
+    signal.SIGXCPU: ": it used the processor time that whoever started the runtime allows a process (ulimit -t)",
+    signal.SIGKILL: " from outside: was the machine, or its control group, out of memory?",
+}
+"""What a signal means that the worker did not get from us."""
 
 
 def _signal_name(number: int) -> str:

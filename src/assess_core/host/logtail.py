@@ -34,7 +34,9 @@ class LogTail:
         if self._open:
             self._drain()
         lines = clean_lines(self._kept.decode("utf-8", "replace")).strip("\n").splitlines()[-TAIL_LINES:]
-        return "\n".join(lines)[-TAIL_CHARACTERS:]
+        tail = "\n".join(lines)[-TAIL_CHARACTERS:]
+        dropped = self._total - len(self._kept)
+        return f"({dropped:,} bytes before these lines were dropped)\n{tail}" if dropped else tail
 
     def close(self) -> None:
         """Take what is in the pipe and stop reading, whoever still holds its other end; idempotent."""

@@ -14,6 +14,7 @@ a fault that was told is a worker that is gone.
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,11 +25,12 @@ from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, look, profile_of
-from assess_core.host.death import GONE, STOPPED, Cause, Death, overrun, unheld, unloadable, violation
+from assess_core.host.death import GONE, STOPPED, Cause, Death, beyond, overrun, unheld, unloadable, violation
 from assess_core.host.ending import end_worker
 from assess_core.host.handshake import MESSAGES, Handshake, UnloadableError
 from assess_core.host.identities import Identity, IdentityError, lease
 from assess_core.host.launch import launch
+from assess_core.host.limits import Bounds, Finding, Watch, hint
 from assess_core.host.scratch import make_scratch, remove_scratch
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
@@ -85,6 +87,13 @@ class Worker:
             self._identity.release()
             raise _start_fault(installed, f"its process could not be started: {error}") from error
         self._process, self._log = self._launched.process, self._launched.log
+        self._watch = Watch(
+            self.pid,
+            bounds=Bounds(limits=installed.manifest.limits),
+            scratch=self._scratch,
+            loop=loop,
+            on_finding=self._found,
+        )
         self._channel = Channel(self._launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
         self._handshake = Handshake(
             installed,
@@ -211,6 +220,7 @@ class Worker:
         self._reply = self._loop.create_future()
         self._deadline_at = self._loop.time() + timeout_s
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
+        self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s))
         self._channel.expecting = True
         self._channel.send(frame)
         try:
@@ -220,7 +230,12 @@ class Worker:
             raise
         finally:
             deadline.cancel()
+            self._watch.rest()
             self._reply = self._call = None
+
+    def _cpu_limit_s(self, timeout_s: float) -> float:
+        given = self._installed.manifest.limits.cpu_s
+        return timeout_s if given is None or self._call is None else given
 
     def _finish_reply(self, fault: PluginFault | None = None) -> None:
         if self._request is not None:
@@ -282,9 +297,16 @@ class Worker:
             case wire.Log() | wire.Progress():
                 call.notice(message, size)
             case wire.Raised():
-                self._finish_reply(self._fault(FaultKind.RAISED, f"it raised {clean_line(message.reason)}", call))
+                self._finish_reply(self._raised(message.reason, call))
             case _:
                 self._take_request(call, message)
+
+    def _raised(self, reason: str, call: Call) -> PluginFault:
+        where = hint(reason, self._installed.manifest.limits, self._installed.distribution)
+        words = f"it raised {clean_line(reason)}"
+        if where:
+            return self._fault(FaultKind.LIMIT, f"{words}; {where}", call)
+        return self._fault(FaultKind.RAISED, words, call)
 
     def _take_request(self, call: Call, message: wire.Request) -> None:
         if self._request is not None:
@@ -314,6 +336,11 @@ class Worker:
     def _overrun(self, timeout_s: float) -> None:
         self._end_for(overrun(timeout_s))
 
+    def _found(self, finding: Finding) -> None:
+        if self._ending is None:
+            self._process.signal_group(signal.SIGKILL)  # not asked first: it would go on taking
+            self._end_for(beyond(finding, self._installed.distribution))
+
     def _exited(self) -> None:
         self._channel.drain()
         self._end_for(GONE)
@@ -323,6 +350,7 @@ class Worker:
 
     def _end_for(self, cause: Cause) -> None:
         if self._ending is None:
+            self._watch.close()
             self._channel.close()
             self._ending = self._loop.create_task(self._end(cause))
 

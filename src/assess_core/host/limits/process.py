@@ -81,16 +81,13 @@ class WatchedProcess:
     """A process of ours, and of its files those below `scratch`.
 
     Raises:
-        GoneError: there is none of this number.
+        OSError: /proc/PID cannot be opened.
     """
 
     def __init__(self, pid: int, *, scratch: str) -> None:
         self._inside = os.fsencode(os.path.realpath(scratch)) + b"/"
         self._mapped = _Mapped()
-        try:
-            self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
-        except FileNotFoundError as error:
-            raise GoneError from error
+        self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
 
     def close(self) -> None:
         """Let go of it."""

@@ -53,7 +53,6 @@ class Watch:
         self._scratch = str(scratch)
         self._loop = loop
         self._on_finding = on_finding
-        self._process = WatchedProcess(pid, scratch=self._scratch)
         self._cpu = (0.0, float("inf"))  # counted from, and the limit: one value, as two threads use it
         self._every_s = REST_S
         self._scan_at = 0.0
@@ -61,6 +60,12 @@ class Watch:
         self._wake = threading.Event()
         self._letting_go = threading.Lock()
         self._closed = self._over = False
+        try:
+            self._process = WatchedProcess(pid, scratch=self._scratch)
+        except OSError as error:
+            self._over = True
+            loop.call_soon(on_finding, UnwatchableError(str(error)))
+            return
         threading.Thread(target=self._run, name=f"assess-watch-{pid}", daemon=True).start()
 
     def begin(self, *, cpu_limit_s: float) -> None:
