@@ -1,6 +1,7 @@
 """The development server, as a process: what it answers to honest clients, what it refuses, and how it ends."""
 
 import http.client
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,9 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from assess_registry.cli import main
 from assess_registry.config import CONFIG_NAME, IndexConfig
 from assess_registry.index.create import create_index
 from assess_registry.index.pages import JSON_TYPE
+from assess_registry.serve.server import MAX_HEAD_BYTES
+from tests.support.air_gap import Gap
+from tests.support.approved_place import ApprovedPlace
+from tests.support.registry_tree import copy_registry_tree
 from tests.support.served import first_line, registry_process, registry_server
 
 WHEEL = b"PK" + bytes(range(256)) * 1000
@@ -227,10 +233,39 @@ def test_only_who_asks_for_this_machine_gets_an_answer(host: str, server: Server
 
 def test_a_request_that_is_too_long_is_refused(server: Server) -> None:
     assert server.ask("/simple/", X_Long="x" * 15_000)[0] == 200
-    # Up to 256 KiB come in one piece; what is longer is not waited for.
     with socket.create_connection(("127.0.0.1", int(server.host.rpartition(":")[2])), timeout=20) as client:
         client.sendall(f"GET /simple/ HTTP/1.1\r\nHost: {server.host}\r\nX: ".encode() + b"x" * 300_000)
         assert client.recv(12) == b"HTTP/1.1 400"
+
+
+def head(host: str, size: int, filler: bytes = b"x", *, more: bool = False) -> bytes:
+    """A request's head of so many bytes; the last of its connection, or there are `more`."""
+    connection = "keep-alive" if more else "close"
+    begin = f"GET /plugins.json HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nX: x".encode()
+    end = b"x\r\n\r\n"
+    return begin + filler * (size - len(begin) - len(end)) + end
+
+
+def statuses(host: str, *pieces: bytes) -> list[int]:
+    """The statuses of all answers to what is sent, until the server ends the connection."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=20) as client:
+        for piece in pieces:
+            client.sendall(piece)
+        while data := _received(client):
+            received += data
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", received)]
+
+
+@pytest.mark.parametrize("filler", [b"x", b" "])
+def test_a_head_is_bounded_to_the_byte_also_when_it_comes_at_once(filler: bytes, server: Server) -> None:
+    assert statuses(server.host, head(server.host, MAX_HEAD_BYTES, filler)) == [200]
+    for size in (MAX_HEAD_BYTES + 1, 20_000, 250_000):
+        assert statuses(server.host, head(server.host, size, filler)) == [400], size
+    short, long = head(server.host, 200, more=True), head(server.host, 20_000, filler)
+    assert statuses(server.host, short + head(server.host, 200)) == [200, 200]  # the control
+    assert statuses(server.host, short + long) == [200, 400]
+    assert statuses(server.host, short, long) == [200, 400]
 
 
 def test_a_body_that_nobody_wants_is_not_waited_for(server: Server) -> None:
@@ -239,6 +274,90 @@ def test_a_body_that_nobody_wants_is_not_waited_for(server: Server) -> None:
             f"GET /plugins.json HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 99999999999\r\n\r\n".encode()
         )
         assert client.recv(15).startswith(b"HTTP/1.1 200")
+
+
+GARBAGE = {
+    "no request": [b"\x16\x03\x01\x02\x00\r\n\r\n"],
+    "no request, twice": [b"GARBAGE\r\n\r\n", b"GARBAGE\r\n\r\n"],
+    "a body that is none": [b"POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n"],
+    "a body that becomes none": [
+        b"GET /files/large HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\nx\r\n" + b"ZZZ\r\n",
+    ],
+    "a body and garbage": [b"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\n\r\nxGARBAGE\r\n\r\n"],
+    "garbage behind a request": [b"GET / HTTP/1.1\r\nHost: HOST\r\n\r\nGARBAGE\r\n\r\n"],
+    "garbage behind the last": [b"GET / HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\nGARBAGE\r\n\r\n"],
+    "half a body": [b"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 9\r\n\r\nx"],
+    "a wait for 100": [b"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"],
+    "another protocol": [b"GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"],
+    "a tunnel": [b"CONNECT HOST HTTP/1.1\r\nHost: HOST\r\n\r\n", b"GARBAGE"],
+    "HTTP/1.0": [b"GET / HTTP/1.0\r\nHost: HOST\r\n\r\nGARBAGE"],
+    "two lengths": [b"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"],
+    "no host": [b"GET / HTTP/1.1\r\n\r\n"],
+    "two hosts": [b"GET / HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n"],
+    "nothing": [b""],
+}
+
+
+def test_whatever_comes_is_answered_or_ended_and_is_no_failure(tmp_path: Path) -> None:
+    create_index(tmp_path, IndexConfig(name="test"))
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/large").write_bytes(bytes(64 << 20))
+    with registry_process(tmp_path, before="import assess_registry.serve.server as s; s.IDLE_S = 1") as process:
+        assert process.stdout is not None
+        host = urlsplit(first_line(process.stdout)).netloc
+        got = {
+            name: statuses(host, *(piece.replace(b"HOST", host.encode()) for piece in pieces))
+            for name, pieces in GARBAGE.items()
+        }
+        assert statuses(host, head(host, 200)) == [200]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert "rror" not in said
+    assert got["no request"] == got["a body that is none"] == got["two lengths"] == got["two hosts"] == [400]
+    assert got["garbage behind a request"] == [307, 400]
+    assert got["garbage behind the last"] == got["half a body"] == got["HTTP/1.0"] == [307]
+    assert got["a body that becomes none"] in ([200], [400])
+    assert got["nothing"] == []
+
+
+def test_a_site_is_served_as_a_registry_is(tmp_path: Path) -> None:
+    tree = copy_registry_tree(tmp_path / "registry")
+    gap = Gap(tree=tree, directory=tmp_path)
+    gap.export()
+    gap.take_in()
+    with registry_server(gap.site) as url:
+        server = Server(root=gap.site, host=urlsplit(url).netloc)
+        status, _, page = server.ask("/simple/demo-plugin/", Accept=JSON_TYPE)
+        assert (status, page) == (200, (gap.site / "simple/demo-plugin/index.json").read_bytes())
+        assert server.ask("/metadata/timestamp.json")[0] == 200
+        for hidden in (".import/trust/clock.json", ".lock", "status/search/?q=demo"):
+            assert server.ask(f"/{hidden}")[0] == 404
+        place = ApprovedPlace(tree=tree, state=tmp_path / "runtime", url=url)
+        assert place.chain("demo-plugin").inspected.version == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["init", "init --development", "gc --index", "reindex --index", "keys list --index"],
+)
+def test_no_command_makes_a_registry_of_a_site(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An import would then refuse it, with all that it serves."""
+    gap = Gap(tree=copy_registry_tree(tmp_path / "registry"), directory=tmp_path)
+    gap.export()
+    gap.take_in()
+    before = gap.served()
+    assert main([*command.split(), str(gap.site)]) == 2
+    err = capsys.readouterr().err
+    assert "a site, into which bundles are imported" in err
+    assert "assess-registry init" not in err
+    assert gap.served() == before
+    assert gap.take_in().written == ()
 
 
 QUICK = "import assess_registry.serve.server as server; server.REQUEST_S = server.CONNECTION_S = 2.0"

@@ -11,11 +11,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from assess_registry.config import load_config
+from assess_registry.config import is_site, load_config
 from assess_registry.errors import ConfigError
 from assess_registry.serve.app import RegistryFiles
 
@@ -27,6 +29,7 @@ IDLE_S = 5
 STOP_S = 3
 """What an answer that is being sent when the server is stopped still gets."""
 MAX_HEAD_BYTES = 16 << 10
+"""Of a request, up to its empty line."""
 MAX_CONNECTIONS = 200
 """uv opens 50 at once."""
 
@@ -36,10 +39,10 @@ LOCALHOST = "localhost"
 def serve_registry(
     root: Path, *, host: str, port: int, beyond_this_machine: bool, on_ready: Callable[[str], None]
 ) -> None:
-    """The registry is served until a signal says to stop.
+    """The registry, or the site, is served until a signal says to stop.
 
     Args:
-        root: the registry's root.
+        root: of the registry, or a site that bundles are imported into.
         host: an address, or `localhost`.
         port: 0 for any that is free.
         beyond_this_machine: whether the address may be one that other machines reach.
@@ -48,7 +51,8 @@ def serve_registry(
     Raises:
         ConfigError: there is no registry, or the address is not one to listen at.
     """
-    load_config(root)
+    if not is_site(root):
+        load_config(root)
     address = _address(host)
     if not (address.is_loopback or beyond_this_machine):
         raise ConfigError(
@@ -71,7 +75,6 @@ def serve_registry(
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=STOP_S + 2,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     url = f"http://{shown}:{listener.getsockname()[1]}/"
     _Server(config, on_ready=lambda: on_ready(url)).run(sockets=[listener])
@@ -109,10 +112,25 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class _BoundedConnection(h11.Connection):
+    """h11 bounds the head that it waits for the rest of, not one that came whole."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        before = len(self.trailing_data[0]) if self.their_state is h11.IDLE else 0
+        event = super().next_event()
+        if isinstance(event, h11.Request) and before - len(self.trailing_data[0]) > MAX_HEAD_BYTES:
+            raise h11.RemoteProtocolError("the head is too long", error_status_hint=431)
+        return event
+
+
 class _BoundedProtocol(H11Protocol):
     """uvicorn bounds how long a connection is idle, not how long a request takes to come, a byte at a time."""
 
     _ends: tuple[asyncio.TimerHandle, ...] = ()
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.conn = _BoundedConnection(h11.SERVER, MAX_HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -125,6 +143,20 @@ class _BoundedProtocol(H11Protocol):
         for end in self._ends:
             end.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn's; but where an answer is on its way, its request's body was what is wrong.
+
+        What has not begun is not sent any more; what has begun cannot be taken back, and ends.
+        """
+        # uvicorn's type does not say that there is none before the first request.
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
 
     def _end_without_request(self) -> None:
         if self.cycle is None:
