@@ -8,22 +8,34 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from assess_core.admission import Admitted, admit, asking_of, rights_of
 from assess_core.config import Config, PluginConfig
 from assess_core.errors import AssessError, PluginFault, StoreError
-from assess_core.execute import Context, Evidence, Executed, execute
+from assess_core.execute import Clock, Context, Evidence, Executed, execute
 from assess_core.folders import RefusedFolder, Wanted, wanted
+from assess_core.grants import Growth
 from assess_core.host import HostConfig, Supervisor, health_check
 from assess_core.journal import Journal
-from assess_core.plan import Task, Unrunnable
+from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.report import combine, commit
 from assess_core.results import Run
-from assess_core.store import InstalledPlugin, Interpreter, Store, install, prove_again, require_approved
+from assess_core.store import (
+    Consents,
+    InstalledPlugin,
+    Interpreter,
+    Store,
+    Waiting,
+    install,
+    prove_again,
+    require_approved,
+)
 from assess_registry.client import (
     ExpiredError,
     ProjectName,
@@ -53,9 +65,12 @@ class Action(StrEnum):
     INSTALLED = "installed"
     UPGRADED = "upgraded"
     REMOVED = "removed"
+    WAITING = "waiting"
+    WITHHELD = "withheld"
     WOULD_INSTALL = "would-install"
     WOULD_UPGRADE = "would-upgrade"
     WOULD_REMOVE = "would-remove"
+    WOULD_WAIT = "would-wait"
     STALE = "stale"
     FAILED = "failed"
     REFUSED = "refused"
@@ -71,6 +86,9 @@ class Synced:
             there is none, or it may not serve any more either.
         reason: in one line what went wrong, for people.
         refusal: of what was refused; of what is stale because the registry's word has expired, that.
+        growth: what a version asks for that waits for consent, whatever the action; None when none waits.
+        withheld: why the configuration does not let this version start, one sentence for each thing.
+        warnings: what of the configuration has no effect on this version.
     """
 
     distribution: str
@@ -79,6 +97,9 @@ class Synced:
     previous: str = ""
     reason: str = ""
     refusal: TrustError | None = None
+    growth: Growth | None = None
+    withheld: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +116,7 @@ class Delivery:
     interpreter: Interpreter
     host: HostConfig
     notify: Notify
+    clock: Clock
     dry_run: bool = False
     offline: bool = False
 
@@ -133,15 +155,16 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     """Every plugin the configuration names is installed, verified, has answered, and is active; others are inactive.
 
     A plugin that cannot be brought to that state keeps its previous version if the registry vouches for that still, and
-    its line says why. Environments of versions no longer wanted stay on disk. A dry run changes nothing but what is
-    remembered of the registry, and says what would be done.
+    its line says why; so does one whose new version asks for more than the one that runs, until somebody consents.
+    Environments of versions no longer wanted stay on disk. A dry run changes nothing but what is remembered of the
+    registry - what is new is fetched and verified, and not kept - and says what would be done.
 
     Raises:
         ConfigError: a folder of plugins, or the directory of its keys, is not there.
     """
     asked = wanted(config, target=delivery.target)
     silence = _silence(asked, delivery)
-    lines = [_sync_one(each, delivery, silence) for each in asked]
+    lines = [_sync_one(each, config, delivery, silence) for each in asked]
     if any(isinstance(each, RefusedFolder) for each in asked):
         return tuple(lines)  # nobody knows what that folder stands for, so nothing is known to be wanted no more
     names = {each.name for each in asked}
@@ -180,7 +203,7 @@ def _expired(error: ExpiredError) -> _Silence:
     return _Silence(reason=f"{error.thing}: {error.what}; {error.got}; {error.next_step}", expired=error)
 
 
-def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery, silence: _Silence | None) -> Synced:
+def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, silence: _Silence | None) -> Synced:
     if isinstance(each, RefusedFolder):
         return _failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
@@ -189,7 +212,10 @@ def _sync_one(each: Wanted | RefusedFolder, delivery: Delivery, silence: _Silenc
     active = delivery.store.find(each.name)
     try:
         release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found)
-        return _brought_up(release, active, delivery)
+        line = _brought_up(release, each, active, config, delivery)
+        if line.action is Action.WAITING and not line.previous and from_registry:
+            return _fallen_back(line, each, config, delivery)
+        return line
     except TransportError as error:
         return _without_registry(each, _Silence(reason=str(error)), delivery)
     except ExpiredError as error:
@@ -218,9 +244,11 @@ def _not_brought_up(
     return _failed(each.name, active, action, error)
 
 
-def _resolved(each: Wanted, delivery: Delivery) -> _Release:
+def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> _Release:
+    """What is to be installed; `version` in place of what the configuration asks for."""
     registry, target = _registry(delivery), delivery.target
-    resolved = resolve(Requirement(f"{each.name}{each.plugin.version}"), registry=registry, target=target)
+    specifier = each.plugin.version if version is None else f"=={version}"
+    resolved = resolve(Requirement(f"{each.name}{specifier}"), registry=registry, target=target)
 
     def verified() -> VerifiedWheel:
         delivery.notify(f"fetching {resolved.project} {resolved.version}")
@@ -252,26 +280,136 @@ def _in_folder(each: Wanted, found: FolderPlugin | None) -> _Release:
     )
 
 
-def _brought_up(release: _Release, active: InstalledPlugin | None, delivery: Delivery) -> Synced:
+def _brought_up(
+    release: _Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
+) -> Synced:
     """The stages from the resolved release to its activation."""
     store = delivery.store
     installed = store.installed(release.lock_sha256, release.sha256, delivery.interpreter)
     if installed is not None and not _stands(installed, release, store):
         installed = None
     if installed is not None and active is not None and active.env_key == installed.env_key:
-        return _line(release, active, Action.PRESENT)
+        return _serving(release, active, config, delivery)
+    consents = store.consents(release.project)
     if delivery.dry_run:
-        return _line(release, active, Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE)
+        asking = asking_of(installed or release.verified())
+        return _planned(release, active, admit(config, asking, consents))
     if installed is None:
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
         installed = install(verified, store=store, interpreter=delivery.interpreter, development=release.development)
     if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
-        return _line(release, active, Action.PRESENT)
+        return _serving(release, active, config, delivery)
+    admitted = admit(config, asking_of(installed), consents)
+    if not admitted.ready:
+        kept = active if active is not None and fits(each.plugin, active) else None
+        return _kept_back(release, installed, admitted, kept, delivery)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
-    asyncio.run(health_check(installed, delivery.host))
+    asyncio.run(health_check(installed, delivery.host, rights_of(admitted.grant)))
     store.activate(installed)
-    return _line(release, active, Action.INSTALLED if active is None else Action.UPGRADED)
+    action = Action.INSTALLED if active is None else Action.UPGRADED
+    return _line(release, active, action, warnings=admitted.warnings)
+
+
+def _serving(release: _Release, active: InstalledPlugin, config: Config, delivery: Delivery) -> Synced:
+    """It is what serves already; whether it may start is for the configuration to say, which may have changed."""
+    consents = delivery.store.consents(release.project)
+    if consents.waiting is not None and not delivery.dry_run:
+        delivery.store.wait(release.project, None)
+    admitted = admit(config, asking_of(active), consents)
+    action = Action.WITHHELD if admitted.refusals else Action.PRESENT
+    return _line(release, active, action, withheld=admitted.refusals, warnings=admitted.warnings)
+
+
+def _planned(release: _Release, active: InstalledPlugin | None, admitted: Admitted) -> Synced:
+    """What a sync would do of a release that is not the one that serves."""
+    action = Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE
+    if not admitted.ready:
+        waits = active is not None or not admitted.refusals
+        action = Action.WOULD_WAIT if waits else Action.WITHHELD
+    return _line(
+        release,
+        active,
+        action,
+        growth=admitted.growth or None,
+        withheld=admitted.refusals,
+        warnings=admitted.warnings,
+    )
+
+
+def _kept_back(
+    release: _Release,
+    installed: InstalledPlugin,
+    admitted: Admitted,
+    kept: InstalledPlugin | None,
+    delivery: Delivery,
+) -> Synced:
+    """It is installed and does not run; `kept`, which serves, goes on serving if it is vouched for still.
+
+    Nothing that was not consented to is granted to the start that shows whether it would run at all.
+    """
+    store, growth = delivery.store, admitted.growth
+    consents = store.consents(release.project)
+    waiting = Waiting(
+        version=installed.version,
+        sha256=installed.sha256,
+        since=growth.since,
+        added=growth.added,
+        seen_at=delivery.clock(),
+    )
+    known = consents.waiting is not None and consents.waiting.same(waiting)
+    if growth and not admitted.refusals and not known and consents.baseline is not None:
+        grant = admitted.grant.reduced_to(consents.baseline.permissions)
+        asyncio.run(health_check(installed, delivery.host, rights_of(grant)))
+    store.wait(installed.distribution, waiting if growth else None)
+    if kept is not None and release.registry is not None:
+        try:
+            require_approved(kept, store=store, registry=release.registry)
+        except (TrustError, TransportError, StoreError) as unfit:
+            action = Action.REFUSED if isinstance(unfit, TrustError) else Action.FAILED
+            line = _failed(installed.distribution, None, action, unfit)
+            return replace(line, growth=growth or None, withheld=admitted.refusals)
+    return Synced(
+        distribution=installed.distribution,
+        action=Action.WITHHELD if kept is None and admitted.refusals else Action.WAITING,
+        version=installed.version,
+        previous=kept.version if kept is not None else "",
+        reason=_kept_back_because(installed.version, admitted),
+        growth=growth or None,
+        withheld=admitted.refusals,
+        warnings=admitted.warnings,
+    )
+
+
+def _kept_back_because(version: str, admitted: Admitted) -> str:
+    """In one line."""
+    reasons = (
+        [f"something that it asks for is not granted: {'; '.join(admitted.refusals)}"] if admitted.refusals else []
+    )
+    if admitted.growth:
+        more = "; ".join(admitted.growth.words)
+        reasons.insert(0, f"it asks for more than {admitted.growth.since}, and nobody has consented: {more}")
+    return f"{version} does not run: {'. And '.join(reasons)}"
+
+
+def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery) -> Synced:
+    """Nothing serves while a version waits: its environment was lost. The version that served is brought up again."""
+    store = delivery.store
+    consents = store.consents(each.name)
+    version = consents.baseline.version if consents.baseline is not None else ""
+    if not SpecifierSet(each.plugin.version).contains(version or "0", prereleases=True) or version in (
+        "",
+        line.version,
+    ):
+        return line
+    try:
+        again = _brought_up(_resolved(each, delivery, version=version), each, None, config, delivery)
+    except (TrustError, TransportError, PluginFault, StoreError) as error:
+        return replace(line, reason=f"{line.reason}; {version} could not be brought up again: {error}")
+    if again.action is not Action.INSTALLED:
+        return line
+    store.wait(each.name, consents.waiting)
+    return replace(line, previous=version)
 
 
 def _stands(installed: InstalledPlugin, release: _Release, store: Store) -> bool:
@@ -294,9 +432,12 @@ def _registry(delivery: Delivery) -> Registry:
     return delivery.registry
 
 
-def _line(release: _Release, active: InstalledPlugin | None, action: Action) -> Synced:
+def _line(release: _Release, active: InstalledPlugin | None, action: Action, **said: Any) -> Synced:
     previous = active.version if active else ""
-    return Synced(distribution=release.project, action=action, version=release.version, previous=previous)
+    reason = "; ".join(said.get("withheld") or ())
+    return Synced(
+        distribution=release.project, action=action, version=release.version, previous=previous, reason=reason, **said
+    )
 
 
 def _failed(name: str, active: InstalledPlugin | None, action: Action, error: AssessError | RegistryError) -> Synced:
@@ -306,6 +447,21 @@ def _failed(name: str, active: InstalledPlugin | None, action: Action, error: As
         previous=active.version if active else "",
         reason=str(error),
         refusal=error if isinstance(error, TrustError) else None,
+    )
+
+
+def waiting_growth(distribution: ProjectName, consents: Consents) -> Growth | None:
+    """What waits for consent by what is on record; None when nothing does."""
+    waits = consents.waiting
+    if waits is None:
+        return None
+    return growth_of_waiting(distribution, waits).covered_by(consents.for_wheel(waits.sha256)) or None
+
+
+def growth_of_waiting(distribution: ProjectName, waits: Waiting) -> Growth:
+    """What somebody has to consent to, or had."""
+    return Growth(
+        distribution=distribution, version=waits.version, sha256=waits.sha256, since=waits.since, added=waits.added
     )
 
 
@@ -344,6 +500,7 @@ def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Sy
         previous=active.version,
         reason=silence.reason,
         refusal=silence.expired,
+        growth=waiting_growth(name, delivery.store.consents(name)),
     )
 
 
@@ -356,8 +513,9 @@ async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journa
     started_at = context.clock()
     async with AsyncExitStack() as stack:
         hosts: dict[ProjectName, Supervisor] = {}
-        for installed in _distributions(tasks):
-            hosts[installed.distribution] = supervisor = Supervisor(installed, host)
+        for callee in _distributions(tasks):
+            rights = None if callee.grant is None else rights_of(callee.grant)
+            hosts[callee.installed.distribution] = supervisor = Supervisor(callee.installed, host, rights=rights)
             stack.push_async_callback(supervisor.stop)
 
         async def keep(evidence: Evidence) -> None:
@@ -381,9 +539,10 @@ def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
     return [outcome for outcome in ended if isinstance(outcome, Executed)]
 
 
-def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[InstalledPlugin, ...]:
+def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[Callee, ...]:
+    """An entry point of each distribution that is used."""
     found = {
-        callee.installed.distribution: callee.installed
+        callee.installed.distribution: callee
         for task in tasks
         if isinstance(task, Task)
         for callee in (task.provider, task.plugin)

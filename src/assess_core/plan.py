@@ -9,19 +9,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assess_core.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.config import AssessmentConfig, Config, match_checks, unknown_name
 from assess_core.errors import ConfigError
+from assess_core.grants import Grant
 from assess_core.store import InstalledPlugin
-from assess_registry.client import CheckSpec, PluginName, SettingsError
+from assess_registry.client import CheckSpec, Permissions, PluginName, ProjectName, SettingsError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callee:
-    """One entry point, and the settings it is called with (validated, defaults filled in)."""
+    """One entry point, and the settings it is called with (validated, defaults filled in).
+
+    Attributes:
+        grant: what its distribution may do; None for all that it asks for.
+    """
 
     installed: InstalledPlugin
     name: PluginName
     settings: Mapping[str, Any]
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +77,7 @@ def plan(
     *,
     failed: Mapping[str, str],
     selection: Selection = EVERYTHING,
+    awaited: Mapping[ProjectName, Permissions] | None = None,
 ) -> tuple[Task | Unrunnable, ...]:
     """Every enabled assessment, as a task or as the reason why it cannot be one.
 
@@ -79,11 +87,14 @@ def plan(
         failed: distributions that could not be brought up to date, with the reason; of some an older version that
             fits the configuration may be among `installed`.
         selection: narrows checks and subjects; an assessment left without checks is left out.
+        awaited: what versions ask for that wait for consent: the configuration may be ready for them.
 
     Raises:
-        ConfigError: an unknown name, a check pattern that matches nothing, settings the manifest refuses; all at once.
+        ConfigError: an unknown name, a check pattern that matches nothing, settings the manifest refuses, something
+            that a plugin asks for and is not granted, a secret that nobody asks for; all at once.
     """
     callees, problems = _callees(config, installed)
+    problems += _idle_sources(config, installed, awaited or {})
     planned: list[Task | Unrunnable] = []
     matched = False
     for index, assessment in enumerate(config.assessments):
@@ -119,6 +130,9 @@ def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict
         except SettingsError as error:
             problems += [f"{where}.settings.{path}: {message}" for path, message in error.problems]
             values = {}
+        asking = asking_of(plugin)
+        problems += start_refusals(config, asking)
+        grant = grant_of(config, asking)
         for entry in plugin.entries:
             other = callees.get((entry.kind, entry.name))
             if other is not None:  # design: one plugin name in two distributions is a configuration error
@@ -126,8 +140,22 @@ def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict
                     f"{where}: {entry.kind} {entry.name!r} is in both {other.installed.distribution} "
                     f"and {plugin.distribution}; remove one of them"
                 )
-            callees[entry.kind, entry.name] = Callee(installed=plugin, name=entry.name, settings=values)
+            callees[entry.kind, entry.name] = Callee(installed=plugin, name=entry.name, settings=values, grant=grant)
     return callees, problems
+
+
+def _idle_sources(
+    config: Config, installed: Sequence[InstalledPlugin], awaited: Mapping[ProjectName, Permissions]
+) -> list[str]:
+    asked = {
+        plugin.distribution: frozenset(
+            (*plugin.manifest.permissions.secrets, *awaited.get(plugin.distribution, Permissions()).secrets)
+        )
+        for plugin in installed
+    }
+    return [
+        unknown_name("secret", name, known, where=where) for where, (name, known) in idle_sources(config, asked).items()
+    ]
 
 
 def _task(

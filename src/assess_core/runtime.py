@@ -7,23 +7,31 @@ with Runtime(load(path, os.environ)) as runtime:
 
 import asyncio
 import hashlib
+import logging
 import os
+import pwd
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from assess_core.admission import asking_of, grant_of
 from assess_core.config import Config, RuntimeConfig
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
 from assess_core.folders import entry_of, keys_for
+from assess_core.grants import Grant, Growth
 from assess_core.host import HostConfig, Isolation, Scratch
 from assess_core.journal import Journal
-from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, sync
+from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, growth_of_waiting, sync, waiting_growth
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run
 from assess_core.store import (
+    Consent,
+    Consents,
+    DamagedError,
     EnvironmentReport,
     InstalledPlugin,
     Store,
@@ -32,7 +40,9 @@ from assess_core.store import (
     worker_kit,
 )
 from assess_registry.client import ConfigError as RegistryConfigError
-from assess_registry.client import ProjectName, Registry, RegistryConfig, Target, read_bounded
+from assess_registry.client import ProjectName, Registry, RegistryConfig, Target, parse_project, read_bounded
+
+_log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 
@@ -86,6 +96,34 @@ def _digest(root: Path) -> str:
 def utc_now() -> datetime:
     """The wall clock, aware."""
     return datetime.now(UTC)
+
+
+def _failed(line: Synced) -> bool:
+    """Whether what is asked for does not serve, and that is nobody's wish."""
+    return line.action in (Action.FAILED, Action.REFUSED) or (line.action is Action.WAITING and not line.previous)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What one active plugin may do.
+
+    Attributes:
+        grant: what the configuration grants it.
+        growth: what a newer version asks for that waits for consent; None when none does.
+        consents: what was consented to.
+    """
+
+    grant: Grant
+    growth: Growth | None
+    consents: Consents
+
+
+def user_name() -> str:
+    """Who runs this, by the system's word and not by a variable's."""
+    try:
+        return f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
+    except KeyError:  # containers run users that no passwd file knows
+        return f"uid {os.getuid()}"
 
 
 def isolation_of(config: RuntimeConfig) -> Isolation:
@@ -147,6 +185,7 @@ class Runtime:
             interpreter=self._interpreter,
             host=host,
             notify=notify,
+            clock=utc_now,
             dry_run=dry_run,
             offline=offline,
         )
@@ -165,13 +204,74 @@ class Runtime:
         return tuple(plugin for _, plugin in sorted(fitting, key=lambda pair: order[id(pair[0])]))
 
     def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
-        """What to assess, given what could be installed (`plan.plan`)."""
-        failed: dict[str, str] = {
-            line.distribution: line.reason for line in synced if line.action in (Action.FAILED, Action.REFUSED)
-        }
+        """What to assess, given what could be installed (`plan.plan`).
+
+        Raises:
+            ConfigError: as `plan.plan`; or something that a plugin asks for is not granted, and nothing of it may run.
+        """
+        withheld = [problem for line in synced if line.action is Action.WITHHELD for problem in line.withheld]
+        if withheld:
+            raise ConfigError(*withheld)
+        failed: dict[str, str] = {line.distribution: line.reason for line in synced if _failed(line)}
         barred = {line.distribution for line in synced if line.action is Action.REFUSED and not line.previous}
         usable = [plugin for plugin in self.installed() if plugin.distribution not in barred]
-        return plan(self.config, usable, failed=failed, selection=selection)
+        awaited = {name: known.waiting.added for name, known in self._consents().items() if known.waiting is not None}
+        return plan(self.config, usable, failed=failed, selection=selection, awaited=awaited)
+
+    def waiting(self) -> tuple[Growth, ...]:
+        """What versions ask for that do not run before somebody consents, by what is on record."""
+        found = (waiting_growth(distribution, consents) for distribution, consents in self._consents().items())
+        return tuple(growth for growth in found if growth is not None)
+
+    def standing(self, plugin: InstalledPlugin) -> Standing:
+        """What an active plugin is granted, what of it waits, and what was consented to.
+
+        Raises:
+            StoreError: the record of consents is damaged.
+        """
+        consents = self.store.consents(plugin.distribution)
+        return Standing(
+            grant=grant_of(self.config, asking_of(plugin)),
+            growth=waiting_growth(plugin.distribution, consents),
+            consents=consents,
+        )
+
+    def consent(self, distribution: str, version: str, *, digest: str) -> tuple[Consent, Growth]:
+        """Whoever runs this consented to what this version asks for, which `digest` names; on record from now on.
+
+        Raises:
+            ConfigError: it does not wait, or what it waits for has another digest.
+            StoreError: the record cannot be read or written.
+        """
+        try:
+            name = parse_project(distribution)
+        except ValueError as error:
+            raise ConfigError(f"argument: {error}") from error
+        waits = self.store.consents(name).waiting
+        if waits is None or waits.version != version:
+            raise ConfigError(f"argument: {name} {version} does not wait for consent; `assess sync` says what does")
+        growth = growth_of_waiting(name, waits)
+        if digest != growth.digest:
+            raise ConfigError(
+                f"--to: this is not what {name} {version} asks for now, which is: {'; '.join(growth.words)}. "
+                f"If that is all right: {growth.command}"
+            )
+        consent = Consent(
+            version=version, sha256=waits.sha256, digest=digest, added=waits.added, at=utc_now(), by=user_name()
+        )
+        if not self.store.consent(name, consent):
+            raise ConfigError(f"argument: {name} {version} does not wait any more; `assess sync` says what does")
+        given = self.store.consents(name).given
+        return next(each for each in given if (each.sha256, each.digest) == (waits.sha256, digest)), growth
+
+    def _consents(self) -> dict[ProjectName, Consents]:
+        found = {}
+        for plugin in self.store.active():
+            try:
+                found[plugin.distribution] = self.store.consents(plugin.distribution)
+            except DamagedError as error:  # `sync` refuses to go by it, and says so
+                _log.warning("%s", error, extra={"action": "consents-damaged", "distribution": plugin.distribution})
+        return found
 
     def assess(
         self,

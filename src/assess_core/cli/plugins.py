@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import shlex
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.permitted import consent_facts, granted_cell, permission_facts, permission_lines, waiting_facts
 from assess_core.config import unknown_name
 from assess_core.errors import ConfigError
 from assess_core.store import InstalledPlugin
@@ -26,15 +26,24 @@ def command() -> None:
 def list_(output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the active plugins."""
     with open_runtime(config, state_dir) as runtime:
-        active = runtime.store.active()
+        active = [(plugin, runtime.standing(plugin)) for plugin in runtime.store.active()]
     if output == "json":
-        print_json({"plugins": [_facts(plugin) for plugin in active]})
+        print_json({"plugins": [_facts(plugin) | permission_facts(standing) for plugin, standing in active]})
         return
     rows = [
-        (plugin.distribution, plugin.version, _entries(plugin), str(len(plugin.manifest.checks)), plugin.signer[:23])
-        for plugin in active
+        (
+            plugin.distribution,
+            plugin.version,
+            _entries(plugin),
+            str(len(plugin.manifest.checks)),
+            plugin.signer[:23],
+            granted_cell(standing.grant),
+            standing.growth.version if standing.growth is not None else "",
+        )
+        for plugin, standing in active
     ]
-    click.echo(table(("DISTRIBUTION", "VERSION", "PLUGINS", "CHECKS", "SIGNED BY"), rows), nl=False)
+    headings = ("DISTRIBUTION", "VERSION", "PLUGINS", "CHECKS", "SIGNED BY", "GRANTED", "WAITING")
+    click.echo(table(headings, rows), nl=False)
 
 
 @command.command()
@@ -45,14 +54,15 @@ def show(distribution: str, output: str, config: Path | None, state_dir: Path | 
     """Say what DISTRIBUTION may do, how it can be set, and what it checks."""
     with open_runtime(config, state_dir) as runtime:
         active = {plugin.distribution: plugin for plugin in runtime.store.active()}
-    found = next((plugin for name, plugin in active.items() if name == distribution), None)
-    if found is None:
-        raise ConfigError(unknown_name("plugin", distribution, active, where="argument"))
+        found = next((plugin for name, plugin in active.items() if name == distribution), None)
+        if found is None:
+            raise ConfigError(unknown_name("plugin", distribution, active, where="argument"))
+        standing = runtime.standing(found)
     facts = _facts(found) | _manifest_facts(found.manifest)
     if output == "json":
-        print_json({"plugin": facts})
+        print_json({"plugin": facts | permission_facts(standing)})
         return
-    for name, value in facts.items():
+    for name, value in (facts | permission_lines(standing)).items():
         lines = _lines(value)
         click.echo(f"{name + ':':13}{plain(lines[0]) if lines else '-'}")
         for line in lines[1:]:
@@ -85,20 +95,37 @@ def verify(
     return 0 if all(report.accepted for report in reports) else 5
 
 
+@command.command()
+@click.argument("release")
+@click.option("--to", "digest", required=True, help="What is consented to, as `assess sync` names it.")
+@output_option("table", "json")
+@common
+def consent(release: str, digest: str, output: str, config: Path | None, state_dir: Path | None) -> None:
+    """Let RELEASE (NAME==VERSION) have what it asks for beyond the version that runs.
+
+    `assess sync` shows what that is, and the digest that names it; another wheel, or another difference, has another.
+    """
+    name, _, version = release.partition("==")
+    if not version:
+        raise ConfigError(f"argument: expected NAME==VERSION, got {plain(release)!r}")
+    with open_runtime(config, state_dir) as runtime:
+        given, growth = runtime.consent(name, version, digest=digest)
+    if output == "json":
+        print_json({"consent": {"distribution": growth.distribution, **waiting_facts(growth), **consent_facts(given)}})
+        return
+    more = "".join(f"\n  {plain(each)}" for each in growth.words)
+    click.echo(f"{given.by} consented to {growth.distribution} {growth.version}:{more}")
+    click.echo("the next `assess sync` or `assess run` lets it run", err=True)
+
+
 def _entries(plugin: InstalledPlugin) -> str:
     return ", ".join(f"{entry.name} ({entry.kind})" for entry in plugin.entries)
 
 
 def _manifest_facts(manifest: Manifest) -> dict[str, object]:
-    permissions = manifest.permissions
     return {
         "title": manifest.title,
         "settings": {setting.name: None if setting.secret else setting.default for setting in manifest.settings},
-        "may read": list(permissions.read),
-        "may stat": list(permissions.stat),
-        "may run": [shlex.join(command) for command in permissions.commands],
-        "may connect": list(permissions.network),
-        "sees": list(permissions.env),
         "limits": dataclasses.asdict(manifest.limits),
     }
 

@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917  one argument an option
         for line in synced:
             if line.refusal is not None and line.action is Action.REFUSED:
                 raise _refused(line.refusal)
-            tell(line)
+            tell(line, quiet=quiet)
         tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects))
         if list_checks:
             _list_checks([task for task in tasks if isinstance(task, Task)], output)

@@ -7,11 +7,12 @@ import click
 
 from assess_core.cli.failure import refusal
 from assess_core.cli.options import common, open_runtime, output_option, quiet_option
+from assess_core.cli.permitted import waiting_facts
 from assess_core.cli.show import say
 from assess_core.cli.tell import tell
 from assess_core.pipeline import Action, Synced
 from assess_registry.client import table
-from assess_registry.console import print_json
+from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, print_json
 
 HEADINGS = ("PLUGIN", "ACTION", "VERSION", "WAS", "REASON")
 
@@ -26,7 +27,7 @@ def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | N
     with open_runtime(config, state_dir) as runtime:
         lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
     for line in lines:
-        tell(line)
+        tell(line, quiet=quiet)
     if output == "json":
         document = {"dry_run": dry_run, "plugins": [_line(line) for line in lines]}
         print_json(document)
@@ -37,11 +38,17 @@ def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | N
 
 
 def exit_code(lines: Sequence[Synced]) -> int:
-    """5 if anything was refused, else 1 if anything failed, else 0."""
+    """5 if anything was refused, else 1 if anything failed, else 2 if one may not start for what is withheld, else 0.
+
+    A version that waits for consent while the one before it runs is no failure; where none runs, it is one.
+    """
     actions = {line.action for line in lines}
+    idle = any(line.action is Action.WAITING and not line.previous for line in lines)
     if Action.REFUSED in actions:
-        return 5
-    return 1 if Action.FAILED in actions else 0
+        return EXIT_REFUSED
+    if idle or Action.FAILED in actions:
+        return EXIT_OPERATIONAL
+    return EXIT_USAGE if Action.WITHHELD in actions else 0
 
 
 def _short(line: Synced) -> str:
@@ -59,4 +66,7 @@ def _line(line: Synced) -> dict[str, object]:
         "previous": line.previous,
         "reason": line.reason,
         "refusal": refusal(line.refusal) if line.refusal is not None else None,
+        "waiting": waiting_facts(line.growth) if line.growth is not None else None,
+        "withheld": list(line.withheld),
+        "warnings": list(line.warnings),
     }

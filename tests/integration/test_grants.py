@@ -1,0 +1,318 @@
+"""A real plugin from a real registry: it starts with what is granted, and a new version with what was consented to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assess_core.config import Config, parse
+from assess_core.errors import ConfigError
+from assess_core.pipeline import Action, Synced
+from assess_core.results import Run
+from assess_core.runtime import Runtime
+from assess_core.store import Store
+from assess_registry.client import ProjectName
+from tests.integration.test_runtime_trust import revoke_release
+from tests.support.kills import steps
+from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.wheels import DEMO_CHECKS, demo_manifest, demo_plugin_wheel
+
+NAME = ProjectName("demo-plugin")
+BEFORE = 'read = ["/proc/sys", "/etc/os-release"]\ncommands = [["uname", "-s"]]\n'
+MORE = 'read = ["/proc/sys", "/etc/os-release", "/etc/passwd"]\ncommands = [["uname", "-s"], ["id", "*"]]\n'
+ADDED = ("read /etc/passwd", "run id '*'")
+
+
+def wheel(version: str, permissions: str) -> tuple[str, bytes]:
+    return demo_plugin_wheel(version, manifest=demo_manifest(DEMO_CHECKS, permissions=permissions))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> RegistryTree:
+    return make_registry_tree(tmp_path / "registry", plugins=[wheel("1.0.0", BEFORE)])
+
+
+@pytest.fixture
+def configured(tree: RegistryTree, tmp_path: Path) -> Callable[[str], Config]:
+    """A configuration with these lines about the plugin."""
+
+    def configure(lines: str = "") -> Config:
+        text = f"""
+        [runtime]
+        id = "web-01"
+        [registry]
+        url = "{tree.root.as_uri()}"
+        root = "{tree.root_metadata}"
+        development = true
+        [[plugins]]
+        name = "demo-plugin"
+        {lines}
+        [[assessments]]
+        id = "demo"
+        plugin = "demo"
+        provider = "demo-subjects"
+        """
+        return parse(text.encode(), tmp_path / "assess.toml")
+
+    return configure
+
+
+Configured = Callable[..., Config]
+
+
+def sync(config: Config, state: Path, *, dry_run: bool = False, offline: bool = False) -> Synced:
+    with Runtime(config, state=state) as runtime:
+        (line,) = runtime.sync(dry_run=dry_run, offline=offline)
+    return line
+
+
+def assess(config: Config, state: Path) -> Run:
+    with Runtime(config, state=state) as runtime:
+        synced = runtime.sync()
+        return runtime.assess(runtime.plan(synced), synced=synced)
+
+
+def consent(config: Config, state: Path, digest: str, version: str = "1.1.0") -> None:
+    with Runtime(config, state=state) as runtime:
+        runtime.consent("demo-plugin", version, digest=digest)
+
+
+def waiting(line: Synced) -> tuple[str, ...]:
+    assert line.action is Action.WAITING, line
+    assert line.growth is not None
+    return line.growth.words
+
+
+def test_what_is_not_granted_keeps_it_from_starting_unless_it_may_run_with_less(
+    configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    narrowed = "grant = { commands = [] }"
+    line = sync(configured(narrowed), state)
+    assert (line.action, line.version) == (Action.WITHHELD, "1.0.0")
+    (sentence,) = line.withheld
+    assert f"{tmp_path}/assess.toml: plugins[0].grant.commands: demo-plugin 1.0.0" in sentence
+    assert '["uname", "-s"]' in sentence
+    assert "plugins[0].run_with_less = true" in sentence
+    with pytest.raises(ConfigError, match="which is not granted"):
+        assess(configured(narrowed), state)
+
+    control = assess(configured(), state)  # differs in the grant alone
+    assert {result.outcome.value for result in control.results} <= {"pass", "fail"}
+    less = assess(configured(f"{narrowed}\nrun_with_less = true"), state)
+    denied = [use for result in less.results for use in result.provenance if "denied" in use]
+    assert denied
+    assert not [use for result in control.results for use in result.provenance if "denied" in use]
+
+
+def test_a_grant_that_is_narrowed_later_stops_what_is_active_too_and_offline(
+    configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    assert sync(configured(), state).action is Action.INSTALLED
+    narrowed = configured("grant = { read = [] }")
+    assert sync(narrowed, state).action is Action.WITHHELD
+    with Runtime(narrowed, state=state) as runtime:
+        synced = runtime.sync(offline=True)
+        with pytest.raises(ConfigError, match=r"grant\.read"):
+            runtime.plan(synced)
+    assert sync(configured(), state).action is Action.PRESENT
+
+
+def test_a_wider_table_changes_nothing_and_is_warned_of(configured: Configured, tmp_path: Path) -> None:
+    line = sync(configured('grant = { read = ["/proc/sys", "/etc"] }'), tmp_path / "state")
+    assert line.action is Action.INSTALLED
+    (warning,) = line.warnings
+    assert '"/etc" is more than demo-plugin 1.0.0 asks for' in warning
+    assert sync(configured('grant = { read = ["/proc/sys", "/etc/os-release"] }'), tmp_path / "state").warnings == ()
+
+
+def test_a_version_that_asks_for_more_waits_and_the_one_before_runs_on(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    assert sync(config, state).action is Action.INSTALLED  # the first one: the file that brings it in consents
+    tree.publish(*wheel("1.1.0", MORE))
+    planned = sync(config, state, dry_run=True)
+    assert planned.action is Action.WOULD_WAIT
+    assert planned.growth is not None
+    assert planned.growth.words == ADDED
+    assert Store(state).consents(NAME).waiting is None
+
+    line = sync(config, state)
+    assert waiting(line) == ADDED
+    assert (line.version, line.previous) == ("1.1.0", "1.0.0")
+    run = assess(config, state)
+    assert {result.plugin.version for result in run.results} == {"1.0.0"}
+    assert run.shortcomings() == ()
+    with Runtime(config, state=state) as runtime:
+        (stale,) = runtime.sync(offline=True)
+        assert stale.growth == line.growth  # said in each run, also when the registry is out of reach
+
+    assert line.growth is not None
+    for wrong in ("0" * 64, line.growth.digest[:-1]):
+        with pytest.raises(ConfigError, match=r"this is not what demo-plugin 1\.1\.0 asks for now"):
+            consent(config, state, wrong)
+    with pytest.raises(ConfigError, match="does not wait for consent"):
+        consent(config, state, line.growth.digest, version="1.2.0")
+    assert waiting(sync(config, state)) == ADDED
+    consent(config, state, line.growth.digest)
+    done = sync(config, state)
+    assert (done.action, done.version, done.previous) == (Action.UPGRADED, "1.1.0", "1.0.0")
+    (given,) = Store(state).consents(NAME).given
+    assert (given.version, given.digest) == ("1.1.0", line.growth.digest)
+    assert given.at.tzinfo is not None
+    assert given.by
+    assert sync(config, state).action is Action.PRESENT
+
+
+@pytest.mark.parametrize("permissions", [BEFORE, 'read = ["/proc/sys/kernel"]\n'])
+def test_a_version_that_asks_for_no_more_needs_no_consent(
+    tree: RegistryTree, configured: Configured, tmp_path: Path, permissions: str
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", permissions))
+    assert sync(config, state).action is Action.UPGRADED
+
+
+def test_another_wheel_and_another_difference_wait_anew(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    first = sync(config, state)
+    assert first.growth is not None
+    consent(config, state, first.growth.digest)
+    tree.publish(*wheel("1.1.1", MORE))  # the same difference, in another wheel
+    second = sync(config, state)
+    assert waiting(second) == ADDED
+    assert second.growth is not None
+    assert second.growth.digest != first.growth.digest
+    with pytest.raises(ConfigError, match=r"this is not what demo-plugin 1\.1\.1 asks for now"):
+        consent(config, state, first.growth.digest, version="1.1.1")
+    pinned = configured('version = "==1.1.0"')
+    assert sync(pinned, state).action is Action.UPGRADED  # the wheel that was consented to
+    assert sync(config, state).action is Action.UPGRADED  # and now it asks for no more than that
+
+
+def test_what_a_table_covers_was_consented_to_by_who_wrote_it(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    ready = 'grant = { read = ["/proc", "/etc"], commands = [["uname", "-s"], ["id", "*"]] }'
+    partly = 'grant = { read = ["/proc", "/etc"] }'
+    narrow = 'grant = { read = ["/proc/sys", "/etc/os-release"], commands = [["uname", "-s"]] }'
+    sync(configured(ready), state)
+    tree.publish(*wheel("1.1.0", MORE))
+    assert waiting(sync(configured(partly), state)) == ADDED[1:]
+    kept = sync(configured(narrow), state)  # it could never start: the one before runs on, and nobody has to consent
+    assert (kept.action, kept.previous, kept.growth, len(kept.withheld)) == (Action.WAITING, "1.0.0", None, 2)
+    assert {result.plugin.version for result in assess(configured(narrow), state).results} == {"1.0.0"}
+    assert sync(configured(ready), state).action is Action.UPGRADED
+
+
+def test_with_less_a_new_version_runs_without_what_the_table_withholds(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    config = configured(
+        'grant = { read = ["/proc/sys", "/etc/os-release"], commands = [["uname", "-s"]] }\nrun_with_less = true'
+    )
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    assert sync(config, state).action is Action.UPGRADED
+    with Runtime(config, state=state) as runtime:
+        (plugin,) = runtime.installed()
+        grant = runtime.standing(plugin).grant
+    assert not grant.permissions.allows_read("/etc/passwd")
+    assert grant.permissions.allows_read("/proc/sys/kernel")
+
+
+def test_a_lost_environment_does_not_make_the_next_version_the_first(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    with Runtime(config, state=state) as runtime:
+        module = runtime.installed()[0].site_packages / "demo_plugin" / "__init__.py"
+    module.chmod(0o644)
+    module.write_bytes(module.read_bytes() + b"\n# touched\n")
+    line = sync(config, state)
+    assert waiting(line) == ADDED
+    assert line.previous == "1.0.0"  # built again
+    assert {result.plugin.version for result in assess(config, state).results} == {"1.0.0"}
+    assert Store(state).consents(NAME).waiting is not None
+
+
+def test_a_state_directory_of_an_older_release_has_its_baseline_from_what_runs(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    Store(state).layout.consents(NAME).unlink()
+    tree.publish(*wheel("1.1.0", MORE))
+    assert waiting(sync(config, state)) == ADDED
+
+
+def test_a_record_that_cannot_be_read_lets_nothing_new_start_and_the_old_one_run(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    path = Store(state).layout.consents(NAME)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"baseline": "everything"}))
+    tree.publish(*wheel("1.1.0", MORE))
+    line = sync(config, state)
+    assert (line.action, line.previous) == (Action.FAILED, "1.0.0")
+    assert str(path) in line.reason
+    run = assess(config, state)
+    assert {result.plugin.version for result in run.results} == {"1.0.0"}
+    assert run.exit_code(None) == 4
+
+
+def test_what_waits_does_not_keep_what_was_revoked(tree: RegistryTree, configured: Configured, tmp_path: Path) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    sync(config, state)
+    revoke_release(tree)
+    line = sync(config, state)
+    assert (line.action, line.previous) == (Action.REFUSED, "")
+    assert line.growth is not None
+    consent(config, state, line.growth.digest)
+    assert sync(config, state).action is Action.UPGRADED
+
+
+def test_kill_9_anywhere_around_a_consent_leaves_one_of_two_versions_at_work(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    line = sync(config, state)
+    assert line.growth is not None
+    digest = line.growth.digest
+    for step in steps(lambda: consent(config, state, digest), lambda: None, every=3):
+        assert step
+        found = Store(state).consents(NAME)
+        assert found.waiting is not None
+        active = Store(state).find(NAME)
+        assert active is not None
+        assert active.version == "1.0.0"
+        if found.given:
+            break
+    consent(config, state, digest)
+    assert len(Store(state).consents(NAME).given) == 1
+    installed = next(each.plugin for each in Store(state).records() if each.plugin.version == "1.1.0")
+    for _ in steps(lambda: Store(state).activate(installed), lambda: None, every=3):
+        active = Store(state).find(NAME)
+        assert active is not None
+        if active.version == "1.1.0":
+            break
+        assert sync(config, state, dry_run=True).action in (Action.WOULD_UPGRADE, Action.PRESENT)
+    assert sync(config, state).action in (Action.UPGRADED, Action.PRESENT)
+    assert sync(config, state).action is Action.PRESENT
