@@ -1,5 +1,6 @@
 """Scratch directories of runtimes that were killed are swept, those of runtimes that live are not."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.host import Scratch
+from assess_core.host.scratch import make_scratch, remove_scratch
 
 OWNER = """
 import sys
@@ -77,3 +79,39 @@ def test_a_runtimes_directory_is_its_own(tmp_path: Path) -> None:
         first.directory.stat()
     assert second.directory.is_dir()
     second.remove()
+
+
+def nest(directory: Path, depth: int) -> None:
+    """Deeper than any path can say."""
+    at = os.open(directory, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("0", dir_fd=at)
+        below = os.open("0", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(os.open("file", os.O_CREAT, 0o600, dir_fd=at))
+    os.close(at)
+
+
+def test_a_tree_deeper_than_any_path_or_stack_is_removed(tmp_path: Path) -> None:
+    scratch = make_scratch(tmp_path)
+    nest(scratch, 2_500)
+    remove_scratch(scratch)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_plugin_closed_is_removed_and_what_its_links_lead_to_is_not(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    scratch = make_scratch(tmp_path)
+    for name in ("0", "1", "2/0", "2/1/0"):  # names that lifting gives, too
+        (scratch / name).mkdir(parents=True)
+        (scratch / name / "file").write_text("x")
+    (scratch / "2" / "link").symlink_to(tmp_path / "kept")
+    (scratch / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
+    for name in ("2/1/0", "2/1", "2", "0", "."):
+        (scratch / name).chmod(0)
+    remove_scratch(scratch)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept" / "file").read_text() == "x"
+    remove_scratch(scratch)

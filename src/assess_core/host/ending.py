@@ -25,7 +25,11 @@ async def end_worker(launched: Launched, scratch: Path, cause: Cause, *, config:
     escaped = await asyncio.to_thread(kill_escapees, mark)
     exit_code = process.reap()
     log.close()
-    await asyncio.to_thread(remove_scratch, scratch)
+    try:
+        await asyncio.to_thread(remove_scratch, scratch)
+    except OSError as error:
+        # The caller waits for the fault, whatever became of a directory; the next runtime here sweeps it.
+        logger.warning("%s could not be removed: %s", scratch, error, extra={"action": "scratch-left"})
     death = Death(cause=cause, exit_code=exit_code, by_itself=by_itself, log_tail=log.text())
     logger.debug("Ended the worker of %s, process %d: %s.", whose, process.pid, death)
     if escaped:

@@ -6,16 +6,22 @@ remove_scratch(directory)
 scratch.remove()
 """
 
+import errno
 import fcntl
+import itertools
 import os
-import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from assess_core.host.folders import open_folder
 from assess_core.host.identities import Identity
+
+_ROUNDS = 1_000_000
+"""One for each level of depth."""
+
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 class Scratch:
@@ -56,8 +62,73 @@ def make_scratch(root: Path, owner: Identity | None = None) -> Path:
 
 
 def remove_scratch(scratch: Path) -> None:
-    """The directory is gone, also when the plugin made parts of it unwritable."""
-    shutil.rmtree(scratch, onerror=_make_removable)
+    """The directory is gone, however deep it was and whatever the plugin did with the modes in it.
+
+    What stands in a directory below it is lifted to its top before that directory is removed. So nothing here grows
+    with the depth, neither a stack nor the descriptors in use: `shutil.rmtree` gives up at a depth of some 1,000.
+
+    Raises:
+        OSError: somebody keeps filling it, or the disk fails.
+    """
+    try:
+        top = open_folder(scratch)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        os.fchmod(top, stat.S_IRWXU)
+        lifted = itertools.count()
+        for _ in range(_ROUNDS):
+            names = os.listdir(top)  # noqa: PTH208  of a descriptor
+            if not names:
+                break
+            for name in names:
+                _remove(name, top, lifted)
+    finally:
+        os.close(top)
+    scratch.rmdir()
+
+
+def _remove(name: str, top: int, lifted: Iterator[int]) -> None:
+    if _unlink(name, top):
+        return
+    folder = open_folder(name, top)
+    try:
+        os.fchmod(folder, stat.S_IRWXU)
+        for inner in os.listdir(folder):  # noqa: PTH208  of a descriptor
+            if not _unlink(inner, folder):
+                _lift(inner, folder, top, lifted)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
+
+
+def _unlink(name: str, folder: int) -> bool:
+    """Whether that was no directory."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            return False
+        raise
+    return True
+
+
+def _lift(name: str, folder: int, top: int, lifted: Iterator[int]) -> None:
+    inner = open_folder(name, folder)
+    try:
+        os.fchmod(inner, stat.S_IRWXU)  # moved elsewhere, its `..` is written
+    finally:
+        os.close(inner)
+    while True:
+        try:
+            os.rename(name, f"{next(lifted):x}", src_dir_fd=folder, dst_dir_fd=top)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+        else:
+            return
 
 
 def _open_directory(path: Path) -> int:
@@ -77,16 +148,3 @@ def _remove_if_abandoned(path: Path) -> None:
         remove_scratch(path)
     finally:
         os.close(descriptor)
-
-
-def _make_removable(function: Callable[..., Any], path: str, error: Any) -> None:
-    if isinstance(error[1], FileNotFoundError):
-        return
-    parent = Path(path).parent
-    parent.chmod(stat.S_IRWXU)
-    if not Path(path).is_symlink():
-        Path(path).chmod(stat.S_IRWXU)
-    if function in (os.rmdir, os.unlink):
-        function(path)
-    else:
-        shutil.rmtree(path)

@@ -10,6 +10,8 @@ import os
 import stat
 from collections.abc import Iterator
 
+from assess_core.host.folders import open_folder
+
 LEAST_BYTES = 4096
 """What each entry counts at least. An empty file has a name and an inode, too; and so no tree takes long to count."""
 
@@ -20,7 +22,6 @@ MAX_ENTRIES = 100_000
 """Counted in a second or less; a larger limit allows more bytes, not more names."""
 
 _BLOCK = 512
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class UnmeasurableError(Exception):
@@ -56,7 +57,7 @@ def disk_bytes(found: os.stat_result) -> int:
 
 def _walk(directory: str) -> Iterator[os.stat_result]:
     """Everything below, depth first; what vanishes meanwhile is left out."""
-    levels = [_Level(os.open(directory, _OPEN))]
+    levels = [_Level(open_folder(directory))]
     try:
         while levels:
             entry = next(levels[-1].entries, None)
@@ -93,26 +94,8 @@ class _Level:
 
 def _enter(parent: int, name: str) -> _Level | None:
     try:
-        return _Level(os.open(name, _OPEN, dir_fd=parent))
-    except (FileNotFoundError, NotADirectoryError, OSError) as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):  # gone, or a link now
-            return None
-        if isinstance(error, PermissionError):
-            return _open_up(parent, name)
-        raise
-
-
-def _open_up(parent: int, name: str) -> _Level | None:
-    """A directory that its owner - the plugin, which is our own user then - has closed to us, open again."""
-    held = None
-    try:
-        held = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        os.chmod(f"/proc/self/fd/{held}", stat.S_IRWXU)  # noqa: PTH101  what was opened, whatever its name is now
-        return _Level(os.open(f"/proc/self/fd/{held}", _OPEN & ~os.O_NOFOLLOW))
-    except (FileNotFoundError, NotADirectoryError):
+        return _Level(open_folder(name, parent))
+    except (FileNotFoundError, NotADirectoryError):  # gone, or a link now
         return None
     except PermissionError as error:
         raise UnmeasurableError(f"since {name!r} in it cannot be read") from error
-    finally:
-        if held is not None:
-            os.close(held)
