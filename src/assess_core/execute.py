@@ -21,6 +21,7 @@ from assess_core.results import (
     PluginRef,
     Result,
     ResultOutcome,
+    WaitingVersion,
     finding_id,
     result_id,
     run_id,
@@ -50,6 +51,7 @@ class Context:
     registry: str
     from_folders: frozenset[ProjectName] = frozenset()
     stale: frozenset[ProjectName] = frozenset()
+    waiting: tuple[WaitingVersion, ...] = ()
     relaxed: tuple[str, ...] = ()
     clock: Clock
     notify: Callable[[str, Event], None]

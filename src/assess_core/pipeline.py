@@ -528,7 +528,13 @@ async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journa
 
         ended = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
     executed = _all_committed(ended)
-    return combine(context.runtime, executed, started_at=started_at, ended_at=max(started_at, context.clock()))
+    return combine(
+        context.runtime,
+        executed,
+        started_at=started_at,
+        ended_at=max(started_at, context.clock()),
+        waiting=context.waiting,
+    )
 
 
 def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from assess_core.errors import StoreError
 from assess_core.execute import Executed
 from assess_core.journal import Journal
-from assess_core.results import Run
+from assess_core.results import Run, WaitingVersion
 
 
 def commit(executed: Executed, *, journal: Journal) -> None:
@@ -24,7 +24,14 @@ def commit(executed: Executed, *, journal: Journal) -> None:
         )
 
 
-def combine(runtime: str, executed: Sequence[Executed], *, started_at: datetime, ended_at: datetime) -> Run:
+def combine(
+    runtime: str,
+    executed: Sequence[Executed],
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+    waiting: tuple[WaitingVersion, ...] = (),
+) -> Run:
     """Several assessments of one occasion as one value: what formats render and the exit code is taken from."""
     return Run(
         runtime=runtime,
@@ -32,4 +39,5 @@ def combine(runtime: str, executed: Sequence[Executed], *, started_at: datetime,
         ended_at=ended_at,
         assessments=tuple(one.run for one in executed),
         results=tuple(result for one in executed for result in one.results),
+        waiting=waiting,
     )

@@ -169,14 +169,36 @@ class AssessmentRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WaitingVersion:
+    """A newer version that did not run, because it asks for more than the one that did and nobody has consented.
+
+    Attributes:
+        running: the version that ran.
+        added: what the newer one asks for besides, as people read it.
+        consent: the command that consents.
+    """
+
+    distribution: str
+    version: str
+    running: str
+    added: tuple[str, ...]
+    consent: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Everything that was assessed together, and what it amounts to."""
+    """Everything that was assessed together, and what it amounts to.
+
+    Attributes:
+        waiting: newer versions that wait for consent; of a run from the journal nothing is known of that.
+    """
 
     runtime: str
     started_at: datetime
     ended_at: datetime
     assessments: tuple[AssessmentRun, ...]
     results: tuple[Result, ...]
+    waiting: tuple[WaitingVersion, ...] = ()
     counts: Mapping[ResultOutcome, int] = field(init=False, compare=False)
     """How many results have each outcome; every outcome is a key, also with 0."""
 

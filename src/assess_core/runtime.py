@@ -27,7 +27,7 @@ from assess_core.host import HostConfig, Isolation, Scratch
 from assess_core.journal import Journal
 from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, growth_of_waiting, sync, waiting_growth
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
-from assess_core.results import Run
+from assess_core.results import Run, WaitingVersion
 from assess_core.store import (
     Consent,
     Consents,
@@ -288,10 +288,25 @@ class Runtime:
             from_folders=self._from_folders(tasks),
             stale=frozenset(ProjectName(line.distribution) for line in synced if line.action is Action.STALE),
             relaxed=self.config.runtime.relaxed,
+            waiting=self._waiting_versions(),
             clock=utc_now,
             notify=notify,
         )
         return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
+
+    def _waiting_versions(self) -> tuple[WaitingVersion, ...]:
+        running = {plugin.distribution: plugin.version for plugin in self.installed()}
+        return tuple(
+            WaitingVersion(
+                distribution=growth.distribution,
+                version=growth.version,
+                running=running[growth.distribution],
+                added=growth.words,
+                consent=growth.command,
+            )
+            for growth in self.waiting()
+            if growth.distribution in running
+        )
 
     def _from_folders(self, tasks: Sequence[Task | Unrunnable]) -> frozenset[ProjectName]:
         used = {task.plugin.installed.distribution for task in tasks if isinstance(task, Task)}

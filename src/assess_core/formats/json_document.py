@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from assess_core.results import SCHEMA, AssessmentRun, PluginRef, Result, Run, Severity, timestamp
+from assess_core.results import SCHEMA, AssessmentRun, PluginRef, Result, Run, Severity, WaitingVersion, timestamp
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
@@ -31,6 +31,7 @@ def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
             "started_at": timestamp(run.started_at),
             "ended_at": timestamp(run.ended_at),
             "assessments": [_assessment(assessment) for assessment in run.assessments],
+            "waiting": [_waiting(each) for each in run.waiting],
             "counts": {outcome.value: count for outcome, count in run.counts.items()},
             "exit": run.exit_code(fail_on),
         },
@@ -103,6 +104,16 @@ def _assessment(run: AssessmentRun) -> dict[str, Any]:
         "ended_at": timestamp(run.ended_at),
         "subjects": run.subjects,
         "problem": run.problem,
+    }
+
+
+def _waiting(waiting: WaitingVersion) -> dict[str, Any]:
+    return {
+        "distribution": waiting.distribution,
+        "version": waiting.version,
+        "running": waiting.running,
+        "added": list(waiting.added),
+        "consent": waiting.consent,
     }
 
 

@@ -113,6 +113,10 @@ def _comparison(result: Result) -> str:
 def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> Iterator[str]:
     for sentence in run.shortcomings():
         yield from (paint(line, _MAGENTA) for line in wrap(cut(f"incomplete: {plain(sentence)}", MAX_CHARS), width))
+    for each in run.waiting:
+        more = "; ".join(each.added)
+        said = f"waiting: {each.distribution} {each.version} asks for more than {each.running}, which ran: {more}"
+        yield from (paint(line, _YELLOW) for line in wrap(cut(plain(said), MAX_CHARS), width))
     subjects = len({result.subject.id for result in run.results})
     yield f"{_number(len(run.results), 'result')} on {_number(subjects, 'subject')}:"
     yield from wrap(", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items()), width)

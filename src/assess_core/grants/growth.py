@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assess_core.grants.values import KEYS, Ceiling
 from assess_plugin.comparing import beyond
-from assess_registry.client import Permissions, permissions_table, permissions_words
+from assess_registry.client import Permissions, ProjectName, permissions_table, permissions_words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +24,7 @@ class Growth:
         added: what it asks for beyond that.
     """
 
-    distribution: str
+    distribution: ProjectName
     version: str
     sha256: str
     since: str

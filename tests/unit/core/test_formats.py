@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assess_core.formats import FORMATS, json_document, render, table
 from assess_core.formats.layout import columns, wrap
-from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity
+from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity, WaitingVersion
 from assess_plugin.models import Subject
 from tests.support.results import (
     hostile_run,
@@ -220,3 +220,23 @@ def test_six_thousand_results_take_no_time_worth_noticing() -> None:
     lines = _table(make_run(results=results))
     assert len(lines) > 1200
     assert time.process_time() - started < 2
+
+
+def test_a_version_that_waits_for_consent_is_said_in_each_run_and_changes_no_exit_code() -> None:
+    waits = WaitingVersion(
+        distribution="demo-plugin",
+        version="1.1.0",
+        running="1.0.0",
+        added=("read /var", "run sh -c '\x1b[2J'"),
+        consent="assess plugins consent demo-plugin==1.1.0 --to " + "ab" * 32,
+    )
+    quiet, told = make_run(), replace(make_run(), waiting=(waits,))
+    line = "waiting: demo-plugin 1.1.0 asks for more than 1.0.0, which ran: read /var"
+    text = " ".join(table.render(told, fail_on="low", width=200).split())
+    assert line in text
+    assert "\x1b" not in text
+    assert line not in table.render(quiet, fail_on="low", width=200)
+    (entry,) = json_document.document(told, fail_on="low")["run"]["waiting"]
+    assert (entry["version"], entry["running"], entry["consent"]) == ("1.1.0", "1.0.0", waits.consent)
+    assert json_document.document(quiet, fail_on="low")["run"]["waiting"] == []
+    assert told.exit_code("low") == quiet.exit_code("low")
