@@ -32,6 +32,8 @@ PROJECTS = (
     "ipykernel",
     "pydantic",
     "pydantic-core",
+    "annotated-types",
+    "typing-inspection",
     "boto3",
     "botocore",
     "requests",
