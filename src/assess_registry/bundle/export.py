@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,10 @@ def export_bundle(requirements: Sequence[str], *, registry: RegistryConfig, to: 
     Args:
         requirements: `NAME` for its highest release that is neither yanked nor a pre-release, or `NAME==VERSION`.
         registry: where from; with `root` and `state`. Its `timeout_s` is for everything together.
-        to: replaced if it exists.
+        to: a file, which is replaced, or a link, which is not followed; or nothing yet, in a directory that is there.
 
     Raises:
-        ConfigError: a requirement is something else, or the registry is trusted by keys alone.
+        ConfigError: a requirement is something else, the registry is trusted by keys alone, or `to` is no place.
         NotPublishedError: there is no such release, or a file of it is missing.
         TransportError: the registry could not be read in time.
         TrustError: the step that failed; nothing was written.
@@ -71,6 +72,7 @@ def export_bundle(requirements: Sequence[str], *, registry: RegistryConfig, to: 
         base = parse_base(registry.url)
     except ValueError as error:
         raise ConfigError(f"registry url: {error}") from error
+    _require_place(to)
     with (
         contextlib.closing(open_transport(base, registry.access)) as transport,
         private_directory(to.parent) as staging,
@@ -90,6 +92,23 @@ def export_bundle(requirements: Sequence[str], *, registry: RegistryConfig, to: 
             size = file.tell()
             digest = _digest(file)
     return Exported(path=to, releases=gathered.releases, sha256=digest, size=size, files=len(gathered.names))
+
+
+def _require_place(to: Path) -> None:
+    """A file can be put there; said before minutes of reading, and by the name that was given.
+
+    Raises:
+        ConfigError: something else lies there, or there is no directory for it.
+        OSError: the name is none.
+    """
+    try:
+        mode = to.stat().st_mode
+    except FileNotFoundError as error:
+        if not to.parent.is_dir():
+            raise ConfigError(f"{to.parent}: there is no directory of this name, to write {to.name} in") from error
+        return
+    if not stat.S_ISREG(mode):  # a device, above all: root would put a file in its place
+        raise ConfigError(f"{to}: expected a file, or nothing; name another place for the bundle")
 
 
 def _parse(text: str) -> Requirement:
