@@ -352,6 +352,18 @@ def test_a_link_is_neither_followed_nor_removed(tree: RegistryTree, tmp_path: Pa
     assert collect(tree) == ()
 
 
+def test_what_killed_writers_left_is_looked_for_at_the_root_and_behind_no_link(
+    tree: RegistryTree, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    (tree.root / "plugins").rename(outside)
+    (tree.root / "plugins").symlink_to(outside)
+    for left in (outside / ".tmp-00ff", tree.root / ".tmp-00ff"):  # of `plugins.json` the second
+        left.write_bytes(b"half a page")
+    assert [name for name in collect(tree) if ".tmp-" in name] == [".tmp-00ff"]
+    assert (outside / ".tmp-00ff").exists()
+
+
 @pytest.mark.parametrize("content", [b"[" * 100_000 + b"]" * 100_000, b"\xff", b"{}", b"[" + b"9" * 6000 + b"]"])
 def test_a_page_that_is_none_of_ours_stops_it_before_anything_is_removed(tree: RegistryTree, content: bytes) -> None:
     left = tree.root / "files/demo-plugin/1.0.0/leftover.txt"
