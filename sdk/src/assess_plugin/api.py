@@ -6,10 +6,14 @@ that needs something newer says so, and a host without it refuses it by name bef
 
 from collections.abc import Callable, Iterable, Sequence
 
-from assess_plugin.models import API_VERSIONS, CheckResult
+from assess_plugin.models import API_VERSIONS, CheckResult, HostError
 
 WITHOUT_REMEDIATION = ("1.0",)
 """Plugin APIs whose results have no `remediation`."""
+
+
+WITHOUT_CONNECT = ("1.0", "1.1")
+"""Plugin APIs whose host has neither `connect` nor `secret`."""
 
 
 class ApiError(ValueError):
@@ -46,3 +50,15 @@ def require_api(results: Iterable[CheckResult], api: str) -> None:
                     f"result of {result.check_id!r} has a remediation, which plugin API {api} has not: a manifest "
                     'that needs it begins at 1.1, as in `api = ">=1.1,<2"`'
                 )
+
+
+def require_host_call(name: str, api: str) -> None:
+    """The plugin API that is served has this method of the host, which came with 1.2.
+
+    Raises:
+        HostError: it has not; says what the manifest must ask for.
+    """
+    if api in WITHOUT_CONNECT:
+        raise HostError(
+            f'plugin API {api} has no host.{name}: a manifest that needs it begins at 1.2, as in `api = ">=1.2,<2"`'
+        )

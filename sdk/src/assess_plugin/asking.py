@@ -7,7 +7,9 @@ it believes nothing that a worker has checked.
 
 import errno
 import os
+import re
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from assess_plugin.models import MAX_ID, MAX_TEXT, HostError
 
@@ -19,6 +21,11 @@ MAX_ARGV_CHARACTERS = 128 * 1024
 
 MAX_COUNT = 1 << 53
 """Largest number in `progress`: every codec agrees on integers up to here."""
+
+MAX_HOST = 253
+"""Characters of a host's name (RFC 1035, 2.3.4)."""
+
+MAX_SECRET_NAME = 64
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -70,6 +77,38 @@ def require_path(path: str | os.PathLike[str]) -> str:
     return text
 
 
+def require_peer(host: str, port: int) -> tuple[str, int]:
+    """The host in lower case and without a last dot, and the port.
+
+    Raises:
+        TypeError: they are no text and no whole number.
+        HostError: nothing can have that name or address, or that port.
+    """
+    given: tuple[Any, Any] = host, port  # whose types are not to be believed yet
+    if not isinstance(given[0], str) or type(given[1]) is not int:
+        raise TypeError(f"connect needs a host's name or address and a port's number, got {host!r}, {port!r}"[:500])
+    name = host.lower().removesuffix(".")
+    if len(name) > MAX_HOST or not (_HOST_NAME.match(name) or (":" in name and _ADDRESS.match(name))):
+        raise HostError(f"{host[:MAX_HOST]!r} is neither a host's name nor an address")
+    if not 1 <= port <= 65535:
+        raise HostError(f"{port} is not a port: one of 1 to 65535 is")
+    return name, port
+
+
+def require_secret_name(name: str) -> str:
+    """The name of a secret.
+
+    Raises:
+        TypeError: it is no text.
+        HostError: no secret can have this name.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a secret's name must be text, got {name!r}"[:500])
+    if not _SECRET_NAME.match(name):
+        raise HostError(f"{name[:MAX_SECRET_NAME]!r} is not the name of a secret: lower-case letters, digits, '_', '-'")
+    return name
+
+
 def require_level(level: str) -> None:
     """A log line has one of the four levels, or this is a `ValueError`."""
     if level not in LOG_LEVELS:
@@ -105,6 +144,12 @@ def require_check(check_id: str, asked: Collection[str]) -> None:
 def clip(text: object) -> str:
     """Text that can be sent as text for people: at most `MAX_TEXT` characters, no lone surrogates."""
     return str(text)[:MAX_TEXT].encode("utf-8", "replace").decode()
+
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
+_ADDRESS = re.compile(r"[0-9a-f:.]{2,45}\Z")
+_SECRET_NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_SECRET_NAME - 1}}}\Z")
 
 
 def _can_be_named(text: str) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
-API_VERSIONS = ("1.0", "1.1")
+API_VERSIONS = ("1.0", "1.1", "1.2")
 """The plugin APIs that this distribution serves, rising; a manifest's `api` specifier must admit one of them."""
 
 API_VERSION = API_VERSIONS[-1]
@@ -177,6 +177,23 @@ class Host(Protocol):
 
         Raises:
             OSError: as `os.lstat` would, with `errno` set.
+        """
+        ...
+
+    def connect(self, host: str, port: int, *, timeout_s: float = 30.0) -> Any:
+        """A connected TCP socket (`socket.socket`) to a peer in `permissions.network` (plugin API 1.2).
+
+        The runtime resolves the name. TLS is the plugin's, and so is closing: with the call it ends anyway.
+
+        Raises:
+            OSError: as connecting would, with `errno` set (`ConnectionRefusedError`, `TimeoutError` ...).
+        """
+        ...
+
+    def secret(self, name: str) -> str:
+        """A secret that is named in `permissions.secrets` and given by the operator (plugin API 1.2).
+
+        Whatever the plugin says afterwards, the runtime takes the secret out of it.
         """
         ...
 

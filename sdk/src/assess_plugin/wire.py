@@ -41,6 +41,15 @@ MAX_OUTPUT_BYTES = 8 << 20
 MAX_STDERR_BYTES = 64 * 1024
 """Of a command; what is more is cut."""
 
+MAX_CONNECTIONS = 500
+"""Of one call."""
+
+CONNECTIONS_PER_S = 20
+"""On average, after as many at once; asking faster waits."""
+
+MAX_COMMANDS = 2_000
+"""Of one call."""
+
 COMMAND_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 COMMAND_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PATH": COMMAND_PATH}
 """All of a command's environment, whoever runs it."""
@@ -65,6 +74,8 @@ _FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         "spilled": (int, type(None)),
     },
     "opened": {"call": int, "id": int},
+    "connected": {"call": int, "id": int, "family": str},
+    "revealed": {"call": int, "id": int, "value": str},
     "status": {"call": int, "id": int, "mode": int, "uid": int, "gid": int, "size": int},
     "taken": {"call": int, "id": int},
     "refused": {"call": int, "id": int, "kind": str, "errno": (int, type(None)), "message": str},

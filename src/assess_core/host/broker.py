@@ -1,9 +1,10 @@
-"""What a plugin asks of the world: compared with its permissions, done, recorded.
+"""What a plugin asks of the world in one call: compared with its rights, done, recorded.
 
-    answer, descriptor = await Broker(permissions, record).answer(request, time_left_s=12.0)
+    broker = Broker(rights, record)
+    answer, descriptor = await broker.answer(request, time_left_s=12.0)
 
-Every kind of request is one row of `_WAYS`. Nothing here waits on the loop's thread for a disk: an unreachable file
-system would stop every plugin.
+Every kind of request is one row of `_WAYS`. Nothing here waits on the loop's thread for a disk or a name: an
+unreachable file system would stop every plugin.
 """
 
 import asyncio
@@ -14,14 +15,35 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from assess_core.host.commands import Overdue, find_program, run_command
-from assess_core.host.files import DeniedError, ImproperError, open_file, stat_path
-from assess_core.host.messages import Open, Opened, Ran, Refused, Run, Stat, Status
+from assess_core.host.commands import Overdue, run_command
+from assess_core.host.connect import connect
+from assess_core.host.files import open_file, stat_path
+from assess_core.host.messages import (
+    Connect,
+    Connected,
+    Open,
+    Opened,
+    Ran,
+    Refused,
+    Revealed,
+    Run,
+    Secret,
+    Stat,
+    Status,
+    Use,
+)
+from assess_core.host.pace import Pace
+from assess_core.host.programs import find_program
+from assess_core.host.redaction import Redactor
+from assess_core.host.refusals import DeniedError, ImproperError
+from assess_core.host.rights import Rights
 from assess_core.host.text import clean_line
-from assess_plugin.asking import require_argv, require_timeout
-from assess_plugin.models import HostError
-from assess_plugin.permissions import MAX_SHOWN, Permissions, not_permitted
-from assess_plugin.wire import MAX_STDERR_BYTES
+from assess_core.secrets import SecretError
+from assess_plugin.api import require_host_call
+from assess_plugin.asking import require_argv, require_peer, require_secret_name, require_timeout
+from assess_plugin.models import API_VERSION, HostError
+from assess_plugin.permissions import MAX_SHOWN, peer_of
+from assess_plugin.wire import CONNECTIONS_PER_S, MAX_COMMANDS, MAX_CONNECTIONS, MAX_STDERR_BYTES
 
 INLINE_BYTES = 256 * 1024
 """Output up to this length travels in the message; more goes as a descriptor of memory."""
@@ -29,7 +51,7 @@ INLINE_BYTES = 256 * 1024
 CUT_SHORT = "cut short with the call"
 """Error on record of a use that was under way when its worker was ended: it may have been done in part."""
 
-Answer = Ran | Opened | Status | Refused
+Answer = Ran | Opened | Status | Connected | Revealed | Refused
 Record = Callable[[str | None, Mapping[str, Any]], None]
 
 
@@ -43,20 +65,33 @@ class _Done:
 
 
 class Broker:
-    """Acts for one plugin within its permissions; `record` is told of each use, refused ones too."""
+    """Acts for one call of a plugin within its rights.
 
-    def __init__(self, permissions: Permissions, record: Record) -> None:
-        self._permissions = permissions
+    Args:
+        rights: what the plugin may do.
+        record: told of each use, refused ones too.
+        redactor: told of each secret before it is handed over.
+        api: the plugin API that is served.
+    """
+
+    def __init__(
+        self, rights: Rights, record: Record, *, redactor: Redactor | None = None, api: str = API_VERSION
+    ) -> None:
+        self.rights = rights
+        self.redactor = redactor or Redactor()
+        self.api = api
+        self.connections = Pace("connections", most=MAX_CONNECTIONS, per_s=CONNECTIONS_PER_S)
+        self.commands = Pace("commands", most=MAX_COMMANDS)
         self._record = record
 
-    async def answer(self, request: Run | Open | Stat, *, time_left_s: float) -> tuple[Answer, int | None]:
+    async def answer(self, request: Use, *, time_left_s: float) -> tuple[Answer, int | None]:
         """The answer to send, and the descriptor that goes with it."""
         way = _WAYS[type(request)]
         use: dict[str, Any] = {way.name: way.asked(request)}
         try:
-            done = await way.do(request, self._permissions, time_left_s)
+            done = await way.do(self, request, time_left_s)
         except DeniedError as error:
-            self._record(request.check, {"denied": use})
+            self._record(request.check, {"denied": {**use, **error.noted}})
             return _refused(request, "denied", str(error)), None
         except OSError as error:
             self._record(request.check, {**use, "error": errno.errorcode.get(error.errno or 0, "unknown")})
@@ -71,26 +106,56 @@ class Broker:
         return done.answer, done.descriptor
 
 
-async def _open(request: Open, permissions: Permissions, _: float) -> _Done:
-    descriptor = await _in_thread(open_file, request.path, permissions)
+async def _open(broker: Broker, request: Open, _: float) -> _Done:
+    descriptor = await _in_thread(open_file, request.path, broker.rights)
     return _Done(answer=Opened(call=request.call, id=request.id), descriptor=descriptor)
 
 
-async def _stat(request: Stat, permissions: Permissions, _: float) -> _Done:
-    found: os.stat_result = await _in_thread(stat_path, request.path, permissions)
+async def _stat(broker: Broker, request: Stat, _: float) -> _Done:
+    found: os.stat_result = await _in_thread(stat_path, request.path, broker.rights)
     answer = Status(
         call=request.call, id=request.id, mode=found.st_mode, uid=found.st_uid, gid=found.st_gid, size=found.st_size
     )
     return _Done(answer=answer)
 
 
-async def _run(request: Run, permissions: Permissions, time_left_s: float) -> _Done:
+async def _connect(broker: Broker, request: Connect, time_left_s: float) -> _Done:
+    require_host_call("connect", broker.api)
+    host, port = require_peer(request.host, request.port)
+    timeout_s = min(require_timeout(request.timeout_s), time_left_s)
+    await broker.connections.take()
+    made = await connect(host, port, broker.rights, timeout_s=timeout_s)
+    return _Done(
+        answer=Connected(call=request.call, id=request.id, family="inet" if made.address.version == 4 else "inet6"),
+        descriptor=made.descriptor,
+        noted={"address": str(made.address)},
+    )
+
+
+async def _secret(broker: Broker, request: Secret, _: float) -> _Done:
+    require_host_call("secret", broker.api)
+    name, rights = require_secret_name(request.name), broker.rights
+    if why := rights.refusal("secrets", name, lambda permissions: name in permissions.secrets):
+        raise DeniedError(why)
+    source = rights.secrets.get(name)
+    if source is None:
+        raise ImproperError(
+            f'nobody has said where the secret {name} is: `secrets = {{ {name} = "…" }}` in assess.toml'
+        )
+    try:
+        value: str = (await _in_thread(source.read)).value
+    except SecretError as error:
+        raise ImproperError(f"the secret {name} cannot be had: {error}") from error
+    broker.redactor.mark(name, value)
+    return _Done(answer=Revealed(call=request.call, id=request.id, value=value))
+
+
+async def _run(broker: Broker, request: Run, time_left_s: float) -> _Done:
     argv = require_argv(request.argv)
-    if not permissions.allows_run(argv):
-        raise DeniedError(not_permitted(argv, "commands"))
-    program = find_program(argv[0])
-    if program is None:
-        raise ImproperError(f"command {argv[0]!r} is not installed on this host")
+    if why := broker.rights.refusal("commands", argv, lambda permissions: permissions.allows_run(argv)):
+        raise DeniedError(why)
+    await broker.commands.take()
+    program: str = await _in_thread(find_program, argv[0])
     command = json.dumps(argv, ensure_ascii=False)[:MAX_SHOWN]
     try:
         end = await run_command(program, argv, timeout_s=min(require_timeout(request.timeout_s), time_left_s))
@@ -111,7 +176,7 @@ async def _run(request: Run, permissions: Permissions, time_left_s: float) -> _D
         spilled=len(end.stdout) if spilled else None,
     )
     descriptor = _spill(end.stdout) if spilled else None
-    return _Done(answer=ran, descriptor=descriptor, noted={"exit_code": end.exit_code})
+    return _Done(answer=ran, descriptor=descriptor, noted={"program": program, "exit_code": end.exit_code})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,24 +185,24 @@ class _Way:
 
     Attributes:
         name: its key in the provenance. asked: what stands there.
-        do: does it, given the request, the permissions and the time left.
+        do: does it, given the broker, the request and the time left.
     """
 
     name: str
     asked: Callable[[Any], Any]
-    do: Callable[[Any, Permissions, float], Awaitable[_Done]]
+    do: Callable[[Broker, Any, float], Awaitable[_Done]]
 
 
 _WAYS: Mapping[type, _Way] = {
     Run: _Way(name="run", asked=lambda request: request.argv, do=_run),
     Open: _Way(name="open", asked=lambda request: request.path, do=_open),
     Stat: _Way(name="stat", asked=lambda request: request.path, do=_stat),
+    Connect: _Way(name="connect", asked=lambda request: peer_of(request.host, request.port), do=_connect),
+    Secret: _Way(name="secret", asked=lambda request: request.name, do=_secret),
 }
 
 
-def _refused(
-    request: Run | Open | Stat, kind: Literal["denied", "os", "failed"], message: str, number: int | None = None
-) -> Refused:
+def _refused(request: Use, kind: Literal["denied", "os", "failed"], message: str, number: int | None = None) -> Refused:
     return Refused(call=request.call, id=request.id, kind=kind, errno=number, message=message)
 
 

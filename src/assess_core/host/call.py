@@ -5,17 +5,27 @@ Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
+from assess_core.host.redaction import Redactor
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, EvidenceData, Held, Provenance
 from assess_plugin.api import ApiError, require_api
-from assess_plugin.models import API_VERSION, ActionOutput, CheckResult, EvaluateResult, Outcome, Subject
+from assess_plugin.models import (
+    API_VERSION,
+    MAX_ID,
+    MAX_TEXT,
+    ActionOutput,
+    CheckResult,
+    EvaluateResult,
+    Outcome,
+    Subject,
+)
 from assess_plugin.wire import (
     HEADER,
     MAX_CALL_BYTES,
@@ -59,6 +69,7 @@ class Call:
         number: counts a worker's calls.
         reply: the message that answers it.
         checks: ids asked for, in order.
+        redactor: takes secrets out of whatever the plugin says, and is told of new ones meanwhile.
     """
 
     def __init__(
@@ -70,8 +81,10 @@ class Call:
         now: datetime,
         on_event: OnEvent | None = None,
         api: str = API_VERSION,
+        redactor: Redactor | None = None,
     ) -> None:
         self.number = number
+        self._redactor = redactor or Redactor()
         self._api = api
         self._reply = reply
         self.started_at = now
@@ -102,15 +115,13 @@ class Call:
         self._notices += 1
         self._notice_bytes += HEADER + body_bytes
         if self._notices > MAX_NOTICES or self._notice_bytes > MAX_NOTICE_BYTES:
-            raise ViolationError(
-                f"sent more than {MAX_NOTICES} log lines and progress messages in one call {BUDGETS}"
-            )
+            raise ViolationError(f"sent more than {MAX_NOTICES} log lines and progress messages in one call {BUDGETS}")
         if self._on_event is None:
             return
         if isinstance(message, Log):
-            self._on_event(LogLine(level=message.level, message=clean_line(message.message)))
+            self._on_event(LogLine(level=message.level, message=self._line(message.message)))
         else:
-            self._on_event(Progress(done=message.done, total=message.total, note=clean_line(message.note)))
+            self._on_event(Progress(done=message.done, total=message.total, note=self._line(message.note)))
 
     def request(self, message: Request) -> Refused | Taken | None:
         """Admit a request; its answer when that needs nothing from outside, None when the broker is to answer."""
@@ -127,7 +138,11 @@ class Call:
 
     def record(self, check: str | None, what: Mapping[str, Any]) -> None:
         """Remember a use of the host; one that repeats another adds nothing."""
+        what = self._redactor.value(what)
         self._provenance.setdefault((check, repr(what)), Provenance(check=check, what=what))
+
+    def _line(self, text: str) -> str:
+        return clean_line(self._redactor.text(text))
 
     def add(self, part: Executed | Evaluated) -> bool:
         """Keep a part of the reply; whether it was the last."""
@@ -157,7 +172,26 @@ class Call:
         for result in results:
             if result.evidence:
                 self._require_evidence(result)
-        return CallReport(output=ActionOutput(results=results), **self._so_far(duration_ms, held))
+        return CallReport(
+            output=ActionOutput(results=self._without_secrets(results)), **self._so_far(duration_ms, held)
+        )
+
+    def _without_secrets(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        if not self._redactor:
+            return results
+        return tuple(
+            replace(
+                result,
+                reason=self._short(result.reason) or "",
+                expected=self._short(result.expected),
+                actual=self._short(result.actual),
+                remediation=self._short(result.remediation),
+            )
+            for result in results
+        )
+
+    def _short(self, text: str | None) -> str | None:
+        return None if text is None else self._redactor.text(text)[:MAX_TEXT]
 
     def _ordered(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         found: dict[str, CheckResult] = {}
@@ -178,10 +212,22 @@ class Call:
         if len(self._subjects) > MAX_SUBJECTS:
             raise ReplyError(f"found more than {MAX_SUBJECTS} subjects; divide them by selector")
         try:
-            result = EvaluateResult(subjects=tuple(self._subjects))
+            result = EvaluateResult(subjects=tuple(map(self._subject, self._subjects)))
         except ValueError as error:
             raise ReplyError(str(error)) from error
         return EvaluateReport(result=result, **self._so_far(duration_ms, held))
+
+    def _subject(self, subject: Subject) -> Subject:
+        if not self._redactor:
+            return subject
+        clean = self._redactor.value
+        return replace(
+            subject,
+            id=clean(subject.id)[:MAX_ID],
+            title=self._short(subject.title) or "",
+            labels=clean(subject.labels),
+            props=clean(subject.props),
+        )
 
     def record_so_far(self, duration_ms: int, *, held: Held) -> CallRecord:
         """What is known of a call that comes to no report."""
@@ -189,7 +235,9 @@ class Call:
 
     def _so_far(self, duration_ms: int, held: Held) -> dict[str, Any]:
         evidence = {
-            name: EvidenceData(name=name, media_type=piece.media_type, data=bytes(piece.data), check=piece.check)
+            name: EvidenceData(
+                name=name, media_type=piece.media_type, data=self._redactor.data(bytes(piece.data)), check=piece.check
+            )
             for name, piece in self._evidence.items()
             if name != self._unfinished
         }
@@ -213,6 +261,8 @@ class Call:
     def _take(self, chunk: Evidence) -> Refused | Taken:
         if not chunk.name.isprintable():
             raise ViolationError(f"sent evidence with the name {chunk.name!r}")
+        if self._redactor.text(chunk.name + "\n" + chunk.media_type) != chunk.name + "\n" + chunk.media_type:
+            return _refused(chunk, "evidence may not be named by a secret")
         if self._unfinished not in (None, chunk.name):
             raise ViolationError(f"sent evidence {chunk.name!r} before the end of {self._unfinished!r}")
         if self._unfinished is None:

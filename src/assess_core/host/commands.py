@@ -8,18 +8,27 @@ over: a marker, different each time.
 import asyncio
 import logging
 import os
+import resource
 import secrets
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.host.escapees import Mark, kill_escapees
 from assess_core.host.gate import Gate
 from assess_core.host.process import ChildProcess, spawn
-from assess_plugin.wire import COMMAND_ENVIRONMENT, COMMAND_PATH, MAX_OUTPUT_BYTES
+from assess_plugin.wire import COMMAND_ENVIRONMENT, MAX_OUTPUT_BYTES
 
 logger = logging.getLogger(__name__)
+
+COMMAND_LIMITS: Mapping[int, int] = {
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_DATA: 2 << 30,
+    resource.RLIMIT_FSIZE: 1 << 30,
+    resource.RLIMIT_NOFILE: 1024,
+    resource.RLIMIT_NPROC: 4096,
+}
+"""Of each of its processes; bytes where it is a size. NPROC counts all processes of the user, and binds no root."""
 
 KILL_AFTER_S = 1.0
 MARKER = "ASSESS_COMMAND"
@@ -38,13 +47,6 @@ class CommandEnd:
 
 class Overdue(Exception):
     """The command did not end in time and was killed."""
-
-
-def find_program(name: str) -> str | None:
-    """The absolute path of a program named by path, or by a bare name on `COMMAND_PATH`."""
-    if "/" in name:
-        return name if name.startswith("/") and os.access(name, os.X_OK) else None
-    return shutil.which(name, path=COMMAND_PATH)
 
 
 async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) -> CommandEnd:
@@ -71,6 +73,7 @@ async def run_command(program: str, argv: Sequence[str], *, timeout_s: float) ->
                     stdout=their_out,
                     stderr=their_err,
                     gate=gate,
+                    limits=COMMAND_LIMITS,
                 )
         finally:
             os.close(their_out)

@@ -16,6 +16,7 @@ class HostConfig:
     Attributes:
         kit: directory that holds the runtime's `assess_plugin` and `_assess_pluggy` for the plugins' interpreter.
         scratch_root: existing directory; each worker gets a private one below it, removed when the worker has ended.
+        private: what no plugin is shown, whatever it may read: the state directory, keys, configuration.
         start_timeout_s: from spawning to `loaded`, plugin imports included.
         stop_timeout_s: from `shutdown` to the process's exit.
         kill_after_s: from SIGTERM to SIGKILL.
@@ -24,6 +25,7 @@ class HostConfig:
 
     kit: Path
     scratch_root: Path
+    private: tuple[Path, ...] = ()
     start_timeout_s: float = 15.0
     stop_timeout_s: float = 5.0
     kill_after_s: float = 1.0

@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from assess_core.host.redaction import Redactor
 from assess_core.host.text import clean_lines
 
 READ_SIZE = 64 * 1024
@@ -20,6 +21,8 @@ class LogTail:
     """Reads a pipe, which it owns, until it is closed; remembers the last `KEPT_BYTES`."""
 
     def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.redactor = Redactor()
+        """Takes secrets out of what `text` returns."""
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._loop = loop
@@ -33,9 +36,10 @@ class LogTail:
         """The last lines so far, clean for a terminal."""
         if self._open:
             self._drain()
-        lines = clean_lines(self._kept.decode("utf-8", "replace")).strip("\n").splitlines()[-TAIL_LINES:]
-        tail = "\n".join(lines)[-TAIL_CHARACTERS:]
         dropped = self._total - len(self._kept)
+        kept = self.redactor.cut(bytes(self._kept)) if dropped else bytes(self._kept)
+        lines = clean_lines(self.redactor.data(kept).decode("utf-8", "replace")).strip("\n").splitlines()[-TAIL_LINES:]
+        tail = "\n".join(lines)[-TAIL_CHARACTERS:]
         return f"({dropped:,} bytes before these lines were dropped)\n{tail}" if dropped else tail
 
     def close(self) -> None:

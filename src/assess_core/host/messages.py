@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from assess_plugin.asking import MAX_ARGUMENTS, MAX_COUNT, MAX_PATH
+from assess_plugin.asking import MAX_ARGUMENTS, MAX_COUNT, MAX_HOST, MAX_PATH, MAX_SECRET_NAME
 from assess_plugin.isolation.profile import Profile
 from assess_plugin.models import MAX_ID, MAX_TEXT, CheckResult, LogLevel, Subject
 from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_FRAME
@@ -102,6 +102,22 @@ class Opened(_Message, frozen=True):
     id: int
 
 
+class Connected(_Message, frozen=True):
+    """A connected socket comes with this."""
+
+    call: int
+    id: int
+    family: Literal["inet", "inet6"]
+
+
+class Revealed(_Message, frozen=True):
+    """A secret."""
+
+    call: int
+    id: int
+    value: str
+
+
 class Status(_Message, frozen=True):
     """What lstat said."""
 
@@ -134,7 +150,21 @@ class Shutdown(_Message, frozen=True):
     """Last words."""
 
 
-ToWorker = Isolate | Hello | Load | Execute | Evaluate | Ran | Opened | Status | Taken | Refused | Shutdown
+ToWorker = (
+    Isolate
+    | Hello
+    | Load
+    | Execute
+    | Evaluate
+    | Ran
+    | Opened
+    | Connected
+    | Revealed
+    | Status
+    | Taken
+    | Refused
+    | Shutdown
+)
 
 # --- child to parent
 
@@ -242,6 +272,26 @@ class Stat(_Message, frozen=True):
     path: Path
 
 
+class Connect(_Message, frozen=True):
+    """Connect to a peer."""
+
+    call: int
+    id: int
+    check: Id | None
+    host: Annotated[str, Meta(min_length=1, max_length=MAX_HOST)]
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    timeout_s: float
+
+
+class Secret(_Message, frozen=True):
+    """Tell a secret."""
+
+    call: int
+    id: int
+    check: Id | None
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET_NAME)]
+
+
 class Evidence(_Message, frozen=True):
     """A chunk of evidence."""
 
@@ -254,7 +304,10 @@ class Evidence(_Message, frozen=True):
     more: bool
 
 
-Request = Run | Open | Stat | Evidence
+Use = Run | Open | Stat | Connect | Secret
+"""What the broker does; evidence is the call's own."""
+
+Request = Use | Evidence
 FromWorker = (
     Isolated
     | Unisolated
@@ -269,6 +322,8 @@ FromWorker = (
     | Run
     | Open
     | Stat
+    | Connect
+    | Secret
     | Evidence
 )
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -87,10 +88,11 @@ def spawn(
     inherit: Sequence[int] = (),
     on_exit: Callable[[], None] | None = None,
     gate: Gate | None = None,
+    limits: Mapping[int, int] | None = None,
 ) -> ChildProcess:
     """A process in its own session, with nothing of ours but the given descriptors and its lifeline.
 
-    `gate` is opened once the lifeline is armed.
+    `gate` is opened once the lifeline is armed and the `limits` (RLIMIT_*) are set: no more than ours.
 
     Raises:
         OSError: it could not be started.
@@ -109,6 +111,10 @@ def spawn(
             start_new_session=True,
         )
         _arm(their_end, popen.pid)
+        for limit, most in (limits or {}).items():
+            _, hard = resource.prlimit(popen.pid, limit)
+            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(popen.pid, limit, (bound, bound))
         if gate is not None:
             gate.open()
         return ChildProcess(popen, our_end, loop, on_exit)

@@ -10,14 +10,17 @@ import os
 import selectors
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
+from collections.abc import Mapping
 from typing import BinaryIO, Literal
 
 from assess_plugin.models import CommandResult, Denied, FileStatus, HostError
 from assess_plugin.permissions import MAX_SHOWN
-from assess_plugin.testing.recording import RecordingHost
+from assess_plugin.testing.manifest import PluginManifest
+from assess_plugin.testing.recording import RecordingHost, connected
 from assess_plugin.wire import COMMAND_ENVIRONMENT, COMMAND_PATH, MAX_OUTPUT_BYTES, MAX_STDERR_BYTES, READ_SIZE
 
 KILL_AFTER_S = 1.0
@@ -27,7 +30,15 @@ POLL_S = 0.05
 
 
 class LocalHost(RecordingHost):
-    """A `Host` that does what the manifest permits on this machine, as the user at hand."""
+    """A `Host` that does what the manifest permits on this machine, as the user at hand.
+
+    Attributes:
+        secrets: the value of each name; one that is permitted and not here raises `HostError`.
+    """
+
+    def __init__(self, manifest: PluginManifest, secrets: Mapping[str, str] | None = None) -> None:
+        super().__init__(manifest)
+        self.secrets = dict(secrets or {})
 
     def _run(self, argv: tuple[str, ...], timeout_s: float) -> CommandResult:
         program = shutil.which(argv[0], path=COMMAND_PATH)
@@ -73,6 +84,14 @@ class LocalHost(RecordingHost):
         self._permit_real("stat", path, os.path.join(_real(folder, path), name))  # noqa: PTH118  keeps a link
         found = os.lstat(path)
         return FileStatus(mode=found.st_mode, uid=found.st_uid, gid=found.st_gid, size=found.st_size)
+
+    def _connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        return connected((host, port), timeout_s)
+
+    def _secret(self, name: str) -> str:
+        if name not in self.secrets:
+            raise HostError(f"nobody has said what the secret {name} is: LocalHost(manifest, secrets=...)")
+        return self.secrets[name]
 
     def _permit_real(self, kind: Literal["open", "stat"], path: str, real: str) -> None:
         own = f"/proc/{os.getpid()}"

@@ -54,6 +54,7 @@ def load_manifest(path: Path) -> PluginManifest:
             commands=tuple(tuple(pattern) for pattern in granted.get("commands", ())),
             network=tuple(granted.get("network", ())),
             env=tuple(granted.get("env", ())),
+            secrets=tuple(granted.get("secrets", ())),
         ),
         api=_api(path, document.get("api", f">={API_VERSIONS[0]}")),
     )

@@ -8,17 +8,20 @@ that user out raises `PermissionError`, as it would in earnest.
     host.user = (1000, 1000)
 """
 
+import errno
 import io
 import os
+import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from assess_plugin.models import CommandResult, FileStatus, HostError
+from assess_plugin.permissions import peer_of
 from assess_plugin.testing.manifest import PluginManifest
-from assess_plugin.testing.recording import RecordingHost
-from assess_plugin.testing.tree import PlantedTree
+from assess_plugin.testing.recording import RecordingHost, connected
+from assess_plugin.testing.tree import PlantedTree, os_error
 
 Answer = CommandResult | bytes | str | HostError
 """What a planted command says: a whole result, its standard output (exit code 0), or an error to raise."""
@@ -29,6 +32,8 @@ class PlantedHost(PlantedTree, RecordingHost):
 
     Attributes:
         commands: the answer to each argv; one that is permitted and not planted raises `HostError`.
+        peers: where the test itself listens for each `host:port`; one that is not planted refuses the connection.
+        secrets: the value of each name; one that is permitted and not planted raises `HostError`.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class PlantedHost(PlantedTree, RecordingHost):
         PlantedTree.__init__(self, root, base)
         RecordingHost.__init__(self, manifest)
         self.commands: dict[tuple[str, ...], Answer] = {**(base.commands if base else {}), **(commands or {})}
+        self.peers: dict[str, tuple[str, int]] = dict(base.peers) if base else {}
+        self.secrets: dict[str, str] = dict(base.secrets) if base else {}
 
     def _run(self, argv: tuple[str, ...], timeout_s: float) -> CommandResult:  # noqa: ARG002  answers take no time
         match self.commands.get(argv):
@@ -69,3 +76,14 @@ class PlantedHost(PlantedTree, RecordingHost):
         resolved = self.resolve(path, follow=False)
         self.permit_target("stat", path, resolved)
         return self.status(resolved)
+
+    def _connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        place = self.peers.get(peer_of(host, port))
+        if place is None:
+            raise os_error(errno.ECONNREFUSED, peer_of(host, port))
+        return connected(place, timeout_s)
+
+    def _secret(self, name: str) -> str:
+        if name not in self.secrets:
+            raise HostError(f"nobody has planted the secret {name}: host.secrets[{name!r}] = ...")
+        return self.secrets[name]

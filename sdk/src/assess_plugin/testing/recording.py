@@ -4,11 +4,13 @@
 manifest asks for and the plugin never needs - a reviewer will ask why it is there.
 """
 
+import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
+from assess_plugin.api import require_host_call
 from assess_plugin.asking import (
     clip,
     require_argv,
@@ -16,7 +18,9 @@ from assess_plugin.asking import (
     require_evidence,
     require_level,
     require_path,
+    require_peer,
     require_progress,
+    require_secret_name,
     require_timeout,
 )
 from assess_plugin.models import (
@@ -28,11 +32,19 @@ from assess_plugin.models import (
     HostError,
     LogLevel,
 )
-from assess_plugin.permissions import Permissions, Table, is_normal_path, leads_astray, not_normal, not_permitted
+from assess_plugin.permissions import (
+    Permissions,
+    Table,
+    is_normal_path,
+    leads_astray,
+    not_normal,
+    not_permitted,
+    peer_of,
+)
 from assess_plugin.testing.manifest import PluginManifest
 from assess_plugin.wire import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_NAMES, MAX_REQUESTS
 
-UseKind = Literal["run", "open", "stat"]
+UseKind = Literal["run", "open", "stat", "connect", "secret"]
 _Asked = str | tuple[str, ...]
 
 
@@ -41,8 +53,8 @@ class Use:
     """One thing a plugin asked of its host.
 
     Attributes:
-        what: the argv, or the path as the only element.
-        permitted_by: the manifest's entry that allows it: a pattern, or a path as the only element.
+        what: the argv; or the path, `host:port` or name as the only element.
+        permitted_by: the manifest's entry that allows it: a pattern, or anything else as the only element.
         check: the check it was done for, if any.
     """
 
@@ -53,7 +65,7 @@ class Use:
 
 
 class RecordingHost:
-    """A `Host` that enforces and records, and leaves the doing to `_run`, `_open` and `_stat` of a subclass."""
+    """A `Host` that enforces and records, and leaves the doing to a subclass."""
 
     def __init__(self, manifest: PluginManifest) -> None:
         self.manifest = manifest
@@ -97,6 +109,21 @@ class RecordingHost:
         self._permit("stat", path, self.permissions.stat_for(path), "stat")
         return self._stat(path)
 
+    def connect(self, host: str, port: int, *, timeout_s: float = 30.0) -> Any:
+        """A socket connected to a permitted peer; see `assess_plugin.Host`."""
+        require_host_call("connect", self.manifest.api)
+        host, port = require_peer(host, port)
+        timeout_s = require_timeout(timeout_s)
+        self._permit("connect", peer_of(host, port), self.permissions.network_for(host, port), "network")
+        return self._connect(host, port, timeout_s)
+
+    def secret(self, name: str) -> str:
+        """A permitted secret; see `assess_plugin.Host`."""
+        require_host_call("secret", self.manifest.api)
+        name = require_secret_name(name)
+        self._permit("secret", name, name if name in self.permissions.secrets else None, "secrets")
+        return self._secret(name)
+
     def log(self, message: str, level: LogLevel = "info") -> None:
         """Keep the line in `logged`."""
         require_level(level)
@@ -137,12 +164,14 @@ class RecordingHost:
     def unused_permissions(self) -> tuple[str, ...]:
         """Entries of the manifest that nothing asked of this host needed, as `table: entry`."""
         used = {(use.kind, use.permitted_by) for use in self.uses}
-        looked = {entry for kind, entry in used if kind != "run"}
+        looked = {entry for kind, entry in used if kind in ("open", "stat")}
         opened = {entry for kind, entry in used if kind == "open"}
         return (
             *(f"read: {path}" for path in self.permissions.read if (path,) not in opened),
             *(f"stat: {path}" for path in self.permissions.stat if (path,) not in looked),
             *(f"commands: {list(argv)}" for argv in self.permissions.commands if ("run", argv) not in used),
+            *(f"network: {peer}" for peer in self.permissions.network if ("connect", (peer,)) not in used),
+            *(f"secrets: {name}" for name in self.permissions.secrets if ("secret", (name,)) not in used),
         )
 
     def permit_target(self, kind: Literal["open", "stat"], path: str, target: str) -> None:
@@ -178,6 +207,12 @@ class RecordingHost:
     def _stat(self, path: str) -> FileStatus:
         raise NotImplementedError
 
+    def _connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        raise NotImplementedError
+
+    def _secret(self, name: str) -> str:
+        raise NotImplementedError
+
 
 class _Attributed:
     def __init__(self, host: RecordingHost, check_id: str) -> None:
@@ -191,6 +226,13 @@ class _Attributed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self._host.attributed_to = self._before
+
+
+def connected(place: tuple[str, int], timeout_s: float) -> socket.socket:
+    """A connection to that place, in blocking mode as the runtime hands it over."""
+    made = socket.create_connection(place, timeout=timeout_s)
+    made.settimeout(None)
+    return made
 
 
 def _words(asked: _Asked) -> tuple[str, ...]:

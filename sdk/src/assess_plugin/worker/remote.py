@@ -10,6 +10,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+from assess_plugin.api import require_host_call
 from assess_plugin.asking import (
     clip,
     require_argv,
@@ -17,10 +18,12 @@ from assess_plugin.asking import (
     require_evidence,
     require_level,
     require_path,
+    require_peer,
     require_progress,
+    require_secret_name,
     require_timeout,
 )
-from assess_plugin.models import CommandResult, Denied, Evidence, FileStatus, HostError, LogLevel
+from assess_plugin.models import API_VERSION, CommandResult, Denied, Evidence, FileStatus, HostError, LogLevel
 from assess_plugin.wire import EVIDENCE_CHUNK, MAX_NOTICE_BYTES, MAX_NOTICES, Channel, Message, WireError, encode
 
 _LAST_WORDS = "this call has logged too much: its further log lines and progress are dropped"
@@ -32,9 +35,10 @@ PROGRESS_EVERY_S = 0.02
 class RemoteHost:
     """`assess_plugin.models.Host`, over the pipe."""
 
-    def __init__(self, channel: Channel, call: int, checks: Sequence[str]) -> None:
+    def __init__(self, channel: Channel, call: int, checks: Sequence[str], api: str = API_VERSION) -> None:
         self._channel = channel
         self._call = call
+        self._api = api
         self._checks = frozenset(checks)
         self._lock = allocate_lock()
         self._here = _local()
@@ -76,6 +80,25 @@ class RemoteHost:
         with self._lock:
             answer = self._ask("status", request)
         return FileStatus(mode=answer["mode"], uid=answer["uid"], gid=answer["gid"], size=answer["size"])
+
+    def connect(self, host: str, port: int, *, timeout_s: float = 30.0) -> Any:
+        """See `Host.connect`."""
+        require_host_call("connect", self._api)
+        host, port = require_peer(host, port)
+        request = {"type": "connect", "host": host, "port": port, "timeout_s": require_timeout(timeout_s)}
+        import socket
+
+        with self._lock:
+            family = socket.AF_INET6 if self._ask("connected", request)["family"] == "inet6" else socket.AF_INET
+            descriptor = self._channel.descriptor()
+        return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)
+
+    def secret(self, name: str) -> str:
+        """See `Host.secret`."""
+        require_host_call("secret", self._api)
+        with self._lock:
+            value: str = self._ask("revealed", {"type": "secret", "name": require_secret_name(name)})["value"]
+        return value
 
     def log(self, message: str, level: LogLevel = "info") -> None:
         """See `Host.log`."""
@@ -131,7 +154,7 @@ class RemoteHost:
         if answer is None or answer.get("call") != self._call or answer.get("id") != self._requests:
             raise HostError("the runtime is gone")
         if answer["type"] == "refused":
-            raise _refusal(answer, request.get("path"))
+            raise _refusal(answer, request.get("path") or request.get("host"))
         if answer["type"] != expected:
             raise WireError(f"asked for {expected}, got {answer['type']}")
         return answer

@@ -99,7 +99,7 @@ def _expect(channel: Channel, *kinds: str) -> Message:
 def _serve(channel: Channel, hooks: dict[str, Any], api: str) -> None:
     while (message := channel.receive()) is not None and message["type"] != "shutdown":
         call, checks = message.get("call", 0), message.get("checks", ())
-        host = RemoteHost(channel, call, checks)
+        host = RemoteHost(channel, call, checks, api)
         try:
             if message["type"] == "execute":
                 frames = _execute(message, hooks, host, api)
