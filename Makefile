@@ -47,7 +47,7 @@ help:
 	$(BIN)/python -m pip install -q -c ci/constraints.txt hatchling -e ./sdk -e '.[audit]'
 	@touch $@
 
-.venv/tox: .venv/installed
+.venv/tox: ci/constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install -q -c ci/constraints.txt tox
 	@touch $@
 
@@ -99,8 +99,9 @@ run-local: $(INDEX)/published.stamp assess.toml
 
 # ---- checks --------------------------------------------------------------------------------------------------------
 
+# As many environments at a time as there are processors; what one of them prints is shown when it has ended.
 test: .venv/tox
-	$(BIN)/tox run
+	$(BIN)/tox run-parallel --parallel auto
 
 acceptance: .venv/tox
 	$(BIN)/tox run -q -e trestle,index-peer
