@@ -46,9 +46,9 @@ def make_result(
         "actual": "1",
         "started_at": NOON,
         "duration_ms": 12,
-        "isolation": "none",
-        "user": "uid:1000",
-        "landlock_abi": 0,
+        "isolation": "full",
+        "user": "uid:61184",
+        "landlock_abi": 7,
         "relaxed": (),
         "registry": "development",
     }

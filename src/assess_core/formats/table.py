@@ -117,11 +117,22 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
         more = "; ".join(each.added)
         said = f"waiting: {each.distribution} {each.version} asks for more than {each.running}, which ran: {more}"
         yield from (paint(line, _YELLOW) for line in wrap(cut(plain(said), MAX_CHARS), width))
+    for text in _protection(run):
+        yield from (paint(line, _MAGENTA) for line in wrap(cut(text, MAX_CHARS), width))
     subjects = len({result.subject.id for result in run.results})
     yield f"{_number(len(run.results), 'result')} on {_number(subjects, 'subject')}:"
     yield from wrap(", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items()), width)
     colour = _EXIT_COLOURS.get(run.exit_code(fail_on), _GREEN)
     yield from (paint(line, colour) for line in wrap(explain(run, fail_on), width))
+
+
+def _protection(run: Run) -> Iterator[str]:
+    """What was less than it is by default, as long as anything was."""
+    for text in dict.fromkeys(text for result in run.results for text in result.relaxed):
+        yield f"relaxed: {plain(text)}"
+    unheld = sum(result.isolation != "full" for result in run.results)
+    if unheld:
+        yield f"not isolated: {_number(unheld, 'result')} of plugins that ran with all rights of the runtime's user"
 
 
 def _number(count: int, noun: str) -> str:

@@ -240,3 +240,21 @@ def test_a_version_that_waits_for_consent_is_said_in_each_run_and_changes_no_exi
     assert (entry["version"], entry["running"], entry["consent"]) == ("1.1.0", "1.0.0", waits.consent)
     assert json_document.document(quiet, fail_on="low")["run"]["waiting"] == []
     assert told.exit_code("low") == quiet.exit_code("low")
+
+
+def test_what_is_relaxed_and_what_was_not_isolated_is_said_in_every_format() -> None:
+    text = "runtime.run_plugins_without_isolation = true"
+    held, not_held = make_result(), make_result(isolation="none", landlock_abi=0, relaxed=(text,))
+    usual, shown = (
+        " ".join(table.render(make_run(results=(each,)), fail_on="low").split()) for each in (held, not_held)
+    )
+    assert f"relaxed: {text}" in shown
+    assert "not isolated: 1 result of plugins that ran with all rights of the runtime's user" in shown
+    assert "isolated" not in usual
+    assert "relaxed" not in usual
+    document = json.loads(json_document.render(make_run(results=(not_held,)), fail_on="low"))["results"][0]
+    assert (document["isolation"], document["landlock_abi"], document["relaxed"]) == ("none", 0, [text])
+    oscal = json.loads(render("oscal", make_run(results=(not_held,)), fail_on=None))
+    (observation,) = oscal["assessment-results"]["results"][0]["observations"]
+    props = {prop["name"]: prop["value"] for prop in observation["props"]}
+    assert (props["isolation"], props["landlock-abi"], props["relaxed"]) == ("none", "0", text)
