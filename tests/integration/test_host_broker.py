@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from assess_core.host import CallReport, HostConfig, LogLine, Progress, Supervisor
 from assess_core.host.commands import Overdue, run_command
 from assess_plugin import ActionInput, Subject
-from assess_plugin.wire import MAX_OUTPUT_BYTES
+from assess_plugin.wire import COMMAND_PATH, MAX_OUTPUT_BYTES
 from tests.support.installed import host_config, make_installed, make_program
 
 SUBJECT = Subject(id="host:test", type="inventory-item", title="test")
@@ -137,7 +138,8 @@ def test_a_permitted_command_runs_in_an_environment_of_its_own(tmp_path: Path) -
     *fixed, marker = sorted(stdout.decode().split(), key=lambda line: line.startswith("ASSESS_COMMAND="))
     assert fixed == ["LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
     assert re.fullmatch(r"ASSESS_COMMAND=[0-9a-f]{32}", marker)
-    assert uses(report) == [{"run": ["env"], "exit_code": 0}]
+    program = shutil.which("env", path=COMMAND_PATH)
+    assert uses(report) == [{"run": ["env"], "program": program, "exit_code": 0}]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from assess_core.host import CallReport, HostConfig, Supervisor, handshake, heal
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Outcome, Subject
 from assess_plugin.api import served_api
+from assess_plugin.models import API_VERSION
 from assess_registry.manifest import ManifestError, parse, parse_manifest
 from tests.support.closure import ROOT, closure_wheels
 from tests.support.installed import host_config, make_installed
@@ -231,10 +232,11 @@ def wheel(api: str, directory: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("api", "sdk", "installs"), [("1_1", "1.0", False), ("1_1", "1.1", True), ("1_0", "1.0", True)]
+    ("api", "sdk", "installs"),
+    [("1_1", "1.0", False), ("1_1", "1.1", True), ("1_0", "1.0", True), ("1_1", "1.2", True)],
 )
 def test_pip_refuses_it_beside_an_older_sdk(tmp_path: Path, api: str, sdk: str, installs: bool) -> None:
-    folder = SDK_1_0.parent if sdk == "1.0" else closure_wheels()
+    folder = RELEASES if sdk < API_VERSION else closure_wheels()
     done = subprocess.run(
         [sys.executable, "-I", "-m", "pip", "install", "--isolated", "--no-index", "--dry-run", "--ignore-installed",
          f"--find-links={folder}", f"--find-links={closure_wheels()}", f"--target={tmp_path / 'there'}", "-q",

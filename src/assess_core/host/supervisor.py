@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from assess_core.errors import ConfigError, FaultKind, PluginFault
 from assess_core.host.config import HostConfig
+from assess_core.host.rights import Rights
 from assess_core.host.values import CallReport, EvaluateReport, OnEvent
 from assess_core.host.worker import Worker
 from assess_core.store import EntryKind, InstalledPlugin
@@ -24,13 +25,16 @@ Report = TypeVar("Report", CallReport, EvaluateReport)
 
 
 class Supervisor:
-    """Runs calls of one installed plugin, at most `workers` at a time."""
+    """Runs calls of one installed plugin, at most `workers` at a time; `rights` are all it asks for unless given."""
 
-    def __init__(self, installed: InstalledPlugin, config: HostConfig, *, workers: int = 1) -> None:
+    def __init__(
+        self, installed: InstalledPlugin, config: HostConfig, *, workers: int = 1, rights: Rights | None = None
+    ) -> None:
         if workers < 1:
             raise ConfigError(f"{installed.distribution}: workers must be at least 1, got {workers}")
         self._installed = installed
         self._config = config
+        self._rights = rights
         self._names = {(entry.kind, str(entry.name)): None for entry in installed.entries}  # a set that keeps its order
         self._slots: asyncio.Queue[_Slot] = asyncio.Queue()
         self._all = [_Slot() for _ in range(workers)]
@@ -109,7 +113,9 @@ class Supervisor:
         if self._stopping:
             raise self._stop_fault(self._installed.distribution, "start")
         if slot.worker is None or not slot.worker.usable:
-            slot.worker = Worker(self._installed, self._config)  # in its slot before it is ready, so that stop sees it
+            slot.worker = Worker(
+                self._installed, self._config, self._rights
+            )  # in its slot before it is ready, so that stop sees it
             await slot.worker.load()
         return slot.worker
 

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from assess_core.errors import FaultKind, PluginFault
@@ -31,10 +31,13 @@ from assess_core.host.handshake import MESSAGES, Handshake, UnloadableError
 from assess_core.host.identities import Identity, IdentityError, lease
 from assess_core.host.launch import launch
 from assess_core.host.limits import Bounds, Finding, Watch, hint
+from assess_core.host.redaction import Redactor
+from assess_core.host.rights import Rights
 from assess_core.host.scratch import make_scratch, remove_scratch
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held
+from assess_core.secrets import MIN_SECRET
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
 from assess_plugin.isolation.profile import Profile
@@ -52,7 +55,7 @@ class Worker:
         PluginFault: it could not be started.
     """
 
-    def __init__(self, installed: InstalledPlugin, config: HostConfig) -> None:
+    def __init__(self, installed: InstalledPlugin, config: HostConfig, rights: Rights | None = None) -> None:
         try:
             self._api = served_api(installed.manifest.api.contains, str(installed.manifest.api))
         except ApiError as error:
@@ -66,6 +69,10 @@ class Worker:
         self._reply: asyncio.Future[None] | None = None
         self._began_at, self._started_at, self._deadline_at = utc_now(), loop.time(), 0.0
         self._request: asyncio.Task[None] | None = None
+        self._rights = rights or Rights(permissions=installed.manifest.permissions)
+        self._rights = self._rights.without(config.scratch_root, *config.private)
+        self._redactor = Redactor()
+        self._broker: Broker
         self._ending: asyncio.Task[Death] | None = None
         try:
             isolating = _isolating(config)
@@ -87,6 +94,7 @@ class Worker:
             self._identity.release()
             raise _start_fault(installed, f"its process could not be started: {error}") from error
         self._process, self._log = self._launched.process, self._launched.log
+        self._log.redactor = self._redactor
         self._watch = Watch(
             self.pid,
             bounds=Bounds(limits=installed.manifest.limits),
@@ -127,6 +135,7 @@ class Worker:
         self, name: str, input: ActionInput, *, timeout_s: float, on_event: OnEvent | None = None
     ) -> CallReport:
         """Assess a subject; see `Supervisor.execute`."""
+        self._mark(input.settings)
         call = self._open_call(name, "execute", wire.Executed, checks=input.checks, on_event=on_event)
         message = wire.Execute(
             call=call.number,
@@ -141,6 +150,7 @@ class Worker:
         self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None
     ) -> EvaluateReport:
         """Find subjects; see `Supervisor.evaluate`."""
+        self._mark(input.settings)
         call = self._open_call(name, "evaluate", wire.Evaluated, checks=(), on_event=on_event)
         message = wire.Evaluate(
             call=call.number,
@@ -177,7 +187,23 @@ class Worker:
         self._calls += 1
         self._plugin, self._phase = name, phase
         relay = self._relay(on_event)
-        return Call(self._calls, reply=reply, checks=checks, now=utc_now(), on_event=relay, api=self._api)
+        call = Call(
+            self._calls,
+            reply=reply,
+            checks=checks,
+            now=utc_now(),
+            on_event=relay,
+            api=self._api,
+            redactor=self._redactor,
+        )
+        self._broker = Broker(self._rights, call.record, redactor=self._redactor, api=self._api)
+        return call
+
+    def _mark(self, settings: Mapping[str, Any]) -> None:
+        for setting in self._installed.manifest.settings:
+            value = settings.get(setting.name) if setting.secret else None
+            if isinstance(value, str) and len(value) >= MIN_SECRET:
+                self._redactor.mark(setting.name, value)
 
     def _relay(self, on_event: OnEvent | None) -> OnEvent | None:
         if on_event is None:
@@ -201,7 +227,7 @@ class Worker:
         try:
             return report(self._duration_ms(), held=self._held())
         except ReplyError as error:
-            raise self._fault(FaultKind.REPLY, f"it {clean_line(str(error))}", call) from error
+            raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", call) from error
 
     def _duration_ms(self) -> int:
         return round((self._loop.time() - self._started_at) * 1000)
@@ -248,6 +274,9 @@ class Worker:
         else:
             self._reply.set_exception(fault)
 
+    def _line(self, text: str) -> str:
+        return clean_line(self._redactor.text(text))
+
     def _fault(self, kind: FaultKind, message: str, call: Call | None) -> PluginFault:
         return PluginFault(
             message,
@@ -268,7 +297,7 @@ class Worker:
             else:
                 self._handle_call(self._call, message, len(body))
         except (wire.MessageError, ViolationError) as error:
-            self._end_for(violation(str(error)))
+            self._end_for(violation(self._redactor.text(str(error))))
 
     def _handle_start(self, message: wire.FromWorker) -> None:
         try:
@@ -303,7 +332,7 @@ class Worker:
 
     def _raised(self, reason: str, call: Call) -> PluginFault:
         where = hint(reason, self._installed.manifest.limits, self._installed.distribution)
-        words = f"it raised {clean_line(reason)}"
+        words = f"it raised {self._line(reason)}"
         if where:
             return self._fault(FaultKind.LIMIT, f"{words}; {where}", call)
         return self._fault(FaultKind.RAISED, words, call)
@@ -315,12 +344,12 @@ class Worker:
         if answer is not None:
             self._channel.send(wire.encode(answer))
         elif not isinstance(message, wire.Evidence):
-            self._request = self._loop.create_task(self._serve(call, message))
+            self._request = self._loop.create_task(self._serve(message))
             self._request.add_done_callback(self._served)
 
-    async def _serve(self, call: Call, message: wire.Run | wire.Open | wire.Stat) -> None:
-        broker = Broker(self._installed.manifest.permissions, call.record)
-        answer, descriptor = await broker.answer(message, time_left_s=self._deadline_at - self._loop.time())
+    async def _serve(self, message: wire.Use) -> None:
+        time_left_s = self._deadline_at - self._loop.time()
+        answer, descriptor = await self._broker.answer(message, time_left_s=time_left_s)
         self._request = None
         self._channel.send(wire.encode(answer), descriptor)
 

@@ -102,6 +102,7 @@ def _manifest_document(manifest: Manifest) -> dict[str, Any]:
             "commands": [list(pattern) for pattern in asked.commands],
             "network": list(asked.network),
             "env": list(asked.env),
+            "secrets": list(asked.secrets),
         },
         "limits": dataclasses.asdict(manifest.limits),
     }
@@ -163,5 +164,7 @@ def permission_sentences(permissions: Permissions) -> Iterator[str]:
         yield f"may connect to {address}"
     for name in permissions.env:
         yield f"is given the environment variable {name}"
+    for name in permissions.secrets:
+        yield f"is told the secret {name}"
     if permissions == Permissions():
         yield "asks for nothing: no files, commands, network or variables"

@@ -5,14 +5,15 @@ parse_manifest(b'schema = 1\napi = ">=1.0,<2"\ntitle = "T"\nsummary = "S"\n').ti
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from assess_plugin.api import WITHOUT_CONNECT
 from assess_plugin.models import API_VERSIONS
 from assess_registry.errors import Issue, RegistryError
-from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
+from assess_registry.manifest.permissions import PERMISSION_KEYS, needs_connect_api, read_permissions
 from assess_registry.manifest.reader import Reader, below, issue, join, show
 from assess_registry.manifest.schema import problems, schema_problems
 from assess_registry.manifest.values import (
@@ -89,9 +90,20 @@ def parse_manifest(data: bytes) -> Manifest:
         permissions=read_permissions(top.table_of("permissions")),
         limits=_limits(top.table_of("limits")),
     )
+    issues += _too_new(manifest)
     if issues:
         raise ManifestError(tuple(issues))
     return manifest
+
+
+def _too_new(manifest: Manifest) -> Iterator[Issue]:
+    """Permissions that the plugin API which it is served has not."""
+    served = next(filter(manifest.api.contains, API_VERSIONS), None)
+    if served not in WITHOUT_CONNECT:
+        return
+    for key, what in needs_connect_api(manifest.permissions):
+        message = f"{what} needs plugin API 1.2, and `api` admits {served}: begin it at 1.2, as in '>=1.2,<2'"
+        yield issue("bad-value", join("permissions", key), message)
 
 
 def _load(data: bytes) -> Mapping[str, Any]:

@@ -4,12 +4,18 @@ read_permissions(Reader({"read": ["/etc/ssh"]}, "permissions", issues)).read    
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from assess_plugin.permissions import ANY_ARGUMENT, Permissions, is_normal_path
+from assess_plugin.asking import MAX_SECRET_NAME
+from assess_plugin.permissions import ANY_ARGUMENT, ANY_CHARACTERS, Permissions, is_normal_path
 from assess_registry.manifest.reader import Reader, show
 
-PERMISSION_KEYS = ("read", "stat", "commands", "network", "env")
+PERMISSION_KEYS = ("read", "stat", "commands", "network", "env", "secrets")
+
+LATER_KEYS = ("secrets",)
+"""Not in the signed tables of before there were any; a table that has none of it leaves the key out, then as now."""
+
 MAX_ENTRIES = 200
 MAX_ARGUMENTS = 64
 MAX_PATH = 1024
@@ -21,6 +27,7 @@ _OF_LIBRARIES = ("BASH_ENV", "ENV", "GCONV_PATH", "IFS", "LOCPATH", "NLSPATH", "
 ENV_RESERVED = frozenset((*_OF_A_WORKER, *_OF_LIBRARIES))
 """Variables that would steer the interpreter, the loader, a shell or ourselves, and those that every worker gets."""
 
+_SECRET = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_SECRET_NAME - 1}}}\Z")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
 _HOST_PORT = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\]):(?P<port>[1-9][0-9]{{0,4}})\Z")
 
@@ -34,11 +41,24 @@ def read_permissions(reader: Reader) -> Permissions:
         commands=reader.items("commands", _command, max_items=MAX_ENTRIES),
         network=reader.items("network", _host_port, max_items=MAX_ENTRIES),
         env=reader.items("env", _env, max_items=MAX_ENTRIES),
+        secrets=reader.items("secrets", _secret, max_items=MAX_ENTRIES),
     )
+
+
+def needs_connect_api(permissions: Permissions) -> Iterator[tuple[str, str]]:
+    """Keys, and what in them only plugin API 1.2 knows: what came before would refuse it, or take a `*` for a `*`."""
+    for key, entries in (("read", permissions.read), ("stat", permissions.stat)):
+        for number, entry in enumerate(entries):
+            if ANY_CHARACTERS in entry:
+                yield f"{key}[{number}]", "'*' in a path"
+    if permissions.secrets:
+        yield "secrets", "a secret"
 
 
 def _path(value: Any) -> str:
     if isinstance(value, str) and len(value) <= MAX_PATH and is_normal_path(value):
+        if ANY_CHARACTERS * 2 in value:
+            raise ValueError(f"expected '*' within one component only, there is no '**', got {show(value)}")
         return value
     raise ValueError(f"expected an absolute path without '.', '..', '//' or trailing '/', got {show(value)}")
 
@@ -61,6 +81,12 @@ def _host_port(value: Any) -> str:
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected 'host:port', the host in lower case, got {show(value)}")
     return str(value)
+
+
+def _secret(value: Any) -> str:
+    if isinstance(value, str) and _SECRET.match(value):
+        return value
+    raise ValueError(f"expected a secret's name of lower-case letters, digits, '_' and '-', got {show(value)}")
 
 
 def _env(value: Any) -> str:

@@ -61,7 +61,7 @@ class Group:
         return f"{self.lead} {', '.join(str(item) for item in self.items)}"
 
 
-NOTHING = "Nothing: it may open no file, run no program, use no network and see no environment variable."
+NOTHING = "Nothing: it may open no file, run no program, use no network, see no environment variable, know no secret."
 
 SHELLS = frozenset(
     ("sh", "bash", "dash", "zsh", "ksh", "env", "sudo", "xargs", "python", "python3", "perl", "awk", "ssh")
@@ -93,6 +93,10 @@ def permission_words(permissions: Permissions, *, new: Permissions = _NONE) -> t
             lead="It may see these environment variables, which may hold secrets:",
             items=tuple(_name(each, new.env) for each in sorted(permissions.env)),
         ),
+        Group(
+            lead="It is told these secrets, as the operator gives them:",
+            items=tuple(_name(each, new.secrets) for each in sorted(permissions.secrets)),
+        ),
     )
     return tuple(group for group in groups if group.items)
 
@@ -108,7 +112,7 @@ def limit_words(limits: Limits) -> str:
 
 
 def _path(path: str, new: Collection[str]) -> Item:
-    alarm = "that is every file of the machine" if path == "/" else ""
+    alarm = "that is every file of the machine" if not path.strip("/*") else ""
     return Item(parts=(Code(path),), alarm=alarm, is_new=path in new)
 
 

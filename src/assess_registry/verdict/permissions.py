@@ -8,20 +8,24 @@ from typing import Any
 from assess_registry.canonical import Members, encode
 from assess_registry.errors import Issue
 from assess_registry.manifest import Permissions
-from assess_registry.manifest.permissions import PERMISSION_KEYS, read_permissions
+from assess_registry.manifest.permissions import LATER_KEYS, PERMISSION_KEYS, read_permissions
 from assess_registry.manifest.reader import Reader
 from assess_registry.names import Sha256
 
 
 def permissions_table(permissions: Permissions) -> dict[str, Any]:
-    """The permissions as a verdict holds them: every table there, entries sorted, for their order grants nothing."""
-    return {
+    """The permissions as a verdict holds them: every table there, entries sorted, for their order grants nothing.
+
+    But for tables that came later: they are there when they hold something, and what was signed before stays as it is.
+    """
+    table: dict[str, Any] = {
         "read": sorted(permissions.read),
         "stat": sorted(permissions.stat),
         "commands": sorted(list(argv) for argv in permissions.commands),
         "network": sorted(permissions.network),
         "env": sorted(permissions.env),
     }
+    return table | ({"secrets": sorted(permissions.secrets)} if permissions.secrets else {})
 
 
 def permissions_words(permissions: Permissions) -> tuple[str, ...]:
@@ -32,6 +36,7 @@ def permissions_words(permissions: Permissions) -> tuple[str, ...]:
         *(f"run {shlex.join(argv)}" for argv in sorted(permissions.commands)),
         *(f"connect to {place}" for place in sorted(permissions.network)),
         *(f"see variable {name}" for name in sorted(permissions.env)),
+        *(f"know secret {name}" for name in sorted(permissions.secrets)),
     )
 
 
@@ -47,7 +52,11 @@ def read_table(table: object) -> Permissions:
         ValueError: something in it is no permission.
     """
     issues: list[Issue] = []
-    members = Members.of(table, "permissions", required=PERMISSION_KEYS)
+    required = (key for key in PERMISSION_KEYS if key not in LATER_KEYS)
+    members = Members.of(table, "permissions", required=required, optional=LATER_KEYS)
+    for key in LATER_KEYS:
+        if key in members.values and not members.values[key]:
+            raise ValueError(f"permissions.{key}: expected to be left out where it is empty")
     permissions = read_permissions(Reader(members.values, "permissions", issues))
     if issues:
         raise ValueError("; ".join(f"{issue.entry}: {issue.message}" for issue in issues))

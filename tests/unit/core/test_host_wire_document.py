@@ -65,6 +65,8 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"above {wire.MAX_FRAME:,}" in TEXT
     assert f"| {wire.MAX_NOTICES:,} and {wire.MAX_NOTICE_BYTES >> 20} MiB |" in TEXT
     assert f"| requests | {wire.MAX_REQUESTS:,} |" in TEXT
+    assert f"| commands | {wire.MAX_COMMANDS:,} |" in TEXT
+    assert f"| connections | {wire.MAX_CONNECTIONS}; {wire.CONNECTIONS_PER_S} a second" in TEXT
     assert f"| evidence | {wire.MAX_EVIDENCE_BYTES >> 20} MiB, {wire.MAX_EVIDENCE_NAMES} names |" in TEXT
     assert f"| everything the child sends | {wire.MAX_CALL_BYTES >> 20} MiB |" in TEXT
     assert f"| a command's output | {wire.MAX_OUTPUT_BYTES >> 20} MiB |" in TEXT

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from assess_plugin.permissions import ANY_CHARACTERS
 from assess_registry.audit.code import WheelCode, read_code, reported
 from assess_registry.audit.context import Context
 from assess_registry.audit.findings import in_order
@@ -70,6 +71,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
                 "commands": [list(command) for command in manifest.permissions.commands],
                 "network": list(manifest.permissions.network),
                 "env": list(manifest.permissions.env),
+                "secrets": list(manifest.permissions.secrets),
             },
         },
     )
@@ -101,7 +103,13 @@ class _Words:
         return word in self.texts or word.encode() in self._data
 
     def has_path(self, path: str) -> bool:
-        """Whether this path, what is below it, or a beginning of it that is a directory, stands somewhere."""
+        """Whether this path, what is below it, or a beginning of it that is a directory, stands somewhere.
+
+        Of a path with `*` it is enough when its beginning stands somewhere as the beginning of a path.
+        """
+        if ANY_CHARACTERS in path:
+            beginning = path.partition(ANY_CHARACTERS)[0].rpartition("/")[0]
+            return self.has(path) or (beginning != "" and self.has_path(beginning))
         below = path.rstrip("/") + "/"
         place = bisect_left(self._paths, below)
         if place < len(self._paths) and self._paths[place].startswith(below):
@@ -224,6 +232,7 @@ def _unused(permissions: Permissions, words: _Words, place: str) -> Iterator[Fin
         *(("commands", json.dumps(list(argv)), words.has(argv[0])) for argv in permissions.commands),
         *(("network", json.dumps(peer), words.has(peer) or words.has(_host(peer))) for peer in permissions.network),
         *(("env", json.dumps(name), words.has(name)) for name in permissions.env),
+        *(("secrets", json.dumps(name), words.has(name)) for name in permissions.secrets),
     ]
     for key, shown, is_used in wanted:
         if not is_used:

@@ -38,7 +38,6 @@ def asked_of_host(
     resolver: Resolver,
     permissions: Permissions,
     *,
-    secrets: frozenset[str],
     functions: frozenset[str],
 ) -> Asked:
     """Every call of the host, and of what may be it.
@@ -47,19 +46,18 @@ def asked_of_host(
         file: what to look at.
         resolver: its names.
         permissions: what the manifest permits.
-        secrets: names of settings that are marked as such.
         functions: names of functions of the whole wheel.
     """
     asked = Asked()
     for call, mention in file.calls.items():
         for method in _methods(call, resolver):
-            judged = judge_call(method, _arguments(method, call, resolver), permissions, secrets)
+            judged = judge_call(method, _arguments(method, call, resolver), permissions)
             if isinstance(judged, Unknown):
                 _note_computed(asked, file, method, mention, permissions)
             elif judged is not None:
                 asked.findings += [_refused(file, line, judged) for line in mention.lines]
         for method in _likely(call, resolver, functions):
-            judged = judge_call(method, _arguments(method, call, resolver), permissions, secrets)
+            judged = judge_call(method, _arguments(method, call, resolver), permissions)
             if isinstance(judged, Refused):
                 name = ".".join(call.chain)[:100]
                 asked.findings += [_likely_refused(file, line, name, judged) for line in mention.lines]

@@ -105,8 +105,7 @@ def _examine_file(
         for kind, lines in used.items()
         for number, (line, what) in enumerate(sorted(lines.items())[:MAX_FINDINGS_PER_FILE], 1)
     ]
-    secrets = frozenset(each.name for each in manifest.settings if each.secret) if manifest else frozenset()
-    asked = asked_of_host(file, resolver, permissions, secrets=secrets, functions=functions)
+    asked = asked_of_host(file, resolver, permissions, functions=functions)
     return findings + asked.findings + list(environment(file, resolver, permissions)), asked
 
 

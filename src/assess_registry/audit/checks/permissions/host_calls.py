@@ -42,23 +42,20 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 """Method of a host -> the names of the parameters that permissions are about."""
 
 
-def judge_call(
-    method: str, call: Sequence[Argument], permissions: Permissions, secrets: frozenset[str] = frozenset()
-) -> Refused | Unknown | None:
+def judge_call(method: str, call: Sequence[Argument], permissions: Permissions) -> Refused | Unknown | None:
     """What is wrong with this call of the host; None when it may be admitted.
 
     Args:
         method: one of `PARAMETERS`.
         call: the arguments for its parameters, in their order.
         permissions: the manifest's.
-        secrets: names of settings that are marked as such.
     """
     if method == "run":
         return _run(call[0], permissions)
     if method == "connect":
         return _connect(call, permissions)
     if method == "secret":
-        return _secret(call[0], secrets)
+        return _secret(call[0], permissions)
     return _path(method, call[0], permissions)
 
 
@@ -116,6 +113,8 @@ def _path(method: str, path: Argument, permissions: Permissions) -> Refused | Un
     if path.is_prefix:
         if any(entry.startswith(path.text) or path.text.startswith(entry.rstrip("/") + "/") for entry in allowed):
             return None
+        if any(path.text.startswith(entry.partition("*")[0]) for entry in allowed if "*" in entry):
+            return None
         # The entry itself, with something computed right behind it, can still be below it: `f"/etc{rest}"`.
         if any(entry == path.text or (entry + "/").startswith(path.text) for entry in allowed):
             return None
@@ -155,15 +154,16 @@ def _no_network() -> Refused:
     )
 
 
-def _secret(name: Argument, secrets: frozenset[str]) -> Refused | Unknown | None:
+def _secret(name: Argument, permissions: Permissions) -> Refused | Unknown | None:
     if name.text is None or name.is_prefix:
-        return Unknown() if secrets else _refused_secret("a computed name", "NAME")
-    return None if name.text in secrets else _refused_secret(json.dumps(name.text, ensure_ascii=False)[:300], name.text)
+        return Unknown() if permissions.secrets else _refused_secret("a computed name", '"NAME"')
+    shown = json.dumps(name.text, ensure_ascii=False)[:300]
+    return None if name.text in permissions.secrets else _refused_secret(shown, shown)
 
 
 def _refused_secret(shown: str, name: str) -> Refused:
     return Refused(
         id=UNDECLARED_SECRET,
-        message=f"host.secret of {shown}, which is no setting that the manifest marks as secret",
-        advice=f"[settings.{name[:100]}] secret = true",
+        message=f"host.secret of {shown}, which permissions.secrets does not permit",
+        advice=f"[permissions] secrets = [{name}]",
     )
