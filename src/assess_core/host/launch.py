@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +31,13 @@ def launch(
     kit: Path,
     scratch: Path,
     uid: int,
+    variables: Iterable[str],
     loop: asyncio.AbstractEventLoop,
     on_exit: Callable[[], None],
 ) -> Launched:
     """The worker's process, which waits for its first message; `uid` is whom it is to run as once it is isolated.
+
+    It finds these `variables` of ours.
 
     Raises:
         OSError: it could not be started.
@@ -46,7 +49,7 @@ def launch(
             _argv(installed, kit, theirs.fileno()),
             loop=loop,
             cwd=scratch,
-            environment=worker_environment(scratch, installed.manifest.permissions.env, uid),
+            environment=worker_environment(scratch, variables, uid),
             stdout=their_log,
             stderr=their_log,
             inherit=(theirs.fileno(),),

@@ -86,6 +86,7 @@ class Worker:
                 kit=config.kit,
                 scratch=self._scratch,
                 uid=self._identity.uid,
+                variables=self._rights.permissions.env,
                 loop=loop,
                 on_exit=self._exited,
             )
