@@ -25,7 +25,7 @@ SAMPLE_SOURCES = $(shell find contrib/sample_plugin/src contrib/sample_plugin/py
 CLOSURE        = $(WORK)/closure
 SAMPLE_WHEEL   = $(WORK)/wheels/sample.stamp
 
-.PHONY: help run-local test acceptance bench fix constraints clean
+.PHONY: help run-local test acceptance bench fix constraints hashes clean
 
 help:
 	@echo 'make run-local    build, publish, install and run the sample plugin: assess this machine'
@@ -33,7 +33,8 @@ help:
 	@echo 'make acceptance   the commands as a user types them'
 	@echo 'make bench        figures of docs/benchmarks.md'
 	@echo 'make fix          let the tools repair what they can'
-	@echo 'make constraints  refresh the versions in ci/constraints.txt'
+	@echo 'make constraints  refresh the versions in ci/constraints.txt, and then the digests'
+	@echo 'make hashes       refresh the digests of those versions in ci/hashed, from the package index'
 	@echo 'make clean        remove what these rules made; keys in $(WORK)/keys stay'
 
 # ---- the environment ---------------------------------------------------------------------------------------------
@@ -120,6 +121,19 @@ constraints: .venv/installed
 	       --no-config --no-header --no-annotate --python-version 3.11 --no-emit-package assess-plugin \
 	       --no-emit-package assess-runtime - ; } > ci/constraints.new
 	mv ci/constraints.new ci/constraints.txt
+	$(MAKE) hashes
+
+# What workflows install our commands with: every file of these versions by its digest, for any platform, from anywhere.
+HASHED = $(BIN)/uv pip compile -q --universal --no-config --no-header --no-annotate --python-version 3.11 --generate-hashes \
+    --only-binary :all: --no-emit-package assess-plugin --no-emit-package assess-runtime -c ci/constraints.txt -
+
+hashes: .venv/installed
+	@mkdir -p ci/hashed
+	@for each in commands: audit:[audit]; do \
+	    { printf '%s\n' '# Digests of what is installed beside our own wheels, and of what builds them. `make hashes` writes it anew.' && \
+	      printf '%s\n' "$(CURDIR)/sdk" "$(CURDIR)$${each#*:}" hatchling | $(HASHED) ; } > ci/hashed.new && \
+	    mv ci/hashed.new "ci/hashed/$${each%%:*}.txt" || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .tox $(WORK)/closure $(WORK)/wheels $(WORK)/state $(WORK)/results

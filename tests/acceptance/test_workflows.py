@@ -23,6 +23,12 @@ from tests.support.workflows import INSTALLS, Event, Job, Repository, fill, git
 WORKFLOWS = ROOT / ".github" / "workflows"
 COPIED = ROOT / "src" / "assess_registry" / "scaffolding" / "templates" / "common"
 WHEEL = "assess_host_baseline-1.0.0-py3-none-any.whl"
+BY_DIGEST = (
+    "python -m pip install --require-hashes --only-binary :all: -r ci/hashed/commands.txt",
+    "python -m pip install --no-deps --no-build-isolation --no-index ./sdk .",
+)
+SOURCES = ("ci", "contrib", "sdk", "src", "LICENSE", "README.md", "pyproject.toml")
+SECRET = "secrets.ASSESS_ONLINE_KEY"
 ROLES = ("root", "release", "online", "publisher", "reviewer", "audit")
 PULL_REQUEST = {
     "github.event.pull_request.number": "7",
@@ -107,7 +113,7 @@ def story(ran: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Story:
     people.home.mkdir(mode=0o700)
     repository = Repository(origin=base / "origin.git", path=base, bin=ran.bin, workflows=WORKFLOWS)
     git("init", "--quiet", "--bare", "--initial-branch", "main", repository.origin)
-    _first_commit(repository, base / "main", "main", [ran.path / name for name in ("ci", "contrib", "sdk", "LICENSE")])
+    _first_commit(repository, base / "main", "main", [ran.path / name for name in SOURCES])
     people.begin(base / "registry")
     _first_commit(
         repository,
@@ -131,7 +137,7 @@ def story(ran: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Story:
     approval = Event(
         name="workflow_dispatch", values={"inputs.offer": "offer-1", "secrets.ASSESS_ONLINE_KEY": secret.rstrip("\n")}
     )
-    published = repository.run("publish.yml", "assemble", approval)
+    published = repository.run("publish.yml", "assemble", approval, alone=True)
     repository.run("publish.yml", "deploy", approval, {"assemble": published})
     return Story(
         repository=repository, people=people, proposed=proposed, pushed=pushed, published=published, before=before
@@ -270,6 +276,40 @@ def test_an_offer_that_somebody_changed_is_not_assembled(story: Story, tmp_path:
     assert "Commit the published tree" not in job.ran
 
 
+def test_nothing_was_installed_for_the_key_but_what_is_hashed_and_our_own(story: Story) -> None:
+    """The runner's environment was empty; the assembled tree above was made with what these steps put there."""
+    done = subprocess.run(
+        [story.published.bin / "python", "-m", "pip", "list", "--format", "json"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    there = {each["name"].lower().replace("_", "-"): each["version"] for each in json.loads(done.stdout)}
+    hashed = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "ci/hashed/commands.txt").read_text(), re.MULTILINE))
+    ours = {"assess-plugin", "assess-runtime"}
+    assert there.keys() - ours == (there.keys() & hashed.keys()) | ({"setuptools"} & there.keys())
+    assert {name: there[name] for name in hashed if name in there} == {n: v for n, v in hashed.items() if n in there}
+    assert ours | {"click", "tuf", "hatchling"} <= there.keys()
+
+
+def test_another_file_than_was_hashed_is_not_installed_and_the_key_does_not_come(story: Story, tmp_path: Path) -> None:
+    """As if the index had exchanged one; all that is published above is the control."""
+    clone, origin = tmp_path / "clone", tmp_path / "origin.git"
+    git("clone", "--quiet", "--bare", story.repository.origin.as_uri(), origin)
+    git("clone", "--quiet", "--branch", "main", origin.as_uri(), clone)
+    path = clone / "ci" / "hashed" / "commands.txt"
+    name, said, rest = re.split(r"(?m)^(tomli-w==.*\n(?:    --hash=.*\n?)+)", path.read_text(), maxsplit=1)
+    path.write_text(name + re.sub(r"sha256:(.)", lambda found: f"sha256:{'0' if found[1] == 'f' else 'f'}", said) + rest)
+    assert path.read_text() != name + said + rest
+    git("commit", "--quiet", "--all", "--message", "Exchange", cwd=clone)
+    git("push", "--quiet", "origin", "HEAD:main", cwd=clone)
+    other = Repository(origin=origin, path=tmp_path, bin=story.repository.bin, workflows=WORKFLOWS)
+    secret = story.people.key("online").read_text().rstrip("\n")
+    job = other.run("nightly.yml", "refresh", Event(name="schedule", values={SECRET: secret}), alone=True)
+    assert job.exit_code != 0
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in job.said
+    assert [each for each in job.environments.values() if "ONLINE_KEY" in each] == []
+    assert "Install the registry's commands" in job.ran
+
+
 def test_the_nightly_run_signs_anew_and_serves_that(story: Story) -> None:
     repository = story.repository
     version = _timestamp(repository)
@@ -362,6 +402,8 @@ def test_every_workflow_is_careful(path: Path) -> None:
         assert not secrets or ("environment" in job and "pull_request" not in events)
         for step in job["steps"]:
             assert step["name"]
+            for line in step.get("run", "").splitlines() if secrets else ():
+                assert "pip" not in line or line.strip() in BY_DIGEST
             assert fill(step.get("run", ""), {}) == step.get("run", ""), "an expression in a script"
             if "uses" in step:
                 assert len(step["uses"].partition("@")[2]) == 40

@@ -5,7 +5,8 @@
 
 `run:` steps are typed into bash as a runner does. Actions are what they leave behind: a clone, a copied artifact. `gh`
 and `curl` are programs of this file's own, which write down what they were asked. What is installed already is not
-installed again: `INSTALLS` are the steps that are not typed.
+installed again: `INSTALLS` are the steps that are not typed, unless the job runs in an environment of its own
+(`run(..., alone=True)`), as it does on a runner: then nothing is there but what its steps install.
 """
 
 import json
@@ -15,6 +16,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +86,7 @@ class Job:
     """What one job did.
 
     Attributes:
+        bin: the directory with the python and the commands that its steps find.
         ran: names of its steps that were done, in order.
         typed: what was typed.
         outputs: the job's own.
@@ -93,6 +96,7 @@ class Job:
     """
 
     workspace: Path
+    bin: Path
     ran: list[str] = field(default_factory=list)
     typed: list[str] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -145,13 +149,18 @@ class Repository:
         values = event.all() | _needs(needs)
         return evaluate(_EXPRESSION.sub(r"\1", condition), values)
 
-    def run(self, workflow: str, name: str, event: Event, needs: Mapping[str, Job] | None = None) -> Job:
+    def run(
+        self, workflow: str, name: str, event: Event, needs: Mapping[str, Job] | None = None, *, alone: bool = False
+    ) -> Job:
         """Do the job, up to the first step that fails; later steps are asked whether they run all the same."""
         self.number += 1
         workspace = self.path / f"job-{self.number}" / "work"
         workspace.mkdir(parents=True)
         (workspace.parent / "temp").mkdir()
-        job, done = self.job(workflow, name), Job(workspace=workspace)
+        job, done = self.job(workflow, name), Job(workspace=workspace, bin=self.bin)
+        if alone:
+            venv.create(workspace.parent / "python", with_pip=True, symlinks=True)
+            done.bin = workspace.parent / "python" / "bin"
         values = event.all() | _needs(needs)
         for step in job["steps"]:
             condition = _EXPRESSION.sub(r"\1", str(step.get("if", "success()")))
@@ -160,7 +169,7 @@ class Repository:
             given = {key: fill(str(value), values) for key, value in step.get("with", {}).items()}
             if "uses" in step:
                 self._action(step["uses"].partition("@")[0], given, event, done)
-            elif not step["run"].startswith(INSTALLS):
+            elif alone or not step["run"].startswith(INSTALLS):
                 environment = {key: fill(str(value), values) for key, value in step.get("env", {}).items()}
                 outputs = self._type(step["name"], step["run"], environment, done)
                 values |= {f"steps.{step.get('id')}.outputs.{key}": value for key, value in outputs.items()}
@@ -173,7 +182,7 @@ class Repository:
         output, summary = done.workspace.parent / "output", done.workspace.parent / "summary"
         output.write_text("")
         everything = {
-            "PATH": f"{fake}:{self.bin}:{BARE_PATH}",
+            "PATH": f"{fake}:{done.bin}:{BARE_PATH}",
             "HOME": str(done.workspace.parent),
             "CI": "true",
             "GITHUB_ACTIONS": "true",
