@@ -297,7 +297,9 @@ def test_another_file_than_was_hashed_is_not_installed_and_the_key_does_not_come
     git("clone", "--quiet", "--branch", "main", origin.as_uri(), clone)
     path = clone / "ci" / "hashed" / "commands.txt"
     name, said, rest = re.split(r"(?m)^(tomli-w==.*\n(?:    --hash=.*\n?)+)", path.read_text(), maxsplit=1)
-    path.write_text(name + re.sub(r"sha256:(.)", lambda found: f"sha256:{'0' if found[1] == 'f' else 'f'}", said) + rest)
+    path.write_text(
+        name + re.sub(r"sha256:(.)", lambda found: f"sha256:{'0' if found[1] == 'f' else 'f'}", said) + rest
+    )
     assert path.read_text() != name + said + rest
     git("commit", "--quiet", "--all", "--message", "Exchange", cwd=clone)
     git("push", "--quiet", "origin", "HEAD:main", cwd=clone)
