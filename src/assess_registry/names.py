@@ -26,6 +26,10 @@ ROLE_MEMBER = "assess_role"
 """What the release keys sign says here which role it is, as TUF itself does not: all bins are signed by the same keys,
 and any of them could be served as any other."""
 
+SERVED_MEMBER = "assess_served_roots"
+"""The root of a site that serves what a registry has published holds here roots of that registry, which alone say whose
+its release keys are."""
+
 MAX_NAME = 100
 """Characters of any name; longer ones have only ever been attacks (ours; the package index allows 256)."""
 

@@ -28,6 +28,7 @@ from assess_registry.wheel import InspectedWheel, inspect
 from tests.integration import test_client_approved_attacks as by_word
 from tests.integration import test_client_attacks as by_keys
 from tests.integration import test_client_verify as handed_on
+from tests.integration import test_site_keys_stolen as by_site
 from tests.integration import test_trust_attacks as by_tuf
 from tests.support.approved_place import PROJECT, ApprovedPlace
 from tests.support.client_place import Place, publish_two_releases
@@ -38,7 +39,10 @@ from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 
 CLIENT = Path(__file__).parents[2] / "src" / "assess_registry" / "client"
 
-CHECKING = ("standing.py", "choose.py", "verify.py", "trust/rules.py", "trust/metadata.py", "trust/clock.py")
+CHECKING = (
+    *("standing.py", "choose.py", "verify.py"),
+    *("trust/rules.py", "trust/served.py", "trust/metadata.py", "trust/clock.py"),
+)
 """The files that hold the client's rules."""
 
 
@@ -216,6 +220,7 @@ STEPS = (
     Step("trust/rules.py:check_targets", tuf("bin that delegates"), "targets"),
     Step("trust/rules.py:check_roles_apart", tuf("bins by the online key"), "targets"),
     Step("trust/rules.py:_check_keys", tuf("key under another id"), "root"),
+    Step("trust/served.py:check_served", by_site.stolen, "root"),
     Step("trust/metadata.py:_check_together", tuf("bins by the online key"), "targets"),
     Step("trust/metadata.py:check_target", tuf("page swapped"), "targets"),
     # what it says

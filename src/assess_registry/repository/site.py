@@ -1,12 +1,14 @@
 """A site's own word over somebody else's targets: it can serve and hide, and never approve.
 
-    root                 the site's keys; its targets role names the release keys of the registry that things come from
+    root                 the site's keys; its targets role names the release keys of the registry that things come from,
+                         and it holds the roots of that registry, by which clients see that it does
     targets, bins        that registry's own bytes, signed by its release keys
     snapshot, timestamp  the site's online key
 
 So clients at a site that is reached rarely need no word of the registry that is a week old at most: the site says that
-what it has is what there is. Nothing it serves counts without the registry's release keys, which it never holds. When
-the registry changes its release keys, the site's root keys have to agree.
+what it has is what there is. Nothing it serves counts without the registry's release keys, which it never holds, and
+which no key of the site can exchange: clients hold each root of the site to those of the registry in it
+(`client/trust/served.py`). When the registry changes its release keys, the site's root keys have to agree.
 
 Of what lies at the site only its roots are built on. Whatever else of its word is damaged, or was cut off by a kill, is
 followed by the next version: no timestamp's version is higher than that of its snapshot, whose number is in its name.
@@ -20,6 +22,7 @@ from pathlib import Path
 from assess_registry.config import Expiry
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import PrivateKey
+from assess_registry.names import SERVED_MEMBER
 from assess_registry.repository.clock import require_clock
 from assess_registry.repository.keys import ONLINE_ROLES, check_root, keys_of, tuf_key_id
 from assess_registry.repository.roles import (
@@ -116,7 +119,7 @@ def site_word(place: Path, upstream: State, keys: SiteKeys, *, now: datetime, ex
     if upstream.current is None:
         raise ValueError("a registry without a word")
     roots = read_roots(place) if (place / METADATA).is_dir() else ()
-    root = _root(roots, upstream.root, keys, now, expiry)
+    root = _root(roots, upstream, keys, now, expiry)
     before = _before(place, roots[-1].signed) if roots else _Before(timestamp=0, snapshot=0, ends={})
     number = root.signed.version
     if not keys.overrule_clock:
@@ -184,10 +187,10 @@ def _is_file_of(path: Path, data: bytes) -> bool:
 
 
 def _root(
-    roots: Sequence[Metadata[Root]], upstream: Root, keys: SiteKeys, now: datetime, expiry: Expiry
+    roots: Sequence[Metadata[Root]], registry: State, keys: SiteKeys, now: datetime, expiry: Expiry
 ) -> Metadata[Root]:
     """The site's newest root, or the next where it has to be another."""
-    newest = roots[-1].signed if roots else None
+    newest, upstream = roots[-1].signed if roots else None, registry.root
     if newest is not None and _fits(newest, upstream, keys) and not _is_old(newest, keys, now, expiry):
         return roots[-1]
     _require_root_keys(newest, keys)
@@ -199,8 +202,17 @@ def _root(
         online_keys=(keys.online.public,),
     )
     made = new_root(signers, version=len(roots) + 1, expires=until(expiry, "root", now))
+    made.unrecognized_fields[SERVED_MEMBER] = [each.to_dict() for each in _served(newest, registry)]
     check_root(made, thing=_name("root", made.version))
     return signed_by(made, keys.root)
+
+
+def _served(newest: Root | None, registry: State) -> tuple[Metadata[Root], ...]:
+    """The registry's roots from the one that the site's newest ends with, or else its newest alone."""
+    held = newest.unrecognized_fields.get(SERVED_MEMBER) if newest is not None else None
+    if not held:
+        return registry.roots[-1:]
+    return registry.roots[held[-1]["signed"]["version"] - 1 :]
 
 
 def _fits(newest: Root, upstream: Root, keys: SiteKeys) -> bool:

@@ -12,9 +12,11 @@ from assess_registry.client.trust.fetcher import METADATA_DIRECTORY, Check, Regi
 from assess_registry.client.trust.port import ReadFile
 from assess_registry.client.trust.refusals import in_our_words
 from assess_registry.client.trust.rules import check_document, check_roles_apart, signing_keys
+from assess_registry.client.trust.served import check_served
 from assess_registry.client.trust.tuf_api import (
     LengthOrHashMismatchError,
     Metadata,
+    RepositoryError,
     Root,
     TargetFile,
     Targets,
@@ -48,8 +50,9 @@ class SignedMetadata:
         self, directory: Path, *, root: bytes, read: ReadFile, deadline: Deadline, check: Check | None = None
     ) -> None:
         self._directory = directory
+        self._anchor = root
         self._ours = check is None
-        look = check_document if check is None else check
+        look = self._look if check is None else check
         self._fetcher = RegistryFetcher(read, look, deadline)
         self._fetcher.asked, self._fetcher.got = "root.json", {Root.type: root}
         look(Root.type, root, "the configured root")
@@ -80,8 +83,32 @@ class SignedMetadata:
         """Role and key of all who sign, after `refresh`."""
         return signing_keys(self._trusted_root(), self._targets("targets"))
 
+    def _look(self, role: str, data: bytes, thing: str) -> None:
+        check_document(role, data, thing)
+        if role == Root.type and (root := _root(data)) is not None:
+            before = self._root_before(root)
+            if before is not None or data == self._anchor:  # TUF's client refuses what follows nothing
+                check_served(root, before, thing)
+
     def _check_together(self) -> None:
-        check_roles_apart(self._trusted_root(), self._targets("targets"), METADATA_DIRECTORY + "targets.json")
+        newest = root = self._trusted_root()
+        while (before := self._root_before(root)) is not None:
+            # Also those that were on disk before: TUF's client takes them from there, past `_look`.
+            check_served(root, before, f"{METADATA_DIRECTORY}{root.version}.root.json")
+            root = before
+        check_roles_apart(newest, self._targets("targets"), METADATA_DIRECTORY + "targets.json")
+
+    def _root_before(self, root: Root) -> Root | None:
+        """The one that it follows, as TUF's client has believed it; None for the anchor, and where there is none."""
+        anchor = _root(self._anchor)
+        if anchor is None or root.version <= anchor.version:
+            return None
+        if root.version == anchor.version + 1:
+            return anchor
+        try:
+            return _root((self._directory / "root_history" / f"{root.version - 1}.root.json").read_bytes())
+        except FileNotFoundError:
+            return None
 
     # Both as they were written: the updater shows its trusted documents to nobody.
 
@@ -90,6 +117,14 @@ class SignedMetadata:
 
     def _targets(self, role: str) -> Targets:
         return Metadata[Targets].from_bytes((self._directory / f"{role}.json").read_bytes()).signed
+
+
+def _root(data: bytes) -> Root | None:
+    """The root; None for what is none, which TUF's client is about to say better."""
+    try:
+        return Metadata[Root].from_bytes(data).signed
+    except RepositoryError:
+        return None
 
 
 def stored_at(path: str, target: TargetFile) -> Location:

@@ -14,6 +14,7 @@ from assess_registry.client.trust.kept import METADATA, TARGETS, KeptWord
 from assess_registry.client.trust.metadata import check_target
 from assess_registry.client.trust.refusals import refusal
 from assess_registry.client.trust.rules import check_document, check_roles_apart, signing_keys, step_of
+from assess_registry.client.trust.served import check_served
 from assess_registry.client.trust.tuf_api import (
     Metadata,
     MetaFile,
@@ -80,6 +81,7 @@ class RememberedWord:
             document = Metadata[Root].from_bytes(anchor)
             root = document.signed
             root.verify_delegate("root", document.signed_bytes, document.signatures)
+            check_served(root, None, "the configured root")
             while (data := self._kept.files.get(name := _history(root.version + 1))) is not None:
                 check_document("root", data, name)
                 document = Metadata[Root].from_bytes(data)
@@ -87,6 +89,7 @@ class RememberedWord:
                     voucher.verify_delegate("root", document.signed_bytes, document.signatures)
                 if document.signed.version != root.version + 1:
                     raise _altered("root", name)
+                check_served(document.signed, root, name)
                 root = document.signed
         except RepositoryError as error:
             raise refusal(error, asked="root.json", got={"root": anchor}, before={}) from error
