@@ -102,7 +102,7 @@ def test_what_is_not_granted_keeps_it_from_starting_unless_it_may_run_with_less(
     assert {result.outcome.value for result in control.results} <= {"pass", "fail"}
     less = assess(configured(f"{narrowed}\nrun_with_less = true"), state)
     denied = [use for result in less.results for use in result.provenance if "denied" in use]
-    assert denied
+    assert {use["denied"]["withheld"] for use in denied} == {f"{tmp_path}/assess.toml: plugins[0].grant.commands"}
     assert not [use for result in control.results for use in result.provenance if "denied" in use]
 
 
@@ -316,3 +316,21 @@ def test_kill_9_anywhere_around_a_consent_leaves_one_of_two_versions_at_work(
         assert sync(config, state, dry_run=True).action in (Action.WOULD_UPGRADE, Action.PRESENT)
     assert sync(config, state).action in (Action.UPGRADED, Action.PRESENT)
     assert sync(config, state).action is Action.PRESENT
+
+
+def test_a_secret_needs_a_source_and_a_source_a_secret(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    asking = demo_manifest(DEMO_CHECKS, permissions=f'{BEFORE}secrets = ["api-token"]\n').replace(">=1.0", ">=1.2")
+    tree.publish(*demo_plugin_wheel("2.0.0", manifest=asking))
+    line = sync(configured(), state)
+    assert line.action is Action.WITHHELD
+    (sentence,) = line.withheld
+    assert 'plugins[0].secrets: demo-plugin 2.0.0 asks for the secret "api-token"' in sentence
+    given = 'secrets = { "api-token" = "env:API_TOKEN" }'
+    assert sync(configured(given), state).action is Action.INSTALLED
+    assert assess(configured(given), state).results
+    wrong = configured('secrets = { "api-token" = "env:API_TOKEN", "api-tokne" = "env:API_TOKEN" }')
+    with pytest.raises(ConfigError, match=r"\[0\]\.secrets\.api-tokne: unknown secret .* did you mean 'api-token'"):
+        assess(wrong, state)

@@ -136,7 +136,7 @@ async def _secret(broker: Broker, request: Secret, _: float) -> _Done:
     require_host_call("secret", broker.api)
     name, rights = require_secret_name(request.name), broker.rights
     if why := rights.refusal("secrets", name, lambda permissions: name in permissions.secrets):
-        raise DeniedError(why)
+        raise DeniedError(why, rights.noted("secrets", name))
     source = rights.secrets.get(name)
     if source is None:
         raise ImproperError(
@@ -153,7 +153,7 @@ async def _secret(broker: Broker, request: Secret, _: float) -> _Done:
 async def _run(broker: Broker, request: Run, time_left_s: float) -> _Done:
     argv = require_argv(request.argv)
     if why := broker.rights.refusal("commands", argv, lambda permissions: permissions.allows_run(argv)):
-        raise DeniedError(why)
+        raise DeniedError(why, broker.rights.noted("commands", argv))
     await broker.commands.take()
     program: str = await _in_thread(find_program, argv[0])
     command = json.dumps(argv, ensure_ascii=False)[:MAX_SHOWN]

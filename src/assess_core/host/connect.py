@@ -69,7 +69,7 @@ async def connect(host: str, port: int, rights: Rights, *, timeout_s: float, res
     """
     peer = peer_of(host, port)
     if why := rights.refusal("network", peer, lambda permissions: permissions.allows_connect(host, port)):
-        raise DeniedError(why)
+        raise DeniedError(why, rights.noted("network", peer))
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     try:

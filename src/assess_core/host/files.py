@@ -68,14 +68,15 @@ def _resolve(path: str, rights: Rights, table: Literal["read", "stat"], *, follo
         raise ImproperError(not_normal(path))
     permits = _reading if table == "read" else _looking
     if why := rights.refusal(table, path, permits(path)):  # 1
-        raise DeniedError(why)
+        raise DeniedError(why, rights.noted(table, path))
     _refuse_hidden(path, path, rights, table)
     for _ in range(MAX_LOOKS):
         real = _real(path, follow=follow)  # 2
         if real != path:
             if why := rights.refusal(table, real, permits(real)):
                 astray = why == not_permitted(real, table)
-                raise DeniedError(leads_astray(path, real, table) if astray else f"{path} leads to {real}: {why}")
+                told = leads_astray(path, real, table) if astray else f"{path} leads to {real}: {why}"
+                raise DeniedError(told, rights.noted(table, real))
             _refuse_hidden(path, real, rights, table)
         try:
             return _open_there(real, follow=follow)  # 3

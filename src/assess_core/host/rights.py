@@ -47,6 +47,11 @@ class Rights:
         key = self.withheld_at(table, asked if isinstance(asked, str) else tuple(asked))
         return not_permitted(asked, table) if key is None else withheld(asked, table, key)
 
+    def noted(self, table: Table, asked: str | Sequence[str]) -> Mapping[str, str]:
+        """What the record of such a refusal says besides: the key that withholds it, where one does."""
+        key = self.withheld_at(table, asked if isinstance(asked, str) else tuple(asked))
+        return {} if key is None else {"withheld": key}
+
     def without(self, *private: Path) -> "Rights":
         """The same, and nothing below these, nor where its secrets lie."""
         secrets = (source.path for source in self.secrets.values())
