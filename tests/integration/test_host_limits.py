@@ -5,18 +5,23 @@ but the watch keeps it.
 """
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Isolation, Supervisor
+from assess_core.host.limits import UnwatchableError, tree
+from assess_core.host.limits.process import WatchedProcess
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Subject
 from tests.support.installed import PROGRAMS, host_config, make_installed
+from tests.support.plugins.devours import HELD_S
 
 SUBJECT = Subject(id="host:test", type="inventory-item", title="test")
-LIMITS = "memory_mib = 96\ncpu_s = 2\nscratch_mib = 16\nthreads = 16\ndescriptors = 64"
+LIMITS = "memory_mib = 96\nscratch_mib = 16\nthreads = 16\ndescriptors = 64"
 EVERYWHERE: tuple[Isolation, ...] = ("required", "off")
 
 MEMORY = "limits.memory_mib = 96"
@@ -91,7 +96,118 @@ def test_what_is_beyond_a_limit_ends_and_what_is_below_it_passes(
         (refused,) = devoured(tmp_path, (what, below))
         assert "Operation not permitted" in str(refused)
         return
+    if what == "mapped-files" and os.geteuid() != 0:
+        below = 1  # nobody but root is told how large such a file is: each counts as the largest there may be
     good, bad, after = devoured(tmp_path, (what, below), (what, beyond), ("well", 0), isolation=isolation)
     assert isinstance(good, CallReport), str(good)
     assert f"{limit} in assess-plugin.toml of devours" in limit_of(bad)
     assert isinstance(after, CallReport)
+
+
+@pytest.mark.parametrize("isolation", EVERYWHERE)
+def test_processor_time_counts_for_each_call_with_all_its_threads(tmp_path: Path, isolation: Isolation) -> None:
+    wishes = [("processor", 6), ("processor", 6), ("processor", 600)]
+    *good, bad = devoured(tmp_path, *wishes, isolation=isolation, limits="cpu_s = 1")
+    assert all(isinstance(each, CallReport) for each in good), "1.2 s together, and 1 s is the limit of each"
+    assert "s of processor time; limits.cpu_s = 1 in assess-plugin.toml of devours" in limit_of(bad)
+
+
+def test_what_takes_too_long_without_taking_anything_is_still_a_timeout(tmp_path: Path) -> None:
+    (fault,) = devoured(tmp_path, ("bytearrays", 1), timeout_s=0.5)
+    assert isinstance(fault, PluginFault)
+    assert fault.kind is FaultKind.TIMEOUT
+
+
+def test_a_start_is_watched_too(tmp_path: Path) -> None:
+    source = "import time\nkept = bytearray(b'x' * (200 << 20))\ntime.sleep(30)\n"
+    installed = make_installed(
+        tmp_path, {"it": source}, plugins={"it": "it"}, settings=f"[limits]\n{LIMITS}\n", distribution="devours"
+    )
+
+    async def run() -> None:
+        supervisor = Supervisor(installed, host_config(tmp_path))
+        with pytest.raises(PluginFault, match=r"MiB of memory; limits.memory_mib = 96 in .* of devours") as caught:
+            await supervisor.start()
+        assert caught.value.kind is FaultKind.START
+
+    asyncio.run(run())
+
+
+def test_what_begins_when_the_call_is_over_ends_an_idle_worker(tmp_path: Path) -> None:
+    async def run() -> None:
+        supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))
+        before, first = await devour(supervisor, "well", 0), await devour(supervisor, "threads-left-behind", 200)
+        await asyncio.sleep(HELD_S + 2.5)
+        after = await devour(supervisor, "well", 0)
+        assert isinstance(first, CallReport), "what it left behind had not begun yet"
+        assert isinstance(before, CallReport)
+        assert isinstance(after, CallReport), "nobody called it when it was ended"
+        pids = [report.output.results[0].actual for report in (before, first, after)]
+        assert pids[0] == pids[1] != pids[2]
+        await supervisor.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("isolation", EVERYWHERE)
+def test_good_neighbours_notice_nothing(tmp_path: Path, isolation: Isolation) -> None:
+    limits = "memory_mib = 96\nscratch_mib = 16\nthreads = 16"
+    names = [f"good-{number}" for number in range(6)]
+
+    async def run() -> tuple[list[CallReport | PluginFault], list[CallReport | PluginFault]]:
+        config = host_config(tmp_path, isolation=isolation)
+        good = [Supervisor(devourer(tmp_path, name=name), config) for name in names]
+        bad = Supervisor(devourer(tmp_path, limits), config, workers=3)
+        devouring = [devour(bad, what, 400) for what in ("bytearrays", "many-files", "threads")]
+        behaving = [devour(host, what, 1) for host in good for what in ("well", "one-file", "well", "bytearrays")]
+        outcomes = await asyncio.gather(*behaving, *devouring)
+        for host in (*good, bad):
+            await host.stop()
+        return outcomes[: len(behaving)], outcomes[len(behaving) :]
+
+    good, bad = asyncio.run(run())
+    assert all(isinstance(each, CallReport) for each in good)
+    assert [limit_of(each).partition("limits.")[2].split()[0] for each in bad] == [
+        "memory_mib",
+        "scratch_mib",
+        "threads",
+    ]
+
+
+def test_one_hard_to_count_tree_is_counted_to_its_bound_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "MAX_ENTRIES", 2_000)
+    limits = "scratch_mib = 65536"
+    good, bad = devoured(tmp_path, ("empty-files", 1_900), ("empty-files", 5_000), limits=limits)
+    assert isinstance(good, CallReport)
+    assert "since it has more than 2000 files and directories; limits.scratch_mib = 65536" in limit_of(bad)
+
+
+def test_a_worker_that_cannot_be_watched_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: WatchedProcess) -> None:
+        raise UnwatchableError("/proc/PID/fd: Permission denied")
+
+    monkeypatch.setattr(WatchedProcess, "look", refuse)
+    (fault,) = devoured(tmp_path, ("well", 0))
+    assert isinstance(fault, PluginFault)
+    assert "nobody may see what it uses: /proc/PID/fd: Permission denied" in str(fault)
+    assert "CAP_SYS_PTRACE" in str(fault)
+
+
+def test_a_worker_that_somebody_else_killed_says_so(tmp_path: Path) -> None:
+    async def run() -> CallReport | PluginFault:
+        supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))
+        report = await devour(supervisor, "well", 0)
+        assert isinstance(report, CallReport)
+        calling = asyncio.create_task(devour(supervisor, "bytearrays", 1))
+        await asyncio.sleep(0.3)
+        os.kill(int(report.output.results[0].actual or "0"), signal.SIGKILL)
+        outcome = await calling
+        await supervisor.stop()
+        return outcome
+
+    fault = asyncio.run(run())
+    assert isinstance(fault, PluginFault)
+    assert fault.kind is FaultKind.SIGNALLED
+    assert "killed by SIGKILL from outside: was the machine, or its control group, out of memory?" in str(fault)

@@ -327,16 +327,18 @@ class Worker:
             case wire.Log() | wire.Progress():
                 call.notice(message, size)
             case wire.Raised():
-                self._finish_reply(self._raised(message.reason, call))
+                self._take_raised(message.reason, call)
             case _:
                 self._take_request(call, message)
 
-    def _raised(self, reason: str, call: Call) -> PluginFault:
+    def _take_raised(self, reason: str, call: Call) -> None:
         where = hint(reason, self._installed.manifest.limits, self._installed.distribution)
         words = f"it raised {self._line(reason)}"
-        if where:
-            return self._fault(FaultKind.LIMIT, f"{words}; {where}", call)
-        return self._fault(FaultKind.RAISED, words, call)
+        if not where:
+            self._finish_reply(self._fault(FaultKind.RAISED, words, call))
+            return
+        self._finish_reply(self._fault(FaultKind.LIMIT, f"{words}; {where}", call))
+        self._end_for(STOPPED)  # it may still hold all that it could get, at the cost of its next call
 
     def _take_request(self, call: Call, message: wire.Request) -> None:
         if self._request is not None:
