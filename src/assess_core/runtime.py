@@ -346,5 +346,13 @@ class Runtime:
         return HostConfig(
             kit=worker_kit(self.store, self._interpreter),
             scratch_root=self._scratch.directory,
+            private=self._private(),
             isolation=isolation_of(self.config.runtime),
         )
+
+    def _private(self) -> tuple[Path, ...]:
+        """What no plugin is shown: what we know, what we are told, and by which word the registry knows us."""
+        settings = self.config.registry
+        credentials = settings.access.credentials if settings is not None else None
+        word = credentials.file if credentials is not None else None
+        return (self._state, self.config.source, *((word,) if word is not None else ()))

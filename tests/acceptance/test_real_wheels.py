@@ -46,6 +46,18 @@ PROJECTS = (
     "zope.interface",
     "google-api-core",
     "typing-extensions",
+    "urllib3",
+    "idna",
+    "charset-normalizer",
+    "httpx",
+    "httpcore",
+    "h11",
+    "anyio",
+    "sniffio",
+    "jmespath",
+    "s3transfer",
+    "python-dateutil",
+    "six",
 )
 SMALLEST = "typing-extensions"
 

@@ -29,6 +29,7 @@ def make_installed(
     checks: Iterable[str] = (),
     permissions: str = "",
     settings: str = "",
+    api: str = ">=1.0,<2",
     distribution: str = "plain-plugin",
     version: str = "1.0.0",
     interpreter: Interpreter | None = None,
@@ -38,7 +39,7 @@ def make_installed(
     Args:
         plugins, providers: entry point name -> `module[:attr]`.
         checks: ids, reported by the first plugin; each plugin gets one check more, so that the manifest is correct.
-        permissions: lines of that table. settings: further tables.
+        permissions: lines of that table. settings: further tables. api: which plugin APIs it admits.
     """
     interpreter = interpreter or running_interpreter()
     environment = root / f"{distribution}-{version}"
@@ -72,7 +73,7 @@ def make_installed(
             for kind, entries in groups.items()
             for name, value in entries.items()
         ),
-        manifest=parse_manifest(_manifest(plugins, checks, permissions, settings).encode()),
+        manifest=parse_manifest(_manifest(plugins, checks, permissions, settings, api).encode()),
         lock_sha256=Sha256("cd" * 32),
         signer="sha256:" + "ef" * 32,
         development=True,
@@ -81,7 +82,14 @@ def make_installed(
 
 
 def make_program(
-    root: Path, program: str, *, checks: Iterable[str] = (), permissions: str = "", name: str = "it"
+    root: Path,
+    program: str,
+    *,
+    checks: Iterable[str] = (),
+    permissions: str = "",
+    settings: str = "",
+    name: str = "it",
+    api: str = ">=1.0,<2",
 ) -> InstalledPlugin:
     """One of the checked-in `PROGRAMS` as plugin `it`, and as provider `its-subjects` if it has that hook."""
     source = (PROGRAMS / f"{program}.py").read_text()
@@ -92,6 +100,8 @@ def make_program(
         providers={f"{name}s-subjects": program} if "assess_evaluate" in source else None,
         checks=checks,
         permissions=permissions,
+        settings=settings,
+        api=api,
         distribution=f"{program.replace('_', '-')}-plugin",
     )
 
@@ -125,7 +135,7 @@ def host_config(
     )
 
 
-def _manifest(plugins: Mapping[str, str], checks: Iterable[str], permissions: str, settings: str) -> str:
+def _manifest(plugins: Mapping[str, str], checks: Iterable[str], permissions: str, settings: str, api: str) -> str:
     of_plugin = {name: [f"{name}-loads"] for name in plugins}
     next(iter(of_plugin.values()), []).extend(checks)
     tables = "".join(
@@ -135,6 +145,6 @@ def _manifest(plugins: Mapping[str, str], checks: Iterable[str], permissions: st
         for check in ids
     )
     return (
-        f'schema = 1\napi = ">=1.0,<2"\ntitle = "Plain"\nsummary = "For tests"\n\n{tables}'
+        f'schema = 1\napi = "{api}"\ntitle = "Plain"\nsummary = "For tests"\n\n{tables}'
         f"{settings}\n[permissions]\n{permissions}\n"
     )
