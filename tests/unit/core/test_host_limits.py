@@ -1,11 +1,14 @@
 """What is beyond a limit, what is said of it, and what the kernel is told."""
 
+import re
 import resource
+from pathlib import Path
 
 import pytest
 
 from assess_core.host.limits import Bounds, hint, kernel_limits
 from assess_core.host.limits.bounds import MIB, Usage
+from assess_core.host.limits.kernel import DATA_HEADROOM_MIB, STACK_MIB
 from assess_registry.client import Limits
 
 BOUNDS = Bounds(limits=Limits(memory_mib=256, scratch_mib=64, threads=64, descriptors=256))
@@ -68,3 +71,19 @@ def test_the_kernel_knows_each_of_the_limits_it_is_told() -> None:
 def test_what_counts_for_a_user_is_not_said_of_a_user_who_has_other_processes() -> None:
     both = {"RLIMIT_NPROC", "RLIMIT_SIGPENDING"}
     assert kernel_limits(Limits(), own_user=True).keys() - kernel_limits(Limits(), own_user=False).keys() == both
+
+
+def test_every_limit_of_the_kernel_is_documented_with_its_size() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "limits.md").read_text()
+    rows = dict(re.findall(r"^\| `(RLIMIT_[A-Z]+)` \| (.+?) \|", text, re.MULTILINE))
+    limits = Limits()
+    told = kernel_limits(limits, own_user=True)
+    assert rows.keys() == told.keys()
+    sizes = {"descriptors": limits.descriptors, "threads": limits.threads, "scratch_mib": limits.scratch_mib * MIB}
+    for name, row in rows.items():
+        word = row.strip("`")
+        if name == "RLIMIT_DATA":
+            assert tuple(int(each) for each in re.findall(r"(\d+) MiB", row)) == (DATA_HEADROOM_MIB, STACK_MIB)
+        else:
+            size = sizes.get(word) if word in sizes else int(word.split()[0]) * (MIB if "MiB" in word else 1)
+            assert told[name] == size
