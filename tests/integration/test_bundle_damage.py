@@ -409,6 +409,20 @@ def test_what_is_damaged_is_said_and_no_success(gap: Gap, capsys: pytest.Capture
     assert f"{PLUGGY}, of demo-plugin 1.0.0" in capsys.readouterr().out
 
 
+def test_what_ends_soon_at_a_site_is_not_for_the_registrys_keys_to_sign(
+    gap: Gap, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gap.export()
+    gap.take_in()
+    for place, told in ((gap.site, True), (gap.tree.root, False)):
+        monkeypatch.setattr("assess_registry.cli.refresh.now", lambda: signing.now() + timedelta(days=170))
+        capsys.readouterr()
+        assert main(["refresh", "--index", str(place)]) == 1
+        err = capsys.readouterr().err
+        assert ("import a newer bundle" in err) == told
+        assert ("refresh with --release-key" in err) == (not told)
+
+
 def test_the_option_that_overrules_as_it_is_typed(
     gap: Gap, holders: SiteHolders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,13 @@ _NEXT = {
     "online": "snapshot, timestamp: refresh with --online-key",
 }
 
+_NEXT_AT_A_SITE = {
+    "root": "root: import with --site-root-key; where clients trust the registry's own root, import a newer bundle",
+    "release": "targets, bins: import a newer bundle; nobody signs these at a site",
+    "online": "snapshot, timestamp: refresh with --online-key; where clients trust the registry's own root, import a "
+    "newer bundle",
+}
+
 
 @click.command("refresh")
 @online_keys_option
@@ -107,7 +114,8 @@ def command(
         click.echo(f"root {proposal.root.version} is fully signed and waits for the keys that it names: give the new "
                    "release and online keys, and the old", err=True)  # fmt: skip
     expiries = repository.expiries(now=now(), expiry=expiry, own_terms=not site)
-    _print((*(report.written if report else ()), *(tree.written if tree else ())), expiries, output)
+    written = (*(report.written if report else ()), *(tree.written if tree else ()))
+    _print(written, expiries, output, _NEXT_AT_A_SITE if site else _NEXT)
     return EXIT_OPERATIONAL if any(each.alarm for each in expiries) else EXIT_DONE
 
 
@@ -118,7 +126,7 @@ def _control(repository: Repository, *, accepted: bool) -> tuple[Mapping[str, by
     return control_files(repository, rules.config, rules.control), changes
 
 
-def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str) -> None:
+def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str, following: Mapping[str, str]) -> None:
     if output == "json":
         roles = [
             {
@@ -141,7 +149,7 @@ def _print(written: Sequence[str], expiries: Iterable[RoleExpiry], output: str) 
     ]  # fmt: skip
     click.echo(table(("ROLE", "VERSION", "EXPIRES", "DAYS LEFT", "KEYS", ""), rows), nl=False)
     for signer in dict.fromkeys(each.signer for each in expiries if each.alarm and not each.beyond_term):
-        click.echo(f"alarm: {_NEXT[signer]}", err=True)
+        click.echo(f"alarm: {following[signer]}", err=True)
     if late := [each.role for each in expiries if each.beyond_term]:
         click.echo(
             f"alarm: {', '.join(late)}: ends later than its term allows: a clock was ahead when that was signed, or "

@@ -22,7 +22,7 @@ _EXTRA = ("starlette", "uvicorn", "anyio", "h11")
 )
 @index_option
 def command(*, host: str, port: int, serve_unauthenticated_to_the_network: bool, root: Path) -> None:
-    """Serve a registry over http to this machine, for development, until interrupted.
+    """Serve a registry, or a site, over http to this machine, for development, until interrupted.
 
     Prints its URL. Simple-index pages come in the form that a client asks for, files in ranges. What is not published -
     submissions, proposed roots, keys, hidden files - is not served.
