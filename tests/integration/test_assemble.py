@@ -13,15 +13,22 @@ from pathlib import Path
 import pytest
 
 from assess_registry.catalogue import parse_catalogue
+from assess_registry.cli import main
+from assess_registry.config import load_config
+from assess_registry.control import REVOCATIONS_PATH, Revocations, RevokedWheel
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.keys import PrivateKey, generate_key
-from assess_registry.names import ProjectName
+from assess_registry.keys.private import write_private_key
+from assess_registry.names import ProjectName, parse_sha256
+from assess_registry.publish.after import revoke, yank
 from assess_registry.publish.approved import publish_approved
 from assess_registry.publish.assemble import Assembled, assemble
+from assess_registry.publish.mark import mark
 from assess_registry.publish.transaction import ReleaseKeys
 from assess_registry.repository import Repository
 from assess_registry.repository.roles import serialise, signed_by
 from assess_registry.repository.tuf_api import Metadata, TargetFile, Targets
+from assess_registry.review.published import signed_revocations
 from tests.support.approved_place import ApprovedPlace
 from tests.support.kills import steps, stride
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -239,3 +246,135 @@ def test_the_page_is_the_one_that_was_signed(desk: Desk) -> None:
     page = parse_catalogue(data, ProjectName("demo-plugin"))
     assert [release.version for release in page.releases] == ["1.0.0", "1.1.0"]
     assert NEW in desk.tree.page().read_text()
+
+
+# --- what becomes of a release, and of a project ----------------------------------------------------------------------
+
+DEMO = ProjectName("demo-plugin")
+
+
+def do_yank(root: Path, keys: ReleaseKeys, now: datetime) -> None:
+    yank(root, DEMO, "1.0.0", reason="broken", keys=keys, now=now)
+
+
+def do_revoke(root: Path, keys: ReleaseKeys, now: datetime) -> None:
+    revoke(root, DEMO, "1.0.0", reason="steals", severity="critical", keys=keys, now=now)
+
+
+def do_revoke_a_dependency(root: Path, keys: ReleaseKeys, now: datetime) -> None:
+    (version,) = (path.name for path in (root / "files" / "pluggy").iterdir())
+    revoke(root, ProjectName("pluggy"), version, reason="steals", severity="high", keys=keys, now=now)
+
+
+def do_quarantine(root: Path, keys: ReleaseKeys, now: datetime) -> None:
+    mark(root, DEMO, "quarantined", reason="its key may be stolen", keys=keys, now=now)
+
+
+Change = Callable[[Path, ReleaseKeys, datetime], None]
+LATER: dict[str, Change] = {
+    "yanked": do_yank,
+    "revoked": do_revoke,
+    "a dependency revoked": do_revoke_a_dependency,
+    "quarantined": do_quarantine,
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    return make_registry_tree(tmp_path_factory.mktemp("later") / "registry")
+
+
+@pytest.fixture
+def later(published: RegistryTree, tmp_path: Path) -> Desk:
+    return Desk(tree=published.copy(tmp_path / "registry"), copy=published.copy(tmp_path / "copy"))
+
+
+def word(root: Path) -> dict[str, bytes | None]:
+    repository = Repository(root)
+    return {path: repository.read(path) for path in (f"catalog/{DEMO}.json", "control/revocations.json")}
+
+
+def pages(root: Path) -> dict[str, bytes]:
+    return {name: data for name, data in files(root).items() if name.startswith(("simple/", "status/", "plugins"))}
+
+
+@pytest.mark.parametrize("change", LATER.values(), ids=LATER.keys())
+def test_what_was_offered_of_a_release_is_what_both_keys_at_one_place_would_say(
+    change: Change, later: Desk, published: RegistryTree, tmp_path: Path
+) -> None:
+    people, before, now = published.everybody, word(later.tree.root), datetime.now(UTC)
+    change(later.source, ReleaseKeys(release=[people.release], online=None), now)
+    assert word(later.source) == before, "an offer is nothing to clients"
+    done = later.assemble()
+    assert not done.releases
+    control = published.copy(tmp_path / "control")
+    change(control.root, people.release_keys, now)
+    assert word(later.tree.root) == word(control.root) != before
+    assert pages(later.tree.root) == pages(control.root) != pages(published.root)
+    assert later.assemble() == Assembled(releases=(), targets=(), written=())
+
+
+def test_what_was_quarantined_is_taken_back_by_an_offer(later: Desk) -> None:
+    people, listed = later.tree.everybody, pages(later.tree.root)
+    do_quarantine(later.tree.root, people.release_keys, datetime.now(UTC))
+    again = Desk(tree=later.tree, copy=later.tree.copy(later.source.parent.parent / "again"))
+    offered = ReleaseKeys(release=[people.release], online=None)
+    mark(again.source, DEMO, None, reason="", keys=offered, now=datetime.now(UTC))
+    again.assemble()
+    assert pages(again.tree.root) == listed
+
+
+@pytest.mark.parametrize("signed", ["release", "online"])
+def test_who_has_no_release_key_revokes_nothing(signed: str, later: Desk) -> None:
+    people = later.tree.everybody
+    do_yank(later.source, ReleaseKeys(release=[people.release], online=None), datetime.now(UTC))
+    later.resign(lambda _: None, getattr(people, signed))
+    if signed == "release":
+        later.assemble()
+        return
+    before = files(later.tree.root)
+    with pytest.raises(TrustError) as caught:
+        later.assemble()
+    assert caught.value.step == "metadata"
+    assert files(later.tree.root) == before
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_revoked_stays_so_whoever_signs_the_offer(kept: bool, later: Desk) -> None:
+    people, now = later.tree.everybody, datetime.now(UTC)
+    do_revoke(later.tree.root, people.release_keys, now)
+    again = Desk(tree=later.tree, copy=later.tree.copy(later.source.parent.parent / "again"))
+    before = signed_revocations(Repository(again.source))
+    more = RevokedWheel(
+        project=DEMO, version="0.9", sha256=parse_sha256("0" * 64), reason="old", severity="low", at=now
+    )
+    said = (before if kept else Revocations()).plus([more])
+    config = load_config(again.source)
+    Repository(again.source).commit(
+        {REVOCATIONS_PATH: said.data()}, release_keys=[people.release], online_key=None, now=now, expiry=config.expiry
+    )
+    if kept:
+        assert again.assemble().targets == (REVOCATIONS_PATH,)
+        return
+    unchanged = files(again.tree.root)
+    with pytest.raises(TrustError, match="takes back a revocation") as caught:
+        again.assemble()
+    assert caught.value.step == "offer"
+    assert files(again.tree.root) == unchanged
+
+
+@pytest.mark.parametrize("command", ["yank", "revoke", "mark"])
+def test_the_commands_offer_and_say_so(command: str, later: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    people, words = later.copy, {
+        "yank": ["demo-plugin", "1.0.0", "--reason", "broken"],
+        "revoke": ["demo-plugin", "1.0.0", "--reason", "broken", "--severity", "high"],
+        "mark": ["demo-plugin", "archived", "--reason", "done"],
+    }  # fmt: skip
+    key = later.source.parent / "release.key"
+    write_private_key(key, people.everybody.release)
+    line = [command, *words[command], "--release-key", str(key), "--index", str(later.source)]
+    assert main(line) == 2, "without --offer the online key is asked for"
+    assert "--online-key" in capsys.readouterr().err
+    assert main([*line, "--offer"]) == 0
+    assert capsys.readouterr().out.startswith("OFFERED")
+    assert later.assemble().targets

@@ -1,4 +1,4 @@
-"""What `yank` and `revoke` have in common: whose keys, which release, and how it is told."""
+"""What `yank`, `revoke` and `mark` have in common: whose keys, which release, and how it is told."""
 
 from pathlib import Path
 
@@ -16,6 +16,10 @@ accept_registry_changes_option = click.option(
     "--accept-registry-changes",
     is_flag=True,
     help="Sign what registry.toml says of people and keys, also where it is new.",
+)
+
+offer_option = click.option(
+    "--offer", is_flag=True, help="Sign with the release keys alone, for `assemble` to take; nothing changes yet."
 )
 
 
@@ -50,8 +54,8 @@ def project_name(text: str) -> ProjectName:
         raise ConfigError(f"PROJECT: {error}") from error
 
 
-def show(what: str, changed: Changed, output: str) -> None:
-    """Say what became of the release."""
+def show(what: str, changed: Changed, output: str, *, offer: bool) -> None:
+    """Say what became of the release, or will."""
     for sentence in changed.control:
         click.echo(f"registry: {plain(sentence)}", err=True)
     if output == "json":
@@ -63,10 +67,16 @@ def show(what: str, changed: Changed, output: str) -> None:
                     "wheels": dict(changed.wheels),
                     "changed": bool(changed.written),
                 }
+                | ({"offered": True} if offer else {})
             }
         )
         return
     rows = [("plugin", f"{changed.project} {changed.version}")]
     rows += [("wheel", f"{name} sha256:{sha256}") for name, sha256 in sorted(changed.wheels.items())]
     rows.append(("changed", f"{len(changed.written)} files" if changed.written else "nothing, it was so already"))
-    click.echo(table((what.upper(), ""), rows), nl=False)
+    click.echo(table((heading(what, offer=offer), ""), rows), nl=False)
+
+
+def heading(what: str, *, offer: bool) -> str:
+    """What was done, in the first line of a table."""
+    return f"OFFERED: {what.upper()}" if offer else what.upper()

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Let what was offered in SOURCE, a copy of the registry, become the registry's word.
 
-    It was signed by publisher, reviewers and release keys, with `publish --offer`; here it is verified, put in its
+    It was signed by publisher, reviewers and release keys, with --offer; here it is verified, put in its
     place, and signed by the online key. No release key is needed, and none has to be where the online key is.
     """
     (key,) = load_keys([online_key], passphrase_files)

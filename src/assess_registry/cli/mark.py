@@ -7,7 +7,7 @@ import click
 from assess_registry.canonical import write_time
 from assess_registry.catalogue import MARKERS
 from assess_registry.catalogue.project_status import parse_marker
-from assess_registry.cli.after import accept_registry_changes_option, project_name, signing_keys
+from assess_registry.cli.after import accept_registry_changes_option, heading, offer_option, project_name, signing_keys
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import (
     now,
@@ -33,6 +33,7 @@ ACTIVE = "active"
 @passphrases_option
 @accept_registry_changes_option
 @overrule_clock_option
+@offer_option
 @index_option
 @output_option
 def command(
@@ -45,6 +46,7 @@ def command(
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
     overrule_clock: bool,
+    offer: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -59,23 +61,26 @@ def command(
         project_name(project),
         None if marker == ACTIVE else parse_marker(marker),
         reason=reason or "",
-        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, offer=offer, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )
     for sentence in marked.control:
         click.echo(f"registry: {plain(sentence)}", err=True)
-    _show(marked, output)
+    _show(marked, output, offer=offer)
 
 
-def _show(marked: Marked, output: str) -> None:
+def _show(marked: Marked, output: str, *, offer: bool) -> None:
     status = marked.status
     since = write_time(status.at) if status else ""
     if output == "json":
-        said = {"marker": status.marker, "reason": status.reason, "since": since} if status else {"marker": ACTIVE}
-        print_json({"marked": {"project": marked.project, **said, "changed": bool(marked.written)}})
+        said: dict[str, object] = {"marker": ACTIVE}
+        if status:
+            said = {"marker": status.marker, "reason": status.reason, "since": since}
+        said |= {"changed": bool(marked.written)} | ({"offered": True} if offer else {})
+        print_json({"marked": {"project": marked.project, **said}})
         return
     rows = [("project", marked.project), ("marker", status.marker if status else ACTIVE)]
     rows += [("reason", status.reason), ("since", since)] if status else []
     rows.append(("changed", f"{len(marked.written)} files" if marked.written else "nothing, it was so already"))
-    click.echo(table(("MARKED", ""), rows), nl=False)
+    click.echo(table((heading("marked", offer=offer), ""), rows), nl=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.after import accept_registry_changes_option, project_name, show, signing_keys
+from assess_registry.cli.after import accept_registry_changes_option, offer_option, project_name, show, signing_keys
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import (
     now,
@@ -27,6 +27,7 @@ from assess_registry.publish.after import revoke
 @passphrases_option
 @accept_registry_changes_option
 @overrule_clock_option
+@offer_option
 @index_option
 @output_option
 def command(
@@ -40,6 +41,7 @@ def command(
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
     overrule_clock: bool,
+    offer: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -50,8 +52,8 @@ def command(
         version,
         reason=reason,
         severity=severity,
-        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, offer=offer, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )
-    show("revoked", changed, output)
+    show("revoked", changed, output, offer=offer)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.after import accept_registry_changes_option, project_name, show, signing_keys
+from assess_registry.cli.after import accept_registry_changes_option, offer_option, project_name, show, signing_keys
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import (
     now,
@@ -27,6 +27,7 @@ from assess_registry.publish.after import yank
 @passphrases_option
 @accept_registry_changes_option
 @overrule_clock_option
+@offer_option
 @index_option
 @output_option
 def command(
@@ -40,6 +41,7 @@ def command(
     passphrase_files: tuple[Path, ...],
     accept_registry_changes: bool,
     overrule_clock: bool,
+    offer: bool,
     root: Path,
     output: str,
 ) -> None:
@@ -51,8 +53,8 @@ def command(
         project_name(project),
         version,
         reason=reason,
-        keys=signing_keys(release_keys, online_keys, passphrase_files, overrule_clock=overrule_clock),
+        keys=signing_keys(release_keys, online_keys, passphrase_files, offer=offer, overrule_clock=overrule_clock),
         now=now(),
         accept_registry_changes=accept_registry_changes,
     )
-    show("yanked" if reason is not None else "unyanked", changed, output)
+    show("yanked" if reason is not None else "unyanked", changed, output, offer=offer)

@@ -1,10 +1,12 @@
 """What was offered becomes current: bytes that publishers, reviewers and release keys signed, under the online key.
 
-The online key is where a timer can use it, the release keys are not: so whoever publishes signs an offer on a copy of
-the registry (`publish --offer`), and here it is put together. Nothing is signed on top of what was not verified:
+The online key is where a timer can use it, the release keys are not: so whoever publishes, yanks, revokes or marks
+signs an offer on a copy of the registry (`--offer`), and here it is put together. Nothing is signed on top of what was
+not verified:
 
 1. Lock the root; read its word, verified from the root down.
-2. Read the offer as a stranger's: the very next versions, signed by the release keys, with all that they list.
+2. Read the offer as a stranger's: the very next versions, signed by the release keys, with all that they list. What
+   was revoked is revoked in it, too.
 3. Every file of every release that it names or that is new is there, with the bytes that the catalogue says. A file
    that is published already is never written over.
 4. Files, pages, then the offer's metadata, snapshot and, last, the timestamp.
@@ -12,14 +14,14 @@ the registry (`publish --offer`), and here it is put together. Nothing is signed
 Killed anywhere before the timestamp, clients see what they saw; the same call again finishes the work.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from assess_registry.catalogue import Catalogue, FileRef, Release, parse_catalogue
 from assess_registry.config import CONFIG_NAME, load_config
-from assess_registry.control import REVOCATIONS_PATH, parse_revocations
+from assess_registry.control import REVOCATIONS_PATH, Revocations, parse_revocations
 from assess_registry.errors import ConfigError, TrustError
 from assess_registry.files import read_bounded
 from assess_registry.index.plan import PlannedFile, changed, require_immutable, wheel_files
@@ -30,6 +32,7 @@ from assess_registry.names import ProjectName
 from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
 from assess_registry.repository.offered import Offer, read_offer
 from assess_registry.repository.state import read_state
+from assess_registry.review.published import signed_revocations
 from assess_registry.wheel import MAX_WHEEL_BYTES, inspect
 
 _CATALOG = "catalog/"
@@ -58,8 +61,8 @@ def assemble(
 
     Raises:
         TrustError: steps `offer` and `metadata`: it is not signed as this registry asks for, or not on top of what it
-            says now; step `file`: a file is missing or not what was signed; step `publish`: a published file would
-            change; step `clock`: what would be signed now ends before what is signed.
+            says now, or takes back a revocation; step `file`: a file is missing or not what was signed; step `publish`:
+            a published file would change; step `clock`: what would be signed now ends before what is signed.
         ConfigError: not a registry; or its registry.toml and that of the copy differ.
         LockTimeoutError: another process is publishing.
     """
@@ -75,6 +78,7 @@ def assemble(
 def _take(work: Transaction, offer: Offer, source: Path, online_key: PrivateKey) -> Assembled:
     tree, copy = work.tree, Tree(source)
     pages = [_page(path, data) for path, data in offer.targets.items() if path.startswith(_CATALOG)]
+    revocations, about = _revoked(work, offer)
     fresh = [(page, release) for page in pages for release in _fresh(work, page)]
     plan: list[PlannedFile] = []
     for page, release in fresh:  # 3
@@ -85,7 +89,9 @@ def _take(work: Transaction, offer: Offer, source: Path, online_key: PrivateKey)
         work.repository.require_clock((), now=now, expiry=expiry)
     for file in plan:  # 4
         tree.write(tree.file(file.project, file.version, file.filename), file.data)
-    _write_pages(work, pages, plan, offer.targets)
+    # Before it is known why: what is revoked or quarantined is on no page then. What is taken back is on its page a
+    # moment early, which no client of the signed word believes; killed in between, the same call again finishes it.
+    _write_pages(work, pages, {*about, *(file.project for file in plan)}, revocations)
     with work.followed(offer.targets):
         report = work.repository.take(offer, online_key=online_key, now=now, expiry=expiry, overrule_clock=overrule)
         tree.written.extend(report.written)
@@ -171,13 +177,36 @@ def _read(copy: Tree, project: ProjectName, version: str, wanted: FileRef) -> by
     return data
 
 
+def _revoked(work: Transaction, offer: Offer) -> tuple[Revocations, frozenset[ProjectName]]:
+    """What is revoked if the offer is taken, and of which projects that is more than before.
+
+    Raises:
+        TrustError: step `offer`: something would be revoked no more, or otherwise.
+    """
+    before = signed_revocations(work.repository)
+    data = offer.targets.get(REVOCATIONS_PATH)
+    if data is None:
+        return before, frozenset()
+    after = parse_revocations(data)
+    for wheel in before.wheels:
+        if after.of(wheel.sha256) != wheel:
+            raise TrustError(
+                "it takes back a revocation, and what is revoked stays so",
+                step="offer",
+                thing=f"{wheel.project} {wheel.version}",
+                expected=f"sha256:{wheel.sha256} revoked as it is",
+                got="another word of it, or none",
+                next_step="take no part of it, and ask who made it",
+            )
+    known = {wheel.sha256 for wheel in before.wheels}
+    return after, frozenset(wheel.project for wheel in after.wheels if wheel.sha256 not in known)
+
+
 def _write_pages(
-    work: Transaction, pages: Sequence[Catalogue], plan: Sequence[PlannedFile], targets: Mapping[str, bytes]
+    work: Transaction, pages: Sequence[Catalogue], about: Collection[ProjectName], revocations: Revocations
 ) -> None:
     own = {page.project for page in pages}
-    others = sorted({file.project for file in plan} - own)
-    data = targets.get(REVOCATIONS_PATH)
-    revocations = parse_revocations(data) if data is not None else None
+    others = sorted({*about} - own)
     listing = work.listing(*pages, projects=others, revocations=revocations)
     projects = (*others, *sorted(own))
     for project in projects:
