@@ -89,7 +89,8 @@ def admit(config: Config, asking: Asking, consents: Consents) -> Admitted:
     _, entry = _entry(config, asking.distribution)
     baseline = consents.baseline
     added = Permissions()
-    if baseline is not None:  # else it is the first, which the configuration brings in
+    # Else it is the first, which the configuration brings in, or one that ran before, which had its consent then.
+    if baseline is not None and asking.sha256 not in consents.ran:
         ceiling = entry.ceiling if entry is not None else None
         added = growth_of(asking.permissions, before=baseline.permissions, ceiling=ceiling)
     growth = Growth(

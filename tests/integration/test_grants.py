@@ -177,6 +177,24 @@ def test_a_version_that_asks_for_no_more_needs_no_consent(
     assert sync(config, state).action is Action.UPGRADED
 
 
+def test_to_go_back_to_what_ran_before_needs_no_consent(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    for version, permissions in (("1.1.0", 'read = ["/proc/sys"]\n'), ("0.9.0", MORE)):
+        tree.publish(*wheel(version, permissions))
+    assert sync(configured('version = "==1.0.0"'), state).action is Action.INSTALLED
+    assert sync(configured(), state).version == "1.1.0"  # which asks for less
+    back = sync(configured('version = "==1.0.0"'), state)
+    assert (back.action, back.version) == (Action.UPGRADED, "1.0.0")
+    older = sync(configured('version = "==0.9.0"'), state)  # older, never ran here, and asks for more
+    assert (waiting(older), older.previous) == (ADDED, "")
+    run = assess(configured('version = "==0.9.0"'), state)  # what is not asked for stands in for nothing
+    assert run.results == ()
+    assert "nobody has consented" in (run.assessments[0].problem or "")
+    assert run.exit_code(None) == 4
+
+
 def test_another_wheel_and_another_difference_wait_anew(
     tree: RegistryTree, configured: Configured, tmp_path: Path
 ) -> None:

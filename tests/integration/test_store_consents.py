@@ -22,6 +22,7 @@ WAITING = Waiting(version="1.1.0", sha256=Sha256("ab" * 32), since="1.0.0", adde
 CONSENT = Consent(version="1.1.0", sha256=WAITING.sha256, digest="cd" * 32, added=ADDED, at=WHEN, by="root")
 WHOLE = Consents(
     baseline=Baseline(version="1.0.0", permissions=Permissions(env=("A",), secrets=("t",))),
+    ran=(Sha256("01" * 32), CONSENT.sha256),
     waiting=WAITING,
     given=(CONSENT,),
 )
@@ -44,6 +45,8 @@ def test_it_comes_back_as_it_was_written() -> None:
         {"schema": 2},
         {"more": 1},
         {"given": {}},
+        {"ran": ["x"]},
+        {"ran": None},
         {"given": [{}]},
         {"waiting": 3},
         {"baseline": {"version": "1", "permissions": {"raed": []}}},

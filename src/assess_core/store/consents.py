@@ -1,7 +1,8 @@
 """What was consented to of each distribution: one small file each, replaced whole.
 
     consents/assess-host-baseline.json
-        {"schema": 1, "baseline": {"version": …, "permissions": {…}}, "waiting": {…} or null, "given": [{…}, …]}
+        {"schema": 1, "baseline": {"version": …, "permissions": {…}}, "ran": ["<sha256>", …], "waiting": {…} or null,
+         "given": [{…}, …]}
 
 The baseline is what the version asks for that became active last: what a new version asks for beyond it waits. It is
 kept here, and not read from what is installed, so that an environment that was lost or damaged does not make the next
@@ -28,6 +29,9 @@ from assess_registry.client import (
 )
 
 SCHEMA = 1
+
+MAX_RAN = 100
+"""Wheels that are remembered as having been active."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,9 +81,15 @@ class Consent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Consents:
-    """All that is known of one distribution's consents; `given` in the order in which they were given."""
+    """All that is known of one distribution's consents.
+
+    Attributes:
+        ran: the wheels that were active, the last one last: to go back to one of them asks for nothing new.
+        given: in the order in which they were given.
+    """
 
     baseline: Baseline | None = None
+    ran: tuple[Sha256, ...] = ()
     waiting: Waiting | None = None
     given: tuple[Consent, ...] = ()
 
@@ -87,6 +97,11 @@ class Consents:
         """Everything that was consented to for this very wheel."""
         given = [each.added for each in self.given if each.sha256 == sha256]
         return Permissions(**{key: tuple(entry for each in given for entry in getattr(each, key)) for key in _KEYS})
+
+    def with_active(self, baseline: Baseline, sha256: Sha256) -> "Consents":
+        """When this wheel has become active: nothing waits, and the next one is compared with it."""
+        ran = (*(each for each in self.ran if each != sha256), sha256)
+        return replace(self, baseline=baseline, ran=ran[-MAX_RAN:], waiting=None)
 
     def with_consent(self, consent: Consent) -> "Consents":
         """With this one, too; the same one twice is once."""
@@ -134,15 +149,16 @@ def decode_consents(data: bytes) -> Consents:
         ValueError, TypeError, KeyError: it is none of this schema.
     """
     document = json.loads(data)
-    if not isinstance(document, dict) or document.keys() != {"schema", "baseline", "waiting", "given"}:
-        raise ValueError("expected schema, baseline, waiting and given")
+    if not isinstance(document, dict) or document.keys() != {"schema", "baseline", "ran", "waiting", "given"}:
+        raise ValueError("expected schema, baseline, ran, waiting and given")
     if document["schema"] != SCHEMA:
         raise ValueError(f"schema: expected {SCHEMA}, got {document['schema']!r}")
     baseline, waiting, given = document["baseline"], document["waiting"], document["given"]
-    if not isinstance(given, list):
-        raise ValueError("given: expected an array")
+    if not isinstance(given, list) or not isinstance(document["ran"], list):
+        raise ValueError("ran and given: expected arrays")
     return Consents(
         baseline=None if baseline is None else Baseline(**_values(baseline, Baseline)),
+        ran=tuple(parse_sha256(each) for each in document["ran"]),
         waiting=None if waiting is None else Waiting(**_values(waiting, Waiting)),
         given=tuple(Consent(**_values(each, Consent)) for each in given),
     )

@@ -281,13 +281,13 @@ class Store:
         with self.layout.locked():
             remove_pointer(self.layout, distribution)
             known = read_consents(self.layout, distribution)
-            if known.baseline or known.waiting:  # brought in again, it is brought in for the first time
+            if known.baseline or known.ran or known.waiting:  # brought in again, it is brought in for the first time
                 write_consents(self.layout, distribution, Consents(given=known.given))
 
     def _settle(self, installed: InstalledPlugin) -> None:
         known = read_consents(self.layout, installed.distribution)
         baseline = Baseline(version=installed.version, permissions=installed.manifest.permissions)
-        settled = replace(known, baseline=baseline, waiting=None)
+        settled = known.with_active(baseline, installed.sha256)
         if settled != known:
             write_consents(self.layout, installed.distribution, settled)
 
@@ -301,8 +301,9 @@ class Store:
             return known
         if record is None:
             return known
-        asked = record.plugin.manifest.permissions
-        return replace(known, baseline=Baseline(version=record.plugin.version, permissions=asked))
+        plugin = record.plugin
+        baseline = Baseline(version=plugin.version, permissions=plugin.manifest.permissions)
+        return replace(known, baseline=baseline, ran=(plugin.sha256,))
 
     def _replaceable(self, distribution: ProjectName) -> Pointer | None:
         try:
