@@ -33,6 +33,7 @@ from assess_registry.index.tree import FILES, SIMPLE, Tree
 from assess_registry.publish.garbage import temporary_files
 from assess_registry.repository.roles import metadata_name
 from assess_registry.repository.site import SiteKeys, has_own_root, site_word
+from assess_registry.repository.site_before import require_not_older, require_same_registry
 from assess_registry.repository.state import METADATA, State
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
@@ -148,6 +149,9 @@ def _word(site: Path, upstream: State, keys: SiteKeys | None, now: datetime) -> 
     """
     is_directory(site, METADATA)
     own = has_own_root(site, upstream)
+    if own:
+        require_same_registry(site, upstream)
+    require_not_older(site, upstream, own_root=own)
     first = f"{METADATA}/{metadata_name('root', 1)}"
     timestamp = f"{METADATA}/{metadata_name('timestamp', 0)}"
     if keys is not None:

@@ -34,15 +34,14 @@ from assess_registry.repository.roles import (
     signed_by,
     until,
 )
+from assess_registry.repository.site_before import verified
 from assess_registry.repository.state import (
     METADATA,
     VERSIONED,
     State,
-    read_metadata,
     read_roots,
-    verify_role,
 )
-from assess_registry.repository.tuf_api import Metadata, Root, Snapshot, T, Timestamp
+from assess_registry.repository.tuf_api import Metadata, Root, Snapshot, Timestamp
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +94,7 @@ def has_own_root(place: Path, upstream: State) -> bool:
         lost = TrustError("it is lost", step="metadata", thing=first, expected="a file", got="nothing")
         if not (place / _name("timestamp", 0)).is_file() and not _snapshots(place):
             return False  # nothing was ever served here
-    if _verified(place, upstream.root, "timestamp", None, Timestamp):
+    if verified(place, upstream.root, "timestamp", None, Timestamp):
         return False
     raise TrustError(
         f"the site's root is damaged: {lost.what}",
@@ -155,25 +154,15 @@ class _Before:
 
 
 def _before(place: Path, root: Root) -> _Before:
-    timestamp = _verified(place, root, "timestamp", None, Timestamp)
+    timestamp = verified(place, root, "timestamp", None, Timestamp)
     named = timestamp.signed.snapshot_meta.version if timestamp else max(_snapshots(place), default=0)
-    snapshot = _verified(place, root, "snapshot", named, Snapshot) if named else None
+    snapshot = verified(place, root, "snapshot", named, Snapshot) if named else None
     found = {"timestamp": timestamp, "snapshot": snapshot}
     return _Before(
         timestamp=timestamp.signed.version if timestamp else named,
         snapshot=named,
         ends={role: each.signed.expires for role, each in found.items() if each is not None},
     )
-
-
-def _verified(place: Path, root: Root, role: str, version: int | None, kind: type[T]) -> Metadata[T] | None:
-    """Top-level metadata as it is signed by whom the root asks for; None where it is not, or not there."""
-    try:
-        metadata, _ = read_metadata(place, role, version, kind)
-        verify_role(root, role, metadata)
-    except (TrustError, ConfigError):
-        return None
-    return metadata
 
 
 def _snapshots(place: Path) -> list[int]:
