@@ -110,6 +110,8 @@ CONDITIONS = {
     "a process in place of a thread": ("clone", (0x11,), (THREAD,)),
     "a process that shares memory": ("clone", (0x100 | 0x11,), (THREAD,)),
     "vfork by clone": ("clone", (0x4111,), (THREAD,)),
+    "a thread with descriptors of its own": ("clone", (THREAD & ~0x400,), (THREAD,)),
+    "a thread with a working directory of its own": ("clone", (THREAD & ~0x200,), (THREAD,)),
     "a thread in a new user namespace": ("clone", (THREAD | 0x10000000,), (THREAD,)),
     "a thread in a new network namespace": ("clone", (THREAD | 0x40000000,), (THREAD,)),
     "a thread in a new time namespace": ("clone", (THREAD | 0x80,), (THREAD,)),

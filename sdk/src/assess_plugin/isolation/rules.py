@@ -11,8 +11,9 @@ truncation (3) are refused here as well, so that ABI 1 holds as much as 7 does.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_THREAD = 0x100 | 0x800 | 0x10000
-"""CLONE_VM, CLONE_SIGHAND, CLONE_THREAD: a thread, and no process."""
+_THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000
+"""CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD: a thread, and no process. With the same
+descriptors: each table of them has a RLIMIT_NOFILE of its own, and /proc/PID/fd shows the first thread's."""
 _NEW_NAMESPACES = 0x7E020080
 """CLONE_NEW* of linux/sched.h, in one mask."""
 _TRACED = 0x2000 | 0x4000
