@@ -5,6 +5,7 @@ what a test takes. What programs and commands do, they do in full, and so does e
 """
 
 import ipaddress
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -59,14 +60,28 @@ def no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Directories that nobody has written to, one after the other: the same again for as long as that holds."""
+    return _unwritten(tmp_path_factory.mktemp("homes"))
+
+
+def _unwritten(top: Path) -> Iterator[Path]:
+    for number in itertools.count():
+        home = top / str(number)
+        home.mkdir(mode=0o700)
+        while home.is_dir() and not any(home.iterdir()):
+            yield home
+
+
 @pytest.fixture(autouse=True)
-def guards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def guards(homes: Iterator[Path]) -> Iterator[None]:
     """Every test runs between these. Set up before a test's own `monkeypatch`, and so checked after that is undone."""
     global _guarding  # noqa: PLW0603  an audit hook cannot be removed, only switched off
     with pytest.MonkeyPatch.context() as patch:
         for name in OUTSIDE & os.environ.keys():
             patch.delenv(name)
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("HOME", str(next(homes)))
         patch.setenv("PIP_CONFIG_FILE", os.devnull)
         patch.setenv("UV_NO_CONFIG", "1")
         before, children = dict(os.environ), _children()
@@ -82,6 +97,10 @@ def guards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _children() -> dict[int, str]:
     """Direct children of this process by pid, with their names; unreaped ones count."""
     found: dict[int, str] = {}
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return found  # said by one call, where looking takes a dozen
     for task in Path("/proc/self/task").iterdir():
         try:
             pids = (task / "children").read_text().split()
