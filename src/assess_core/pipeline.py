@@ -6,32 +6,28 @@ Each stage takes only the proof that the stage before succeeded, so neither half
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from assess_core.admission import Admitted, admit, asking_of, rights_of
-from assess_core.config import Config, PluginConfig
-from assess_core.errors import AssessError, PluginFault, StoreError
-from assess_core.execute import Clock, Context, Evidence, Executed, execute
+from assess_core.admission import admit, asking_of, rights_of
+from assess_core.config import Config
+from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of
+from assess_core.errors import PluginFault, StoreError
+from assess_core.execute import Context, Evidence, Executed, execute
 from assess_core.folders import RefusedFolder, Wanted, wanted
-from assess_core.grants import Growth
 from assess_core.host import HostConfig, Supervisor, health_check
 from assess_core.journal import Journal
+from assess_core.keeping import kept_back, planned, said_to_wait, serving
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.report import combine, commit
 from assess_core.results import Run
 from assess_core.store import (
-    Consents,
     InstalledPlugin,
-    Interpreter,
     Store,
-    Waiting,
     install,
     prove_again,
     require_approved,
@@ -40,9 +36,6 @@ from assess_registry.client import (
     ExpiredError,
     ProjectName,
     Registry,
-    RegistryError,
-    Sha256,
-    Target,
     TransportError,
     TrustError,
     VerifiedWheel,
@@ -53,72 +46,6 @@ from assess_registry.client import (
 from assess_registry.folder import FolderPlugin
 
 _log = logging.getLogger(__name__)
-
-Notify = Callable[[str], None]
-"""Takes one sentence for the person who waits."""
-
-
-class Action(StrEnum):
-    """What `sync` did, or would do, about one plugin."""
-
-    PRESENT = "present"
-    INSTALLED = "installed"
-    UPGRADED = "upgraded"
-    REMOVED = "removed"
-    WAITING = "waiting"
-    WITHHELD = "withheld"
-    WOULD_INSTALL = "would-install"
-    WOULD_UPGRADE = "would-upgrade"
-    WOULD_REMOVE = "would-remove"
-    WOULD_WAIT = "would-wait"
-    STALE = "stale"
-    FAILED = "failed"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Synced:
-    """One line of a sync: what was done, from which version to which, and why if it went wrong.
-
-    Attributes:
-        distribution: which; of a folder that is refused as a whole, the folder.
-        previous: the version that served before, and goes on serving when this one could not be brought up; empty when
-            there is none, or it may not serve any more either.
-        reason: in one line what went wrong, for people.
-        refusal: of what was refused; of what is stale because the registry's word has expired, that.
-        growth: what a version asks for that waits for consent, whatever the action; None when none waits.
-        withheld: why the configuration does not let this version start, one sentence for each thing.
-        warnings: what of the configuration has no effect on this version.
-    """
-
-    distribution: str
-    action: Action
-    version: str = ""
-    previous: str = ""
-    reason: str = ""
-    refusal: TrustError | None = None
-    growth: Growth | None = None
-    withheld: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
-    """Everything the first half of the pipeline works with.
-
-    Attributes:
-        registry: None where every plugin comes from a folder.
-    """
-
-    registry: Registry | None
-    target: Target
-    store: Store
-    interpreter: Interpreter
-    host: HostConfig
-    notify: Notify
-    clock: Clock
-    dry_run: bool = False
-    offline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,24 +58,6 @@ class _Silence:
 
     reason: str
     expired: ExpiredError | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Release:
-    """What is to be installed: named by digests, and fetched and verified only if it is not there yet.
-
-    Attributes:
-        registry: by whose word it was chosen; None of a folder.
-        development: that word says that the registry is for development.
-    """
-
-    project: ProjectName
-    version: str
-    sha256: Sha256
-    lock_sha256: Sha256
-    verified: Callable[[], VerifiedWheel]
-    registry: Registry | None = None
-    development: bool = False
 
 
 def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
@@ -205,7 +114,7 @@ def _expired(error: ExpiredError) -> _Silence:
 
 def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, silence: _Silence | None) -> Synced:
     if isinstance(each, RefusedFolder):
-        return _failed(each.name, None, Action.REFUSED, each.refusal)
+        return failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
     if from_registry and silence is not None:
         return _without_registry(each, silence, delivery)
@@ -235,16 +144,16 @@ def _not_brought_up(
 ) -> Synced:
     """What served before goes on serving, unless that is refused, too. The first refusal is the one to tell of."""
     if active is None or each.plugin.dir is not None:
-        return _failed(each.name, active, action, error)
+        return failed(each.name, active, action, error)
     try:
         require_approved(active, store=delivery.store, registry=_registry(delivery))
     except (TrustError, TransportError, StoreError) as unfit:
         first = error if isinstance(error, TrustError) else unfit
-        return _failed(each.name, None, Action.REFUSED if isinstance(first, TrustError) else action, first)
-    return _failed(each.name, active, action, error)
+        return failed(each.name, None, Action.REFUSED if isinstance(first, TrustError) else action, first)
+    return failed(each.name, active, action, error)
 
 
-def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> _Release:
+def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> Release:
     """What is to be installed; `version` in place of what the configuration asks for."""
     registry, target = _registry(delivery), delivery.target
     specifier = each.plugin.version if version is None else f"=={version}"
@@ -254,7 +163,7 @@ def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -
         delivery.notify(f"fetching {resolved.project} {resolved.version}")
         return verify(fetch(resolved, registry=registry), registry=registry, target=target)
 
-    return _Release(
+    return Release(
         project=resolved.project,
         version=resolved.version,
         sha256=resolved.sha256,
@@ -265,13 +174,13 @@ def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -
     )
 
 
-def _in_folder(each: Wanted, found: FolderPlugin | None) -> _Release:
+def _in_folder(each: Wanted, found: FolderPlugin | None) -> Release:
     """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
     if found is None:
         raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
     if not SpecifierSet(each.plugin.version).contains(found.version, prereleases=True):
         raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
-    return _Release(
+    return Release(
         project=found.project,
         version=found.version,
         sha256=found.verified.inspected.sha256,
@@ -281,7 +190,7 @@ def _in_folder(each: Wanted, found: FolderPlugin | None) -> _Release:
 
 
 def _brought_up(
-    release: _Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
+    release: Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
 ) -> Synced:
     """The stages from the resolved release to its activation."""
     store = delivery.store
@@ -289,107 +198,26 @@ def _brought_up(
     if installed is not None and not _stands(installed, release, store):
         installed = None
     if installed is not None and active is not None and active.env_key == installed.env_key:
-        return _serving(release, active, config, delivery)
+        return serving(release, active, config, delivery)
     consents = store.consents(release.project)
     if delivery.dry_run:
         asking = asking_of(installed or release.verified())
-        return _planned(release, active, admit(config, asking, consents))
+        return planned(release, active, admit(config, asking, consents))
     if installed is None:
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
         installed = install(verified, store=store, interpreter=delivery.interpreter, development=release.development)
     if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
-        return _serving(release, active, config, delivery)
+        return serving(release, active, config, delivery)
     admitted = admit(config, asking_of(installed), consents)
     if not admitted.ready:
         kept = active if active is not None and fits(each.plugin, active) else None
-        return _kept_back(release, installed, admitted, kept, delivery)
+        return kept_back(release, installed, admitted, kept, delivery)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
     asyncio.run(health_check(installed, delivery.host, rights_of(admitted.grant)))
     store.activate(installed)
     action = Action.INSTALLED if active is None else Action.UPGRADED
-    return _line(release, active, action, warnings=admitted.warnings)
-
-
-def _serving(release: _Release, active: InstalledPlugin, config: Config, delivery: Delivery) -> Synced:
-    """It is what serves already; whether it may start is for the configuration to say, which may have changed."""
-    consents = delivery.store.consents(release.project)
-    if consents.waiting is not None and not delivery.dry_run:
-        delivery.store.wait(release.project, None)
-    admitted = admit(config, asking_of(active), consents)
-    action = Action.WITHHELD if admitted.refusals else Action.PRESENT
-    return _line(release, active, action, withheld=admitted.refusals, warnings=admitted.warnings)
-
-
-def _planned(release: _Release, active: InstalledPlugin | None, admitted: Admitted) -> Synced:
-    """What a sync would do of a release that is not the one that serves."""
-    action = Action.WOULD_INSTALL if active is None else Action.WOULD_UPGRADE
-    if not admitted.ready:
-        waits = active is not None or not admitted.refusals
-        action = Action.WOULD_WAIT if waits else Action.WITHHELD
-    return _line(
-        release,
-        active,
-        action,
-        growth=admitted.growth or None,
-        withheld=admitted.refusals,
-        warnings=admitted.warnings,
-    )
-
-
-def _kept_back(
-    release: _Release,
-    installed: InstalledPlugin,
-    admitted: Admitted,
-    kept: InstalledPlugin | None,
-    delivery: Delivery,
-) -> Synced:
-    """It is installed and does not run; `kept`, which serves, goes on serving if it is vouched for still.
-
-    Nothing that was not consented to is granted to the start that shows whether it would run at all.
-    """
-    store, growth = delivery.store, admitted.growth
-    consents = store.consents(release.project)
-    waiting = Waiting(
-        version=installed.version,
-        sha256=installed.sha256,
-        since=growth.since,
-        added=growth.added,
-        seen_at=delivery.clock(),
-    )
-    known = consents.waiting is not None and consents.waiting.same(waiting)
-    if growth and not admitted.refusals and not known and consents.baseline is not None:
-        grant = admitted.grant.reduced_to(consents.baseline.permissions)
-        asyncio.run(health_check(installed, delivery.host, rights_of(grant)))
-    store.wait(installed.distribution, waiting if growth else None)
-    if kept is not None and release.registry is not None:
-        try:
-            require_approved(kept, store=store, registry=release.registry)
-        except (TrustError, TransportError, StoreError) as unfit:
-            action = Action.REFUSED if isinstance(unfit, TrustError) else Action.FAILED
-            line = _failed(installed.distribution, None, action, unfit)
-            return replace(line, growth=growth or None, withheld=admitted.refusals)
-    return Synced(
-        distribution=installed.distribution,
-        action=Action.WITHHELD if kept is None and admitted.refusals else Action.WAITING,
-        version=installed.version,
-        previous=kept.version if kept is not None else "",
-        reason=_kept_back_because(installed.version, admitted),
-        growth=growth or None,
-        withheld=admitted.refusals,
-        warnings=admitted.warnings,
-    )
-
-
-def _kept_back_because(version: str, admitted: Admitted) -> str:
-    """In one line."""
-    reasons = (
-        [f"something that it asks for is not granted: {'; '.join(admitted.refusals)}"] if admitted.refusals else []
-    )
-    if admitted.growth:
-        more = "; ".join(admitted.growth.words)
-        reasons.insert(0, f"it asks for more than {admitted.growth.since}, and nobody has consented: {more}")
-    return f"{version} does not run: {'. And '.join(reasons)}"
+    return line_of(release, active, action, warnings=admitted.warnings)
 
 
 def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery) -> Synced:
@@ -412,7 +240,7 @@ def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery)
     return replace(line, previous=version)
 
 
-def _stands(installed: InstalledPlugin, release: _Release, store: Store) -> bool:
+def _stands(installed: InstalledPlugin, release: Release, store: Store) -> bool:
     """Whether what is installed may be used as it is; if not, all of it is fetched and verified anew, or refused."""
     if release.registry is None:
         return True
@@ -432,44 +260,6 @@ def _registry(delivery: Delivery) -> Registry:
     return delivery.registry
 
 
-def _line(release: _Release, active: InstalledPlugin | None, action: Action, **said: Any) -> Synced:
-    previous = active.version if active else ""
-    reason = "; ".join(said.get("withheld") or ())
-    return Synced(
-        distribution=release.project, action=action, version=release.version, previous=previous, reason=reason, **said
-    )
-
-
-def _failed(name: str, active: InstalledPlugin | None, action: Action, error: AssessError | RegistryError) -> Synced:
-    return Synced(
-        distribution=name,
-        action=action,
-        previous=active.version if active else "",
-        reason=str(error),
-        refusal=error if isinstance(error, TrustError) else None,
-    )
-
-
-def waiting_growth(distribution: ProjectName, consents: Consents) -> Growth | None:
-    """What waits for consent by what is on record; None when nothing does."""
-    waits = consents.waiting
-    if waits is None:
-        return None
-    return growth_of_waiting(distribution, waits).covered_by(consents.for_wheel(waits.sha256)) or None
-
-
-def growth_of_waiting(distribution: ProjectName, waits: Waiting) -> Growth:
-    """What somebody has to consent to, or had."""
-    return Growth(
-        distribution=distribution, version=waits.version, sha256=waits.sha256, since=waits.since, added=waits.added
-    )
-
-
-def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
-    """Whether an installed version is one that the configuration asks for."""
-    return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
-
-
 def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
@@ -487,12 +277,12 @@ def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Sy
         )
         if active is None or not fits(each.plugin, active):
             if silence.expired is not None:
-                return _failed(name, None, Action.REFUSED, silence.expired)
+                return failed(name, None, Action.REFUSED, silence.expired)
             return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {silence.reason}")
     except TrustError as refusal:
-        return _failed(name, None, Action.REFUSED, refusal)
+        return failed(name, None, Action.REFUSED, refusal)
     except (StoreError, TransportError) as error:
-        return _failed(name, None, Action.FAILED, error)
+        return failed(name, None, Action.FAILED, error)
     return Synced(
         distribution=name,
         action=Action.STALE,
@@ -500,7 +290,7 @@ def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Sy
         previous=active.version,
         reason=silence.reason,
         refusal=silence.expired,
-        growth=waiting_growth(name, delivery.store.consents(name)),
+        growth=said_to_wait(name, delivery.store),
     )
 
 

@@ -19,13 +19,15 @@ from typing import Self
 
 from assess_core.admission import asking_of, grant_of
 from assess_core.config import Config, RuntimeConfig
+from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
 from assess_core.folders import entry_of, keys_for
 from assess_core.grants import Grant, Growth
 from assess_core.host import HostConfig, Isolation, Scratch
 from assess_core.journal import Journal
-from assess_core.pipeline import Action, Delivery, Notify, Synced, assess, fits, growth_of_waiting, sync, waiting_growth
+from assess_core.keeping import growth_of_waiting, waiting_growth
+from assess_core.pipeline import assess, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run, WaitingVersion
 from assess_core.store import (

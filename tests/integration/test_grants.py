@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from assess_core.config import Config, parse
+from assess_core.delivery import Action, Synced
 from assess_core.errors import ConfigError
-from assess_core.pipeline import Action, Synced
 from assess_core.results import Run
 from assess_core.runtime import Runtime
 from assess_core.store import Store

@@ -18,8 +18,8 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import Config, parse
+from assess_core.delivery import Action, Synced
 from assess_core.errors import ConfigError
-from assess_core.pipeline import Action, Synced
 from assess_core.plan import Task
 from assess_core.results import Run
 from assess_core.runtime import Runtime

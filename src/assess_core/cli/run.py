@@ -8,9 +8,9 @@ import click
 from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option, quiet_option
 from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.cli.tell import tell
+from assess_core.delivery import Action
 from assess_core.errors import ConfigError
 from assess_core.formats import FORMATS, render
-from assess_core.pipeline import Action
 from assess_core.plan import Selection, Task
 from assess_core.results import Run
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, table

@@ -2,8 +2,8 @@
 
 import click
 
+from assess_core.delivery import Action, Synced
 from assess_core.grants import Growth
-from assess_core.pipeline import Action, Synced
 from assess_registry.client import plain, plain_lines
 
 
