@@ -52,7 +52,7 @@ class PluginFault(AssessError):
         phase: `start`, `load`, `evaluate` or `execute`.
         kind: how it failed; `TIMEOUT` alone becomes the outcome `timeout`, all others become `error`.
         log_tail: the last lines the process wrote to its standard output and error, cleaned for a terminal.
-        record: what the call had done until then; None when it had not begun, as for every fault of a start.
+        record: what the call had done until then, nothing in a start; None when there was not even a process.
     """
 
     def __init__(

@@ -17,14 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assess_core.admission import asking_of, grant_of
+from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.config import Config, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
 from assess_core.folders import entry_of, keys_for
 from assess_core.grants import Grant, Growth
-from assess_core.host import HostConfig, Isolation, Scratch
+from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe
 from assess_core.journal import Journal
 from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import assess, sync
@@ -145,7 +145,7 @@ class Runtime:
             )
         self.config = config
         self.store = Store(state)
-        self._interpreter = running_interpreter()
+        self.interpreter = running_interpreter()
         self._state = state
         self._journal: Journal | None = None
         self._scratch: Scratch | None = None
@@ -184,7 +184,7 @@ class Runtime:
             registry=self._registry(),
             target=Target.running(),
             store=self.store,
-            interpreter=self._interpreter,
+            interpreter=self.interpreter,
             host=host,
             notify=notify,
             clock=utc_now,
@@ -296,6 +296,26 @@ class Runtime:
         )
         return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
 
+    def probe(self) -> Held:
+        """What holds a worker on this machine, whether or not the configuration asks for it.
+
+        Raises:
+            PluginFault: nothing does; the message says why.
+        """
+        return asyncio.run(probe(self.interpreter, self._host()))
+
+    def try_start(self, plugin: InstalledPlugin) -> tuple[str, ...]:
+        """Why this plugin may not be started by the configuration; nothing once it was started, loaded and stopped.
+
+        Raises:
+            PluginFault: it may be started, and cannot.
+        """
+        asking = asking_of(plugin)
+        withheld = start_refusals(self.config, asking)
+        if not withheld:
+            asyncio.run(health_check(plugin, self._host(), rights_of(grant_of(self.config, asking))))
+        return withheld
+
     def _waiting_versions(self) -> tuple[WaitingVersion, ...]:
         running = {plugin.distribution: plugin.version for plugin in self.installed()}
         return tuple(
@@ -346,7 +366,7 @@ class Runtime:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._scratch = Scratch(self._state / "scratch")
         return HostConfig(
-            kit=worker_kit(self.store, self._interpreter),
+            kit=worker_kit(self.store, self.interpreter),
             scratch_root=self._scratch.directory,
             private=self._private(),
             isolation=isolation_of(self.config.runtime),

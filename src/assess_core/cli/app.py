@@ -18,6 +18,7 @@ VERBS = {
     "explain": "Say what a check is about, and what to do about it.",
     "plugins": "What is installed, and whether it is what was audited.",
     "results": "What earlier runs found.",
+    "doctor": "Try whether plugins can run here as they are configured.",
 }
 """In the order of a working day; each is the module `assess_core.cli.<verb>`."""
 

@@ -2,6 +2,7 @@
 
 from assess_core.host.config import HostConfig, Isolation
 from assess_core.host.health import health_check
+from assess_core.host.probe import probe
 from assess_core.host.scratch import Scratch
 from assess_core.host.supervisor import Supervisor
 from assess_core.host.values import (
@@ -28,4 +29,5 @@ __all__ = [
     "Scratch",
     "Supervisor",
     "health_check",
+    "probe",
 ]

@@ -119,7 +119,7 @@ class Worker:
             PluginFault: it was not ready in time, or has an entry point that cannot be served; the worker is gone.
         """
         await self._converse(self._handshake.opening(), self._config.start_timeout_s)
-        held = self._held()
+        held = self.held
         logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, held)
 
     @property
@@ -175,7 +175,9 @@ class Worker:
             self._installed, kit=self._config.kit, scratch=self._scratch, pid=self.pid, identity=self._identity
         )
 
-    def _held(self) -> Held:
+    @property
+    def held(self) -> Held:
+        """By what."""
         abi = self._handshake.landlock_abi
         uid = self._identity.uid if abi else os.geteuid()
         return Held(isolation="full" if abi else "none", user=f"uid:{uid}", landlock_abi=abi)
@@ -226,7 +228,7 @@ class Worker:
         self._call = call
         await self._converse(frame, timeout_s)
         try:
-            return report(self._duration_ms(), held=self._held())
+            return report(self._duration_ms(), held=self.held)
         except ReplyError as error:
             raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", call) from error
 
@@ -235,9 +237,9 @@ class Worker:
 
     def _record(self, call: Call | None) -> CallRecord:
         if call is not None:
-            return call.record_so_far(self._duration_ms(), held=self._held())
+            return call.record_so_far(self._duration_ms(), held=self.held)
         return CallRecord(
-            provenance=(), evidence={}, started_at=self._began_at, duration_ms=self._duration_ms(), held=self._held()
+            provenance=(), evidence={}, started_at=self._began_at, duration_ms=self._duration_ms(), held=self.held
         )
 
     async def _converse(self, frame: bytes, timeout_s: float) -> None:
