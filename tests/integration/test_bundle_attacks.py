@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assess_registry.bundle import export_bundle, import_bundle
+from assess_registry.catalogue import Release
 from assess_registry.config import Expiry
 from assess_registry.errors import TrustError
 from assess_registry.keys import generate_key
@@ -16,7 +17,7 @@ from assess_registry.signatures import SIGNATURE_SUFFIX, sign_detached
 from tests.integration.test_client_approved_attacks import ATTACKS
 from tests.support.approved_place import relist, replace_file
 from tests.support.registry_tree import RegistryTree, copy_registry_tree
-from tests.support.wheels import demo_plugin_wheel
+from tests.support.wheels import WheelBuilder, demo_plugin_wheel
 
 DEMO = "demo_plugin-1.0.0-py3-none-any.whl"
 
@@ -66,6 +67,25 @@ def test_a_lock_that_names_other_wheels_than_the_page_is_refused_as_that(tree: R
     with pytest.raises(TrustError) as refused:
         exported(tree, tmp_path)
     assert (refused.value.step, "other wheels" in str(refused.value)) == ("lock", True)
+
+
+def test_a_lock_is_signed_by_the_publisher_of_every_wheel(tree: RegistryTree, tmp_path: Path) -> None:
+    """What runs with a second wheel is said by whoever published that one, too."""
+    other, second = generate_key(), WheelBuilder(version="1.0.0", tag="py3-none-linux_x86_64", purelib=False)
+    tree.publish(*demo_plugin_wheel("0.8.0"), key=other)
+    tree.publish(second.filename, second.build())
+    exported(tree, tmp_path).unlink()  # the control
+    signature = replace_file(tree, second.filename + SIGNATURE_SUFFIX, sign_detached(second.build(), other))
+
+    def by_another(release: Release) -> Release:
+        changed = {"signature": signature, "publisher": "publisher-2", "signer": other.public.id}
+        wheels = [replace(each, **changed) if each.filename == second.filename else each for each in release.wheels]  # type: ignore[arg-type]
+        return replace(release, wheels=tuple(wheels))
+
+    relist(tree, by_another)
+    with pytest.raises(TrustError) as refused:
+        exported(tree, tmp_path)
+    assert (refused.value.step, refused.value.thing.rpartition("/")[2]) == ("signature", LOCK_NAME)
 
 
 def test_a_first_root_of_a_thief_with_the_registrys_other_keys_does_not_travel(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from assess_registry.catalogue import CatalogueWheel, Release
 from assess_registry.client import Registry
 from assess_registry.client.choose import check_bytes
-from assess_registry.client.release_files import locate_locked, read_listed
+from assess_registry.client.release_files import locate_locked, read_listed, read_listed_lock
 from assess_registry.client.standing import (
     Listed,
     Standing,
@@ -24,7 +24,7 @@ from assess_registry.client.transport import Deadline
 from assess_registry.client.verify import check_identity, inspect_as, inspect_locked
 from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import NotPublishedError, TrustError
-from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
+from assess_registry.lock import LOCK_NAME, Lock, LockedWheel
 from assess_registry.names import ProjectName
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, verify_detached
 from assess_registry.verdict import Approval
@@ -96,21 +96,16 @@ def _listed(standing: Standing, version: str) -> tuple[Listed, ...]:
 
 
 def _lock(listed: tuple[Listed, ...], registry: Registry, deadline: Deadline) -> Lock:
-    first = listed[0]
-    project, release = first.standing.catalogue.project, first.release
-    url = registry.base.url_of(beside(project, release.version, LOCK_NAME))
-    data = read_listed(release.lock, first, registry, deadline, max_bytes=MAX_LOCK_BYTES)
-    signature = read_listed(release.lock_signature, first, registry, deadline, max_bytes=SIGNATURE_FILE_BYTES)
-    for each in listed:  # one publisher for wheel and lock, whatever the number of wheels
-        verify_detached(data, signature, each.keys, thing=url)
-    lock = parse_lock(data)
+    project, release = listed[0].standing.catalogue.project, listed[0].release
+    # One publisher for wheel and lock, whatever the number of wheels.
+    lock, *_ = [read_listed_lock(each, registry, deadline)[0] for each in listed]
     own = {wheel.filename: (wheel.sha256, wheel.size) for wheel in lock.wheels if wheel.project == project}
     on_page = {wheel.filename: (wheel.sha256, wheel.size) for wheel in release.wheels}
     if own != on_page:
         raise TrustError(
             "its lock names other wheels of it than the signed page does",
             step="lock",
-            thing=url,
+            thing=registry.base.url_of(beside(project, release.version, LOCK_NAME)),
             expected=", ".join(sorted(on_page)),
             got=", ".join(sorted(own)),
             next_step="do not use this release; ask the registry's maintainer",

@@ -8,8 +8,9 @@ from assess_registry.client.standing import Listed, beside
 from assess_registry.client.transport import Deadline
 from assess_registry.client.transport.port import oversized
 from assess_registry.errors import NotPublishedError, TrustError
-from assess_registry.lock import LockedWheel
-from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX
+from assess_registry.keys import KeyId
+from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
+from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 
 
 def locate_locked(wheel: LockedWheel, lock_location: Location, registry: Registry) -> Location:
@@ -62,6 +63,21 @@ def read_listed(file: FileRef, listed: Listed, registry: Registry, deadline: Dea
         raise
     check_bytes(data, size=file.size, sha256=file.sha256, thing=registry.base.url_of(location), by="signed page")
     return data
+
+
+def read_listed_lock(listed: Listed, registry: Registry, deadline: Deadline) -> tuple[Lock, bytes, KeyId]:
+    """The lock that the signed page names, its signature, and who signed it: the publisher of the wheel.
+
+    Raises:
+        NotPublishedError: it is not there.
+        TrustError: as for `read_listed`; step `signature`, of another; step `lock`, it is none.
+    """
+    release = listed.release
+    url = registry.base.url_of(beside(listed.standing.catalogue.project, release.version, LOCK_NAME))
+    data = read_listed(release.lock, listed, registry, deadline, max_bytes=MAX_LOCK_BYTES)
+    signature = read_listed(release.lock_signature, listed, registry, deadline, max_bytes=SIGNATURE_FILE_BYTES)
+    signer = verify_detached(data, signature, listed.keys, thing=url)
+    return parse_lock(data), signature, signer
 
 
 def _unsigned(thing: str, signature: str) -> TrustError:

@@ -36,7 +36,7 @@ from assess_registry.client.choose import (
 from assess_registry.client.location import Location
 from assess_registry.client.page import MAX_PAGE_BYTES, PageWheel, page_location, parse_page
 from assess_registry.client.registry import Registry
-from assess_registry.client.release_files import locate_locked, read_listed, read_signature
+from assess_registry.client.release_files import locate_locked, read_listed_lock, read_signature
 from assess_registry.client.standing import (
     Listed,
     Standing,
@@ -56,7 +56,7 @@ from assess_registry.errors import ConfigError, NotPublishedError, TrustError
 from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.names import ProjectName, Sha256, normalize_project
-from assess_registry.signatures import SIGNATURE_FILE_BYTES, verify_detached
+from assess_registry.signatures import verify_detached
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,10 +125,7 @@ def _resolve_by_word(requirement: Requirement, *, registry: Registry, target: Ta
     best = best_wheel((wheel for wheel in on_page if wheel.version == version), target)
     listed = find_listed(standing, version=str(version), filename=best.filename)  # 5
     lock_location = beside(project, str(version), LOCK_NAME)  # 6
-    data = read_listed(listed.release.lock, listed, registry, deadline, max_bytes=MAX_LOCK_BYTES)
-    signature = read_listed(listed.release.lock_signature, listed, registry, deadline, max_bytes=SIGNATURE_FILE_BYTES)
-    signer = verify_detached(data, signature, listed.keys, thing=registry.base.url_of(lock_location))
-    lock = parse_lock(data)
+    lock, signature, signer = read_listed_lock(listed, registry, deadline)
     own, closure = select_own(lock, project=project, version=str(version), target=target)
     check_listed_is_locked(listed, own, lock_url=registry.base.url_of(lock_location))
     check_closure_not_revoked(standing, closure)
