@@ -24,8 +24,9 @@ from assess_core.host.limits.tree import UnmeasurableError, tree_bytes
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 0.1
-"""Between two looks during a call. A process can touch some 200 MiB of new memory in that time."""
+LOOK_S = 0.2
+"""Between two looks during a call. A process can touch some 400 MiB of new memory in that time. Measured, 32 workers
+that had numpy loaded, on a busy machine: 7 % of a processor during calls, 1.5 % idle, the loop as late as without."""
 
 REST_S = 1.0
 """Between two looks at an idle worker: threads that a plugin left behind are its own, too."""

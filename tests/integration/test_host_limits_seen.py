@@ -1,0 +1,121 @@
+"""What is read of a process and of a tree, against what the test made of them."""
+
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assess_core.host.limits import tree
+from assess_core.host.limits.process import GoneError, WatchedProcess
+from assess_core.host.limits.tree import LEAST_BYTES, UnmeasurableError, tree_bytes
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def ourselves(tmp_path: Path) -> Iterator[WatchedProcess]:
+    process = WatchedProcess(os.getpid(), scratch=str(tmp_path))
+    yield process
+    process.close()
+
+
+def test_descriptors_are_counted_and_open_files_that_have_a_name_are_not(
+    ourselves: WatchedProcess, tmp_path: Path
+) -> None:
+    before = ourselves.look()
+    with (tmp_path / "named").open("wb") as named, tempfile.TemporaryFile(dir=tmp_path) as unnamed:
+        for file in (named, unnamed):
+            file.write(b"x" * MIB)
+            file.flush()
+        seen = ourselves.look()
+    assert seen.descriptors == before.descriptors + 2
+    assert MIB <= seen.unlinked_bytes < 2 * MIB
+    assert (before.unlinked_bytes, before.unseen_files) == (0, 0)
+
+
+def test_a_file_open_twice_counts_once_and_one_elsewhere_does_not(ourselves: WatchedProcess, tmp_path: Path) -> None:
+    with tempfile.TemporaryFile(dir=tmp_path) as file, tempfile.TemporaryFile(dir=tmp_path.parent) as elsewhere:
+        for each in (file, elsewhere):
+            each.write(b"x" * MIB)
+            each.flush()
+        again = os.dup(file.fileno())
+        kept = mmap.mmap(file.fileno(), MIB)
+        seen = ourselves.look()
+        kept.close()
+        os.close(again)
+    assert MIB <= seen.unlinked_bytes < 2 * MIB
+    assert seen.unseen_files == 0
+
+
+def test_shared_memory_counts_as_it_is_mapped(ourselves: WatchedProcess) -> None:
+    before = ourselves.look().memory_bytes
+    with mmap.mmap(-1, 300 * MIB):
+        assert ourselves.look().memory_bytes - before > 250 * MIB
+    assert ourselves.look().memory_bytes - before < 50 * MIB
+
+
+def test_descriptors_in_a_socket_are_seen_but_the_one_that_we_may_have_sent(ourselves: WatchedProcess) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull, "rb") as file:  # noqa: PTH123
+        counts = []
+        for _ in range(3):
+            socket.send_fds(ours, [b"x"], [file.fileno()])
+            counts.append(ourselves.look().unseen_files)
+    assert counts == [0, 1, 2]
+
+
+def test_a_process_that_is_gone_is_never_another_one() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = WatchedProcess(child.pid, scratch="/nowhere")
+    assert process.look().threads == 1
+    child.communicate(b"\n")
+    with pytest.raises(GoneError):
+        process.look()
+    with pytest.raises(GoneError):
+        process.cpu_s()
+    process.close()
+
+
+def test_a_zombie_is_gone() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    process = WatchedProcess(child.pid, scratch="/nowhere")
+    with pytest.raises(GoneError):
+        process.look()
+    process.close()
+    child.wait()
+
+
+def test_blocks_count_holes_do_not_and_each_name_counts_a_little(tmp_path: Path) -> None:
+    (tmp_path / "full").write_bytes(b"x" * MIB)
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "empty").touch()
+    os.link(tmp_path / "full", tmp_path / "again")
+    (tmp_path / "link").symlink_to("/usr")
+    assert tree_bytes(str(tmp_path), enough=1 << 40) == MIB + 5 * LEAST_BYTES
+
+
+def test_counting_stops_where_it_is_enough(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / str(number)).touch()
+    assert tree_bytes(str(tmp_path), enough=10 * LEAST_BYTES) == 11 * LEAST_BYTES
+
+
+def test_what_cannot_be_counted_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path.joinpath(*(["d"] * (tree.MAX_DEPTH - 1)))
+    deep.mkdir(parents=True)
+    assert tree_bytes(str(tmp_path), enough=MIB) == (tree.MAX_DEPTH - 1) * LEAST_BYTES
+    (deep / "d").mkdir()
+    with pytest.raises(UnmeasurableError, match="more than 32 deep"):
+        tree_bytes(str(tmp_path), enough=MIB)
+    monkeypatch.setattr(tree, "MAX_ENTRIES", 5)
+    with pytest.raises(UnmeasurableError, match="more than 5 files and directories"):
+        tree_bytes(str(tmp_path), enough=MIB)
