@@ -10,14 +10,16 @@ runs in a thread of its own, so any thread may call; nothing else about the supe
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from assess_core.errors import AssessError, ConfigError, PluginFault
 from assess_core.host import CallReport, EvaluateReport, HostConfig, OnEvent, Supervisor
+from assess_core.host.rights import Rights
 from assess_core.store import EntryKind, InstalledPlugin
 from assess_plugin.models import ActionInput, ActionOutput, EvaluateInput
+from assess_registry.client import ProjectName
 
 T = TypeVar("T")
 
@@ -29,11 +31,13 @@ class ManagerConfig:
     Attributes:
         plugins: each distribution once.
         workers: processes for each distribution.
+        rights: what each distribution may do; one that is not there may do all that its manifest asks for.
     """
 
     plugins: tuple[InstalledPlugin, ...]
     host: HostConfig
     workers: int = 1
+    rights: Mapping[ProjectName, Rights] = field(default_factory=dict)
 
 
 class PluginManager:
@@ -117,9 +121,10 @@ class PluginManager:
         self.stop()
 
     async def _start(self) -> tuple[PluginFault, ...]:
-        host, workers = self._config.host, self._config.workers
+        host, workers, rights = self._config.host, self._config.workers, self._config.rights
         self._supervisors = {
-            each.distribution: Supervisor(each, host, workers=workers) for each in self._config.plugins
+            each.distribution: Supervisor(each, host, workers=workers, rights=rights.get(each.distribution))
+            for each in self._config.plugins
         }
         starts = (supervisor.start() for supervisor in self._supervisors.values())
         outcomes = await asyncio.gather(*starts, return_exceptions=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import AssessError, ConfigError, FaultKind, PluginFault
+from assess_core.host.rights import Rights
 from assess_core.manager import ManagerConfig, PluginManager
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, EvaluateInput, Outcome, Subject
@@ -95,6 +96,17 @@ def test_stop_ends_an_open_call(tmp_path: Path) -> None:
         with pytest.raises(PluginFault) as caught:
             call.result(10)
     assert caught.value.kind is FaultKind.STOPPED
+
+
+def test_each_distribution_has_the_rights_that_it_was_given(tmp_path: Path) -> None:
+    asked = 'read = ["/etc/passwd"]'
+    plugin = make_program(tmp_path, "behaves", permissions=asked)
+    uses = replace(SUBJECT, props={"open": "/etc/passwd"})
+    told = []
+    for rights in ({}, {plugin.distribution: Rights()}):
+        with PluginManager(replace(config(tmp_path, plugin), rights=rights)) as manager:
+            told.append(manager.call("it", replace(given("ask"), subject=uses)).provenance[0].what)
+    assert told == [{"open": "/etc/passwd"}, {"denied": {"open": "/etc/passwd"}}]
 
 
 def test_an_idle_manager_says_so(tmp_path: Path) -> None:
