@@ -1,17 +1,20 @@
 """A nightly look at everything that is published: a new advisory finds exactly the releases that it is about."""
 
+import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assess_registry.audit.values import Examination, Report
 from assess_registry.cli.app import main
 from assess_registry.names import ProjectName
 from assess_registry.publish.after import revoke
 from tests.support.osv import about_others
-from tests.support.registry_tree import STAND_INS, RegistryTree, make_registry_tree
+from tests.support.registry_tree import STAND_INS, RegistryTree, found_nothing, make_registry_tree
 from tests.support.wheels import DEMO_ENTRY_POINTS, DEMO_SOURCE, WheelBuilder, demo_manifest
 
 LICENSED = ("License-Expression: MIT",)
@@ -105,6 +108,39 @@ def test_what_was_changed_on_disk_is_refused(
     copy.path(other.filename).write_bytes(other.build())
     assert main(["reaudit", "--index", str(copy.root)]) == 5
     assert "refused at step 'file'" in capsys.readouterr().err
+
+
+OLD_SDK = WheelBuilder.dependency(
+    "assess-plugin", "1.0.0", files={"assess_plugin/__init__.py": "import subprocess\n"}, metadata_lines=LICENSED
+)
+
+
+@pytest.mark.parametrize("said", ["the runtime's own copy", ""])
+def test_what_was_the_runtimes_own_copy_when_it_was_audited_is_no_news(
+    said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After an upgrade no closure holds the copy of today, and nobody's plugin has become another by that."""
+    data = OLD_SDK.build()
+    facts = {"filename": OLD_SDK.filename, "sha256": hashlib.sha256(data).hexdigest()} | (
+        {"same_as": said} if said else {}
+    )
+
+    def judged(*given: Any, **terms: Any) -> Report:
+        seen = Examination(check="dependencies", facts={"wheels": [facts]})
+        return replace(found_nothing(*given, **terms), examinations=(seen,))
+
+    made = make_registry_tree(tmp_path / "registry", plugins=[], closure={OLD_SDK.filename: data})
+    builder = plugin("with-old-sdk")
+    submitted = made.submit({builder.filename: builder.build()}, judge=judged)
+    made.approve(*submitted)
+    made.release(*submitted)
+    code, document = reaudited(made, tmp_path, capsys)
+    assert names(document) == ({} if said else {"with-old-sdk": ["dependency-process-outside-host"]})
+    assert code == (0 if said else 4)
+    # a vulnerability of it is news in any case
+    code, document = reaudited(made, tmp_path, capsys, advisory("assess-plugin"))
+    assert code == 4
+    assert "known-vulnerability" in names(document)["with-old-sdk"]
 
 
 def test_what_was_revoked_is_gone_already(

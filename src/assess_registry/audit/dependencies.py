@@ -34,6 +34,9 @@ from assess_registry.wheel import InspectedWheel, UnpackedFile, unpacked_files
 
 NAME = "dependencies"
 
+SAME_AS = "same_as"
+"""A fact of a wheel whose code was not looked at, being that of the runtime which looked: with which it is the same."""
+
 SDK = "assess-plugin"
 """The one dependency that is the runtime's own part: its wheel need not be given, for the runtime brings its copy."""
 
@@ -128,7 +131,7 @@ def _look(
         reason = f"{wheel.filename} was not looked at: it changed while it was audited"
         return Looked(facts=facts, incomplete=(reason,))
     if _is_own(wheel, files):
-        return Looked(facts=facts | {"same_as": "the runtime's own copy"})
+        return Looked(facts=facts | {SAME_AS: "the runtime's own copy"})
     keys = {check.NAME: _key(check, subject, context) for check in checks}
     missing = [check for check in checks if keys[check.NAME] not in seen]
     if missing:

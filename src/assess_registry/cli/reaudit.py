@@ -73,7 +73,8 @@ def _show(done: tuple[Again, ...], affected: tuple[Again, ...], unseen: tuple[st
         for each in affected
         for judged in each.news
     ]
-    click.echo(table(("WHEEL", "TODAY", "SEVERITY", "NEW FINDING", ""), rows), nl=False)
+    # A dependency with native code has a wheel for each platform, and the same finding in each.
+    click.echo(table(("WHEEL", "TODAY", "SEVERITY", "NEW FINDING", ""), dict.fromkeys(rows)), nl=False)
     click.echo(f"{len(affected)} of {len(done)} published wheels are newly affected", err=True)
 
 

@@ -1,15 +1,19 @@
 """What is published, audited again: what do today's advisories, policy and tools find that its own audit did not?
 
 Only releases of the signed catalogue count, by the bytes that it names; what was revoked is gone already. What an audit
-found once was looked at by reviewers and is no news.
+found once was looked at by reviewers and is no news. Neither is the code of `assess-plugin` in a closure that was the
+runtime's own when it was audited: after an upgrade it no longer is, in no closure, and nobody's plugin became another
+by that. Advisories about it count.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from assess_registry.audit.dependencies import NAME as DEPENDENCIES
+from assess_registry.audit.dependencies import SAME_AS
 from assess_registry.audit.dry_run import published_wheels
 from assess_registry.audit.pipeline import Terms, audit
 from assess_registry.audit.values import Judged, Report, Verdict
@@ -20,7 +24,18 @@ from assess_registry.review.published import published_file, releases_of, reposi
 _OF_THE_LOOK = ("check-incomplete", "check-crashed")
 """Findings that are about the looking and not about the wheel."""
 
-Known = frozenset[tuple[str, str, str, str]]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What a published report says of its wheel.
+
+    Attributes:
+        findings: check, id, entry and message of each.
+        own: filename and digest of each wheel in its closure that was a copy of the runtime's own.
+    """
+
+    findings: frozenset[tuple[str, str, str, str]]
+    own: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,23 +95,36 @@ def _published(root: Path) -> dict[str, tuple[Known, str]]:
 
 
 def _known(document: Any, sha256: str) -> Known:
-    reports = document.get("reports", [document])
-    return frozenset(
-        (each["check"], each["id"], each["entry"], each["message"])
-        for report in reports
-        if report["wheel"]["sha256"] == sha256
-        for each in report["findings"]
+    reports = [each for each in document.get("reports", [document]) if each["wheel"]["sha256"] == sha256]
+    checks = [check for report in reports for check in report["checks"]]
+    facts = [wheel for check in checks if check["name"] == DEPENDENCIES for wheel in check["facts"].get("wheels", ())]
+    return Known(
+        findings=frozenset(
+            (each["check"], each["id"], each["entry"], each["message"])
+            for report in reports
+            for each in report["findings"]
+        ),
+        own=frozenset((each["filename"], each["sha256"]) for each in facts if SAME_AS in each),
     )
 
 
 def _news(report: Report, before: Known) -> tuple[Judged, ...]:
+    own = {filename for filename, sha256 in before.own if (filename, sha256) in _looked_at(report)}
     return tuple(
         judged
         for judged in report.judged
         if judged.verdict is not Verdict.APPROVED
         and judged.finding.id not in _OF_THE_LOOK
-        and (judged.check, judged.finding.id, judged.finding.entry, judged.finding.message) not in before
+        and (judged.check, judged.finding.id, judged.finding.entry, judged.finding.message) not in before.findings
+        and not (judged.check == DEPENDENCIES and judged.finding.entry.partition(":")[0] in own)
     )
+
+
+def _looked_at(report: Report) -> set[tuple[str, str]]:
+    """Filename and digest of the wheels of its closure as they are today."""
+    facts = (each.facts for each in report.examinations if each.check == DEPENDENCIES)
+    wheels: Iterable[Any] = (wheel for found in facts for wheel in cast("Iterable[Any]", found.get("wheels", ())))
+    return {(wheel["filename"], wheel["sha256"]) for wheel in wheels}
 
 
 def _unseen(report: Report) -> tuple[str, ...]:
