@@ -110,12 +110,15 @@ class SecretSource:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError as error:
             raise SecretError(f"{self} cannot be read: {error.strerror}") from error
-        with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor
+        try:
             self._require_private(os.fstat(descriptor))
-            try:
-                data = file.read(MAX_SECRET_BYTES + 1)
-            except OSError as error:
-                raise SecretError(f"{self} cannot be read: {error.strerror}") from error
+            data = b""
+            while len(data) <= MAX_SECRET_BYTES and (more := os.read(descriptor, MAX_SECRET_BYTES + 1)):
+                data += more
+        except OSError as error:
+            raise SecretError(f"{self} cannot be read: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
         if len(data) > MAX_SECRET_BYTES:
             raise SecretError(f"{self} is larger than {MAX_SECRET_BYTES} bytes")
         try:

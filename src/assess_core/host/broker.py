@@ -78,7 +78,7 @@ class Broker:
         self, rights: Rights, record: Record, *, redactor: Redactor | None = None, api: str = API_VERSION
     ) -> None:
         self.rights = rights
-        self.redactor = redactor or Redactor()
+        self.redactor = Redactor() if redactor is None else redactor
         self.api = api
         self.connections = Pace("connections", most=MAX_CONNECTIONS, per_s=CONNECTIONS_PER_S)
         self.commands = Pace("commands", most=MAX_COMMANDS)

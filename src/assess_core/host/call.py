@@ -84,7 +84,7 @@ class Call:
         redactor: Redactor | None = None,
     ) -> None:
         self.number = number
-        self._redactor = redactor or Redactor()
+        self._redactor = Redactor() if redactor is None else redactor
         self._api = api
         self._reply = reply
         self.started_at = now
@@ -168,7 +168,7 @@ class Call:
         try:
             require_api(results, self._api)
         except ApiError as error:
-            raise ReplyError(str(error)) from error
+            raise self._wrong(str(error)) from error
         for result in results:
             if result.evidence:
                 self._require_evidence(result)
@@ -177,7 +177,7 @@ class Call:
         )
 
     def _without_secrets(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-        if not self._redactor:
+        if not self._redactor.knows_any:
             return results
         return tuple(
             replace(
@@ -197,9 +197,9 @@ class Call:
         found: dict[str, CheckResult] = {}
         for result in results:
             if result.check_id not in self._known:
-                raise ReplyError(f"reported check {result.check_id!r}, which was not asked for")
+                raise self._wrong(f"reported check {result.check_id!r}, which was not asked for")
             if result.check_id in found:
-                raise ReplyError(f"reported check {result.check_id!r} twice")
+                raise self._wrong(f"reported check {result.check_id!r} twice")
             found[result.check_id] = result
         return tuple(found.get(check) or _not_reported(check) for check in self._checks)
 
@@ -210,15 +210,15 @@ class Call:
             ReplyError: a subject comes twice, or there are more than `MAX_SUBJECTS`.
         """
         if len(self._subjects) > MAX_SUBJECTS:
-            raise ReplyError(f"found more than {MAX_SUBJECTS} subjects; divide them by selector")
+            raise self._wrong(f"found more than {MAX_SUBJECTS} subjects; divide them by selector")
         try:
             result = EvaluateResult(subjects=tuple(map(self._subject, self._subjects)))
         except ValueError as error:
-            raise ReplyError(str(error)) from error
+            raise self._wrong(str(error)) from error
         return EvaluateReport(result=result, **self._so_far(duration_ms, held))
 
     def _subject(self, subject: Subject) -> Subject:
-        if not self._redactor:
+        if not self._redactor.knows_any:
             return subject
         clean = self._redactor.value
         return replace(
@@ -249,11 +249,14 @@ class Call:
             "held": held,
         }
 
+    def _wrong(self, what: str) -> ReplyError:
+        return ReplyError(self._redactor.text(what))
+
     def _require_evidence(self, result: CheckResult) -> None:
         for item in result.evidence:
             piece = self._evidence.get(item.name)
             if piece is None or piece.media_type != item.media_type or item.name == self._unfinished:
-                raise ReplyError(
+                raise self._wrong(
                     f"result of {result.check_id!r} names evidence {item.name!r} ({item.media_type}), "
                     f"which was not handed over in this call: use what host.evidence returned"
                 )

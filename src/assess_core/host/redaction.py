@@ -26,7 +26,9 @@ class Redactor:
         self._forms: dict[bytes, bytes] = {}
         self._pattern: re.Pattern[bytes] | None = None
 
-    def __bool__(self) -> bool:
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is anything to take out."""
         return self._pattern is not None
 
     def mark(self, name: str, value: str) -> None:
