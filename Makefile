@@ -117,7 +117,7 @@ fix: .venv/tox
 constraints: .venv/installed
 	$(BIN)/python -m pip install -q -c ci/constraints.txt uv
 	@{ sed -n '/^#/p' ci/constraints.txt; \
-	   printf '%s\n' "$(CURDIR)/sdk" "$(CURDIR)[dev,bench]" hatchling compliance-trestle simple-repository-server | $(BIN)/uv pip compile -q --universal \
+	   printf '%s\n' "$(CURDIR)/sdk" "$(CURDIR)[dev,bench]" hatchling compliance-trestle simple-repository-server atheris | $(BIN)/uv pip compile -q --universal \
 	       --no-config --no-header --no-annotate --python-version 3.11 --no-emit-package assess-plugin \
 	       --no-emit-package assess-runtime - ; } > ci/constraints.new
 	mv ci/constraints.new ci/constraints.txt

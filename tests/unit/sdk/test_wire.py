@@ -143,6 +143,7 @@ def test_an_item_that_no_frame_holds_is_refused() -> None:
         b'{"type": "taken", "call": 1}',
         b'{"type": "taken", "call": "1", "id": 1}',
         b'{"type": "opened", "call": 1, "id": 1, "x": 1}',
+        b'{"type":"execute","call":1,"entry":"e","subject":{},"checks":[{}],"settings":{}}',
     ],
 )
 def test_what_is_no_message_of_the_parents_is_refused(body: bytes) -> None:
