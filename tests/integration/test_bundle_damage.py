@@ -387,6 +387,16 @@ def test_an_import_that_was_killed_between_two_online_keys_is_finished(gap: Gap,
 # As it is typed
 
 
+def test_a_site_that_init_made_a_registry_of_says_how_to_take_that_back(gap: Gap) -> None:
+    gap.export()
+    gap.take_in()
+    (gap.site / "registry.toml").write_text('[registry]\nname = "by mistake"\n')
+    with pytest.raises(ConfigError, match=r"remove .*/site/registry\.toml"):
+        gap.take_in()
+    (gap.site / "registry.toml").unlink()
+    gap.take_in()  # the control
+
+
 def typed(gap: Gap, *more: str) -> list[str]:
     return [
         *("import", str(gap.bundle), str(gap.site), "--root", str(gap.tree.root_metadata)),

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -338,6 +339,21 @@ def test_a_site_is_served_as_a_registry_is(tmp_path: Path) -> None:
             assert server.ask(f"/{hidden}")[0] == 404
         place = ApprovedPlace(tree=tree, state=tmp_path / "runtime", url=url)
         assert place.chain("demo-plugin").inspected.version == "1.0.0"
+
+
+def test_a_copy_of_what_is_published_is_served_as_it_is(tmp_path: Path) -> None:
+    """As docs/index.md makes one for a static host: what says that it is a registry, or a site, is not among it."""
+    tree, copy = copy_registry_tree(tmp_path / "registry"), tmp_path / "public"
+    for name in ("simple", "files", "metadata", "catalog", "control", "plugins", "status"):
+        if (tree.root / name).exists():
+            shutil.copytree(tree.root / name, copy / name)
+    with registry_server(copy) as url:
+        server = Server(root=copy, host=urlsplit(url).netloc)
+        assert server.ask("/simple/demo-plugin/")[0] == 200
+        static = (copy / "status/search/index.html").read_bytes()
+        assert server.ask("/status/search/?q=demo")[::2] == (200, static), "as from any other host of files"
+    shutil.rmtree(copy / "metadata")
+    assert "no registry here" in refused(copy)
 
 
 @pytest.mark.parametrize(

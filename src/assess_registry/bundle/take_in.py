@@ -90,6 +90,11 @@ def import_bundle(
         OSError: no more could be written; readers see what they saw.
     """
     if (site / CONFIG_NAME).exists():
+        if (site / KEEPING).is_dir():
+            raise ConfigError(
+                f"{site}: a site, and a registry of its own by its {CONFIG_NAME}; if nobody publishes in it, remove "
+                f"{site / CONFIG_NAME}, and import again"
+            )
         raise ConfigError(f"{site}: a registry of its own, with a {CONFIG_NAME}; import into another directory")
     with open_bundle(path) as bundle:  # 1
         is_directory(site, KEEPING)

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from assess_registry.config import is_site
+from assess_registry.config import CONFIG_NAME
 from assess_registry.errors import RegistryError
 from assess_registry.index.pages import HTML_NAME, HTML_TYPE, JSON_NAME, JSON_TYPE
 from assess_registry.index.tree import METADATA_SUFFIX, SIMPLE, WHEEL_SUFFIX
@@ -92,7 +92,7 @@ class RegistryFiles:
         if path == "/":
             return RedirectResponse(f"/{SIMPLE}/", status_code=307)
         parts = public_parts(path)  # 2
-        if parts is not None and is_search(parts) and not is_site(self._root):
+        if parts is not None and is_search(parts) and (self._root / CONFIG_NAME).exists():
             return self._search(scope)
         found = open_public(self._root, parts) if parts else None
         if parts is None or found is None:

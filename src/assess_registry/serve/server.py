@@ -17,8 +17,10 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from assess_registry.config import is_site, load_config
+from assess_registry.config import CONFIG_NAME, load_config
 from assess_registry.errors import ConfigError
+from assess_registry.repository.roles import metadata_name
+from assess_registry.repository.state import METADATA
 from assess_registry.serve.app import RegistryFiles
 
 REQUEST_S = 10.0
@@ -39,10 +41,10 @@ LOCALHOST = "localhost"
 def serve_registry(
     root: Path, *, host: str, port: int, beyond_this_machine: bool, on_ready: Callable[[str], None]
 ) -> None:
-    """The registry, or the site, is served until a signal says to stop.
+    """The registry is served until a signal says to stop.
 
     Args:
-        root: of the registry, or a site that bundles are imported into.
+        root: of the registry, of a site that bundles are imported into, or of a copy of what one publishes.
         host: an address, or `localhost`.
         port: 0 for any that is free.
         beyond_this_machine: whether the address may be one that other machines reach.
@@ -51,8 +53,7 @@ def serve_registry(
     Raises:
         ConfigError: there is no registry, or the address is not one to listen at.
     """
-    if not is_site(root):
-        load_config(root)
+    _require_servable(root)
     address = _address(host)
     if not (address.is_loopback or beyond_this_machine):
         raise ConfigError(
@@ -78,6 +79,16 @@ def serve_registry(
     )
     url = f"http://{shown}:{listener.getsockname()[1]}/"
     _Server(config, on_ready=lambda: on_ready(url)).run(sockets=[listener])
+
+
+def _require_servable(root: Path) -> None:
+    """It is what clients take for a registry: one, a site, or a copy; the latter two have no configuration.
+
+    Raises:
+        ConfigError: it is none, or what is wrong with its configuration.
+    """
+    if (root / CONFIG_NAME).exists() or not (root / METADATA / metadata_name("root", 1)).is_file():
+        load_config(root)
 
 
 class _Server(uvicorn.Server):
