@@ -477,3 +477,34 @@ def test_of_a_project_that_was_given_the_index_is_not_even_asked(
     asked = {path for path in index.requests if path.startswith("/simple/")}
     assert asked >= {"/simple/b/", "/simple/n/"}
     assert not asked & {"/simple/a/", "/simple/demo-plugin/"}
+
+
+def test_what_uv_was_not_shown_is_named_with_the_reason(plugin: Path, listener: socket.socket, tmp_path: Path) -> None:
+    """No other version is there, so that this is why there is no closure."""
+    address = lib("b", "1.0", f"x @ https://127.0.0.1:{listener.getsockname()[1]}/x.whl")
+    root = lay_out(tmp_path / "index", A, native(X86), native(ARM), address)
+    with serve(root) as server:
+        refused(PublishError, f"(?s){address.filename}: 'x' is required from an address", plugin, tmp_path / "to",
+                index=source(server))  # fmt: skip
+        (root / "simple" / "b" / "index.html").write_text(f'<a href="../../files/{B.filename}">b</a>')
+        refused(PublishError, f"(?s){B.filename}: the index announces no sha256", plugin, tmp_path / "to",
+                index=source(server))  # fmt: skip
+        lay_out(root, B)
+        assert B.filename in lock(plugin, tmp_path / "to", index=source(server)).downloaded
+    assert nobody_came(listener)
+
+
+@pytest.mark.parametrize("is_true", [True, False])
+def test_metadata_beside_a_wheel_is_held_to_its_digest(is_true: bool, plugin: Path, tmp_path: Path) -> None:
+    text = b"Metadata-Version: 2.1\nName: b\nVersion: 1.0\n"
+    digest = hashlib.sha256(text if is_true else b"another").hexdigest()
+    root = page_of_b(
+        lay_out(tmp_path / "index", *ALL), f"../../files/{B.filename}", more=f'data-core-metadata="sha256={digest}"'
+    )
+    (root / "files" / f"{B.filename}.metadata").write_bytes(text)
+    with serve(root) as server:
+        if is_true:
+            lock(plugin, tmp_path / "to", index=source(server))
+            assert server.requests.count(f"/files/{B.filename}") == 1, "the wheel is fetched once, when it is chosen"
+        else:
+            refused(TrustError, rf"'hash': {B.filename}\.metadata", plugin, tmp_path / "to", index=source(server))

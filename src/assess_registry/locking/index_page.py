@@ -17,7 +17,7 @@ from assess_registry.names import ProjectName, Sha256, parse_sha256
 from assess_registry.wheel.filename import read_filename
 
 MAX_PAGE_BYTES = 64 << 20
-"""The largest page of the public index has 20 MB."""
+"""Room for 100,000 files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
