@@ -21,6 +21,7 @@ from assess_registry.client import ConfigError as RegistryConfigError
 from tests.support.client_place import DEMO, OLDER, PLUGGY, STRANGER, flip, publish_two_releases
 from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
 from tests.support.registry_tree import RegistryTree
+from tests.support.wheels import demo_manifest, demo_plugin_wheel
 
 ASSESSMENT = '[[assessments]]\nid = "demo"\nplugin = "demo"\nprovider = "demo-subjects"\n'
 
@@ -212,6 +213,31 @@ def test_one_plugin_of_a_folder_may_be_named_and_given_settings(site: Site) -> N
     (site.folder.path / "other-plugin" / "x").touch()
     site.configure(site.whole(name="demo-plugin"))
     assert site.actions() == {"demo-plugin": "refused"}
+
+
+def test_what_is_new_in_a_folder_waits_for_consent_as_well(site: Site) -> None:
+    """Where nobody says that reviewers approved it, the operator is the only one who looks."""
+    assert site.actions() == {"demo-plugin": "installed"}
+    more = demo_manifest(permissions='read = ["/proc/sys", "/etc"]\ncommands = [["uname", "-s"]]\n')
+    site.folder.tree.publish(*demo_plugin_wheel("2.0.0", manifest=more))
+    site.folder.install()
+    line = site.sync()["demo-plugin"]
+    assert (line.action, line.version, line.previous) == (Action.WAITING, "2.0.0", "1.0.0")
+    assert line.growth is not None
+    assert line.growth.words == ("read /etc",)
+    assert {result.plugin.version for result in site.run().results} == {"1.0.0"}
+    with site.runtime() as runtime:
+        runtime.consent("demo-plugin", "2.0.0", digest=line.growth.digest)
+    assert site.actions() == {"demo-plugin": "upgraded"}
+
+
+def test_a_grant_for_one_plugin_of_a_folder_is_in_an_entry_that_names_it(site: Site) -> None:
+    site.configure(site.whole() + site.whole(name="demo-plugin") + "grant = { commands = [] }\n")
+    line = site.sync()["demo-plugin"]
+    assert line.action is Action.WITHHELD
+    assert "plugins[1].grant.commands: demo-plugin 1.0.0 asks for" in line.withheld[0]
+    site.configure(site.whole() + site.whole(name="demo-plugin"))
+    assert site.actions() == {"demo-plugin": "installed"}
 
 
 @pytest.mark.parametrize(
