@@ -268,11 +268,11 @@ class Runtime:
 
     def _consents(self) -> dict[ProjectName, Consents]:
         found = {}
-        for plugin in self.store.active():
+        for distribution in self.store.distributions():
             try:
-                found[plugin.distribution] = self.store.consents(plugin.distribution)
+                found[distribution] = self.store.consents(distribution)
             except DamagedError as error:  # `sync` refuses to go by it, and says so
-                _log.warning("%s", error, extra={"action": "consents-damaged", "distribution": plugin.distribution})
+                _log.warning("%s", error, extra={"action": "consents-damaged", "distribution": distribution})
         return found
 
     def assess(
@@ -290,7 +290,7 @@ class Runtime:
             from_folders=self._from_folders(tasks),
             stale=frozenset(ProjectName(line.distribution) for line in synced if line.action is Action.STALE),
             relaxed=self.config.runtime.relaxed,
-            waiting=self._waiting_versions(),
+            waiting=self._waiting_versions(tasks),
             clock=utc_now,
             notify=notify,
         )
@@ -316,8 +316,9 @@ class Runtime:
             asyncio.run(health_check(plugin, self._host(), rights_of(grant_of(self.config, asking))))
         return withheld
 
-    def _waiting_versions(self) -> tuple[WaitingVersion, ...]:
-        running = {plugin.distribution: plugin.version for plugin in self.installed()}
+    def _waiting_versions(self, tasks: Sequence[Task | Unrunnable]) -> tuple[WaitingVersion, ...]:
+        used = (callee.installed for task in tasks if isinstance(task, Task) for callee in (task.plugin, task.provider))
+        running = {plugin.distribution: plugin.version for plugin in used}
         return tuple(
             WaitingVersion(
                 distribution=growth.distribution,

@@ -70,6 +70,14 @@ class Store:
         found = (self.find(distribution) for distribution in pointed_distributions(self.layout))
         return tuple(plugin for plugin in found if plugin is not None)
 
+    def distributions(self) -> tuple[ProjectName, ...]:
+        """Every distribution for which something serves, whatever became of it.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        return pointed_distributions(self.layout)
+
     def find(self, distribution: ProjectName) -> InstalledPlugin | None:
         """The plugin that serves for this distribution; None when none does.
 
