@@ -508,3 +508,17 @@ def test_metadata_beside_a_wheel_is_held_to_its_digest(is_true: bool, plugin: Pa
             assert server.requests.count(f"/files/{B.filename}") == 1, "the wheel is fetched once, when it is chosen"
         else:
             refused(TrustError, rf"'hash': {B.filename}\.metadata", plugin, tmp_path / "to", index=source(server))
+
+
+@pytest.mark.parametrize("where", ["https://127.0.0.1:{port}/x.whl", "git+https://127.0.0.1:{port}/x"])
+def test_a_given_wheel_that_requires_an_address_connects_nobody_to_it(
+    where: str, plugin: Path, index: HttpRegistry, listener: socket.socket, tmp_path: Path
+) -> None:
+    """With an index uv is not offline; the wheel is one that somebody has downloaded."""
+    needs = lib("b", "1.0", f"x @ {where.format(port=listener.getsockname()[1])}")
+    mine = fill(tmp_path / "mine", needs)
+    refused(PublishError, "`x` was included as a URL", plugin, tmp_path / "to", folder=mine, index=source(index))
+    assert nobody_came(listener)
+    fill(mine, B)
+    assert lock(plugin, tmp_path / "to", folder=mine, index=source(index)).downloaded
+    assert nobody_came(listener)
