@@ -380,3 +380,20 @@ def test_text_of_submissions_cannot_drive_the_terminal(desk: Desk) -> None:
     (directory / PLUGIN.filename).rename(directory / "x\x1b[2J.whl")
     for ended in (desk.run("review", "list"), desk.run("review", "show", directory.name)):
         assert all(line.isprintable() for line in (ended.stdout + ended.stderr).split("\n"))
+
+
+LONG = "b" * 600
+ASKING = 'read = ["/etc/ shadow, and nothing else"]\ncommands = [["uname", "-c", "' + LONG + '", "the end"]]\n'
+
+
+def test_whatever_is_asked_for_is_shown_whole_and_apart_from_our_words(desk: Desk) -> None:
+    """A reviewer's signature covers all of it, so no part of it stays behind a bound or passes for a word of ours."""
+    wheel = WheelBuilder(version="1.1.0", manifest=demo_manifest(permissions=ASKING))
+    assert desk.submit(wheel).code == 0
+    for shown in (desk.run("review", "show", wheel.filename), desk.run("inspect", wheel.filename)):
+        assert f"uname -c {LONG} 'the end'" in shown.stdout
+        assert "read '/etc/ shadow, and nothing else'" in shown.stdout
+    assert desk.approve(wheel, "--accept-permissions").code == 0
+    assert desk.publish(wheel).code == 0
+    page = (desk.tree.root / "status/projects/demo-plugin/1.1.0/index.html").read_text()
+    assert f"uname -c {LONG} &#x27;the end&#x27;" in page

@@ -15,6 +15,7 @@ from assess_registry.files import read_bounded
 from assess_registry.lock import specifier_text
 from assess_registry.manifest import Limits, Manifest, Permissions
 from assess_registry.text import plain, table
+from assess_registry.verdict import quoted_path
 from assess_registry.wheel import MAX_WHEEL_BYTES, InspectedWheel, Kind, inspect
 
 REFUSED = 5
@@ -112,7 +113,7 @@ def _text(finding: InspectedWheel | WheelError) -> str:
     if isinstance(finding, WheelError):
         heading = f"{plain(finding.filename)}: would be refused, {len(finding.issues)} issue(s)"
         return "\n".join([heading, *(f"  - {plain(issue)}" for issue in finding.issues)])
-    return table((plain(finding.filename), ""), _rows(finding))
+    return table((plain(finding.filename), ""), _rows(finding), whole=True)
 
 
 def _rows(wheel: InspectedWheel) -> Iterator[tuple[str, object]]:
@@ -154,9 +155,9 @@ def _limits(limits: Limits) -> str:
 def permission_sentences(permissions: Permissions) -> Iterator[str]:
     """What it asks for, one sentence each, for a person who has to decide."""
     for path in permissions.read:
-        yield f"may read {path} and everything below it"
+        yield f"may read {quoted_path(path)} and everything below it"
     for path in permissions.stat:
-        yield f"may see owner, mode and size of {path} and what is below it, not its content"
+        yield f"may see owner, mode and size of {quoted_path(path)} and what is below it, not its content"
     for pattern in permissions.commands:
         words = " ".join("<any one argument>" if word == "*" else shlex.quote(word) for word in pattern)
         yield f"may run: {words}"

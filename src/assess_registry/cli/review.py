@@ -76,7 +76,8 @@ def show(submission: str, root: Path, output: str) -> None:
         document = _document(each) | {"statement": found.statement_sha256, "signed": _signed(found, attestation)}
         print_json({"submission": document, "report": json.loads(found.report)})
         return
-    click.echo(table(("SUBMISSION", ""), _rows(each, found, attestation)), nl=False)
+    # Whole: what is approved has all been shown.
+    click.echo(table(("SUBMISSION", ""), _rows(each, found, attestation), whole=True), nl=False)
 
 
 @command.command("approve")

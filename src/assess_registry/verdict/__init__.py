@@ -1,7 +1,13 @@
 """What was found in exact bytes, as statements that are signed: the verdict, and whether enough people approve it."""
 
 from assess_registry.verdict.approval import Approval, check_approval
-from assess_registry.verdict.permissions import permissions_digest, permissions_table, permissions_words, read_table
+from assess_registry.verdict.permissions import (
+    permissions_digest,
+    permissions_table,
+    permissions_words,
+    quoted_path,
+    read_table,
+)
 from assess_registry.verdict.statement import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
@@ -29,5 +35,6 @@ __all__ = [
     "permissions_digest",
     "permissions_table",
     "permissions_words",
+    "quoted_path",
     "read_table",
 ]

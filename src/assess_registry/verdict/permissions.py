@@ -1,6 +1,7 @@
 """The permissions of a manifest as signed statements hold them: one table, in one spelling."""
 
 import hashlib
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,8 @@ from assess_registry.manifest import Permissions
 from assess_registry.manifest.permissions import LATER_KEYS, PERMISSION_KEYS, read_permissions
 from assess_registry.manifest.reader import Reader
 from assess_registry.names import Sha256
+
+_ORDINARY = re.compile(r"[\w/.@%+=:,*-]+\Z", re.ASCII)
 
 
 def permissions_table(permissions: Permissions) -> dict[str, Any]:
@@ -29,15 +32,23 @@ def permissions_table(permissions: Permissions) -> dict[str, Any]:
 
 
 def permissions_words(permissions: Permissions) -> tuple[str, ...]:
-    """Every permission as people read it: `read /etc/shadow`, `run sh -c 'rm -rf /'`."""
+    """Every permission as people read it: `read /etc/shadow`, `run sh -c 'rm -rf /'`.
+
+    A path with anything unusual in it stands in quotes, so that no part of it can be read as a word of ours.
+    """
     return (
-        *(f"read {path}" for path in sorted(permissions.read)),
-        *(f"stat {path}" for path in sorted(permissions.stat)),
+        *(f"read {quoted_path(path)}" for path in sorted(permissions.read)),
+        *(f"stat {quoted_path(path)}" for path in sorted(permissions.stat)),
         *(f"run {shlex.join(argv)}" for argv in sorted(permissions.commands)),
         *(f"connect to {place}" for place in sorted(permissions.network)),
         *(f"see variable {name}" for name in sorted(permissions.env)),
         *(f"know secret {name}" for name in sorted(permissions.secrets)),
     )
+
+
+def quoted_path(path: str) -> str:
+    """The path as a sentence may hold it: in quotes, if anything in it is more than usual."""
+    return path if _ORDINARY.match(path) else shlex.quote(path)
 
 
 def permissions_digest(table: Mapping[str, Any]) -> Sha256:

@@ -6,6 +6,9 @@ from assess_registry.status.pages.frame import note
 from assess_registry.status.values import ReleaseView, WheelView
 from assess_registry.status.words import NOTHING, Blank, Code, Group, Item, Part, limit_words, permission_words
 
+MAX_CHARS = 256 << 10
+"""Of one thing it may do: all of it, for what is cut is permitted, too. A manifest has no more bytes."""
+
 SHORT = 40
 """Characters of things that may stand in one line with others."""
 
@@ -60,7 +63,7 @@ def _alarm(item: Item) -> Node:
 def _part(part: Part) -> Node:
     match part:
         case Code(text):
-            return tag("code", said(text))
+            return tag("code", said(text, max_chars=MAX_CHARS))
         case Blank(text):
             return tag("var", f"⟨{text}⟩")
         case str():
