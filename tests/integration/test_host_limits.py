@@ -133,6 +133,23 @@ def test_a_start_is_watched_too(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_start_that_meets_a_limit_names_it(tmp_path: Path) -> None:
+    installed = make_installed(
+        tmp_path,
+        {"it": "kept = [open('/dev/null') for _ in range(100)]"},
+        plugins={"it": "it"},
+        settings=f"[limits]\n{LIMITS}\n",
+        distribution="devours",
+    )
+
+    async def run() -> None:
+        supervisor = Supervisor(installed, host_config(tmp_path))
+        with pytest.raises(PluginFault, match=r"limits.descriptors = 64 in assess-plugin.toml of devours"):
+            await supervisor.start()
+
+    asyncio.run(run())
+
+
 def test_what_begins_when_the_call_is_over_ends_an_idle_worker(tmp_path: Path) -> None:
     async def run() -> None:
         supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))

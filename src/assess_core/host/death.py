@@ -48,9 +48,10 @@ def beyond(finding: Finding, whose: str) -> Cause:
     )
 
 
-def unloadable(reason: str) -> Cause:
-    """The worker has an entry point that cannot be served."""
-    return Cause(kind=FaultKind.START, message=f"it cannot be loaded: {clean_line(reason)}")
+def unloadable(reason: str, where: str = "") -> Cause:
+    """The worker has an entry point that cannot be served; `where` is the limit that keeps it from it, if one does."""
+    words = f"{clean_line(reason)}; {where}" if where else clean_line(reason)
+    return Cause(kind=FaultKind.START, message=f"it cannot be loaded: {words}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

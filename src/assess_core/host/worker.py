@@ -310,7 +310,8 @@ class Worker:
         except UnloadableError as error:
             names = {entry.name for entry in self._installed.entries}
             self._plugin = error.entry if error.entry in names else self._plugin
-            self._end_for(unloadable(str(error)))
+            where = self._hint(str(error))
+            self._end_for(unloadable(str(error), where))
         else:
             if answer:
                 self._phase = "load"
@@ -334,13 +335,16 @@ class Worker:
                 self._take_request(call, message)
 
     def _take_raised(self, reason: str, call: Call) -> None:
-        where = hint(reason, self._installed.manifest.limits, self._installed.distribution)
+        where = self._hint(reason)
         words = f"it raised {self._line(reason)}"
         if not where:
             self._finish_reply(self._fault(FaultKind.RAISED, words, call))
             return
         self._finish_reply(self._fault(FaultKind.LIMIT, f"{words}; {where}", call))
         self._end_for(STOPPED)  # it may still hold all that it could get, at the cost of its next call
+
+    def _hint(self, reason: str) -> str:
+        return hint(reason, self._installed.manifest.limits, self._installed.distribution)
 
     def _take_request(self, call: Call, message: wire.Request) -> None:
         if self._request is not None:
