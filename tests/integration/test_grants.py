@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assess_core.cli import main
 from assess_core.config import Config, parse
 from assess_core.delivery import Action, Synced
 from assess_core.errors import ConfigError
@@ -352,3 +353,66 @@ def test_a_secret_needs_a_source_and_a_source_a_secret(
     wrong = configured('secrets = { "api-token" = "env:API_TOKEN", "api-tokne" = "env:API_TOKEN" }')
     with pytest.raises(ConfigError, match=r"\[0\]\.secrets\.api-tokne: unknown secret .* did you mean 'api-token'"):
         assess(wrong, state)
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("demo-plugin", "expected NAME==VERSION"),
+        ("demo-plugin==", "expected NAME==VERSION"),
+        ("==1.1.0", "argument: "),
+        ("../../etc==1.1.0", "argument: "),
+        ("Demo_Plugin==1.1.0", "argument: "),
+        ("demo-plugin==1.1.0\x1b[2J", "does not wait for consent"),
+        ("another==1.1.0", "does not wait for consent"),
+        ("demo-plugin==1.0.0", "does not wait for consent"),
+    ],
+)
+def test_what_cannot_be_consented_to_is_a_mistake_and_changes_nothing(
+    release: str, said: str, configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    file = tmp_path / "assess.toml"
+    file.write_text(LINES.format(registry=config.registry.url, root=config.registry.root))  # type: ignore[union-attr]
+    assert (
+        main(["plugins", "consent", release, "--to", "0" * 64, "--config", str(file), "--state-dir", str(state)]) == 2
+    )
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "\x1b" not in out + err
+    assert not (state / "consents").exists()
+
+
+LINES = """
+[registry]
+url = "{registry}"
+root = "{root}"
+development = true
+[[plugins]]
+name = "demo-plugin"
+"""
+
+
+def test_warnings_are_said_unless_quiet_and_what_waits_is_always_said(
+    tree: RegistryTree, configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, file = configured(), tmp_path / "assess.toml"
+    text = LINES.format(registry=config.registry.url, root=config.registry.root)  # type: ignore[union-attr]
+    file.write_text(text + 'grant = { env = ["HTTPS_PROXY"] }\n')
+    argv = ["sync", "--config", str(file), "--state-dir", str(tmp_path / "state")]
+    warning = '"HTTPS_PROXY" is more than demo-plugin 1.0.0 asks for'
+    assert main(argv) == 0
+    assert warning in capsys.readouterr().err
+    assert main([*argv, "--quiet"]) == 0
+    assert warning not in capsys.readouterr().err
+    tree.publish(*wheel("1.1.0", MORE))
+    assert main([*argv, "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert "1.1.0 waits for consent, and 1.0.0 runs on" in err
+    assert "waiting" in out
+    assert main(["plugins", "list", *argv[1:]]) == 0
+    assert "1.1.0" in capsys.readouterr().out
+    assert main(["plugins", "show", "demo-plugin", *argv[1:]]) == 0
+    shown = capsys.readouterr().out
+    assert "1.1.0: read /etc/passwd" in shown
+    assert "assess plugins consent demo-plugin==1.1.0 --to " in shown
