@@ -139,6 +139,8 @@ class WatchedProcess:
                         unlinked.append(found)
                 except FileNotFoundError:  # closed meanwhile
                     continue
+                except PermissionError as error:
+                    raise UnwatchableError(f"/proc/PID/fd/{name}: {error.strerror}") from error
         finally:
             os.close(folder)
         return len(names), unlinked, in_flight
