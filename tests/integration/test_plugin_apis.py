@@ -1,25 +1,32 @@
-"""Plugin APIs 1.0 and 1.1, each pinned by a checked-in plugin, in real workers of today's SDK and of the released 1.0.
+"""Plugin APIs 1.0, 1.1 and 1.2, each pinned by a checked-in plugin, in workers of today's SDK and of the released 1.0.
 
-`tests/api/api_1_0` and `api_1_1` differ in one thing: the second says what to do about the very file it found.
+`tests/api/api_1_0` and `api_1_1` differ in one thing: the second says what to do about the very file it found. The
+third connects, and knows a secret.
 """
 
 import asyncio
 import hashlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, HostConfig, Supervisor, handshake, health_check, worker
+from assess_core.host.rights import Rights
+from assess_core.secrets import SecretSource
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Outcome, Subject
 from assess_plugin.api import served_api
@@ -250,3 +257,84 @@ def test_pip_refuses_it_beside_an_older_sdk(tmp_path: Path, api: str, sdk: str, 
     assert (done.returncode == 0) is installs, done.stderr
     if not installs:
         assert re.search(r"assess-api-1-1==1\.0\.0 and assess-plugin==1\.0\.\* .*conflict", done.stdout + done.stderr)
+
+
+@pytest.fixture
+def service() -> Iterator[int]:
+    """Says hello to whoever says the password, once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def greet() -> None:
+            with suppress(OSError), server.accept()[0] as peer:
+                peer.sendall(b"hello" if peer.recv(100) == b"correct horse\n" else b"go away")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield int(server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def greeted(tmp_path: Path, port: int, *, wanted: str = "", kit: Path | None = None) -> CallReport:
+    """The plugin of 1.2, with what it asks for on this port."""
+    plugin = installed(tmp_path, "1_2")
+    permissions = replace(plugin.manifest.permissions, network=(f"127.0.0.1:{port}",))
+    manifest = replace(plugin.manifest, permissions=permissions, api=SpecifierSet(wanted or ">=1.2,<2"))
+    plugin, config = replace(plugin, manifest=manifest), host_config(tmp_path)
+    (tmp_path / "password").write_text("correct horse")
+    (tmp_path / "password").chmod(0o600)
+    rights = Rights(permissions=permissions, secrets={"password": SecretSource.parse(f"file:{tmp_path}/password")})
+
+    async def once() -> CallReport:
+        supervisor = Supervisor(plugin, config if kit is None else replace(config, kit=kit), rights=rights)
+        try:
+            (check,) = plugin.manifest.checks
+            asked = ActionInput(subject=SUBJECT, checks=(check.id,), settings={"port": port})
+            return await supervisor.execute(check.plugin, asked, timeout_s=30)
+        finally:
+            await supervisor.stop()
+
+    return asyncio.run(once())
+
+
+def test_a_plugin_of_1_2_connects_and_knows_a_secret(tmp_path: Path, service: int) -> None:
+    report = greeted(tmp_path, service)
+    (result,) = report.output.results
+    assert (result.outcome, result.reason) == (Outcome.PASS, "it said 'hello' to [secret password]")
+    assert [use.what for use in report.provenance] == [
+        {"secret": "password"},
+        {"connect": f"127.0.0.1:{service}", "address": "127.0.0.1"},
+    ]
+
+
+@pytest.mark.parametrize("wanted", [">=1.0,<2", ">=1.1,<2"])
+def test_what_1_2_added_does_not_exist_where_less_is_served(tmp_path: Path, service: int, wanted: str) -> None:
+    (result,) = greeted(tmp_path, service, wanted=wanted).output.results
+    assert result.outcome is Outcome.ERROR
+    assert f"plugin API {wanted[2:5]} has no host.secret: a manifest that needs it begins at 1.2" in result.reason
+
+
+def test_a_runtime_does_not_believe_its_worker_in_that_either(tmp_path: Path, service: int) -> None:
+    """A worker that asks all the same: its own check is taken out of the kit."""
+    kit = tmp_path / "kit"
+    shutil.copytree(host_config(tmp_path).kit, kit, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (kit, *kit.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+    remote = kit / "assess_plugin" / "worker" / "remote.py"
+    remote.write_text(re.sub(r"        require_host_call.*\n", "", remote.read_text()))
+    report = greeted(tmp_path, service, wanted=">=1.1,<2", kit=kit)
+    assert "plugin API 1.1 has no host.secret" in report.output.results[0].reason
+    (use,) = report.provenance
+    assert "plugin API 1.1 has no host.secret" in use.what["error"]
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [('secrets = ["a"]', "a secret"), ('read = ["/home/*/x"]', "'*' in a path"), ('stat = ["/*"]', "'*'")],
+)
+def test_a_manifest_that_begins_lower_has_none_of_what_1_2_added(table: str, what: str) -> None:
+    text = 'schema = 1\napi = ">=1.1,<2"\ntitle = "T"\nsummary = "S"\n[permissions]\n' + table
+    with pytest.raises(ManifestError, match=re.escape(what) + ".* needs plugin API 1.2, and `api` admits 1.1"):
+        parse_manifest(text.encode())
+    parse_manifest(text.replace(">=1.1", ">=1.2").encode())

@@ -88,7 +88,11 @@ def require_peer(host: str, port: int) -> tuple[str, int]:
     if not isinstance(given[0], str) or type(given[1]) is not int:
         raise TypeError(f"connect needs a host's name or address and a port's number, got {host!r}, {port!r}"[:500])
     name = host.lower().removesuffix(".")
-    if len(name) > MAX_HOST or not (_HOST_NAME.match(name) or (":" in name and _ADDRESS.match(name))):
+    if (
+        not host.isascii()
+        or len(name) > MAX_HOST
+        or not (_HOST_NAME.match(name) or (":" in name and _ADDRESS.match(name)))
+    ):
         raise HostError(f"{host[:MAX_HOST]!r} is neither a host's name nor an address")
     if not 1 <= port <= 65535:
         raise HostError(f"{port} is not a port: one of 1 to 65535 is")

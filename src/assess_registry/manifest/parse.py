@@ -103,7 +103,7 @@ def _too_new(manifest: Manifest) -> Iterator[Issue]:
         return
     for key, what in needs_connect_api(manifest.permissions):
         message = f"{what} needs plugin API 1.2, and `api` admits {served}: begin it at 1.2, as in '>=1.2,<2'"
-        yield issue("bad-value", join("permissions", key), message)
+        yield issue("bad-value", below("permissions", key), message)
 
 
 def _load(data: bytes) -> Mapping[str, Any]:

@@ -185,6 +185,8 @@ BAD_ITEMS = [
     *[("permissions.read", item) for item in ("etc", "", "/a/../b", "/a//b", "/a/", "/./a", "/a\0b", "/a\nb", 3)],
     ("permissions.read", "/" + "x" * 1024),
     ("permissions.stat", "../x"),
+    ("permissions.read", "/etc/**"),
+    ("permissions.stat", "/**/x"),
     *[
         ("permissions.commands", item)
         for item in ([], [""], ["*"], ["a*"], ["-x"], ["a/b"], ["/"], ["/a/../b"], [".."])
@@ -319,3 +321,17 @@ def test_what_is_readable_stays_below_the_entry_however_it_is_resolved(entry: st
     normal = posixpath.normpath(path) == path and not path.startswith("//")  # POSIX lets two slashes stand
     expected = normal and posixpath.commonpath([entry, path]) == entry
     assert allowed == expected
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "a b", "a" * 65, "a/b", "db.password", 3])
+def test_what_is_no_name_of_a_secret_is_refused(name: object) -> None:
+    document = change(change(example(), "permissions.secrets", ["db", name]), "api", ">=1.2,<2")
+    assert refusal(document) == [("bad-value", "permissions.secrets[1]")]
+
+
+def test_secrets_and_stars_are_what_plugin_api_1_2_has() -> None:
+    document = change(change(example(), "permissions.secrets", ["db-password"]), "permissions.read", ["/home/*/.ssh"])
+    assert refusal(document) == [("bad-value", "permissions.read[0]"), ("bad-value", "permissions.secrets")]
+    manifest = parse(change(document, "api", ">=1.2,<2"))
+    assert manifest.permissions.secrets == ("db-password",)
+    assert manifest.permissions.allows_read("/home/me/.ssh/config")

@@ -1,6 +1,10 @@
 """What is permitted, by the one set of rules that registry, runtime and testing kit share."""
 
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_permitted
 
@@ -73,4 +77,88 @@ def test_what_is_refused_comes_with_the_line_that_would_permit_it() -> None:
     assert not_permitted(["a", "b"], "commands").startswith('command ["a", "b"] is not permitted: add ["a", "b"] to')
     assert leads_astray("/a", "/b", "stat") == (
         '/a leads to /b, which is not permitted: add "/b" to permissions.stat in assess-plugin.toml'
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "reaches"),
+    [
+        ("/home/*/.ssh", "/home/a/.ssh", True),
+        ("/home/*/.ssh", "/home/a/.ssh/id", True),
+        ("/home/*/.ssh", "/home/a/b/.ssh", False),
+        ("/home/*/.ssh", "/home/.ssh", False),
+        ("/home/*/.ssh", "/home/a/.sshx", False),
+        ("/home/*/.ssh", "/home/a", False),
+        ("/etc/*.conf", "/etc/a.conf", True),
+        ("/etc/*.conf", "/etc/.conf", True),
+        ("/etc/*.conf", "/etc/a.conf.bak", False),
+        ("/etc/*.conf", "/etc/d/a.conf", False),
+        ("/etc/a*b*c", "/etc/abc", True),
+        ("/etc/a*b*c", "/etc/aXbXbYc", True),
+        ("/etc/a*b*c", "/etc/acb", False),
+        ("/etc/a*a", "/etc/a", False),
+        ("/etc/ab*ba", "/etc/aba", False),
+        ("/etc/*", "/etc", False),
+        ("/etc/*", "/etc/a/b", True),
+        ("/*", "/", False),
+        ("/*", "/etc", True),
+        ("/etc/[a]?", "/etc/a1", False),
+        ("/etc/[a]?", "/etc/[a]?", True),
+        ("/home/*/x", "/home/../x", False),
+        ("/home/*/x", "/home/a\nb/x", False),
+    ],
+)
+def test_a_star_stands_for_characters_of_one_component(entry: str, path: str, reaches: bool) -> None:
+    assert Permissions(read=(entry,)).allows_read(path) is reaches
+    assert Permissions(stat=(entry,)).allows_stat(path) is reaches
+    assert not Permissions(stat=(entry,)).allows_read(path)
+
+
+def test_a_pattern_of_many_stars_takes_no_time() -> None:
+    entry = "/" + "a*" * 500 + "c"
+    started = time.monotonic()
+    assert not Permissions(read=(entry,)).allows_read("/" + "a" * 4000 + "b")
+    assert time.monotonic() - started < 0.5
+
+
+@given(
+    st.lists(st.text("ab*", min_size=1, max_size=4).filter(lambda part: "**" not in part), min_size=1, max_size=3),
+    st.lists(st.text("ab*", min_size=1, max_size=4).filter(lambda part: "**" not in part), min_size=1, max_size=3),
+    st.lists(st.text("ab", min_size=0, max_size=2), min_size=12, max_size=12),
+)
+@settings(max_examples=100)
+def test_what_covers_a_pattern_covers_all_that_the_pattern_reaches(
+    old: list[str], new: list[str], fillings: list[str]
+) -> None:
+    """So that asking for less is never taken for asking for more, nor the other way round."""
+    filling = iter(fillings)
+    path = "".join(next(filling, "a") if each == "*" else each for each in "/" + "/".join(new))
+    wide, narrow = Permissions(read=("/" + "/".join(old),)), "/" + "/".join(new)
+    if wide.allows_read(narrow) and Permissions(read=(narrow,)).allows_read(path):
+        assert wide.allows_read(path)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "entry"),
+    [
+        ("db.example.org", 5432, "db.example.org:5432"),
+        ("db.example.org", 5433, None),
+        ("example.org", 5432, None),
+        ("xdb.example.org", 5432, None),
+        ("::1", 80, "[::1]:80"),
+        ("0:0:0::1", 80, "[::1]:80"),
+        ("::1", 81, None),
+        ("::2", 80, None),
+        ("127.0.0.1", 80, "127.0.0.1:80"),
+        ("127.1", 80, None),
+        ("*", 80, None),
+    ],
+)
+def test_a_peer_is_permitted_by_its_very_name_and_port(host: str, port: int, entry: str | None) -> None:
+    asked = Permissions(network=("db.example.org:5432", "[::1]:80", "127.0.0.1:80"))
+    assert asked.network_for(host, port) == entry
+    assert asked.allows_connect(host, port) is (entry is not None)
+    assert (
+        not_permitted("db:1", "network")
+        == 'db:1 is not permitted: add "db:1" to permissions.network in assess-plugin.toml'
     )

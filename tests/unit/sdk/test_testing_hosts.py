@@ -1,8 +1,12 @@
 """Hosts of the kit: planted ones behave as a machine would, and both enforce the manifest and record each use."""
 
 import os
+import socket
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,3 +236,71 @@ def test_the_local_host_does_it_for_real(tmp_path: Path) -> None:
         host.run(["sleep", "9"], timeout_s=0.05)
     with pytest.raises(HostError, match="is not installed"):
         host.run(["no-such-program"])
+
+
+CONNECTED = PluginManifest(
+    checks={"demo": ("one",)},
+    defaults={},
+    permissions=Permissions(network=("db.example.org:5432", "127.0.0.1:{port}"), secrets=("password", "other")),
+    api="1.2",
+)
+
+
+@pytest.fixture
+def peer() -> Iterator[tuple[str, int]]:
+    """Says who it is to whoever comes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError), server.accept()[0] as found:
+                found.sendall(b"peer")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield ("127.0.0.1", server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_planted_peer_is_where_the_test_listens(tmp_path: Path, peer: tuple[str, int]) -> None:
+    host = PlantedHost(tmp_path, manifest=CONNECTED)
+    with pytest.raises(ConnectionRefusedError):
+        host.connect("db.example.org", 5432)
+    host.peers["db.example.org:5432"] = peer
+    with host.connect("DB.example.org.", 5432) as found:
+        assert (found.recv(10), found.gettimeout()) == (b"peer", None)
+    with pytest.raises(Denied, match=r'add "127.0.0.1:1" to permissions.network'):
+        host.connect("127.0.0.1", 1)
+    for wrong in ("", "a b", "-", "\u212a", "http://db"):
+        with pytest.raises(HostError, match="neither a host's name nor an address"):
+            host.connect(wrong, 80)
+    with pytest.raises(HostError, match="65536 is not a port"):
+        host.connect("db.example.org", 65536)
+    assert host.uses[-1].permitted_by == ("db.example.org:5432",)
+    assert "network: 127.0.0.1:{port}" in host.unused_permissions()
+
+
+def test_a_secret_is_what_the_test_says(tmp_path: Path) -> None:
+    for host in (PlantedHost(tmp_path, manifest=CONNECTED), LocalHost(CONNECTED)):
+        with pytest.raises(HostError, match="secret password"):
+            host.secret("password")
+        host.secrets["password"] = "correct horse"
+        assert host.secret("password") == "correct horse"
+        with pytest.raises(Denied, match=r'add "token" to permissions.secrets'):
+            host.secret("token")
+        assert "secrets: other" in host.unused_permissions()
+        assert "secrets: password" not in host.unused_permissions()
+
+
+def test_this_machine_connects_in_earnest(peer: tuple[str, int]) -> None:
+    granted = Permissions(network=(f"127.0.0.1:{peer[1]}",))
+    with LocalHost(replace(CONNECTED, permissions=granted)).connect(*peer) as found:
+        assert found.recv(10) == b"peer"
+
+
+@pytest.mark.parametrize("api", ["1.0", "1.1"])
+def test_a_host_of_less_has_neither(tmp_path: Path, api: str) -> None:
+    host = PlantedHost(tmp_path, manifest=replace(CONNECTED, api=api))
+    for ask in (lambda: host.connect("db.example.org", 5432), lambda: host.secret("password")):
+        with pytest.raises(HostError, match=f"plugin API {api} has no host"):
+            ask()
