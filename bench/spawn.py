@@ -18,7 +18,7 @@ from bench.stats import Sample, ratio
 TITLE = "Start and weight of a worker"
 NOTES = """
 Of assess: from `Supervisor.start` to `loaded`, which says that the plugin was imported and its hooks found; then a
-first call with a kibibyte in and four out. Workers are not isolated yet; the goal is for isolated ones.
+first call with a kibibyte in and four out. The worker is isolated.
 
 multiprocessing runs in a process of its own with the base interpreter, so that its child imports next to nothing.
 """
@@ -127,14 +127,15 @@ async def _weigh(
             assert bare.stdout is not None
             bare.stdout.read(1)
             return [
-                ("resident (RSS)", _memory(worker, "Rss"), _memory(bare.pid, "Rss"), Goal(limit=16, unit="MiB")),
-                ("proportional (PSS)", _memory(worker, "Pss"), _memory(bare.pid, "Pss"), None),
+                ("resident (RSS)", memory(worker, "Rss"), memory(bare.pid, "Rss"), Goal(limit=16, unit="MiB")),
+                ("proportional (PSS)", memory(worker, "Pss"), memory(bare.pid, "Pss"), None),
             ]
     finally:
         await supervisor.stop()
 
 
-def _memory(pid: int, field: str) -> Sample:
+def memory(pid: int, field: str) -> Sample:
+    """What the kernel says it weighs; `Rss` or `Pss`."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return Sample(unit="MiB", values=(int(line.split()[1]) / 1024,))
