@@ -288,6 +288,20 @@ def test_after_a_kill_anywhere_the_same_import_makes_the_same_tree(gap: Gap, beg
     assert everything(gap.site) == whole
 
 
+def test_a_first_import_that_was_killed_at_the_registrys_word_is_finished(gap: Gap) -> None:
+    """Between any two of the files that are written last."""
+    exchange_release_key(gap.tree)
+    gap.export()
+    written = gap.take_in().written
+    whole = everything(gap.site)
+    assert {"metadata/1.root.json", "metadata/2.root.json", "metadata/timestamp.json"} < set(written[-6:])
+    for begin in range(1, 7):
+        for name in written[-begin:]:
+            (gap.site / name).unlink()
+        gap.take_in()
+        assert everything(gap.site) == whole, written[-begin]
+
+
 # A site with a root of its own
 
 

@@ -7,7 +7,7 @@
 5. Put the whole site together as it will be, with what earlier bundles brought; pages are made anew.
 6. Compare, and look whether everything that differs can be put into its place. Up to here the site is not changed.
 7. Write: dependencies, then what lies beside plugins' wheels, then the wheels; the pages; signed pages under their
-   digest, bins, targets, snapshot, roots, and last the timestamp.
+   digest, bins, targets, the first root, snapshot, later roots, and last the timestamp.
 8. Remove pages of what is gone, and what killed imports left.
 
 Killed anywhere, readers of the site see what they saw, and the same import finishes the work. A refused bundle changes
@@ -173,8 +173,9 @@ def _word(site: Path, upstream: State, keys: SiteKeys | None, now: datetime) -> 
         raise ConfigError(f"{site}: has a root of its own, which {first} is; give --site-online-key")
     assert upstream.current is not None  # noqa: S101  read_state has read it
     snapshot = f"{METADATA}/{metadata_name('snapshot', upstream.current.snapshot.signed.version)}"
-    roots = [f"{METADATA}/{metadata_name('root', number + 1)}" for number in range(len(upstream.roots))]
-    return (snapshot, *roots, timestamp), first, False
+    later = [f"{METADATA}/{metadata_name('root', number)}" for number in range(2, len(upstream.roots) + 1)]
+    # The first root is for ever, and says whose word this is, wherever we are killed.
+    return (first, snapshot, *later, timestamp), first, False
 
 
 def _signed(gathered: Gathered) -> Iterator[str]:
