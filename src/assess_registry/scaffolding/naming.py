@@ -5,7 +5,6 @@ What is refused here would be refused later, when more depends on it: on buildin
 
 import keyword
 import re
-import sys
 from dataclasses import dataclass
 
 from assess_registry.audit.checks.naming import findings_of
@@ -13,6 +12,7 @@ from assess_registry.audit.context import Context
 from assess_registry.errors import ConfigError
 from assess_registry.names import ProjectName, normalize_project, parse_project
 from assess_registry.wheel.names import name_problems
+from assess_registry.wheel.standard import STANDARD
 
 MAX_NEW_NAME = 60
 """Characters: ids of checks begin with the name, and may have 100."""
@@ -104,7 +104,7 @@ def _problems_of_module(module: str) -> list[str]:
         problems.append(f"its package would be {module!r}, which cannot be imported: it has to begin with a letter")
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):
         problems.append(f"its package would be {module!r}, a word of Python")
-    if module in sys.stdlib_module_names:
+    if module in STANDARD:
         problems.append(f"its package would be {module!r}, which is one of the standard library")
     problems += [f"its package would be {module!r}, of which {problem}" for problem in name_problems(module)]
     if module in _TAKEN_MODULES:

@@ -6,7 +6,6 @@ demo_plugin-1.0.0.data/purelib/x.py       x.py
 demo_plugin-1.0.0.dist-info/RECORD        (written anew by whoever installs)
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from assess_registry.errors import Issue
 from assess_registry.wheel.filename import WheelName
 from assess_registry.wheel.names import check_names, printable
 from assess_registry.wheel.record import SIGNATURES
+from assess_registry.wheel.standard import STANDARD
 from assess_registry.wheel.values import EntryPoint, Kind
 
 RULE = "assess: what a wheel may hold"
@@ -182,7 +182,7 @@ def _check_file(path: str, target: str, layout: Layout, name: WheelName, kind: K
     if kind == "plugin" and not target.startswith(f"{layout.dist_info}/"):
         if lower.endswith(_STARTUP_SUFFIXES):
             yield _issue("startup-file", path, "startup files have no place in a plugin")
-        if top in sys.stdlib_module_names:
+        if top in STANDARD:
             yield _issue("shadows-stdlib", path, f"{top!r} is a module of the standard library")
 
 

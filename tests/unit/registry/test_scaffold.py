@@ -60,6 +60,8 @@ def test_a_name_is_a_project_a_module_and_a_title() -> None:
         ("class", "a word of Python"),
         ("match", "a word of Python"),
         ("json", "one of the standard library"),
+        ("compression", "one of the standard library"),  # since 3.14
+        ("asyncore", "one of the standard library"),  # until 3.11
         ("pluggy", "taken wherever a plugin runs"),
         ("tests", "taken wherever a plugin runs"),
         ("test", "taken wherever a plugin runs"),

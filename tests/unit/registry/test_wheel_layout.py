@@ -44,6 +44,8 @@ IN_A_PLUGIN = {
     "a standard module": ("json.py", ["shadows-stdlib", "undeclared-top-level"]),
     "a standard package": ("email/__init__.py", ["shadows-stdlib", "undeclared-top-level"]),
     "a standard module by data": (f"{DATA}/purelib/ssl.py", ["shadows-stdlib", "undeclared-top-level"]),
+    "a module that was standard": ("imp.py", ["shadows-stdlib", "undeclared-top-level"]),
+    "a package that will be standard": ("compression/x.py", ["shadows-stdlib", "undeclared-top-level"]),
     "our own package": ("assess_plugin/__init__.py", ["reserved-name", "undeclared-top-level"]),
     "our pluggy": ("_assess_pluggy/__init__.py", ["reserved-name", "undeclared-top-level"]),
     "another project's package": ("requests/__init__.py", ["undeclared-top-level"]),

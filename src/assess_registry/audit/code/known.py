@@ -1,11 +1,11 @@
 """The dotted names that matter, and the way from a beginning of one towards its end."""
 
 import ast
-import sys
 from collections.abc import Iterable
 
 from assess_registry.audit.code.host import HOST
 from assess_registry.audit.code.mentions import ALIAS, ASKED, COMPUTED, INDEX, OWN_INDEX, STREAM_CALL, WRITE, Chain
+from assess_registry.wheel.standard import STANDARD
 
 PATH = "pathlib.Path"
 OWN = "~"
@@ -16,13 +16,6 @@ NAMESPACE = "builtins.globals"
 
 MEMBER = "_"
 """Stands for whatever private member of a module of the standard library."""
-
-_NOT_HERE = """
-    aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils idlelib imghdr imp lib2to3 mailcap msilib nis
-    nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib test uu xdrlib
-"""
-STANDARD: frozenset[str] = sys.stdlib_module_names | frozenset(_NOT_HERE.split())
-"""Modules of the standard library, of this Python and of the others that plugins may run on."""
 
 _WHOLE_IMPORTERS = frozenset(("importlib.import_module",))
 _TOP_IMPORTERS = frozenset(("builtins.__import__", "importlib.__import__"))

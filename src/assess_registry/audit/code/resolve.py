@@ -20,9 +20,10 @@ from typing import Protocol
 
 from assess_registry.audit.code.facts import FileCode
 from assess_registry.audit.code.host import HOST, is_host
-from assess_registry.audit.code.known import OWN, STANDARD, Known
+from assess_registry.audit.code.known import OWN, Known
 from assess_registry.audit.code.mentions import ALIAS, COMPUTED, NAMES, OWN_INDEX, Argument, Chain
 from assess_registry.audit.code.typing_only import means_type_checking
+from assess_registry.wheel.standard import STANDARD
 
 _BUILTINS = frozenset(("eval", "exec", "compile", "open", "__import__", "__builtins__", "breakpoint", "getattr"))
 _NAMESPACES = frozenset(("globals", "locals", "vars", "__loader__", "__spec__"))

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from assess_registry.audit.checks.permissions.kinds import PRIVATE, UNLISTED, Kind
 from assess_registry.audit.code import Chain, FileCode
-from assess_registry.audit.code.known import STANDARD, is_private
+from assess_registry.audit.code.known import is_private
+from assess_registry.wheel.standard import STANDARD
 
 _COMPUTING = """
     __future__ abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
