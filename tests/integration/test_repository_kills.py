@@ -60,7 +60,7 @@ NEW: dict[str, bytes | None] = {PAGE: b"new", CONTROL: b"new"}
 def test_a_killed_commit(place: Place) -> None:
     registry = place.registry
     found = []
-    for _ in steps(lambda: registry.commit(NEW), place.restore, every=stride(2)):
+    for _ in steps(lambda: registry.commit(NEW), place.restore, every=stride(2), evenly=True):
         found.append(place.seen(PAGE, CONTROL))
         assert found[-1] in (OLD, NEW)
         registry.commit(NEW)
@@ -165,7 +165,7 @@ def test_a_killed_exchange_of_lost_keys(place: Place) -> None:
         registry.refresh(online_keys=[new.online], release_keys=new.release)
 
     refused = 0
-    for _ in steps(publish, place.restore, every=stride(4)):
+    for _ in steps(publish, place.restore, every=stride(4), evenly=True):
         try:
             seen = place.seen(PAGE, CONTROL)
         except RepositoryError:

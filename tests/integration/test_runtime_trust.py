@@ -554,5 +554,5 @@ def test_a_killed_sync_that_learns_of_a_revocation_forgets_nothing(used: Place, 
         assert after.refusal.step == "revoked"
         assert place.sync(offline=True).action is Action.REFUSED
         shutil.rmtree(place.directory)
-        step += stride(12)
+        step += stride(30)
     assert step > 15

@@ -14,6 +14,12 @@ _EVENTS = frozenset(
 )
 """Audit events of calls that change, or decide what a later call changes; writing and syncing has none."""
 
+ALIKE = 4
+"""After so many kills the distance of the next ones doubles."""
+
+LAST = 4
+"""Calls at the end, before each of which a sweep kills however far it jumps."""
+
 
 def killed_before(step: int, work: Callable[[], object]) -> bool:
     """Whether the work was killed before its n-th call; False when it had ended by then.
@@ -34,22 +40,32 @@ def stride(usual: int) -> int:
     return int(os.environ.get("ASSESS_TEST_STRIDE", str(usual)))
 
 
-def steps(work: Callable[[], object], prepare: Callable[[], object], *, every: int = 1) -> Iterator[int]:
-    """Every n, or every `every`th and all after the last of those, at which the work can be killed; it just was.
+def steps(
+    work: Callable[[], object], prepare: Callable[[], object], *, every: int = 1, evenly: bool = False
+) -> Iterator[int]:
+    """Numbers of calls before which the work can be killed, rising; it just was. `prepare` comes before each.
 
-    `prepare` comes before each. The end is never left out: what makes work count is mostly its last call but a few.
+    The first of them are `every` apart, and the longer the work, the further apart the next, unless all of it has to be
+    looked at `evenly`. The end is never left out: what makes work count is mostly its last call but a few. Under
+    ASSESS_TEST_STRIDE the distance stays what it is.
     """
-    step, last = 1, 0
+    evenly = evenly or "ASSESS_TEST_STRIDE" in os.environ
+    step, last, kills = 1, 0, 0
     prepare()
     while killed_before(step, work):
         yield step
         prepare()
-        step, last = step + every, step
-    for between in range(last + 1, step):
+        kills += 1
+        step, last = step + every * (1 if evenly else 2 ** (kills // ALIKE)), step
+    low, high = last, step
+    while high - low > 1:  # the last call is looked for by halves
+        middle = (low + high) // 2
         prepare()
-        if not killed_before(between, work):
-            return
-        yield between
+        low, high = (middle, high) if killed_before(middle, work) else (low, middle)
+    for near in range(max(low - LAST, last) + 1, low + 1):
+        prepare()
+        if killed_before(near, work):
+            yield near
 
 
 def _run(step: int, work: Callable[[], object]) -> None:
