@@ -80,6 +80,25 @@ def say(root: Path, check: str, url: str, *network: str, isolation: Isolation = 
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize(("check", "calls"), [("kept", ["kept", "kept"]), ("counts", ["1", "2"])])
+def test_a_connection_ends_with_its_call(tmp_path: Path, port: int, check: str, calls: list[str]) -> None:
+    """Kept for the next call, it would be used there without being on record; who keeps none lives on: the control."""
+    installed = make_program(
+        tmp_path, "clients", checks=(check,), permissions=f'network = ["127.0.0.1:{port}"]', api=">=1.2,<2"
+    )
+
+    async def run() -> list[str]:
+        supervisor = Supervisor(installed, host_config(tmp_path))
+        subject = Subject(id="x", type="component", title="x", props={"url": f"http://127.0.0.1:{port}/"})
+        given = ActionInput(subject=subject, checks=(check,), settings={})
+        try:
+            return [said(await supervisor.execute("it", given, timeout_s=60)) for _ in calls]
+        finally:
+            await supervisor.stop()
+
+    assert asyncio.run(run()) == calls
+
+
 def said(report: CallReport) -> str:
     return str(report.output.results[0].actual)
 

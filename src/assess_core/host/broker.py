@@ -82,6 +82,8 @@ class Broker:
         self.api = api
         self.connections = Pace("connections", most=MAX_CONNECTIONS, per_s=CONNECTIONS_PER_S)
         self.commands = Pace("commands", most=MAX_COMMANDS)
+        self.sockets: set[int] = set()
+        """Inodes of the connections that were handed over."""
         self._record = record
 
     async def answer(self, request: Use, *, time_left_s: float) -> tuple[Answer, int | None]:
@@ -125,6 +127,7 @@ async def _connect(broker: Broker, request: Connect, time_left_s: float) -> _Don
     timeout_s = min(require_timeout(request.timeout_s), time_left_s)
     await broker.connections.take()
     made = await connect(host, port, broker.rights, timeout_s=timeout_s)
+    broker.sockets.add(os.fstat(made.descriptor).st_ino)
     return _Done(
         answer=Connected(call=request.call, id=request.id, family="inet" if made.address.version == 4 else "inet6"),
         descriptor=made.descriptor,

@@ -29,6 +29,7 @@ from assess_core.host.death import GONE, STOPPED, Cause, Death, beyond, overrun,
 from assess_core.host.ending import end_worker
 from assess_core.host.handshake import MESSAGES, Handshake, UnloadableError
 from assess_core.host.identities import Identity, IdentityError, lease
+from assess_core.host.kept import keeps_any
 from assess_core.host.launch import launch
 from assess_core.host.limits import Bounds, Finding, Watch, hint
 from assess_core.host.redaction import Redactor
@@ -226,11 +227,21 @@ class Worker:
         except ValueError as error:
             raise self._fault(FaultKind.PROTOCOL, f"its input {error}", call) from error
         self._call = call
-        await self._converse(frame, timeout_s)
+        try:
+            await self._converse(frame, timeout_s)
+        finally:
+            await self._keep_no_connection()
         try:
             return report(self._duration_ms(), held=self.held)
         except ReplyError as error:
             raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", call) from error
+
+    async def _keep_no_connection(self) -> None:
+        """What was connected for a call, and is on record there, is used in no other: its process goes with it."""
+        sockets = self._broker.sockets
+        if self._ending is None and sockets and await asyncio.to_thread(keeps_any, self.pid, sockets):
+            logger.debug("A worker of %s has kept a connection and is replaced.", self._installed.distribution)
+            await self._ended(STOPPED)
 
     def _duration_ms(self) -> int:
         return round((self._loop.time() - self._started_at) * 1000)

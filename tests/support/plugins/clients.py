@@ -108,6 +108,13 @@ def kept(url: str, input: ActionInput) -> Any:
     return _spoken(_KEPT[0])
 
 
+def counts(url: str, input: ActionInput) -> Any:
+    """How often this process has connected; each time it closes what it got."""
+    by_itself(url, input)
+    _KEPT.append(None)
+    return len(_KEPT)
+
+
 _KEPT: list[Any] = []
 
 
