@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,9 @@ Evidence = Mapping[str, tuple[str, bytes]]
 """By sha256: media type and bytes."""
 
 Keep = Callable[[Evidence], Awaitable[None]]
+
+MAX_RUN_EVIDENCE_BYTES = 1 << 30
+"""Of one assessment in one run, all its subjects together; a call's own bound is in docs/wire.md, "Budgets"."""
 
 Hosts = Mapping[ProjectName, Supervisor]
 
@@ -89,8 +92,12 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
         problem = f"provider {task.provider.name!r} found no subject for this selector"
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     this_run = run_id(context.runtime, task.assessment, due_at)
+    quota = _Quota(MAX_RUN_EVIDENCE_BYTES)
     assessed = await asyncio.gather(
-        *(_assess(task, subject, hosts=hosts, context=context, run=this_run, keep=keep) for subject in subjects)
+        *(
+            _assess(task, subject, hosts=hosts, context=context, run=this_run, keep=keep, quota=quota)
+            for subject in subjects
+        )
     )
     return Executed(
         run=AssessmentRun(
@@ -125,7 +132,7 @@ async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject
 
 
 async def _assess(
-    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str, keep: Keep
+    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str, keep: Keep, quota: "_Quota"
 ) -> list[Result]:
     started_at = context.clock()
     came: ActionOutput | PluginFault
@@ -147,10 +154,35 @@ async def _assess(
         record, came = report, report.output
         # The worker is free: let it be given its next call before this one's results are made, or it waits for them.
         await asyncio.sleep(0)
+    if not quota.take(record):
+        record = replace(record, evidence={})
+        came = PluginFault(
+            f"evidence of one assessment may have {MAX_RUN_EVIDENCE_BYTES >> 20} MiB in one run; that of this call is "
+            "beyond and was not kept",
+            plugin=task.plugin.name,
+            phase="execute",
+            kind=FaultKind.LIMIT,
+            record=record,
+        )
     results, evidence = _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), came)
     if evidence:
         await keep(evidence)
     return results
+
+
+class _Quota:
+    """Bytes of evidence that an assessment may still hand over."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, record: CallRecord) -> bool:
+        """Whether there is room for all evidence of this call, which is taken then."""
+        size = sum(len(piece.data) for piece in record.evidence.values())
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
 
 
 def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assess_core import execute as module
 from assess_core.execute import Context, Event, Evidence, Executed, execute
 from assess_core.host import LogLine, Progress, Supervisor
 from assess_core.plan import Callee, Task
@@ -91,6 +92,21 @@ def test_results_of_a_call_that_failed_say_what_it_touched(tmp_path: Path, check
     assert results["well"].evidence == ()
     assert kept == {results[check].evidence[0].sha256: ("text/plain", b"root")}
     assert results[check].started_at > NOW, "when the call began, not when it was planned"
+
+
+@pytest.mark.parametrize(("most", "fits"), [(4, True), (3, False)])
+def test_evidence_beyond_what_a_run_may_have_is_not_kept_and_fails_its_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, fits: bool
+) -> None:
+    """Four bytes are handed over; where they fit, the fault is the plugin's own."""
+    monkeypatch.setattr(module, "MAX_RUN_EVIDENCE_BYTES", most)
+    check = "touches-then-raises"
+    done, kept, _ = executed(tmp_path, check, permissions='read = ["/etc/passwd"]')
+    (result,) = done.results
+    assert result.outcome is ResultOutcome.ERROR
+    assert bool(kept) is bool(result.evidence) is fits
+    assert ("that of this call is beyond and was not kept" in result.reason) is not fits
+    assert {"open": "/etc/passwd"} in result.provenance
 
 
 def test_what_a_provider_says_is_passed_on(tmp_path: Path) -> None:

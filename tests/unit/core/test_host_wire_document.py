@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from assess_core.execute import MAX_RUN_EVIDENCE_BYTES
 from assess_core.host import HostConfig, messages
 from assess_plugin import wire
 
@@ -70,6 +71,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"| evidence | {wire.MAX_EVIDENCE_BYTES >> 20} MiB, {wire.MAX_EVIDENCE_NAMES} names |" in TEXT
     assert f"| everything the child sends | {wire.MAX_CALL_BYTES >> 20} MiB |" in TEXT
     assert f"| a command's output | {wire.MAX_OUTPUT_BYTES >> 20} MiB |" in TEXT
+    assert f"| {MAX_RUN_EVIDENCE_BYTES >> 20:,} MiB | the call it came in fails" in TEXT
     assert f"at most {wire.EVIDENCE_CHUNK >> 10} KiB" in TEXT
     assert f"`start_timeout_s`, {config.start_timeout_s:g} s" in TEXT
     assert f"`stop_timeout_s`, {config.stop_timeout_s:g} s" in TEXT
