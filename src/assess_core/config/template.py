@@ -36,6 +36,12 @@ def template(
 # Where plugins and results are kept; --state-dir and ASSESS_STATE_DIR outrank it.
 {_state_dir(state_dir)}
 
+# "none": where the kernel lacks the means to isolate plugins, they run with all rights of this user. Results say so.
+# require_isolation = "full"
+
+# true: isolate no plugin at all, to find a fault in one where nothing of value is. Results say so.
+# run_plugins_without_isolation = false
+
 [registry]
 # Where plugins are published: https://HOST/PATH, or file:PATH for one on this machine.
 {_line("url", url)}
