@@ -17,7 +17,7 @@ from assess_registry.client import ProjectName
 from tests.integration.test_runtime_trust import revoke_release
 from tests.support.kills import steps
 from tests.support.registry_tree import RegistryTree, make_registry_tree
-from tests.support.wheels import DEMO_CHECKS, demo_manifest, demo_plugin_wheel
+from tests.support.wheels import DEMO_CHECKS, DEMO_SOURCE, demo_manifest, demo_plugin_wheel
 
 NAME = ProjectName("demo-plugin")
 BEFORE = 'read = ["/proc/sys", "/etc/os-release"]\ncommands = [["uname", "-s"]]\n'
@@ -194,6 +194,24 @@ def test_to_go_back_to_what_ran_before_needs_no_consent(
     assert run.results == ()
     assert "nobody has consented" in (run.assessments[0].problem or "")
     assert run.exit_code(None) == 4
+
+
+def test_the_start_that_is_tried_before_anybody_consents_has_nothing_of_what_is_new(
+    tree: RegistryTree, configured: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    monkeypatch.setenv("COMPANY_TOKEN", "correct horse")
+    sync(config, state)
+    nosy = f'import os\nif "COMPANY_TOKEN" in os.environ:\n    raise RuntimeError("seen")\n{DEMO_SOURCE}'
+    manifest = demo_manifest(DEMO_CHECKS, permissions=f'{BEFORE}env = ["COMPANY_TOKEN"]\n')
+    tree.publish(*demo_plugin_wheel("1.1.0", source=nosy, manifest=manifest))
+    line = sync(config, state)
+    assert waiting(line) == ("see variable COMPANY_TOKEN",)  # so it started: the variable was not there
+    assert line.growth is not None
+    consent(config, state, line.growth.digest)
+    done = sync(config, state)  # the control: with consent it is
+    assert (done.action, done.previous) == (Action.FAILED, "1.0.0")
+    assert "seen" in done.reason
 
 
 def test_another_wheel_and_another_difference_wait_anew(

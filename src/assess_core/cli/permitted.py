@@ -2,11 +2,11 @@
 
 import shlex
 
-from assess_core.grants import Grant, Growth
+from assess_core.grants import KEYS, Grant, Growth
 from assess_core.results import timestamp
 from assess_core.runtime import Standing
 from assess_core.store import Consent
-from assess_registry.client import permissions_table, permissions_words
+from assess_registry.client import Permissions, permissions_words
 
 
 def waiting_facts(growth: Growth) -> dict[str, object]:
@@ -37,12 +37,16 @@ def permission_facts(standing: Standing) -> dict[str, object]:
     """What is asked, granted, withheld, waited for, and consented to, for programs."""
     grant, growth = standing.grant, standing.growth
     return {
-        "asked": permissions_table(grant.asked),
-        "granted": permissions_table(grant.permissions),
+        "asked": _table(grant.asked),
+        "granted": _table(grant.permissions),
         "withheld": [{"key": each.key, "value": each.value} for each in grant.withheld],
         "waiting": waiting_facts(growth) if growth is not None else None,
         "consents": [consent_facts(each) for each in standing.consents.given],
     }
+
+
+def _table(permissions: Permissions) -> dict[str, list[object]]:
+    return {key: list(getattr(permissions, key)) for key in KEYS}
 
 
 def permission_lines(standing: Standing) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from assess_core.grants.values import KEYS, Ceiling
-from assess_plugin.comparing import beyond
+from assess_plugin.comparing import beyond, entries
 from assess_registry.client import Permissions, ProjectName, permissions_table, permissions_words
 
 
@@ -31,7 +31,7 @@ class Growth:
     added: Permissions
 
     def __bool__(self) -> bool:
-        return bool(self.words)
+        return any(entries(self.added))  # not by the words: what nobody has a word for would run unseen
 
     @property
     def words(self) -> tuple[str, ...]:

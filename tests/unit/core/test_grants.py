@@ -161,6 +161,17 @@ def test_the_digest_names_project_version_wheel_and_difference() -> None:
     assert growth().command == f"assess plugins consent demo==1.1.0 --to {growth().digest}"
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_whatever_a_version_asks_for_besides_waits_has_a_word_and_a_digest_of_its_own(key: str) -> None:
+    entry = ("id", "*") if key == "commands" else "/srv" if key in ("read", "stat") else "a:1"
+    more = growth(added=Permissions(**{key: (entry,)}))  # type: ignore[arg-type]
+    nothing = growth(added=Permissions())
+    assert growth_of(more.added, before=Permissions(), ceiling=None) == more.added
+    assert (bool(more), bool(nothing)) == (True, False)
+    assert len(more.words) == 1
+    assert len({growth().digest, more.digest, nothing.digest}) == 3
+
+
 def test_what_was_consented_to_is_no_growth_any_more() -> None:
     both = growth(added=Permissions(read=("/var",), env=("A",)))
     assert not both.covered_by(both.added)
