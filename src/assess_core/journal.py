@@ -329,6 +329,9 @@ def _parse_result(document: dict[str, Any]) -> Result:
     document["outcome"] = ResultOutcome(document["outcome"])
     document["controls"] = tuple(document["controls"])
     document["provenance"] = tuple(document["provenance"])
+    # Of a time when no plugin was isolated and nothing could be relaxed, there is neither.
+    document["landlock_abi"] = document.get("landlock_abi", 0)
+    document["relaxed"] = tuple(document.get("relaxed", ()))
     document["started_at"] = datetime.fromisoformat(document["started_at"])
     return Result(**document)
 

@@ -54,6 +54,7 @@ def test_what_was_recorded_comes_back_exactly(journal: Journal, path: Path) -> N
         actual="\ud800\udc00 two surrogates are not one character",
         provenance=({"run": ["sshd", "-T"], "nested": {"a": [1, 2.5, None, True]}},),
         controls=(),
+        relaxed=("runtime.run_plugins_without_isolation = true",),
         stale=True,
     )
     assert journal.record(run, [*results, odd], EVIDENCE) == 4
@@ -196,6 +197,21 @@ def test_a_writer_that_waits_too_long_says_for_what(path: Path, monkeypatch: pyt
         assert two.runs() == ()  # readers do not wait
         one._connection.execute("ROLLBACK")
         assert two.record(*batch(), EVIDENCE) == 3
+
+
+def test_results_of_before_there_was_isolation_are_read_as_what_they_were(journal: Journal, path: Path) -> None:
+    run, results = batch(size=1)
+    journal.record(run, results, EVIDENCE)
+    with sqlite3.connect(path) as connection:
+        (text,) = connection.execute("SELECT document FROM results").fetchone()
+        document = json.loads(text)
+        del document["landlock_abi"], document["relaxed"]
+        document["isolation"] = "none"
+        connection.execute("UPDATE results SET document = ?", (json.dumps(document).encode(),))
+    connection.close()
+    (read,) = journal.results(run.run_id)
+    assert (read.isolation, read.landlock_abi, read.relaxed) == ("none", 0, ())
+    assert read.check == results[0].check
 
 
 def _refusal(path: Path) -> str:
