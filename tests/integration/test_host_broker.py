@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -389,3 +390,27 @@ def test_the_last_progress_comes_with_the_reply(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert events == [Progress(done=0, total=1, note="working"), Progress(done=1, total=1, note="")]
+
+
+def test_a_command_is_bounded_by_the_kernel(tmp_path: Path) -> None:
+    argv = "sh\n-c\nulimit -c; ulimit -d; ulimit -f; ulimit -n; ulimit -p"
+    (said,), _ = ask(tmp_path, {"run": argv}, 'commands = [["sh", "-c", "*"]]')
+    core, data, file, descriptors, processes = map(int, eval(said)[1].split())
+    assert (core, data, file) == (0, (2 << 30) // 1024, (1 << 30) // 512)
+    for got, most, of in ((descriptors, 1024, resource.RLIMIT_NOFILE), (processes, 4096, resource.RLIMIT_NPROC)):
+        hard = resource.getrlimit(of)[1]
+        assert got == (most if hard == resource.RLIM_INFINITY else min(most, hard))
+
+
+def test_a_command_that_others_can_change_is_run_for_nobody(tmp_path: Path) -> None:
+    program = tmp_path / "tool"
+    program.write_text("#!/bin/sh\necho ran\n")
+    said = {}
+    for mode in (0o755, 0o757):
+        program.chmod(mode)
+        root = tmp_path / oct(mode)
+        root.mkdir()
+        (said[mode],), report = ask(root, {"run": str(program)}, f'commands = [["{program}"]]')
+    assert eval(said[0o755])[:2] == (0, b"ran\n"), "the control"
+    assert "others can change what that is" in said[0o757]
+    assert "others can change" in uses(report)[0]["error"]

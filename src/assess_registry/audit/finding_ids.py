@@ -16,7 +16,8 @@ _KNOWN = """
     file-outside-host interpreter-tampering known-vulnerability licence-by-classifier licence-file-missing
     licence-missing licence-refused look-alike-name module-passed-on native-code native-code-in-pure-wheel
     native-interface private-member process-control process-outside-host reserved-name reserved-prefix
-    sbom-malformed scratch-file setting-accepts-anything socket-outside-host source-unread unclear-host-call
+    sbom-malformed scratch-file setting-accepts-anything socket-outside-host
+    socket-through-shim source-unread unclear-host-call
     undeclared-check undeclared-command undeclared-env undeclared-path undeclared-secret undeclared-socket
     unknown-publisher unlisted-module unused-permission wasm-import wasm-malformed wasm-memory-unbounded
     wasm-start-function wheel-too-large

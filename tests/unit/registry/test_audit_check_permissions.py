@@ -173,6 +173,9 @@ def test_the_advice_is_the_line_that_would_declare_it(code: str, line: str) -> N
 
 def test_a_declared_network_makes_sockets_by_hand_a_lesser_finding() -> None:
     assert ids(findings("import socket", permissions=f'network = ["a.example:1"]\n{UNAME}')) == ["socket-outside-host"]
+    shimmed = "import socket\nfrom assess_plugin.shim import shim\ndef f(host):\n    with shim(host):\n        pass"
+    assert ids(findings(shimmed, permissions=f'network = ["a.example:1"]\n{UNAME}')) == ["socket-through-shim"]
+    assert ids(findings(shimmed)) == ["undeclared-socket"], "whatever it imports: no network is declared"
     connects = "def f(host):\n    host.connect('a.example', {})"
     assert ids(findings(connects.format(1), permissions=f'network = ["a.example:1"]\n{UNAME}')) == []
     assert ids(findings(connects.format(2), permissions=f'network = ["a.example:1"]\n{UNAME}')) == ["undeclared-socket"]

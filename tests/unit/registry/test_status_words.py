@@ -59,3 +59,12 @@ def test_limits() -> None:
         "one call of it gets 0.5 seconds."
     )
     assert limit_words(Limits(cpu_s=1.5)).endswith("one call of it gets 60 seconds, and 1.5 seconds of processor time.")
+
+
+def test_secrets_are_told_and_a_star_at_the_top_is_everything() -> None:
+    groups = permission_words(Permissions(secrets=("db",)), new=Permissions(secrets=("db",)))
+    (group,) = groups
+    assert group.lead == "It is told these secrets, as the operator gives them:"
+    assert [item.is_new for item in group.items] == [True]
+    (group,) = permission_words(Permissions(read=("/*", "/*/*", "/etc/*")))
+    assert [bool(item.alarm) for item in group.items] == [True, True, False]

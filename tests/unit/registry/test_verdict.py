@@ -20,6 +20,8 @@ from assess_registry.verdict import (
     check_approval,
     parse_verdict,
     permissions_table,
+    permissions_words,
+    read_table,
 )
 
 NOW = datetime(2026, 11, 21, 5, 10, tzinfo=UTC)
@@ -394,3 +396,18 @@ def test_an_audit_key_counts_while_it_is_valid(times: dict[str, Any]) -> None:
     envelope = signed(AUDIT, verdict=BY_POLICY)
     assert "the key of audit is" in refusal(envelope, replace(AUTOMATIC, audit_keys=(timed(AUDIT, **times),))).got
     assert check(envelope, replace(AUTOMATIC, audit_keys=(timed(AUDIT, valid_until=NOW + DAY),))).automatic
+
+
+def test_what_was_signed_before_there_were_secrets_stays_as_it_is() -> None:
+    """A table without any is spelled as it always was; one that says so with an empty list is no second spelling."""
+    before = permissions_table(Permissions(read=("/proc",)))
+    assert "secrets" not in before
+    assert read_table(before) == Permissions(read=("/proc",))
+    with pytest.raises(ValueError, match="expected to be left out where it is empty"):
+        read_table({**before, "secrets": []})
+    now = Permissions(read=("/proc",), secrets=("token", "db"))
+    assert permissions_table(now) == {**before, "secrets": ["db", "token"]}
+    assert read_table(permissions_table(now)) == replace(now, secrets=("db", "token"))
+    assert permissions_words(now)[-2:] == ("know secret db", "know secret token")
+    with pytest.raises(ValueError, match="expected a secret"):
+        read_table({**before, "secrets": ["NOT ONE"]})

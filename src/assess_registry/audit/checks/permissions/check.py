@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from assess_registry.audit.checks.permissions.asked import Asked, asked_of_host
 from assess_registry.audit.checks.permissions.environment import environment
 from assess_registry.audit.checks.permissions.hidden import FACT, hidden_code
-from assess_registry.audit.checks.permissions.kinds import PROCESS, RULE, SOCKET, SOCKET_BY_HAND, Kind
+from assess_registry.audit.checks.permissions.kinds import (
+    PROCESS,
+    RULE,
+    SOCKET,
+    SOCKET_BY_HAND,
+    SOCKET_BY_SHIM,
+    Kind,
+)
 from assess_registry.audit.checks.permissions.rules import OTHERS, kind_of, known_names
 from assess_registry.audit.checks.permissions.uses import Use, uses
 from assess_registry.audit.code import Argument, FileCode, Resolver, read_code, resolvers
@@ -23,6 +30,8 @@ from assess_registry.manifest import Manifest, Permissions
 NAME = "permissions"
 
 UNREAD = "source-unread"
+
+SHIM = "assess_plugin.shim"
 
 MAX_FINDINGS_PER_FILE = 20
 """Of one id in one file; the last one says how many more there are."""
@@ -37,6 +46,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     """What the plugin's own Python files do, and what of it the manifest does not permit."""
     code = read_code(subject)
     functions = frozenset(name for file in code.files for name in file.functions)
+    by_hand = SOCKET_BY_SHIM if any(map(_has_shim, code.files)) else SOCKET_BY_HAND
     findings: list[Finding] = []
     computed: list[Asked] = []
     hidden: list[tuple[str, int, str]] = []
@@ -44,7 +54,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
     for file, resolver in resolvers(code.files, _KNOWN, OTHERS):
         used = tuple(uses(file, resolver, functions))
         hidden += hidden_code(file, resolver, used)
-        found, asked = _examine_file(file, resolver, functions, used, subject.wheel.manifest)
+        found, asked = _examine_file(file, resolver, functions, used, subject.wheel.manifest, by_hand=by_hand)
         findings += found
         computed.append(asked)
         if not resolver.is_followed:
@@ -80,12 +90,14 @@ def _examine_file(
     functions: frozenset[str],
     used_here: Iterable[Use],
     manifest: Manifest | None,
+    *,
+    by_hand: Kind,
 ) -> tuple[list[Finding], Asked]:
     permissions = manifest.permissions if manifest else Permissions()
     used: dict[Kind, dict[int, str]] = {}
     counts: dict[Kind, int] = {}
     for kind, what, mention in used_here:
-        actual = SOCKET_BY_HAND if kind is SOCKET and permissions.network else kind
+        actual = by_hand if kind is SOCKET and permissions.network else kind
         lines = used.setdefault(actual, {})
         counts[actual] = counts.get(actual, 0) + mention.count
         for line in mention.lines:
@@ -107,6 +119,10 @@ def _examine_file(
     ]
     asked = asked_of_host(file, resolver, permissions, functions=functions)
     return findings + asked.findings + list(environment(file, resolver, permissions)), asked
+
+
+def _has_shim(file: FileCode) -> bool:
+    return any(dotted == SHIM or dotted.startswith(f"{SHIM}.") for dotted in file.imports)
 
 
 def _more(count: int, number: int, lines: int) -> str:
@@ -131,7 +147,9 @@ def _details(file: FileCode, resolver: Resolver) -> dict[tuple[Kind, int], str]:
                 advice = f"[permissions] read = [{json.dumps(arguments[0].text)}], and host.open in its place"
             else:
                 continue
-            found.update({(each, line): advice for each in (kind, SOCKET_BY_HAND) for line in mention.lines})
+            found.update(
+                {(each, line): advice for each in (kind, SOCKET_BY_HAND, SOCKET_BY_SHIM) for line in mention.lines}
+            )
     return found
 
 

@@ -29,6 +29,12 @@ SOCKET_BY_HAND = Kind(
     what="opens connections by itself; the sandbox refuses sockets that did not come from the host",
     advice="connect with host.connect(host, port), which returns a connected socket",
 )
+SOCKET_BY_SHIM = Kind(
+    id="socket-through-shim",
+    severity="low",
+    what="opens connections, which assess_plugin.shim hands to host.connect while it is installed",
+    advice="use it within `with shim(input.host)`; anywhere else the sandbox refuses its sockets",
+)
 PROCESS = Kind(
     id="process-outside-host",
     severity="high",
