@@ -23,6 +23,7 @@ from assess_registry.cli import main
 from assess_registry.keys import generate_key, write_private_key
 from assess_registry.tools import ToolLimits, ToolRun, run_tool
 from tests.support.osv import about_others
+from tests.support.remembered import Remembered
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder, demo_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -150,12 +151,18 @@ def test_the_sample_plugin_is_approved_with_fresh_advisories_and_flagged_without
     assert (stale.code, list(incomplete(stale))) == (4, ["vulnerabilities"])
 
 
-def test_the_sample_plugin_is_approved_as_a_source_tree_too(run: Run, sample: Path, clean: Sequence[object]) -> None:
+def test_the_sample_plugin_is_approved_as_a_source_tree_too(
+    run: Run, sample: Path, clean: Sequence[object], remembered: Remembered
+) -> None:
     ended = run("audit", SAMPLE, *clean)
+    remembered.forget()
     assert (ended.code, ended.stdout) == (0, run("audit", sample, *clean).stdout)
 
 
-def test_a_source_tree_is_not_changed_by_its_audit(run: Run, tmp_path: Path, clean: Sequence[object]) -> None:
+def test_a_source_tree_is_not_changed_by_its_audit(
+    run: Run, tmp_path: Path, clean: Sequence[object], remembered: Remembered
+) -> None:
+    remembered.forget()
     tree = tmp_path / "tree"
     shutil.copytree(SAMPLE, tree, ignore=shutil.ignore_patterns("__pycache__", ".*cache"))
     before = {str(path): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
@@ -329,10 +336,17 @@ def test_dependencies_do_not_bring_the_policy_either(
 
 @pytest.mark.parametrize("form", ["table", "json", "sarif", "html"])
 def test_the_same_input_gives_the_same_bytes_wherever_it_lies(
-    form: str, run: Run, sample: Path, advisories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: str,
+    run: Run,
+    sample: Path,
+    advisories: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    remembered: Remembered,
 ) -> None:
     said = []
     for place in ("here", "there"):
+        remembered.forget()
         scratch = tmp_path / place / "scratch"
         scratch.mkdir(parents=True)
         monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -360,9 +374,10 @@ def test_every_form_is_written_where_it_was_asked_for(
 
 
 def test_what_the_checks_made_is_handed_out_and_the_same_each_time(
-    run: Run, sample: Path, clean: Sequence[object], tmp_path: Path
+    run: Run, sample: Path, clean: Sequence[object], tmp_path: Path, remembered: Remembered
 ) -> None:
     for place in ("one", "two"):
+        remembered.forget()
         assert run("audit", sample, *clean, "--attachments", tmp_path / place).code == 0
     made = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     assert json.loads(made["sbom-sbom.cdx.json"])["bomFormat"] == "CycloneDX"

@@ -1,0 +1,47 @@
+"""What the audit's programs said of a file is what they say of the same file again: within a test run it is remembered.
+
+An audit starts two programs for each wheel and each dependency, a second of processor time, and dozens of tests audit
+the same few wheels to see something else: a policy, a report, an advisory. What the programs themselves do, and what a
+wheel can do to them, is in test_audit_tools, where each is started.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from assess_registry.audit.checks import bandit, secrets
+from assess_registry.audit.context import Context
+from assess_registry.audit.values import Examination, Subject
+from assess_registry.tools import run_tool
+
+Files = frozenset[tuple[str, bytes]]
+
+
+class Remembered:
+    """Examinations by check and files; of a double of the program nothing is remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Files], Examination] = {}
+
+    def forget(self) -> None:
+        """The next audit starts every program."""
+        self._known.clear()
+
+    def within(self, patch: pytest.MonkeyPatch) -> None:
+        """From now on until the patch is undone."""
+        for check in (bandit, secrets):
+            patch.setattr(check, "examine", self._asking_once(check))
+
+    def _asking_once(self, check: ModuleType) -> Callable[[Subject, Context], Examination]:
+        real: Callable[[Subject, Context], Examination] = check.examine
+
+        def examine(subject: Subject, context: Context) -> Examination:
+            if context.run_tool is not run_tool:
+                return real(subject, context)
+            key = str(check.NAME), frozenset((file.path, file.data) for file in subject.files)
+            if key not in self._known:
+                self._known[key] = real(subject, context)
+            return self._known[key]
+
+        return examine
