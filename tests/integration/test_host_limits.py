@@ -13,6 +13,7 @@ import pytest
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Isolation, Supervisor
+from assess_core.host.identities import lease
 from assess_core.host.limits import UnwatchableError, tree
 from assess_core.host.limits.process import WatchedProcess
 from assess_core.store import InstalledPlugin
@@ -228,3 +229,19 @@ def test_a_worker_that_somebody_else_killed_says_so(tmp_path: Path) -> None:
     assert isinstance(fault, PluginFault)
     assert fault.kind is FaultKind.SIGNALLED
     assert "killed by SIGKILL from outside: was the machine, or its control group, out of memory?" in str(fault)
+
+
+def test_a_worker_without_a_directory_is_a_fault_and_takes_no_user_id(tmp_path: Path) -> None:
+    async def run() -> None:
+        config = host_config(tmp_path)
+        config.scratch_root.rmdir()
+        with pytest.raises(PluginFault, match=r"its scratch directory could not be made: .*No such file") as caught:
+            await Supervisor(devourer(tmp_path), config).start()
+        assert caught.value.kind is FaultKind.START
+
+    before = lease()
+    before.release()
+    asyncio.run(run())
+    after = lease()
+    after.release()
+    assert after.uid == before.uid

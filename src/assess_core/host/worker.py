@@ -80,7 +80,11 @@ class Worker:
             self._identity = lease() if isolating else Identity(uid=os.geteuid(), gid=os.getegid())
         except (IdentityError, UnheldError) as error:
             raise _start_fault(installed, unheld(str(error)).message) from error
-        self._scratch = make_scratch(config.scratch_root, self._identity)
+        try:
+            self._scratch = make_scratch(config.scratch_root, self._identity)
+        except OSError as error:
+            self._identity.release()
+            raise _start_fault(installed, f"its scratch directory could not be made: {error}") from error
         try:
             self._launched = launch(
                 installed,

@@ -104,3 +104,8 @@ def test_a_permission_that_nothing_uses(permission: str, use: str) -> None:
 def test_code_that_cannot_be_read_leaves_the_comparison_incomplete() -> None:
     assert len(examined(manifest, plugin("", more__py=b"def")).incomplete) == 1
     assert examined(manifest, plugin("", more__py=b"x")).incomplete == ()
+
+
+def test_the_report_says_what_the_plugin_may_use() -> None:
+    found = examined(manifest, plugin(DEMO_SOURCE))
+    assert found.facts["limits"].keys() == {"memory_mib", "timeout_s", "cpu_s", "scratch_mib", "threads", "descriptors"}

@@ -8,7 +8,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from assess_plugin.permissions import ANY_CHARACTERS
@@ -73,6 +73,7 @@ def examine(subject: Subject, context: Context) -> Examination:  # noqa: ARG001 
                 "env": list(manifest.permissions.env),
                 "secrets": list(manifest.permissions.secrets),
             },
+            "limits": asdict(manifest.limits),
         },
     )
 
