@@ -48,13 +48,22 @@ def execute(
     )
     if not isinstance(output, ActionOutput):
         raise AssertionError(f"assess_execute returned {output!r}, not an ActionOutput")
-    require_api(output.results, host.manifest.api)
-    reported = [result.check_id for result in output.results]
+    return judged(output.results, asked, host.manifest.api)
+
+
+def judged(results: Sequence[CheckResult], asked: Sequence[str], api: str) -> dict[str, CheckResult]:
+    """The results by check, if the runtime would take them.
+
+    Raises:
+        AssertionError, ApiError: as for `execute`.
+    """
+    require_api(results, api)
+    reported = [result.check_id for result in results]
     if sorted(reported) != sorted(asked):
         missing, unknown = sorted(set(asked) - set(reported)), sorted(set(reported) - set(asked))
         twice = sorted({check_id for check_id in reported if reported.count(check_id) > 1})
         raise AssertionError(f"not reported: {missing}; not asked for: {unknown}; reported twice: {twice}")
-    return {result.check_id: result for result in output.results}
+    return {result.check_id: result for result in results}
 
 
 def evaluate(

@@ -6,10 +6,13 @@ The one ini option says where the plugin's manifest lies, relative to the ini fi
     assess_manifest = "src/my_plugin/assess-plugin.toml"
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from assess_plugin.testing.isolated import IsolatedPlugin
 from assess_plugin.testing.local import LocalHost
 from assess_plugin.testing.manifest import PluginManifest, load_manifest
 from assess_plugin.testing.planted import PlantedHost
@@ -43,3 +46,14 @@ def planted_host(tmp_path: Path, assess_manifest: PluginManifest) -> PlantedHost
 def local_host(assess_manifest: PluginManifest) -> LocalHost:
     """The machine at hand under the plugin's own manifest."""
     return LocalHost(assess_manifest)
+
+
+@pytest.fixture
+def isolated_plugin(assess_manifest: PluginManifest) -> Iterator[Callable[..., IsolatedPlugin]]:
+    """Starts the plugin in a worker, held as in earnest: `isolated_plugin("my_plugin.plugin", name="mine")`."""
+    with ExitStack() as closing:
+
+        def start(entry: str, *, name: str) -> IsolatedPlugin:
+            return closing.enter_context(IsolatedPlugin(entry, name=name, manifest=assess_manifest))
+
+        yield start
