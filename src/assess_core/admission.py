@@ -70,7 +70,7 @@ def asking_of(plugin: InstalledPlugin | VerifiedWheel) -> Asking:
 def grant_of(config: Config, asking: Asking) -> Grant:
     """What the configuration grants of what is asked."""
     index, entry = _entry(config, asking.distribution)
-    where = f"{config.source}: plugins{index}"
+    where = f"{config.source}: plugins[{index}]"
     if entry is None:
         return granted(asking.permissions, where=where)
     return granted(asking.permissions, entry.ceiling, secrets=entry.secret_sources, where=where)
@@ -132,8 +132,11 @@ def idle_sources(config: Config, asked: Mapping[ProjectName, frozenset[str]]) ->
 
 
 def _entry(config: Config, distribution: ProjectName) -> tuple[str, PluginConfig | None]:
-    """The entry that names it, and its index as key paths have it; one of a whole folder says nothing of it."""
+    """The entry that names it, and its index as key paths have it.
+
+    The entry of a whole folder says nothing of one plugin in it: one that does would have to be written, with its name.
+    """
     for index, entry in enumerate(config.plugins):
         if entry.name == distribution:
-            return f"[{index}]", entry
-    return "", None
+            return str(index), entry
+    return f'name = "{distribution}"', None
