@@ -329,6 +329,24 @@ def test_a_worker_that_says_nothing_of_isolation_is_not_believed_to_be_isolated(
         tried(tmp_path, "who", config=replace(host_config(tmp_path), kit=kit))
 
 
+def test_nothing_of_the_environment_can_be_imported_before_the_worker_is_isolated(tmp_path: Path) -> None:
+    """As if the interpreter lacked a module that the worker's own code asks for, and a dependency brought one."""
+    source = (PROGRAMS / "tries.py").read_text()
+    mark = tmp_path / "ran"
+    brought = f"open({str(mark)!r}, 'w').close()\n"
+    modules = {"tries": source, "brought": brought}
+    installed = make_installed(tmp_path, modules, plugins={"it": "tries"})
+    asks = {"import ctypes\n": "import ctypes\ntry:\n    import brought\nexcept ImportError:\n    pass\n"}
+    config = replace(host_config(tmp_path), kit=changed_kit(tmp_path, isolate=asks))
+    assert said(tried(tmp_path, "uses-null", installed=installed, config=config)) == {"uses-null": "1"}
+    assert not mark.exists()
+    control = make_installed(
+        tmp_path, {**modules, "tries": f"import brought\n{source}"}, plugins={"it": "tries"}, version="1.0.1"
+    )
+    with pytest.raises(PluginFault, match=r"cannot be loaded: PermissionError.*\(brought\.py:1\)"):
+        tried(tmp_path, "uses-null", installed=control, config=config)
+
+
 def test_a_copied_kit_as_it_is_works(tmp_path: Path) -> None:
     """The control of all those that change one."""
     report = tried(tmp_path, "uses-null", config=replace(host_config(tmp_path), kit=changed_kit(tmp_path)))

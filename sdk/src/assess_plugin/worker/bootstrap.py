@@ -2,7 +2,8 @@
 
 Makes the interpreter what a plugin expects of a virtualenv, without `site` and so without any `.pth` file, and serves.
 The kit comes first: `assess_plugin` is the runtime's own copy, whatever the environment holds, and of the environment
-nothing can be imported before the process is isolated: `serve` adds it to `sys.path` then. `sys.prefix` is set before anything imports `sysconfig`, which would keep the base installation's.
+nothing can be imported before the process is isolated: `serve` adds it to `sys.path` then. `sys.prefix` is set before
+anything imports `sysconfig`, which would keep the base installation's.
 """
 
 import gc

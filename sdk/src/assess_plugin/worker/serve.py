@@ -27,14 +27,19 @@ from assess_plugin.worker.remote import RemoteHost
 from assess_plugin.worker.selfcheck import selfcheck
 
 
-def main(descriptor: int) -> int:
-    """Serve the runtime at the other end of an inherited socket until it has had enough; the process's exit code."""
+def main(descriptor: int, sites: list[str]) -> int:
+    """Serve the runtime at the other end of an inherited socket until it has had enough; the process's exit code.
+
+    Args:
+        descriptor: of the socket.
+        sites: where the plugin is and what it needs; importable once this process is isolated.
+    """
     for stream in (sys.stdout, sys.stderr):
         # whole lines as they come, so that the log's tail shows what a plugin said before it died
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     channel = Channel(socket(fileno=descriptor))
     try:
-        api, hooks = _start(channel)
+        api, hooks = _start(channel, sites)
         if hooks is None:
             return 1
         _serve(channel, hooks, api)
@@ -45,7 +50,7 @@ def main(descriptor: int) -> int:
     return 0
 
 
-def _start(channel: Channel) -> tuple[str, dict[str, Any] | None]:
+def _start(channel: Channel, sites: list[str]) -> tuple[str, dict[str, Any] | None]:
     """The plugin API to serve, and the hooks that are loaded; None where one cannot be."""
     hello = _expect(channel, "isolate", "hello")
     if hello["type"] == "isolate":
@@ -65,6 +70,7 @@ def _start(channel: Channel) -> tuple[str, dict[str, Any] | None]:
     }
     channel.send(encode(welcome))
     entries = _expect(channel, "load")["entries"]
+    sys.path += sites
     try:
         hooks = load(entries)
     except UnloadableError as error:
