@@ -27,6 +27,7 @@ from assess_registry.audit.context import Check, Context
 from assess_registry.audit.examining import examination
 from assess_registry.audit.findings import place
 from assess_registry.audit.private_copy import private_copy
+from assess_registry.audit.released import RELEASED
 from assess_registry.audit.values import Examination, Finding, Subject
 from assess_registry.errors import WheelError
 from assess_registry.manifest import SEVERITIES, Severity
@@ -35,7 +36,7 @@ from assess_registry.wheel import InspectedWheel, UnpackedFile, unpacked_files
 NAME = "dependencies"
 
 SAME_AS = "same_as"
-"""A fact of a wheel whose code was not looked at, being that of the runtime which looked: with which it is the same."""
+"""A fact of a wheel whose code was not looked at, being ours: with what of ours it is the same."""
 
 SDK = "assess-plugin"
 """The one dependency that is the runtime's own part: its wheel need not be given, for the runtime brings its copy."""
@@ -130,8 +131,8 @@ def _look(
     except (KeyError, ValueError, OSError, WheelError):
         reason = f"{wheel.filename} was not looked at: it changed while it was audited"
         return Looked(facts=facts, incomplete=(reason,))
-    if _is_own(wheel, files):
-        return Looked(facts=facts | {SAME_AS: "the runtime's own copy"})
+    if same := _same_as(wheel, files):
+        return Looked(facts=facts | {SAME_AS: same})
     keys = {check.NAME: _key(check, subject, context) for check in checks}
     missing = [check for check in checks if keys[check.NAME] not in seen]
     if missing:
@@ -157,13 +158,15 @@ def _key(check: Check, subject: Subject, context: Context) -> tuple[object, ...]
     return (*key, manifest.permissions if manifest else None, secret, context.native_allowed)
 
 
-def _is_own(wheel: InspectedWheel, files: Iterable[UnpackedFile]) -> bool:
-    """Whether every module of it is, byte for byte, what this runtime brings into workers anyway."""
+def _same_as(wheel: InspectedWheel, files: Iterable[UnpackedFile]) -> str:
+    """What of ours it is, byte for byte: what this runtime brings into workers, or a release; empty for neither."""
     if wheel.project != SDK:
-        return False
+        return ""
     site = Path(assess_plugin.__file__).parent.parent
     inside = (file for file in files if ".dist-info" not in file.path.partition("/")[0])
-    return all(_is_same(site / file.path, file.data) for file in inside)
+    if all(_is_same(site / file.path, file.data) for file in inside):
+        return "the runtime's own copy"
+    return f"{SDK} {RELEASED[wheel.sha256]} as released" if wheel.sha256 in RELEASED else ""
 
 
 def _is_same(path: Path, data: bytes) -> bool:

@@ -1,9 +1,9 @@
 """What is published, audited again: what do today's advisories, policy and tools find that its own audit did not?
 
 Only releases of the signed catalogue count, by the bytes that it names; what was revoked is gone already. What an audit
-found once was looked at by reviewers and is no news. Neither is the code of `assess-plugin` in a closure that was the
-runtime's own when it was audited: after an upgrade it no longer is, in no closure, and nobody's plugin became another
-by that. Advisories about it count.
+found once was looked at by reviewers and is no news. Neither is the code of `assess-plugin` in a closure that was ours
+when it was audited: after an upgrade it may not be known any more, and nobody's plugin became another by that.
+Advisories about it count.
 """
 
 import json

@@ -1,9 +1,11 @@
 """What the checks that read code make of a closure; external tools are doubles here."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -12,6 +14,7 @@ from assess_registry.audit.checks import CHECKS, READING_CODE, native, permissio
 from assess_registry.audit.context import Check, Context
 from assess_registry.audit.dependencies import NAME, examine_dependencies
 from assess_registry.audit.pipeline import Terms, check_names, conclude, examine
+from assess_registry.audit.released import RELEASED
 from assess_registry.audit.render import render
 from assess_registry.audit.values import Examination, Finding, Report, Subject, Verdict
 from assess_registry.config import Acceptance, Policy
@@ -294,6 +297,31 @@ def test_the_runtimes_own_sdk_needs_no_look_and_another_of_its_name_does() -> No
     subject = replace(subject, closure=(inspect(data, path.name, kind="dependency"),))
     said = examine_dependencies(subject, {path.name: data}, checks=(doing,), context=Context(), seen={}, scratch=None)
     assert said.facts["wheels"][0]["same_as"] == "the runtime's own copy"
+    assert len(doing.seen) == 1
+
+
+RELEASES = sorted((Path(__file__).parents[3] / "sdk" / "releases").glob("*.whl"))
+
+
+def test_every_release_that_is_kept_is_known_and_nothing_else() -> None:
+    kept = {hashlib.sha256(path.read_bytes()).hexdigest(): path.name.split("-")[1] for path in RELEASES}
+    assert len(kept) >= 2
+    assert kept == RELEASED
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.name)
+def test_a_released_sdk_needs_no_look_and_one_that_was_changed_does(path: Path) -> None:
+    doing = Doing(lambda _: Examination(check="doing"))
+    data = path.read_bytes()
+    inspected = inspect(data, path.name, kind="dependency")
+    subject = replace(subject_of(PLUGIN), closure=(inspected,))
+    said = examine_dependencies(subject, {path.name: data}, checks=(doing,), context=Context(), seen={}, scratch=None)
+    assert said.facts["wheels"][0]["same_as"] == f"assess-plugin {inspected.version} as released"
+    assert doing.seen == []
+    with ZipFile(path) as archive:
+        modules = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
+    modules["assess_plugin/__init__.py"] += b"import os\n"
+    look(doing, WheelBuilder.dependency("assess-plugin", inspected.version, files=modules))
     assert len(doing.seen) == 1
 
 
