@@ -254,8 +254,9 @@ def test_what_does_not_belong_into_files_stays_and_is_on_no_page(gap: Gap, tmp_p
     whole = gap.served()
     strays = {"files/lost+found/x": b"1", f"files/{PROJECT}/notes/a.whl": b"2", "files/README": b"3"}
     strays[f"files/{PROJECT}/1.0.0/other_plugin-1.0.0-py3-none-any.whl"] = b"4"
+    strays["files/stray/1.0/stray-1.0-py3-none-any.whl"] = WheelBuilder.dependency("stray", "1.0").build()
     for name, data in strays.items():
-        (gap.site / name).parent.mkdir(exist_ok=True)
+        (gap.site / name).parent.mkdir(exist_ok=True, parents=True)
         (gap.site / name).write_bytes(data)
     assert gap.take_in().written == ()
     assert gap.served() == whole | strays

@@ -5,7 +5,7 @@ what was signed (`earlier`), and all pages, made from nothing but these files an
 site is read: whatever somebody made of it, the next import puts it right.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,11 @@ def arrange(site: Path, gathered: Gathered) -> Arranged:
         OSError: something cannot be read.
     """
     files = tuple(_files(gathered))
-    projects = {ProjectName(name.split("/")[1]) for name in files} | set(projects_of(site))
-    signed = {project: gathered.targets.get(catalogue_path(project)) for project in projects}
+    known = {ProjectName(name.split("/")[1]) for name in files} | set(projects_of(site))
+    signed = {project: gathered.targets.get(catalogue_path(project)) for project in known}
     catalogues = {project: parse_catalogue(data, project) for project, data in signed.items() if data is not None}
     metadata, damaged = lay_beside(site, gathered.directory, catalogues)
-    pages = _make_pages(Tree(gathered.directory), sorted(projects), catalogues, gathered.revocations)
+    pages = _make_pages(Tree(gathered.directory), catalogues, gathered.revocations)
     strays = tuple(name for name in _pages_at(site) if name not in pages)
     return Arranged(files=(*metadata, *files), pages=pages, strays=strays, damaged=damaged)
 
@@ -76,13 +76,9 @@ def _dependencies(directory: Path, release: WholeRelease) -> Iterator[str]:
         yield from (name + METADATA_SUFFIX, name)
 
 
-def _make_pages(
-    tree: Tree,
-    projects: Iterable[ProjectName],
-    catalogues: Mapping[ProjectName, Catalogue],
-    revocations: Revocations,
-) -> tuple[str, ...]:
+def _make_pages(tree: Tree, catalogues: Mapping[ProjectName, Catalogue], revocations: Revocations) -> tuple[str, ...]:
     """Pages of all that the site serves: another release of one may have been yanked or revoked since."""
+    projects = [ProjectName(path.name) for path in sorted((tree.root / FILES).iterdir())]
     listing = Listing(tree=tree, catalogues=catalogues, revocations=revocations)
     plugins = [(project, listing.write_pages(project)) for project in projects]
     write_all_flat_pages(tree, [(project, files) for project, files in plugins if files is not None])
