@@ -46,6 +46,17 @@ class Admitted:
     warnings: tuple[str, ...]
 
     @property
+    def why_not(self) -> str:
+        """In one line why it may not run; `refusals` and `growth` have the whole of it."""
+        reasons = []
+        if self.growth:
+            more = "; ".join(self.growth.words)
+            reasons.append(f"it asks for more than {self.growth.since}, and nobody has consented: {more}")
+        if self.refusals:
+            reasons.append(f"it asks for what is not granted: {'; '.join(map(str, self.grant.withheld))}")
+        return "; and ".join(reasons)
+
+    @property
     def ready(self) -> bool:
         """Whether it may run."""
         return not (self.refusals or self.growth)

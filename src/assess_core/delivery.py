@@ -103,10 +103,7 @@ class Release:
 def line_of(release: Release, active: InstalledPlugin | None, action: Action, **said: Any) -> Synced:
     """What was done about a release."""
     previous = active.version if active else ""
-    reason = "; ".join(said.get("withheld") or ())
-    return Synced(
-        distribution=release.project, action=action, version=release.version, previous=previous, reason=reason, **said
-    )
+    return Synced(distribution=release.project, action=action, version=release.version, previous=previous, **said)
 
 
 def failed(name: str, active: InstalledPlugin | None, action: Action, error: AssessError | RegistryError) -> Synced:

@@ -27,7 +27,9 @@ def serving(release: Release, active: InstalledPlugin, config: Config, delivery:
         delivery.store.wait(release.project, None)
     admitted = admit(config, asking_of(active), consents)
     action = Action.WITHHELD if admitted.refusals else Action.PRESENT
-    return line_of(release, active, action, withheld=admitted.refusals, warnings=admitted.warnings)
+    return line_of(
+        release, active, action, reason=admitted.why_not, withheld=admitted.refusals, warnings=admitted.warnings
+    )
 
 
 def planned(release: Release, active: InstalledPlugin | None, admitted: Admitted) -> Synced:
@@ -40,6 +42,7 @@ def planned(release: Release, active: InstalledPlugin | None, admitted: Admitted
         release,
         active,
         action,
+        reason=admitted.why_not,
         growth=admitted.growth or None,
         withheld=admitted.refusals,
         warnings=admitted.warnings,
@@ -83,22 +86,11 @@ def kept_back(
         action=Action.WITHHELD if kept is None and admitted.refusals else Action.WAITING,
         version=installed.version,
         previous=kept.version if kept is not None else "",
-        reason=_kept_back_because(installed.version, admitted),
+        reason=f"{installed.version} does not run: {admitted.why_not}",
         growth=growth or None,
         withheld=admitted.refusals,
         warnings=admitted.warnings,
     )
-
-
-def _kept_back_because(version: str, admitted: Admitted) -> str:
-    """In one line."""
-    reasons = (
-        [f"something that it asks for is not granted: {'; '.join(admitted.refusals)}"] if admitted.refusals else []
-    )
-    if admitted.growth:
-        more = "; ".join(admitted.growth.words)
-        reasons.insert(0, f"it asks for more than {admitted.growth.since}, and nobody has consented: {more}")
-    return f"{version} does not run: {'. And '.join(reasons)}"
 
 
 def waiting_growth(distribution: ProjectName, consents: Consents) -> Growth | None:

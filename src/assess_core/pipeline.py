@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from assess_core.admission import admit, asking_of, rights_of
+from assess_core.admission import admit, asking_of, rights_of, start_refusals
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of
 from assess_core.errors import PluginFault, StoreError
@@ -211,7 +211,7 @@ def _brought_up(
         return serving(release, active, config, delivery)
     admitted = admit(config, asking_of(installed), consents)
     if not admitted.ready:
-        kept = active if active is not None and fits(each.plugin, active) else None
+        kept = active if active is not None and _may_serve(active, each, config) else None
         return kept_back(release, installed, admitted, kept, delivery)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
     asyncio.run(health_check(installed, delivery.host, rights_of(admitted.grant)))
@@ -238,6 +238,11 @@ def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery)
         return line
     store.wait(each.name, consents.waiting)
     return replace(line, previous=version)
+
+
+def _may_serve(active: InstalledPlugin, each: Wanted, config: Config) -> bool:
+    """Whether it may go on serving in a newer one's place, as far as the configuration goes."""
+    return fits(each.plugin, active) and not start_refusals(config, asking_of(active))
 
 
 def _stands(installed: InstalledPlugin, release: Release, store: Store) -> bool:

@@ -121,6 +121,20 @@ def test_a_grant_that_is_narrowed_later_stops_what_is_active_too_and_offline(
     assert sync(configured(), state).action is Action.PRESENT
 
 
+def test_a_version_that_waits_is_not_said_to_be_replaced_by_one_that_may_not_start_either(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    sync(configured(), state)
+    tree.publish(*wheel("1.1.0", MORE))
+    line = sync(configured("grant = { commands = [] }"), state)  # 1.0.0 asks for a command, too
+    assert (line.action, line.previous) == (Action.WITHHELD, "")
+    with pytest.raises(ConfigError, match="which is not granted"):
+        assess(configured("grant = { commands = [] }"), state)
+    line = sync(configured('grant = { commands = [["uname", "-s"]] }'), state)  # the control: that one it may have
+    assert (line.action, line.previous) == (Action.WAITING, "1.0.0")
+
+
 def test_a_wider_table_changes_nothing_and_is_warned_of(configured: Configured, tmp_path: Path) -> None:
     line = sync(configured('grant = { read = ["/proc/sys", "/etc"] }'), tmp_path / "state")
     assert line.action is Action.INSTALLED

@@ -64,9 +64,9 @@ def show(distribution: str, output: str, config: Path | None, state_dir: Path | 
         return
     for name, value in (facts | permission_lines(standing)).items():
         lines = _lines(value)
-        click.echo(f"{name + ':':13}{plain(lines[0]) if lines else '-'}")
+        click.echo(f"{name + ':':14}{plain(lines[0]) if lines else '-'}")
         for line in lines[1:]:
-            click.echo(f"{'':13}{plain(line)}")
+            click.echo(f"{'':14}{plain(line)}")
 
 
 @command.command()

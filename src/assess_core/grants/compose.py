@@ -106,7 +106,7 @@ def granted(
 
 def refusals(grant: Grant, *, whose: str) -> tuple[str, ...]:
     """Why a plugin may not start with this grant, one sentence for each thing that is withheld; key and value first."""
-    less = f"{grant.where}.run_with_less = true starts it without"
+    less = f"{grant.where.rpartition(': ')[2]}.run_with_less = true starts it without"
     found = []
     for each in grant.withheld:
         if each.key == "secrets" and each.value in grant.sourceless:

@@ -89,7 +89,7 @@ def test_a_refusal_names_key_value_and_both_ways_out() -> None:
     (sentence,) = refusals(composed(network=()), whose="demo 1.0.0")
     assert sentence == (
         f'{WHERE}.grant.network: demo 1.0.0 asks for "db.example.org:5432", which is not granted, or not all of it; '
-        f"add it there; or {WHERE}.run_with_less = true starts it without"
+        "add it there; or plugins[0].run_with_less = true starts it without"
     )
 
 
