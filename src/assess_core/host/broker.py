@@ -18,6 +18,7 @@ from typing import Any, Literal
 from assess_core.host.commands import Overdue, run_command
 from assess_core.host.connect import connect
 from assess_core.host.files import open_file, stat_path
+from assess_core.host.memory import in_memory
 from assess_core.host.messages import (
     Connect,
     Connected,
@@ -178,7 +179,7 @@ async def _run(broker: Broker, request: Run, time_left_s: float) -> _Done:
         truncated=end.truncated or len(end.stderr) > MAX_STDERR_BYTES,
         spilled=len(end.stdout) if spilled else None,
     )
-    descriptor = _spill(end.stdout) if spilled else None
+    descriptor = in_memory(end.stdout) if spilled else None
     return _Done(answer=ran, descriptor=descriptor, noted={"program": program, "exit_code": end.exit_code})
 
 
@@ -207,13 +208,6 @@ _WAYS: Mapping[type, _Way] = {
 
 def _refused(request: Use, kind: Literal["denied", "os", "failed"], message: str, number: int | None = None) -> Refused:
     return Refused(call=request.call, id=request.id, kind=kind, errno=number, message=message)
-
-
-def _spill(data: bytes) -> int:
-    with os.fdopen(os.memfd_create("assess-output", os.MFD_CLOEXEC), "wb") as file:
-        file.write(data)
-        file.flush()
-        return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)  # a new offset, and not writable
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -5,6 +5,9 @@ opened by a call that follows no link: whatever somebody puts in its way now, no
 `O_PATH` opens without touching, so that no device, pipe or socket is bothered before it is known to be a regular file;
 the descriptor, not the name, is then opened for reading. 4. Where it lies is judged by what never is granted.
 
+What the kernel writes as it is read - /proc, /sys - is read here and handed on as a copy: there the kernel asks who
+reads, not who has opened, and a descriptor would tell the plugin of what comes after its call, too.
+
     open_file("/etc/os-release", Rights(permissions=Permissions(read=("/etc/os-release", "/usr/lib/os-release"))))
 """
 
@@ -16,14 +19,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from assess_core.host.memory import in_memory
 from assess_core.host.openat2 import UnknownCallError, open_without_links
 from assess_core.host.refusals import DeniedError, ImproperError
 from assess_core.host.rights import Rights
 from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_normal, not_permitted
+from assess_plugin.wire import READ_SIZE
 
 MAX_LOOKS = 8
 """How often a path whose links change under our eyes is looked at again."""
 
+MAX_KERNEL_FILE = 8 << 20
+"""Bytes of a file of the kernel's that are copied; a longer one is refused."""
+
+_KERNELS = ("/proc/", "/sys/")
 _PROCESS = re.compile(r"/proc/(self|thread-self|[0-9]+)(?=/|\Z)")
 _STATUS_BYTES = 4096
 _MAX_ANCESTORS = 32
@@ -45,7 +54,9 @@ def open_file(path: str, rights: Rights) -> int:
     try:
         if not stat.S_ISREG(os.fstat(found).st_mode):
             raise ImproperError(f"{path} is not a regular file, and nothing else can be opened")
-        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        name = f"/proc/self/fd/{found}"
+        opened = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        return _copy(opened, path) if str(Path(name).readlink()).startswith(_KERNELS) else opened
     finally:
         os.close(found)
 
@@ -61,6 +72,16 @@ def stat_path(path: str, rights: Rights) -> os.stat_result:
         return os.fstat(found)
     finally:
         os.close(found)
+
+
+def _copy(descriptor: int, path: str) -> int:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        data = bytearray()
+        while part := file.read(READ_SIZE):  # in one piece of megabytes, sysctl has no memory for it
+            data += part
+            if len(data) > MAX_KERNEL_FILE:
+                raise ImproperError(f"{path} has more than {MAX_KERNEL_FILE} bytes, which is too much to hand on")
+    return in_memory(bytes(data))
 
 
 def _resolve(path: str, rights: Rights, table: Literal["read", "stat"], *, follow: bool) -> int:
