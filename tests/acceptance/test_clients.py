@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ from assess_core.host import CallReport, Isolation, Supervisor
 from assess_plugin import ActionInput, Subject
 from tests.acceptance.test_real_wheels import downloaded
 from tests.support.installed import host_config, make_program
+from tests.support.tls import certificate, server_context
 
 HTTPX = ("httpx", "httpcore", "h11", "anyio", "sniffio", "idna", "certifi", "typing-extensions")
 REQUESTS = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
@@ -59,18 +60,25 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def say(root: Path, check: str, url: str, *network: str, isolation: Isolation = "required") -> CallReport:
+def say(
+    root: Path,
+    check: str,
+    url: str,
+    *network: str,
+    isolation: Isolation = "required",
+    props: Mapping[str, str] | None = None,
+) -> CallReport:
     entries = ", ".join(f'"{entry}"' for entry in network)
     installed = make_program(root, "clients", checks=(check,), permissions=f"network = [{entries}]", api=">=1.2,<2")
     limits = replace(installed.manifest.limits, memory_mib=1024)
     installed = replace(installed, manifest=replace(installed.manifest, limits=limits))
-    for project in CLIENTS.get(check, ()):
+    for project in CLIENTS.get(check.removesuffix("-tls"), ()):
         with zipfile.ZipFile(downloaded(project)) as wheel:
             wheel.extractall(installed.site_packages)
 
     async def run() -> CallReport:
         supervisor = Supervisor(installed, host_config(root, isolation=isolation))
-        subject = Subject(id="x", type="component", title="x", props={"url": url})
+        subject = Subject(id="x", type="component", title="x", props={"url": url, **(props or {})})
         try:
             given = ActionInput(subject=subject, checks=(check,), settings={})
             return await supervisor.execute("it", given, timeout_s=60)
@@ -119,6 +127,26 @@ def test_a_client_reaches_nothing_else(tmp_path: Path, port: int, client: str) -
         report = say(tmp_path / peer, client, f"http://{peer}/", instead)
         assert f'{peer} is not permitted: add "{peer}" to permissions.network' in said(report)
         assert {"denied": {"connect": peer}} in [use.what for use in report.provenance]
+
+
+@pytest.mark.parametrize("client", ["requests-tls", "httpx-async-tls"])
+def test_tls_stays_the_clients(tmp_path: Path, client: str) -> None:
+    """And fails as it should: the same server under a name that its certificate does not have."""
+    pem = certificate(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
+        server.socket = server_context(pem).wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.server_address[1]
+        props = {"authority": (tmp_path / "authority.pem").read_text()}
+        try:
+            for host, expected in (("127.0.0.1", "hello"), ("localhost", "CERTIFICATE_VERIFY_FAILED")):
+                (root := tmp_path / host).mkdir()
+                report = say(root, client, f"https://{host}:{port}/", f"{host}:{port}", props=props)
+                assert expected in said(report)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("client", ["requests", "httpx", "httpx-async", "urllib", "streams"])

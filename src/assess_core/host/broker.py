@@ -125,7 +125,7 @@ async def _stat(broker: Broker, request: Stat, _: float) -> _Done:
 async def _connect(broker: Broker, request: Connect, time_left_s: float) -> _Done:
     require_host_call("connect", broker.api)
     host, port = require_peer(request.host, request.port)
-    timeout_s = min(require_timeout(request.timeout_s), time_left_s)
+    timeout_s = _timeout_s(request, time_left_s)
     await broker.connections.take()
     made = await connect(host, port, broker.rights, timeout_s=timeout_s)
     broker.sockets.add(os.fstat(made.descriptor).st_ino)
@@ -158,15 +158,14 @@ async def _run(broker: Broker, request: Run, time_left_s: float) -> _Done:
     argv = require_argv(request.argv)
     if why := broker.rights.refusal("commands", argv, lambda permissions: permissions.allows_run(argv)):
         raise DeniedError(why, broker.rights.noted("commands", argv))
+    timeout_s = _timeout_s(request, time_left_s)
     await broker.commands.take()
     program: str = await _in_thread(find_program, argv[0])
     command = json.dumps(argv, ensure_ascii=False)[:MAX_SHOWN]
     try:
-        end = await run_command(program, argv, timeout_s=min(require_timeout(request.timeout_s), time_left_s))
+        end = await run_command(program, argv, timeout_s=timeout_s)
     except Overdue as error:
         raise Overdue(f"command {command} {error}") from error
-    except ValueError as error:
-        raise ImproperError(str(error)) from error
     except OSError as error:
         raise ImproperError(f"command {command} could not be started: {error.strerror}") from error
     spilled = len(end.stdout) > INLINE_BYTES
@@ -204,6 +203,13 @@ _WAYS: Mapping[type, _Way] = {
     Connect: _Way(name="connect", asked=lambda request: peer_of(request.host, request.port), do=_connect),
     Secret: _Way(name="secret", asked=lambda request: request.name, do=_secret),
 }
+
+
+def _timeout_s(request: Run | Connect, time_left_s: float) -> float:
+    try:
+        return min(require_timeout(request.timeout_s), time_left_s)
+    except ValueError as error:
+        raise ImproperError(str(error)) from error
 
 
 def _refused(request: Use, kind: Literal["denied", "os", "failed"], message: str, number: int | None = None) -> Refused:

@@ -57,6 +57,29 @@ def httpx_async(url: str, _: ActionInput) -> Any:
     return asyncio.run(get())
 
 
+def requests_tls(url: str, input: ActionInput) -> Any:
+    import requests as client
+
+    with open("authority.pem", "w") as file:  # noqa: PTH123
+        file.write(input.props["authority"])
+    with client.Session() as session:
+        return session.get(url, timeout=10, verify="authority.pem").text
+
+
+def httpx_async_tls(url: str, input: ActionInput) -> Any:
+    import asyncio
+    import ssl
+
+    import httpx as client
+
+    async def get() -> str:
+        context = ssl.create_default_context(cadata=input.props["authority"])
+        async with client.AsyncClient(trust_env=False, verify=context) as session:
+            return (await session.get(url, timeout=10)).text
+
+    return asyncio.run(get())
+
+
 def boto3(url: str, _: ActionInput) -> Any:
     import boto3 as client  # type: ignore[import-not-found, unused-ignore]
 

@@ -4,6 +4,7 @@
 manifest asks for and the plugin never needs - a reviewer will ask why it is there.
 """
 
+import errno
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -42,9 +43,13 @@ from assess_plugin.permissions import (
     peer_of,
 )
 from assess_plugin.testing.manifest import PluginManifest
+from assess_plugin.testing.tree import os_error
 from assess_plugin.wire import MAX_EVIDENCE_BYTES, MAX_EVIDENCE_NAMES, MAX_REQUESTS
 
 UseKind = Literal["run", "open", "stat", "connect", "secret"]
+_Socket, _resolve = socket.socket, socket.getaddrinfo
+"""As they are, whatever `assess_plugin.shim` puts in their place."""
+
 _Asked = str | tuple[str, ...]
 
 
@@ -230,9 +235,19 @@ class _Attributed:
 
 def connected(place: tuple[str, int], timeout_s: float) -> socket.socket:
     """A connection to that place, in blocking mode as the runtime hands it over."""
-    made = socket.create_connection(place, timeout=timeout_s)
-    made.settimeout(None)
-    return made
+    failed: OSError | None = None
+    for family, kind, protocol, _, address in _resolve(*place, type=socket.SOCK_STREAM):
+        made = _Socket(family, kind, protocol)
+        made.settimeout(timeout_s)
+        try:
+            made.connect(address)
+        except OSError as error:
+            made.close()
+            failed = error
+        else:
+            made.settimeout(None)
+            return made
+    raise failed or os_error(errno.EHOSTUNREACH, place[0])
 
 
 def _words(asked: _Asked) -> tuple[str, ...]:
