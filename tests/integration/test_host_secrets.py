@@ -28,7 +28,9 @@ class Told:
         secret.write_text(SECRET)
         secret.chmod(0o600)
         permissions = more.get("permissions", PERMISSIONS)
-        installed = make_program(root, "tells", checks=(check,), permissions=permissions, api=">=1.2,<2")
+        installed = make_program(
+            root, "tells", checks=(check,), permissions=permissions, settings=more.get("settings", ""), api=">=1.2,<2"
+        )
         source = SecretSource.parse(more.get("source", f"file:{secret}"))
         self.rights = Rights(permissions=installed.manifest.permissions, secrets={"db": source})
         self.events: list[Any] = []
@@ -37,7 +39,7 @@ class Told:
 
         async def run() -> None:
             supervisor = Supervisor(installed, host_config(root), rights=self.rights)
-            given = ActionInput(subject=replace(SUBJECT, props=props), checks=(check,))
+            given = ActionInput(subject=replace(SUBJECT, props=props), checks=(check,), settings={"token": SECRET})
             try:
                 if check == "subjects":
                     found = EvaluateInput(selector={} if knows else {"value": SECRET}, runtime="r")
@@ -100,6 +102,12 @@ def test_texts_that_grow_by_it_are_cut(tmp_path: Path) -> None:
     assert len(result.remediation) <= 4096
     assert result.reason == "reason [secret db]"
     assert (result.expected, result.actual) == ("expected [secret db]", "actual [secret db]")
+
+
+@pytest.mark.parametrize(("secret", "shown"), [("true", "set to [secret token]"), ("false", f"set to {SECRET}")])
+def test_a_setting_that_is_a_secret_is_one(tmp_path: Path, secret: str, shown: str) -> None:
+    told = Told(tmp_path, "setting", knows=False, settings=f'[settings.token]\ntype = "string"\nsecret = {secret}\n')
+    assert told.report.output.results[0].reason == shown
 
 
 def test_provenance_has_the_name_alone(tmp_path: Path) -> None:

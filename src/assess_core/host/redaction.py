@@ -24,38 +24,35 @@ class Redactor:
 
     def __init__(self) -> None:
         self._forms: dict[bytes, bytes] = {}
-        self._pattern: re.Pattern[bytes] | None = None
 
     @property
     def knows_any(self) -> bool:
         """Whether there is anything to take out."""
-        return self._pattern is not None
+        return bool(self._forms)
 
     def mark(self, name: str, value: str) -> None:
         """From now on the value is `[secret NAME]` wherever it is found."""
         shown = f"[secret {name}]".encode()
-        known = len(self._forms)
         for form in _forms(value):
             self._forms.setdefault(form, shown)
-        if len(self._forms) > known:
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
 
     def data(self, data: bytes) -> bytes:
         """The bytes without any secret."""
-        if self._pattern is None:
+        # Looked for one by one first: a pattern of all of them takes ten times as long to find none.
+        present = sorted((form for form in self._forms if form in data), key=len, reverse=True)
+        if not present:
             return data
-        return self._pattern.sub(lambda found: self._forms[found[0]], data)
+        return re.sub(b"|".join(map(re.escape, present)), lambda found: self._forms[found[0]], data)
 
     def text(self, text: str) -> str:
         """The text without any secret."""
-        if self._pattern is None:
+        if not self._forms:
             return text
         return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def value(self, value: Any) -> Any:
         """What JSON can say, without any secret."""
-        if self._pattern is None:
+        if not self._forms:
             return value
         match value:
             case str():

@@ -46,6 +46,11 @@ def results(input: ActionInput, value: str) -> CheckResult:
     )
 
 
+def setting(input: ActionInput, _: str) -> CheckResult:
+    reason = f"set to {input.settings.get('token')}"
+    return CheckResult(check_id=input.checks[0], outcome=Outcome.FAIL, reason=reason)
+
+
 def notices(input: ActionInput, value: str) -> None:
     input.host.log(f"log {value}")
     input.host.progress(1, 2, f"progress {value}")
