@@ -299,6 +299,23 @@ def test_a_lost_environment_does_not_make_the_next_version_the_first(
     assert Store(state).consents(NAME).waiting is not None
 
 
+def test_what_the_file_names_again_is_brought_in_for_the_first_time_and_who_consented_stays_known(
+    tree: RegistryTree, configured: Configured, tmp_path: Path
+) -> None:
+    config, state = configured(), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*wheel("1.1.0", MORE))
+    line = sync(config, state)
+    assert line.growth is not None
+    consent(config, state, line.growth.digest)
+    without = config.model_copy(update={"plugins": (), "assessments": ()})
+    assert sync(without, state).action is Action.REMOVED
+    left = Store(state).consents(NAME)
+    assert (left.baseline, left.ran, left.waiting) == (None, (), None)
+    assert [each.digest for each in left.given] == [line.growth.digest]
+    assert sync(config, state).action is Action.INSTALLED
+
+
 def test_a_state_directory_of_an_older_release_has_its_baseline_from_what_runs(
     tree: RegistryTree, configured: Configured, tmp_path: Path
 ) -> None:
