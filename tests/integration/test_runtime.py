@@ -10,7 +10,7 @@ from assess_core.errors import StoreError
 from assess_core.results import Run
 from assess_core.runtime import Runtime
 from tests.support.registry_tree import RegistryTree, make_registry_tree
-from tests.support.wheels import demo_plugin_wheel
+from tests.support.wheels import DEMO_SOURCE, demo_manifest, demo_plugin_wheel
 
 PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
 BROKEN = "raise RuntimeError('not today')\n"
@@ -128,3 +128,41 @@ def test_offline_what_was_touched_is_built_again_from_what_was_kept(tree: Regist
     module.write_bytes(before + b"\n# touched\n")
     assert sync(config, state, offline=True).action is Action.STALE
     assert module.read_bytes() == before
+
+
+def test_no_plugin_is_shown_what_the_runtime_keeps(tmp_path: Path) -> None:
+    """Whatever it may read: what is known, and what is configured."""
+    asks = ("journal.db", "../assess.toml", "../other")
+    looks = "".join(f'        self._opened(input, "{tmp_path / "state" / ask}"),\n' for ask in asks)
+    source = DEMO_SOURCE.replace(
+        "    def _check(self, input",
+        """    def _opened(self, input, path):
+        import os.path
+        try:
+            input.host.open(os.path.normpath(path)).close()
+        except Exception as error:
+            return str(error)
+        return "opened"
+
+    def _check(self, input""",
+    ).replace(
+        'if check_id == "demo-kernel":',
+        f"""if check_id == "demo-kernel":
+            said = "|".join([\n{looks}        ])
+            return CheckResult(check_id=check_id, outcome=Outcome.PASS, actual=said)
+        if check_id == "":""",
+    )
+    manifest = demo_manifest(permissions='read = ["/"]\n')
+    registry = make_registry_tree(
+        tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=source, manifest=manifest)]
+    )
+    config = configured(registry, tmp_path)
+    for name in ("assess.toml", "other"):
+        (tmp_path / name).write_text("x")
+    with Runtime(config, state=tmp_path / "state") as runtime:
+        run = runtime.assess(runtime.plan(runtime.sync()))
+    (said,) = [result.actual or "" for result in run.results if result.check == "demo-kernel"]
+    journal, configuration, other = said.split("|")
+    assert journal.endswith("is the runtime's own, which no plugin is shown")
+    assert configuration.endswith("is the runtime's own, which no plugin is shown")
+    assert other == "opened", "the control"
