@@ -5,6 +5,7 @@ them. Both as the user who runs the tests and, where that is root, as an ordinar
 """
 
 import os
+import platform
 import runpy
 import shutil
 import signal
@@ -45,6 +46,37 @@ ROOTS_ALONE = frozenset(
 )
 """What the kernel keeps from ordinary users anyway."""
 
+LIMITS = "memory_mib = 96\ntimeout_s = 20\ncpu_s = 2\nscratch_mib = 16\nthreads = 16\ndescriptors = 64\n"
+
+DEVOURS = {
+    "bytearrays": "limits.memory_mib = 96",
+    "shared-memory": "limits.memory_mib = 96",
+    "more-than-there-is": "limits.memory_mib = 96",
+    "processor": "limits.cpu_s = 2",
+    "threads": "limits.threads = 16",
+    "descriptors": "limits.descriptors = 64",
+    "one-file": "limits.scratch_mib = 16",
+    "many-files": "limits.scratch_mib = 16",
+    "unlinked-files": "limits.scratch_mib = 16",
+}
+"""What is taken, 1,000 of it -> the limit that is named."""
+
+BREAKS_THE_PIPE = {
+    "half-frame-and-close": "closed the pipe",
+    "lying-length": "announced a message of 2147483647 bytes",
+    "garbage": "JSON is malformed",
+    "deep-json": "Expected `object`, got `array`",
+    "nan": "JSON is malformed",
+    "wrong-call": "sent a message of call 2",
+    "wrong-check": "'not-asked-for', which was not asked for",
+    "flood-of-logs": "more than 2000 log lines",
+    "flood-of-requests": "broke the protocol",
+}
+FOREIGN = {"by-i386": "SIGSYS", "by-x32": "SIGSYS"} if platform.machine() == "x86_64" else {}
+
+WORSE = {"devours": DEVOURS, "breaks-wire": BREAKS_THE_PIPE, "foreign-calls": FOREIGN}
+"""Plugin -> check -> how its worker ends."""
+
 BYSTANDER = """\
 import ctypes, time
 memory = ctypes.create_string_buffer(b"secret12")
@@ -65,7 +97,13 @@ class Place:
         plugins: list[Any] = [{"name": "reaches-out", "settings": {"planted": dict(planted)}}, "demo-plugin", *GOOD]
         tries = {"id": "tries", "plugin": "reaches-out", "provider": "demo-subjects"}
         good = [{"id": name, "plugin": name, "provider": "demo-subjects"} for name in GOOD]
-        self.site.configure(plugins=plugins, assessments=[tries, *good])
+        worse = [
+            {"id": check, "plugin": plugin, "provider": "demo-subjects", "checks": [check]}
+            for plugin, checks in WORSE.items()
+            for check in checks
+            if isolated or plugin == "foreign-calls"
+        ]
+        self.site.configure(plugins=[*plugins, *WORSE], assessments=[tries, *worse, *good])
         if not isolated:
             text = self.site.config.read_text()
             frightening = "[runtime]\nrun_plugins_without_isolation = true\n"
@@ -84,7 +122,7 @@ def place(ran: Checkout, request: pytest.FixtureRequest) -> Iterator[Place]:
     base = Path(tempfile.mkdtemp(prefix="assess-contained-"))
     try:
         site = make_site(replace(ran, user=user), base / "site")
-        site.publish(hostile(), WheelBuilder(), *map(well_behaved, GOOD))
+        site.publish(hostile(), WheelBuilder(), *map(worse, WORSE), *map(well_behaved, GOOD))
         if ordinary:
             for path in (base, *base.rglob("*")):
                 shutil.chown(path, ORDINARY_USER, "nogroup")
@@ -102,6 +140,20 @@ def hostile() -> WheelBuilder:
             "[permissions]", '[settings.planted]\ntype = "object"\ndefault = {}\n\n[permissions]'
         ),
         entry_points={"assess.plugins": {"reaches-out": "reaches_out:plugin"}},
+    )
+
+
+def worse(name: str) -> WheelBuilder:
+    module = name.replace("-", "_")
+    manifest = demo_manifest(tuple(WORSE[name]) or ("none",), plugin=name)
+    return WheelBuilder(
+        name=name,
+        files={f"{module}/__init__.py": (SOURCE.parent / f"{module}.py").read_text()},
+        manifest=manifest.partition("[limits]")[0].replace(
+            "[permissions]", '[settings.size]\ntype = "integer"\ndefault = 1000\n\n[permissions]'
+        )
+        + f"[limits]\n{LIMITS}",
+        entry_points={"assess.plugins": {name: module}},
     )
 
 
@@ -220,6 +272,18 @@ def test_each_try_is_held_and_by_isolation_alone(attempt: str, place: Place, iso
         was_free["reason"],
         was_free["actual"],
     )
+
+
+@pytest.mark.parametrize(("check", "said"), [each for checks in WORSE.values() for each in checks.items()])
+def test_whatever_else_it_does_costs_its_own_worker_alone(check: str, said: str, isolated: Outcome) -> None:
+    result = isolated.of(check)[check]
+    assert result["outcome"] == "error", result
+    assert said in result["reason"]
+
+
+@pytest.mark.parametrize("check", FOREIGN)
+def test_calls_by_other_tables_end_nobody_without_isolation(check: str, free: Outcome) -> None:
+    assert free.of(check)[check]["outcome"] == "pass"
 
 
 def test_nothing_around_was_changed_by_isolated_tries(isolated: Outcome, free: Outcome) -> None:
