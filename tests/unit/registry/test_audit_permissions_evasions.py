@@ -277,17 +277,15 @@ def test_whoever_calls_itself_isinstance_is_no_builtin() -> None:
     assert ids(findings(f"def isinstance(a, b): ...\n{text}")) == ["dynamic-code"]
 
 
-def test_a_secret_is_a_setting_that_is_marked_as_one() -> None:
+def test_a_secret_is_one_that_the_manifest_names() -> None:
     found = findings("def f(input):\n    input.host.secret('token')")
     (only,) = found
-    assert (only.id, only.line, "[settings.token] secret = true" in only.advice) == (
-        "undeclared-secret",
-        FIRST + 1,
-        True,
-    )
-    builder = plugin_with("def f(input):\n    input.host.secret('token')", permissions=PERMISSIONS)
-    declared = f"{builder.manifest}\n[settings.token]\ntype = 'string'\nsecret = true\n"
-    assert examined(permissions, replace(builder, manifest=declared)).findings == ()
+    line = '[permissions] secrets = ["token"]'
+    assert (only.id, only.line, only.advice) == ("undeclared-secret", FIRST + 1, line)
+    declared = f'{PERMISSIONS}secrets = ["token"]\n'
+    builder = plugin_with("def f(input):\n    input.host.secret('token')", permissions=declared)
+    newer = str(builder.manifest).replace('api = ">=1.0', 'api = ">=1.2')
+    assert examined(permissions, replace(builder, manifest=newer)).findings == ()
 
 
 def test_the_advice_names_what_is_run() -> None:
