@@ -151,7 +151,9 @@ def test_a_start_that_meets_a_limit_names_it(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_what_begins_when_the_call_is_over_ends_an_idle_worker(tmp_path: Path) -> None:
+def test_what_begins_when_the_call_is_over_ends_an_idle_worker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def run() -> None:
         supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))
         before, first = await devour(supervisor, "well", 0), await devour(supervisor, "threads-left-behind", 200)
@@ -165,6 +167,8 @@ def test_what_begins_when_the_call_is_over_ends_an_idle_worker(tmp_path: Path) -
         await supervisor.stop()
 
     asyncio.run(run())
+    (told,) = [each for each in caplog.records if getattr(each, "action", "") == "idle-worker-beyond-limits"]
+    assert "limits.memory_mib = 96 in assess-plugin.toml of devours" in told.getMessage()
 
 
 @pytest.mark.parametrize("isolation", EVERYWHERE)

@@ -390,9 +390,18 @@ class Worker:
         self._end_for(overrun(timeout_s))
 
     def _found(self, finding: Finding) -> None:
-        if self._ending is None:
-            self._process.signal_group(signal.SIGKILL)  # not asked first: it would go on taking
-            self._end_for(beyond(finding, self._installed.distribution))
+        if self._ending is not None:
+            return
+        cause = beyond(finding, self._installed.distribution)
+        if self._reply is None:  # no caller is told
+            logger.warning(
+                "Ended an idle worker of %s: %s.",
+                self._installed.distribution,
+                cause.message,
+                extra={"action": "idle-worker-beyond-limits"},
+            )
+        self._process.signal_group(signal.SIGKILL)  # not asked first: it would go on taking
+        self._end_for(cause)
 
     def _exited(self) -> None:
         self._channel.drain()
