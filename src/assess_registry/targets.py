@@ -7,6 +7,7 @@ glibc, too (PEP 600), as installers do.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
@@ -48,6 +49,7 @@ def targets_of(targets: Targets) -> Iterator[RegistryTarget]:
             yield _target(python, platform)
 
 
+@lru_cache(maxsize=256)  # each has a thousand tags, and is asked for with every wheel
 def _target(python: str, platform: str) -> RegistryTarget:
     release = [int(part) for part in python.split(".")[:2]]
     interpreter = f"cp{release[0]}{release[1]}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assess_registry.errors import WheelError
 from assess_registry.wheel import InspectedWheel, Kind, UnpackedFile, inspect, unpacked_files
+from tests.support.examples import examples
 from tests.support.inspection import accepted, ids, refused
 from tests.support.wheels import WheelBuilder, demo_manifest, demo_plugin_wheel
 from tests.support.zips import EXECUTABLE, Member
@@ -43,7 +44,7 @@ def survives(original: bytes, changed: bytes, filename: str, kind: Kind) -> None
         assert archive.namelist() == [entry.path for entry in inspected.entries]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from(CASES), st.integers(0, min(len(DATA), len(LIBRARY_DATA)) - 1), st.integers(1, 255), st.booleans()
 )
@@ -53,7 +54,7 @@ def test_no_changed_byte_is_unpacked(case: tuple[bytes, str, Kind], at: int, cha
     survives(data, data[:at] + bytes((data[at] ^ change,)) + data[at + 1 :], filename, kind)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.sampled_from(CASES), st.data(), st.binary(max_size=6))
 def test_no_cut_or_inserted_bytes_are_unpacked(case: tuple[bytes, str, Kind], draw: st.DataObject, new: bytes) -> None:
     data, filename, kind = case
@@ -99,7 +100,7 @@ texts = st.binary(max_size=40) | st.lists(lines | st.text(max_size=10), max_size
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(["metadata", "wheel", "record", "entry_points", "manifest"]), texts)
 def test_whatever_its_texts_say_a_wheel_is_accepted_or_refused_with_a_wheel_error(which: str, text: bytes) -> None:
     builder = PLUGIN.but(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from assess_registry.errors import WheelError
 from assess_registry.wheel import InspectedWheel, Kind, inspect, unpacked_files
+from tests.support.examples import examples
 from tests.support.inspection import accepted
 from tests.support.wheels import Row, WheelBuilder
 from tests.support.zips import DEFLATED, STORED, Member
@@ -104,7 +105,7 @@ both_changes = one_field(FIELDS).map(lambda change: {"local": change, "central":
 around_changes = st.fixed_dictionaries({"before": st.binary(max_size=4), "after": st.binary(max_size=16)})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(kinds, st.integers(0, 4), local_changes | central_changes | both_changes | around_changes)
 def test_no_header_field_changes_what_is_unpacked(kind: Kind, which: int, change: dict[str, Any]) -> None:
     builder = BUILDERS[kind]
@@ -118,7 +119,7 @@ def test_no_header_field_changes_what_is_unpacked(kind: Kind, which: int, change
         ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(kinds, one_field(END_FIELDS))
 def test_no_field_of_the_end_record_changes_what_is_unpacked(kind: Kind, end: dict[str, int]) -> None:
     builder = BUILDERS[kind]
@@ -158,7 +159,7 @@ def row_edits(draw: st.DrawFn) -> Any:
     return edit
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(kinds, row_edits())
 def test_no_row_of_record_lets_in_what_is_not_listed(kind: Kind, edit: Any) -> None:
     inspected_or_refused(BUILDERS[kind].but(record=edit), kind)
@@ -192,7 +193,7 @@ VALUES = st.sampled_from(
 ) | st.text(max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     kinds,
     st.sampled_from(TEXTS),
@@ -232,7 +233,7 @@ def test_no_line_of_a_text_crashes_the_inspector(kind: Kind, name: str, at: int,
 names = st.text(alphabet="ab.AB/\\:_-~ é\u0301\u202e\0", min_size=1, max_size=10)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(kinds, st.lists(st.tuples(names, st.binary(max_size=8)), max_size=3), st.booleans())
 def test_no_added_file_is_unpacked_unlisted_or_outside(kind: Kind, more: list[tuple[str, bytes]], listed: bool) -> None:
     builder = BUILDERS[kind]
