@@ -3,7 +3,10 @@
 import pytest
 
 from assess_registry.audit.checks import permissions
+from assess_registry.audit.checks.permissions.host_calls import Refused, Unknown, judge_call
+from assess_registry.audit.code import Argument
 from assess_registry.audit.values import Finding
+from assess_registry.manifest import Permissions
 from tests.support.examining import PERMISSIONS, examined, ids, plugin_with
 from tests.support.wheels import DEMO_SOURCE
 
@@ -126,3 +129,30 @@ def test_the_host_under_another_name(text: str, helper: str, where: str) -> None
 )
 def test_what_is_no_host(honest: str) -> None:
     assert findings(honest) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_prefix", "may_be"),
+    [
+        ("/home/a/.ssh/config", False, True),
+        ("/home/a/.netrc", False, False),
+        ("/home/", True, True),
+        ("/home/a", True, True),
+        ("/srv/", True, False),
+    ],
+)
+def test_a_star_admits_what_it_may_stand_for(path: str, is_prefix: bool, may_be: bool) -> None:
+    permitted = Permissions(read=("/home/*/.ssh",))
+    for method in ("open", "stat"):
+        judged = judge_call(method, (Argument(text=path, is_prefix=is_prefix),), permitted)
+        assert (judged is None) is may_be
+
+
+def test_a_secret_by_a_computed_name_needs_one_that_is_named() -> None:
+    for text, secrets, expected in (
+        (None, (), Refused),
+        (None, ("db",), Unknown),
+        ("db", ("db",), type(None)),
+        ("token", ("db",), Refused),
+    ):
+        assert isinstance(judge_call("secret", (Argument(text=text),), Permissions(secrets=secrets)), expected)
