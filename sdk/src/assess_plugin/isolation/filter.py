@@ -1,7 +1,8 @@
 """The filter of one process: machine first, then call by call, and a verdict for whatever was not named.
 
 A call of another machine's table (i386 on x86_64, x32) ends the process: its numbers mean other calls. Calls that are
-always allowed have the shape the kernel recognises and answers from a bitmap, without running the program.
+always allowed have the shape the kernel recognises and answers from a bitmap, without running the program: so those
+that it must run it for come first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,14 +37,14 @@ def _program(machine: Machine, pid: int) -> Iterator[bpf.Instruction]:
     if machine.first_foreign is not None:
         yield bpf.jump_at_least(machine.first_foreign, if_false=1)
         yield bpf.end(bpf.KILL_PROCESS)
-    for number in machine.numbers(PLAIN):
-        yield bpf.jump_equal(number, if_false=1)
-        yield bpf.end(bpf.ALLOW)
     for name, condition in sorted(conditions(pid).items()):
         for number in machine.numbers([name]):
             block = list(_conditional(condition, refusal_of(name)))
             yield bpf.jump_equal(number, if_false=len(block))
             yield from block
+    for number in machine.numbers(PLAIN):
+        yield bpf.jump_equal(number, if_false=1)
+        yield bpf.end(bpf.ALLOW)
     for number in machine.numbers(REFUSED):
         yield bpf.jump_equal(number, if_false=1)
         yield bpf.end(bpf.ERRNO | _EPERM)
