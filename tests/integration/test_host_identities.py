@@ -73,14 +73,15 @@ def sleeper() -> Iterator[int]:
 
 @as_root
 def test_each_worker_has_one_that_no_other_has_until_it_is_released(place: Path, systemd: Path) -> None:
-    first, second = lease(place=place, systemd=systemd), lease(place=place, systemd=systemd)
-    assert (first.uid, first.gid, first.own) == (61184, 61184, True)
-    assert second.uid == 61185
+    uids = UIDS[-9:]  # the first of all may have workers of other tests, which run beside this one
+    first, second = lease(place=place, systemd=systemd, uids=uids), lease(place=place, systemd=systemd, uids=uids)
+    assert (first.uid, first.gid, first.own) == (65511, 65511, True)
+    assert second.uid == 65512
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     first.release()
     first.release()
-    third = lease(place=place, systemd=systemd)
-    assert third.uid == 61184
+    third = lease(place=place, systemd=systemd, uids=uids)
+    assert third.uid == 65511
     for each in (second, third):
         each.release()
 
