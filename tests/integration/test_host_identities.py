@@ -26,6 +26,9 @@ print(*(each.uid for each in held), flush=True)
 sys.stdin.read()
 """
 
+FREE = UIDS[-9:]
+"""The first of all may have workers of other tests, which run beside these."""
+
 SLEEPER = "import os, sys; os.setgid({uid}); os.setuid({uid}); print('here', flush=True); sys.stdin.read()"
 
 
@@ -73,14 +76,13 @@ def sleeper() -> Iterator[int]:
 
 @as_root
 def test_each_worker_has_one_that_no_other_has_until_it_is_released(place: Path, systemd: Path) -> None:
-    uids = UIDS[-9:]  # the first of all may have workers of other tests, which run beside this one
-    first, second = lease(place=place, systemd=systemd, uids=uids), lease(place=place, systemd=systemd, uids=uids)
+    first, second = lease(place=place, systemd=systemd, uids=FREE), lease(place=place, systemd=systemd, uids=FREE)
     assert (first.uid, first.gid, first.own) == (65511, 65511, True)
     assert second.uid == 65512
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     first.release()
     first.release()
-    third = lease(place=place, systemd=systemd, uids=uids)
+    third = lease(place=place, systemd=systemd, uids=FREE)
     assert third.uid == 65511
     for each in (second, third):
         each.release()
@@ -144,15 +146,15 @@ def test_a_released_one_is_not_held_by_a_process_that_was_being_forked(place: Pa
 def test_systemd_and_we_take_none_of_each_other(place: Path, systemd: Path) -> None:
     (systemd.parent / "system").mkdir(parents=True)
     systemd.mkdir()
-    theirs = os.open(systemd / "61184", os.O_RDWR | os.O_CREAT, 0o600)
+    theirs = os.open(systemd / "65511", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    identity = lease(place=place, systemd=systemd)
-    assert identity.uid == 61185
-    ours = os.open(systemd / "61185", os.O_RDWR)
+    identity = lease(place=place, systemd=systemd, uids=FREE)
+    assert identity.uid == 65512
+    ours = os.open(systemd / "65512", os.O_RDWR)
     with pytest.raises(BlockingIOError):
         fcntl.flock(ours, fcntl.LOCK_EX | fcntl.LOCK_NB)
     identity.release()
-    assert [each.name for each in systemd.iterdir()] == ["61184"], "systemd takes a name that is left there for a user"
+    assert [each.name for each in systemd.iterdir()] == ["65511"], "systemd takes a name that is left there for a user"
     os.close(ours)
     os.close(theirs)
 
@@ -171,11 +173,11 @@ def test_a_directory_that_others_may_write_to_is_refused(place: Path, systemd: P
 @as_root
 def test_a_link_is_followed_neither_to_the_directory_nor_to_a_lock(place: Path, systemd: Path, tmp_path: Path) -> None:
     place.mkdir(parents=True, mode=0o700)
-    (place / "61184").symlink_to(tmp_path / "elsewhere")
+    (place / "65511").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(IdentityError, match="symbolic links"):
-        lease(place=place, systemd=systemd)
+        lease(place=place, systemd=systemd, uids=FREE)
     assert not (tmp_path / "elsewhere").exists()
-    (place / "61184").unlink()
+    (place / "65511").unlink()
     place.rename(tmp_path / "moved")
     place.symlink_to(tmp_path / "moved")
     with pytest.raises(IdentityError, match="cannot be used"):
