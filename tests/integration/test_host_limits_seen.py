@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from assess_core.host.limits import process as process_module
 from assess_core.host.limits import tree
 from assess_core.host.limits.process import GoneError, WatchedProcess
 from assess_core.host.limits.tree import LEAST_BYTES, UnmeasurableError, tree_bytes
@@ -19,7 +20,8 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def ourselves(tmp_path: Path) -> Iterator[WatchedProcess]:
+def ourselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchedProcess]:
+    monkeypatch.setattr(process_module, "MAPS_SHARE", 0)  # looks follow each other at once here
     process = WatchedProcess(os.getpid(), scratch=str(tmp_path))
     yield process
     process.close()
@@ -119,3 +121,13 @@ def test_what_cannot_be_counted_says_why(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(tree, "MAX_ENTRIES", 5)
     with pytest.raises(UnmeasurableError, match="more than 5 files and directories"):
         tree_bytes(str(tmp_path), enough=MIB)
+
+
+def test_a_table_of_mappings_that_takes_long_to_read_is_not_read_at_every_look(
+    ourselves: WatchedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ourselves.look().memory_bytes
+    with mmap.mmap(-1, 300 * MIB):
+        monkeypatch.setattr(process_module, "MAPS_SHARE", 1_000_000)
+        assert ourselves.look().memory_bytes - before > 250 * MIB
+    assert ourselves.look().memory_bytes - before > 250 * MIB, "it is what it was when it was last read"
