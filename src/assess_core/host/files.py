@@ -95,6 +95,7 @@ def _resolve(path: str, rights: Rights, table: Literal["read", "stat"], *, follo
         real = _real(path, follow=follow)  # 2
         if real != path:
             if why := rights.refusal(table, real, permits(real)):
+                os.lstat(real)
                 astray = why == not_permitted(real, table)
                 told = leads_astray(path, real, table) if astray else f"{path} leads to {real}: {why}"
                 raise DeniedError(told, rights.noted(table, real))
@@ -115,7 +116,7 @@ def _looking(path: str) -> Callable[[Permissions], bool]:
 
 
 def _real(path: str, *, follow: bool) -> str:
-    """Where the path leads, links read and not followed: what is not there is told only to whom it may be told."""
+    """Where the path leads, links read and not followed."""
     if follow:
         return os.path.realpath(path)
     folder, name = os.path.split(path)

@@ -196,15 +196,18 @@ def test_links_that_go_round_are_told_so(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(files, "open_without_links", _unknown)
 
 
-def test_nobody_learns_what_is_there_from_a_link_that_leads_out(tmp_path: Path) -> None:
+def test_a_link_that_leads_out_is_refused_and_one_that_leads_nowhere_is_absent(tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
     outside.mkdir()
     (outside / "there").touch()
+    rights = Rights(permissions=Permissions(read=(str(inside),)))
     for name in ("there", "missing"):
         (inside / name).symlink_to(outside / name)
-        with pytest.raises(DeniedError, match=f"leads to {outside}/{name}"):
-            open_file(str(inside / name), Rights(permissions=Permissions(read=(str(inside),))))
+    with pytest.raises(DeniedError, match=f"leads to {outside}/there"):
+        open_file(str(inside / "there"), rights)
+    with pytest.raises(FileNotFoundError):
+        open_file(str(inside / "missing"), rights)
 
 
 def test_a_refusal_says_which_of_the_two_it_is(tmp_path: Path) -> None:
