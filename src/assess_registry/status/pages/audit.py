@@ -1,6 +1,7 @@
 """What the audit said of each wheel, and on which interpreters the plugin was seen to work."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from assess_plugin.models import API_VERSIONS
 from assess_registry.index.tree import FILES
@@ -9,6 +10,9 @@ from assess_registry.status.pages.frame import not_shown
 from assess_registry.status.places import file_link
 from assess_registry.status.report import MAX_FINDINGS, Environment, ExaminationWords, FindingWords, ReportWords
 from assess_registry.status.values import ClosureView, House, NotShown, ReleaseView, Target
+
+PLACES = 2
+"""Of one finding that are seen without asking for the rest."""
 
 _TONES = {"approved": "good", "flagged": "warn", "rejected": "bad", "passed": "good", "failed": "bad"}
 
@@ -48,20 +52,39 @@ def _examination(examination: ExaminationWords) -> Node:
 
 
 def _findings(findings: Iterable[FindingWords]) -> Html:
+    """A row for all that differ in nothing but their place, as those in a dependency's wheels for each platform do."""
+    places: dict[FindingWords, list[str]] = {}
+    for each in tuple(findings)[:MAX_FINDINGS]:
+        places.setdefault(replace(each, place=_dependency(each.place)), []).append(each.place)
     rows = [
         tag(
             "tr",
             tag("td", tag("span", said(each.verdict), class_=f"tone {_TONES.get(each.verdict, '')}".strip())),
             tag("td", said(each.severity)),
             tag("th", said(each.message), tag("br"), tag("code", said(each.id), class_="soft"), scope="row"),
-            tag("td", tag("code", said(each.place)) if each.place else None),
+            tag("td", _places([place for place in found if place])),
             tag("td", said(each.reason)),
         )
-        for each in tuple(findings)[:MAX_FINDINGS]
+        for each, found in places.items()
     ]
     names = ("Result", "Severity", "Finding", "Where", "Why this result")
     head = tag("thead", tag("tr", [tag("th", name, scope="col") for name in names]))
     return tag("table", tag("caption", "Findings, worst first"), head, tag("tbody", rows), class_="blocks")
+
+
+def _dependency(place: str) -> str:
+    """The project in whose wheel it is; empty where it is in the plugin's own."""
+    wheel, found, _ = place.partition(".whl")
+    return wheel.partition("-")[0] if found else ""
+
+
+def _places(places: Sequence[str]) -> Node:
+    lines = [tag("div", tag("code", said(place))) for place in places]
+    if len(lines) <= PLACES:
+        return lines
+    rest = len(lines) - PLACES
+    summary = tag("summary", f"and in {rest} more place{'s' if rest > 1 else ''}")
+    return [lines[:PLACES], tag("details", summary, lines[PLACES:])]
 
 
 def compatibility_section(house: House, view: ReleaseView) -> Html:
