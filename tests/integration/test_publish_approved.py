@@ -58,6 +58,18 @@ def test_what_was_approved_is_the_registrys_word_and_on_its_pages(tree: Registry
     assert page_problems(tree.root) == []
 
 
+@pytest.mark.parametrize("requires", [("assess-plugin>=1.0,<2",), ()], ids=["with", "without"])
+def test_a_plugin_is_published_with_dependencies_and_without(
+    tree: RegistryTree, reader: WordReader, requires: tuple[str, ...]
+) -> None:
+    wheel = WheelBuilder(version="1.1.0", requires=requires)
+    (made,) = tree.submit({wheel.filename: wheel.build()})
+    assert (made.submission.directory / "closure").exists() == bool(requires)
+    tree.approve(made)
+    assert bool(tree.release(made).closure) == bool(requires)
+    assert reader.see().versions == ("1.0.0", "1.1.0")
+
+
 def test_publishing_again_changes_nothing(tree: RegistryTree) -> None:
     made = submitted(tree)
     tree.approve(made)

@@ -2,7 +2,7 @@
 
     .submissions/<sha256>/
         WHEEL, WHEEL.sig, pylock.toml, pylock.toml.sig    as they will be published
-        closure/*.whl                                     what the lock names besides
+        closure/*.whl                                     what the lock names besides; absent where that is nothing
         audit.json, sbom.cdx.json, audit.dsse.json        what the audit said, and its key's signature over all of it
         statement.json                                    what reviewers sign; absent where the audit rejected the wheel
         reviews/*.json                                    what was said of it: `reviews`
@@ -75,9 +75,11 @@ class Submission:
         return None if self.statement is None else Sha256(hashlib.sha256(self.statement).hexdigest())
 
     @property
-    def closure(self) -> WheelFolder:
+    def closure(self) -> Mapping[str, bytes]:
         """The wheels its lock names besides its own."""
-        return WheelFolder(self.directory / CLOSURE)
+        directory = self.directory / CLOSURE
+        # Not there when there are none: nobody writes an empty directory, and git would keep none.
+        return WheelFolder(directory) if directory.exists() else {}
 
 
 def submissions_directory(root: Path) -> Path:
