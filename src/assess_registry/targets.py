@@ -39,7 +39,9 @@ class RegistryTarget:
     def admits(self, wheel: InspectedWheel) -> bool:
         """Whether the wheel by itself can be installed here."""
         requires_python = wheel.requires_python or SpecifierSet()
-        return bool(wheel.tags & {*self.tags}) and requires_python.contains(self.environment["python_full_version"])
+        return not wheel.tags.isdisjoint(self.tags) and requires_python.contains(
+            self.environment["python_full_version"]
+        )
 
 
 def targets_of(targets: Targets) -> Iterator[RegistryTarget]:

@@ -1,5 +1,7 @@
 """Which 32 bytes are an Ed25519 public key that is safe to verify with; pure arithmetic, no library."""
 
+from functools import lru_cache
+
 PUBLIC_KEY_BYTES = 32
 
 _P = 2**255 - 19
@@ -38,6 +40,7 @@ def check_point(raw: bytes) -> None:
         raise ValueError("not a point of the curve (RFC 8032, 5.1.3)")
 
 
+@lru_cache(maxsize=1024)  # a registry has a few dozen keys, and each is read with every document that names it
 def _on_curve(y: int) -> bool:
     """Whether some x has -x^2 + y^2 = 1 + d x^2 y^2 (RFC 8032, 5.1.3), by Euler's criterion."""
     x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
