@@ -14,11 +14,15 @@ Validate = Callable[[str, str], tuple[int, str]]
 """A name and an OSCAL document to trestle's exit code and what it said."""
 
 
+RUN_LOCAL_S = 540
+"""Everything is downloaded and installed, possibly beside another worker that does the same."""
+
+
 @pytest.fixture(scope="session")
 def ran() -> Iterator[Checkout]:
     """A fresh checkout after its first `make run-local`, as whoever runs the tests."""
     with checkout() as fresh:
-        done = fresh.run("make", "run-local")
+        done = fresh.run("make", "run-local", timeout_s=RUN_LOCAL_S)
         assert done.returncode == 0, done.stdout + done.stderr
         yield fresh
 
