@@ -48,6 +48,20 @@ def test_the_kernels_files_are_handed_on_as_copies(path: str) -> None:
             os.write(descriptor, b"x")
 
 
+def test_a_copy_stays_as_it_is_however_it_is_opened_again() -> None:
+    descriptor = opened(Path("/proc/sys/kernel/ostype"), "/proc/sys/kernel/ostype")
+    with os.fdopen(descriptor, "rb"):
+        if os.geteuid() != 0:  # whom no mode keeps from opening it
+            with pytest.raises(PermissionError, match="Permission denied"):
+                os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR)
+            return
+        with Path(f"/proc/self/fd/{descriptor}").open("r+b", buffering=0) as again:
+            with pytest.raises(PermissionError, match="not permitted"):
+                again.write(b"x")
+            with pytest.raises(PermissionError, match="not permitted"):
+                again.truncate(0)
+
+
 def test_any_other_file_is_handed_on_itself(tmp_path: Path) -> None:
     place = Path(os.path.realpath(tmp_path)) / "file"
     place.write_text("here")

@@ -42,7 +42,8 @@ DEVOURED = [
     ("empty-files", 10_000, 3_000, SCRATCH),
     ("unlinked-files", 40, 14, SCRATCH),
     ("mapped-files", 40, 14, SCRATCH),
-    ("files-in-flight", 10, 1, SCRATCH),
+    ("files-in-flight", 10, 0, SCRATCH),
+    ("files-behind-one-more-socket", 10, 0, SCRATCH),
     ("deep-tree", 60, 30, SCRATCH),
     ("closed-directory", 40, 14, SCRATCH),
 ]

@@ -15,6 +15,7 @@ from assess_core.host.limits import process as process_module
 from assess_core.host.limits import tree
 from assess_core.host.limits.process import GoneError, WatchedProcess
 from assess_core.host.limits.tree import LEAST_BYTES, UnmeasurableError, tree_bytes
+from assess_core.host.memory import in_memory
 
 MIB = 1 << 20
 
@@ -62,14 +63,35 @@ def test_shared_memory_counts_as_it_is_mapped(ourselves: WatchedProcess) -> None
     assert ourselves.look().memory_bytes - before < 50 * MIB
 
 
-def test_descriptors_in_a_socket_are_seen_but_the_one_that_we_may_have_sent(ourselves: WatchedProcess) -> None:
+def test_descriptors_in_a_socket_are_seen_but_the_one_that_we_may_have_sent(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull, "rb") as file:  # noqa: PTH123
+        ourselves = WatchedProcess(os.getpid(), scratch=str(tmp_path))  # began with these two
         counts = []
         for _ in range(3):
             socket.send_fds(ours, [b"x"], [file.fileno()])
-            counts.append(ourselves.look().unseen_files)
+            counts.append(ourselves.look().in_flight)
+        ourselves.close()
     assert counts == [0, 1, 2]
+
+
+def test_none_may_be_in_a_socket_that_a_process_made_for_itself(ourselves: WatchedProcess) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull, "rb") as file:  # noqa: PTH123
+        assert ourselves.look().in_flight == 0
+        socket.send_fds(ours, [b"x"], [file.fileno()])
+        assert ourselves.look().in_flight == 1
+
+
+def test_a_file_in_memory_counts_once_as_memory_while_it_is_open(ourselves: WatchedProcess) -> None:
+    before = ourselves.look().memory_bytes
+    descriptor = in_memory(b"x" * 64 * MIB)
+    again = os.dup(descriptor)
+    during = ourselves.look().memory_bytes
+    for each in (descriptor, again):
+        os.close(each)
+    assert 60 * MIB < during - before < 100 * MIB
+    assert ourselves.look().memory_bytes - before < 40 * MIB
 
 
 def test_a_process_that_is_gone_is_never_another_one() -> None:

@@ -158,6 +158,20 @@ def files_in_flight(size: int) -> None:
         os.unlink("flying")  # noqa: PTH108
 
 
+def files_behind_one_more_socket(size: int) -> None:
+    """The socket that they wait in is itself on its way, so that no table of ours names it."""
+    outer, inner = socket.socketpair(), socket.socketpair()
+    _kept.extend((*outer, inner[0]))
+    if size:
+        socket.send_fds(outer[0], [b"x"], [inner[1].fileno()])
+    inner[1].close()
+    for _ in range(size):
+        with open("flying", "w+b") as file:  # noqa: PTH123
+            _fill(file, 1)
+            socket.send_fds(inner[0], [b"x"], [file.fileno()])
+        os.unlink("flying")  # noqa: PTH108
+
+
 def deep_tree(size: int) -> None:
     for _ in range(size):
         os.mkdir("d")  # noqa: PTH102

@@ -7,14 +7,17 @@ Every path begins at the open directory of the process: once it is reaped its fi
 gets its number is never looked at.
 
 Memory is what is resident, with page tables and what was swapped out; of anonymous memory that is mapped as shared, all
-of it: its pages stay allocated when a process gives them back one by one (MADV_DONTNEED), and are resident nowhere.
+of it: its pages stay allocated when a process gives them back one by one (MADV_DONTNEED), and are resident nowhere. So
+is what it was handed as a file in memory, for as long as it keeps that open.
 """
 
+import contextlib
 import os
 import re
 import stat
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from assess_core.host.limits.tree import disk_bytes
 
@@ -26,13 +29,16 @@ MAPS_SHARE = 5
 """A table that takes long to read - as a plugin can see to - is read again after so many times as long."""
 
 FROM_US = 1
-"""Descriptors that may be on their way to a worker: it has one request at a time answered."""
+"""Descriptors that may be on their way to a worker, through the socket it began with: it asks one thing at a time.
+Through any other it sends them to itself, where nobody counts what they are of, nor what is on its way in them."""
 
 _KIB = 1024
 _STATUS = re.compile(rb"^(VmSize|RssAnon|RssFile|RssShmem|VmSwap|VmPTE|HugetlbPages|Threads):\s+(\d+)", re.MULTILINE)
 _DELETED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ...(.) [0-9a-f]+ \S+ (\d+) +(/.*) \(deleted\)$", re.MULTILINE)
 _ANONYMOUS = (b"/dev/zero", b"/memfd:", b"/SYSV", b"/anon_hugepage")
 """Names that the kernel gives to memory that is shared and has none (shmem_kernel_file_setup, hugetlb_file_setup)."""
+
+_IN_MEMORY = b"/memfd:"
 
 _IN_FLIGHT = re.compile(rb"^scm_fds:\s+(\d+)", re.MULTILINE)
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -59,6 +65,7 @@ class Seen:
         unlinked_bytes: on disk, of files of its scratch directory that have no name any more and that it has open or
             mapped.
         unseen_files: how many more such files there are whose size nobody tells us.
+        in_flight: how many descriptors it has sent to itself, each of a file, or of a socket with any number of them.
     """
 
     memory_bytes: int
@@ -67,6 +74,7 @@ class Seen:
     descriptors: int
     unlinked_bytes: int
     unseen_files: int
+    in_flight: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,6 +90,22 @@ class _Mapped:
     """Inodes of those of which only root may know more, unless they are open, too."""
 
 
+@dataclass(kw_only=True, slots=True)
+class _Held:
+    """What a process has open.
+
+    Attributes:
+        unlinked: files of its scratch directory without a name.
+        memory_bytes: of files in memory.
+        in_flight: how many descriptors are on their way through its sockets that are not from us.
+    """
+
+    count: int = 0
+    unlinked: list[os.stat_result] = field(default_factory=list)
+    memory_bytes: int = 0
+    in_flight: int = 0
+
+
 class WatchedProcess:
     """A process of ours, and of its files those below `scratch`.
 
@@ -93,6 +117,7 @@ class WatchedProcess:
         self._inside = os.fsencode(os.path.realpath(scratch)) + b"/"
         self._mapped = _Mapped()
         self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
+        self._channels = frozenset(self._sockets())
 
     def close(self) -> None:
         """Let go of it."""
@@ -110,15 +135,17 @@ class WatchedProcess:
             raise GoneError  # a zombie has no memory
         mapped = self._mappings(status.pop(b"VmSize"))
         threads, shared = status.pop(b"Threads"), status.pop(b"RssShmem")
-        names, unlinked, in_flight = self._descriptors()
+        held = self._descriptors()
+        unlinked = held.unlinked
         by_file = {(found.st_dev, found.st_ino): disk_bytes(found) for found in (*unlinked, *mapped.unlinked)}
         return Seen(
-            memory_bytes=(sum(status.values()) + max(shared, mapped.shared_kib)) * _KIB,
+            memory_bytes=(sum(status.values()) + max(shared, mapped.shared_kib)) * _KIB + held.memory_bytes,
             threads=threads,
             cpu_s=self.cpu_s(),
-            descriptors=names,
+            descriptors=held.count,
             unlinked_bytes=sum(by_file.values()),
-            unseen_files=len(mapped.unseen - {found.st_ino for found in unlinked}) + max(0, in_flight - FROM_US),
+            unseen_files=len(mapped.unseen - {found.st_ino for found in unlinked}),
+            in_flight=held.in_flight,
         )
 
     def cpu_s(self) -> float:
@@ -128,30 +155,48 @@ class WatchedProcess:
 
     # --- descriptors
 
-    def _descriptors(self) -> tuple[int, list[os.stat_result], int]:
-        """How many are open; the files without a name among them; how many others are in flight through them."""
-        folder = self._open("fd", _DIRECTORY)
-        try:
-            names = os.listdir(folder)  # noqa: PTH208  of a descriptor
-            unlinked: list[os.stat_result] = []
-            in_flight = 0
-            for name in names:
+    def _descriptors(self) -> _Held:
+        held = _Held()
+        sockets: dict[int, int] = {}
+        memory: dict[int, int] = {}
+        with self._folder() as folder:
+            for name in os.listdir(folder):  # noqa: PTH208  of a descriptor
+                held.count += 1
                 try:
                     found = os.stat(name, dir_fd=folder)
                     if stat.S_ISSOCK(found.st_mode):
-                        in_flight += self._in_flight(name)
-                    elif stat.S_ISREG(found.st_mode) and not found.st_nlink and self._is_inside(name, folder):
-                        unlinked.append(found)
+                        sockets[found.st_ino] = self._in_flight(name)
+                    elif stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                        path = os.fsencode(os.readlink(name, dir_fd=folder))
+                        if path.startswith(self._inside):
+                            held.unlinked.append(found)
+                        elif path.startswith(_IN_MEMORY):
+                            memory[found.st_ino] = disk_bytes(found)
                 except FileNotFoundError:  # closed meanwhile
                     continue
                 except PermissionError as error:
                     raise UnwatchableError(f"/proc/PID/fd/{name}: {error.strerror}") from error
+        held.memory_bytes = sum(memory.values())
+        for number, in_flight in sockets.items():
+            held.in_flight += max(0, in_flight - (FROM_US if number in self._channels else 0))
+        return held
+
+    def _sockets(self) -> Iterator[int]:
+        """Those that are open now, of a process that has run nothing of a plugin."""
+        with contextlib.suppress(GoneError, UnwatchableError), self._folder() as folder:
+            for name in os.listdir(folder):  # noqa: PTH208  of a descriptor
+                with contextlib.suppress(OSError):
+                    found = os.stat(name, dir_fd=folder)
+                    if stat.S_ISSOCK(found.st_mode):
+                        yield found.st_ino
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[int]:
+        folder = self._open("fd", _DIRECTORY)
+        try:
+            yield folder
         finally:
             os.close(folder)
-        return len(names), unlinked, in_flight
-
-    def _is_inside(self, name: str, folder: int) -> bool:
-        return os.fsencode(os.readlink(name, dir_fd=folder)).startswith(self._inside)
 
     def _in_flight(self, name: str) -> int:
         """Descriptors that wait in a unix socket for somebody who receives them (Linux 5.6)."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assess_core.host.limits.bounds import Bounds, Excess, Usage
-from assess_core.host.limits.process import GoneError, UnwatchableError, WatchedProcess
+from assess_core.host.limits.process import GoneError, Seen, UnwatchableError, WatchedProcess
 from assess_core.host.limits.tree import UnmeasurableError, tree_bytes
 
 logger = logging.getLogger(__name__)
@@ -123,11 +123,15 @@ class Watch:
             cpu_s=seen.cpu_s - counted_from,
             threads=seen.threads,
             descriptors=seen.descriptors,
-            # A file whose size we are not told may be as large as a file can be.
-            scratch_bytes=self._scratch_bytes + seen.unlinked_bytes + seen.unseen_files * self._bounds.scratch_bytes,
+            scratch_bytes=self._scratch_bytes + seen.unlinked_bytes + self._hidden_bytes(seen),
             unmeasurable=self._unmeasurable,
         )
         return self._bounds.excess(usage, cpu_limit_s=cpu_limit_s)
+
+    def _hidden_bytes(self, seen: Seen) -> int:
+        """A file whose size we are not told may be as large as a file can be; what is in flight may hide any number."""
+        largest = self._bounds.scratch_bytes
+        return seen.unseen_files * largest + seen.in_flight * (largest + 1)
 
     def _count_scratch(self) -> None:
         began = time.monotonic()
