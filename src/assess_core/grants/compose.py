@@ -8,7 +8,6 @@ Nothing is ever granted that was not asked for. `read` includes `stat`, in what 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 from assess_core.grants.values import KEYS, Ceiling, Withheld, written
 from assess_core.secrets import SecretSource
@@ -37,11 +36,6 @@ class Grant:
     sourceless: tuple[str, ...] = ()
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     where: str = "plugins"
-
-    @classmethod
-    def as_approved(cls, asked: Permissions, *, secrets: Mapping[str, SecretSource] | None = None) -> Self:
-        """All that is asked for."""
-        return cls(permissions=asked, asked=asked, secrets=secrets or {})
 
     def withheld_at(self, table: str, use: Entry) -> str | None:
         """The key that withholds this use, as `assess.toml: plugins[0].grant.read`; None of what nobody asked for.
