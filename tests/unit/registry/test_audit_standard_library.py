@@ -8,8 +8,8 @@ import pytest
 from assess_registry.audit.checks import permissions
 from assess_registry.audit.checks.permissions.rules import KINDS, OTHERS
 from assess_registry.audit.checks.permissions.standard import COMPUTING
-from assess_registry.audit.code.known import STANDARD
 from assess_registry.audit.values import Finding
+from assess_registry.wheel.standard import STANDARD
 from tests.support.examining import PERMISSIONS, examined, ids, plugin_with
 from tests.support.wheels import DEMO_SOURCE
 
