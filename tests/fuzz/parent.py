@@ -96,14 +96,14 @@ class Parent:
         self._theirs: list[socket.socket] = []
         scratch = self._root / "scratch"
         stands_in = patch.multiple(
-            "assess_core.host.worker",
+            "assess_core.host.body",
             launch=self._launch,
             end_worker=_end_worker,
-            Watch=_Watch,
             make_scratch=lambda *_: scratch,
             remove_scratch=lambda *_: None,
         )
         self._closing.enter_context(stands_in)
+        self._closing.enter_context(patch("assess_core.host.worker.Watch", _Watch))
 
     def close(self) -> None:
         """Nothing of it is left."""

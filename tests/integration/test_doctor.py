@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assess_core.cli.app import main
-from assess_core.host import worker
+from assess_core.host import body
 from assess_core.runtime import Runtime
 from tests.integration.test_runtime import PLUGIN, configured, sync
 from tests.support.checkout import ROOT
@@ -119,7 +119,7 @@ def test_without_landlock_it_depends_on_what_is_required(
 def test_on_a_machine_nobody_wrote_down_it_says_so(
     tree: RegistryTree, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "HAS_TABLE", False)
+    monkeypatch.setattr(body, "HAS_TABLE", False)
     lines, code = doctor(capsys, arguments(tree, tmp_path, plugins=""))
     assert (lines["isolation"][0][0], code) == ("problem", 1)
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.host import CallReport, HostConfig, Isolation, Supervisor, confinement, worker
+from assess_core.host import CallReport, HostConfig, Isolation, Supervisor, body, confinement
 from assess_core.store import InstalledPlugin, Store, describe_interpreter, worker_kit
 from tests.integration.test_host import given, gone, supervised
 from tests.support.checkout import ORDINARY_USER, ROOT
@@ -270,8 +270,8 @@ def test_where_it_is_no_condition_the_plugin_runs_and_its_record_says_how(open_p
 def test_a_machine_whose_calls_nobody_wrote_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolation: Isolation, starts: bool
 ) -> None:
-    monkeypatch.setattr(worker, "HAS_TABLE", False)
-    monkeypatch.setattr(worker, "MACHINE", "sparc64")
+    monkeypatch.setattr(body, "HAS_TABLE", False)
+    monkeypatch.setattr(body, "MACHINE", "sparc64")
     config = host_config(tmp_path, isolation=isolation)
     if starts:
         assert tried(tmp_path, "who", config=config).held.isolation == "none"

@@ -5,43 +5,40 @@
     report = await worker.execute("host-baseline", input, timeout_s=60)
     await worker.stop()
 
-Life: spawn -> isolate, hello, load (one deadline) -> calls, one at a time (a deadline each) -> end. There is one way to
-the end, `_end`, for the first of whoever asks for it: it closes the socket, ends the process group, hunts what left it,
-keeps the log's tail, removes the scratch directory, gives the user id back, and only then fails the open call, so that
-a fault that was told is a worker that is gone.
+Life: spawn (`body`) -> isolate, hello, load (`handshake`; one deadline) -> calls, one at a time (`opencall`; a deadline
+each) -> end. There is one way to the end, `_end`, for the first of whoever asks for it: it closes the socket, ends the
+process group, hunts what left it, keeps the log's tail, removes the scratch directory, gives the user id back, and only
+then fails the open call, so that a fault that was told is a worker that is gone.
 """
 
 import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
+from assess_core.host.body import make_body, start_fault
 from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
-from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, look, profile_of
+from assess_core.host.confinement import UnheldError, look
 from assess_core.host.death import GONE, STOPPED, Cause, Death, beyond, overrun, unheld, unloadable, violation
-from assess_core.host.ending import end_worker
-from assess_core.host.handshake import MESSAGES, Handshake, UnloadableError
-from assess_core.host.identities import Identity, IdentityError, lease
+from assess_core.host.handshake import Handshake, UnloadableError
 from assess_core.host.kept import keeps_any
-from assess_core.host.launch import launch
 from assess_core.host.limits import Bounds, Finding, Watch, hint
+from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
-from assess_core.host.scratch import make_scratch, remove_scratch
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held
 from assess_core.secrets import MIN_SECRET
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
-from assess_plugin.isolation.profile import Profile
 from assess_plugin.models import ActionInput, EvaluateInput
 
 logger = logging.getLogger(__name__)
@@ -60,59 +57,34 @@ class Worker:
         try:
             self._api = served_api(installed.manifest.api.contains, str(installed.manifest.api))
         except ApiError as error:
-            raise _start_fault(installed, str(error)) from error
+            raise start_fault(installed, str(error)) from error
         self._installed = installed
         self._config = config
         self._loop = loop = asyncio.get_running_loop()
         self._calls = 0
-        self._call: Call | None = None
+        self._open: OpenCall | None = None
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
         self._began_at, self._started_at, self._deadline_at = utc_now(), loop.time(), 0.0
-        self._request: asyncio.Task[None] | None = None
         self._rights = rights or Rights(permissions=installed.manifest.permissions)
         self._rights = self._rights.without(config.scratch_root, *config.private)
         self._redactor = Redactor()
-        self._broker: Broker
         self._ending: asyncio.Task[Death] | None = None
-        try:
-            isolating = _isolating(config)
-            self._identity = lease() if isolating else Identity(uid=os.geteuid(), gid=os.getegid())
-        except (IdentityError, UnheldError) as error:
-            raise _start_fault(installed, unheld(str(error)).message) from error
-        try:
-            self._scratch = make_scratch(config.scratch_root, self._identity)
-        except OSError as error:
-            self._identity.release()
-            raise _start_fault(installed, f"its scratch directory could not be made: {error}") from error
-        try:
-            self._launched = launch(
-                installed,
-                kit=config.kit,
-                scratch=self._scratch,
-                uid=self._identity.uid,
-                variables=self._rights.permissions.env,
-                loop=loop,
-                on_exit=self._exited,
-            )
-        except OSError as error:
-            remove_scratch(self._scratch)
-            self._identity.release()
-            raise _start_fault(installed, f"its process could not be started: {error}") from error
-        self._process, self._log = self._launched.process, self._launched.log
+        self._body = make_body(installed, config, self._rights, loop=loop, on_exit=self._exited)
+        self._process, self._log = self._body.launched.process, self._body.launched.log
         self._log.redactor = self._redactor
         self._watch = Watch(
             self.pid,
             bounds=Bounds(limits=installed.manifest.limits),
-            scratch=self._scratch,
+            scratch=self._body.scratch,
             loop=loop,
             on_finding=self._found,
         )
-        self._channel = Channel(self._launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
+        self._channel = Channel(self._body.launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
         self._handshake = Handshake(
             installed,
             api=self._api,
-            profile=self._profile() if isolating else None,
+            profile=self._body.profile,
             required=config.isolation == "required",
             look=lambda profile: look(self.pid, profile),
         )
@@ -130,7 +102,7 @@ class Worker:
     @property
     def pid(self) -> int:
         """Its process id, which is also that of its session and group."""
-        return self._process.pid
+        return self._body.pid
 
     @property
     def usable(self) -> bool:
@@ -142,31 +114,31 @@ class Worker:
     ) -> CallReport:
         """Assess a subject; see `Supervisor.execute`."""
         self._mark(input.settings)
-        call = self._open_call(name, "execute", wire.Executed, checks=input.checks, on_event=on_event)
+        opened = self._open_call(name, "execute", wire.Executed, checks=input.checks, on_event=on_event)
         message = wire.Execute(
-            call=call.number,
+            call=opened.call.number,
             entry=name,
             subject=input.subject,
             checks=input.checks,
             settings=input.settings,
         )
-        return await self._run(call, message, timeout_s, call.call_report)
+        return await self._run(opened, message, timeout_s, opened.call.call_report)
 
     async def evaluate(
         self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None
     ) -> EvaluateReport:
         """Find subjects; see `Supervisor.evaluate`."""
         self._mark(input.settings)
-        call = self._open_call(name, "evaluate", wire.Evaluated, checks=(), on_event=on_event)
+        opened = self._open_call(name, "evaluate", wire.Evaluated, checks=(), on_event=on_event)
         message = wire.Evaluate(
-            call=call.number,
+            call=opened.call.number,
             entry=name,
             selector=input.selector,
             runtime=input.runtime,
             labels=input.labels,
             settings=input.settings,
         )
-        return await self._run(call, message, timeout_s, call.evaluate_report)
+        return await self._run(opened, message, timeout_s, opened.call.evaluate_report)
 
     async def stop(self) -> None:
         """Nothing is left of it. An open call fails; an idle worker is asked to go, and killed when it does not."""
@@ -175,37 +147,36 @@ class Worker:
             await self._process.wait(self._config.stop_timeout_s)
         await self._ended(STOPPED)
 
-    def _profile(self) -> Profile:
-        return profile_of(
-            self._installed, kit=self._config.kit, scratch=self._scratch, pid=self.pid, identity=self._identity
-        )
-
     @property
     def held(self) -> Held:
         """By what."""
         abi = self._handshake.landlock_abi
-        uid = self._identity.uid if abi else os.geteuid()
+        uid = self._body.identity.uid if abi else os.geteuid()
         return Held(isolation="full" if abi else "none", user=f"uid:{uid}", landlock_abi=abi)
 
     # --- one exchange at a time: the start, or a call
 
     def _open_call(
         self, name: str, phase: str, reply: Any, *, checks: tuple[str, ...], on_event: OnEvent | None
-    ) -> Call:
+    ) -> OpenCall:
         self._calls += 1
         self._plugin, self._phase = name, phase
-        relay = self._relay(on_event)
         call = Call(
             self._calls,
             reply=reply,
             checks=checks,
             now=utc_now(),
-            on_event=relay,
+            on_event=self._relay(on_event),
             api=self._api,
             redactor=self._redactor,
         )
-        self._broker = Broker(self._rights, call.record, redactor=self._redactor, api=self._api)
-        return call
+        return OpenCall(
+            call,
+            Broker(self._rights, call.record, redactor=self._redactor, api=self._api),
+            send=self._channel.send,
+            time_left_s=lambda: self._deadline_at - self._loop.time(),
+            on_bug=self._raise_bug,
+        )
 
     def _mark(self, settings: Mapping[str, Any]) -> None:
         for setting in self._installed.manifest.settings:
@@ -223,26 +194,25 @@ class Worker:
         return relay
 
     async def _run(
-        self, call: Call, message: wire.Execute | wire.Evaluate, timeout_s: float, report: Callable[..., Report]
+        self, opened: OpenCall, message: wire.Execute | wire.Evaluate, timeout_s: float, report: Callable[..., Report]
     ) -> Report:
         self._started_at = self._loop.time()
         try:
             frame = wire.encode(message)
         except ValueError as error:
-            raise self._fault(FaultKind.PROTOCOL, f"its input {error}", call) from error
-        self._call = call
+            raise self._fault(FaultKind.PROTOCOL, f"its input {error}", opened) from error
+        self._open = opened
         try:
             await self._converse(frame, timeout_s)
         finally:
-            await self._keep_no_connection()
+            await self._keep_no_connection(opened.sockets)
         try:
             return report(self._duration_ms(), held=self.held)
         except ReplyError as error:
-            raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", call) from error
+            raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", opened) from error
 
-    async def _keep_no_connection(self) -> None:
+    async def _keep_no_connection(self, sockets: Collection[int]) -> None:
         """What was connected for a call, and is on record there, is used in no other: its process goes with it."""
-        sockets = self._broker.sockets
         if self._ending is None and sockets and await asyncio.to_thread(keeps_any, self.pid, sockets):
             logger.debug("A worker of %s has kept a connection and is replaced.", self._installed.distribution)
             await self._ended(STOPPED)
@@ -250,17 +220,17 @@ class Worker:
     def _duration_ms(self) -> int:
         return round((self._loop.time() - self._started_at) * 1000)
 
-    def _record(self, call: Call | None) -> CallRecord:
-        if call is not None:
-            return call.record_so_far(self._duration_ms(), held=self.held)
+    def _record(self, opened: OpenCall | None) -> CallRecord:
+        if opened is not None:
+            return opened.call.record_so_far(self._duration_ms(), held=self.held)
         return CallRecord(
             provenance=(), evidence={}, started_at=self._began_at, duration_ms=self._duration_ms(), held=self.held
         )
 
     async def _converse(self, frame: bytes, timeout_s: float) -> None:
         if self._ending is not None:
-            death, call, self._call = await self._ended(STOPPED), self._call, None
-            raise death.fault(plugin=self._plugin, phase=self._phase, record=self._record(call))
+            death, opened, self._open = await self._ended(STOPPED), self._open, None
+            raise death.fault(plugin=self._plugin, phase=self._phase, record=self._record(opened))
         self._reply = self._loop.create_future()
         self._deadline_at = self._loop.time() + timeout_s
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
@@ -275,15 +245,13 @@ class Worker:
         finally:
             deadline.cancel()
             self._watch.rest()
-            self._reply = self._call = None
+            self._reply = self._open = None
 
     def _cpu_limit_s(self, timeout_s: float) -> float:
         given = self._installed.manifest.limits.cpu_s
-        return timeout_s if given is None or self._call is None else given
+        return timeout_s if given is None or self._open is None else given
 
     def _finish_reply(self, fault: PluginFault | None = None) -> None:
-        if self._request is not None:
-            raise ViolationError("replied before its request was answered")
         self._channel.expecting = False
         if self._reply is None or self._reply.done():  # cancelled in this very turn of the loop
             return
@@ -295,14 +263,14 @@ class Worker:
     def _line(self, text: str) -> str:
         return clean_line(self._redactor.text(text))
 
-    def _fault(self, kind: FaultKind, message: str, call: Call | None) -> PluginFault:
+    def _fault(self, kind: FaultKind, message: str, opened: OpenCall) -> PluginFault:
         return PluginFault(
             message,
             plugin=self._plugin,
             phase=self._phase,
             kind=kind,
             log_tail=self._log.text(),
-            record=self._record(call),
+            record=self._record(opened),
         )
 
     # --- what the child says
@@ -310,10 +278,10 @@ class Worker:
     def _frame(self, body: memoryview) -> None:
         try:
             message = wire.decode(body)
-            if self._call is None:
+            if self._open is None:
                 self._handle_start(message)
             else:
-                self._handle_call(self._call, message, len(body))
+                self._handle_call(self._open, message, len(body))
         except (wire.MessageError, ViolationError) as error:
             self._end_for(violation(self._redactor.text(str(error))))
 
@@ -334,55 +302,30 @@ class Worker:
             if self._handshake.ready:
                 self._finish_reply()
 
-    def _handle_call(self, call: Call, message: wire.FromWorker, size: int) -> None:
-        if isinstance(message, MESSAGES):
-            raise ViolationError(f"sent {type(message).__name__.lower()} during a call")
-        call.count(message.call, size)
-        match message:
-            case wire.Executed() | wire.Evaluated():
-                if call.add(message):
-                    self._finish_reply()
-            case wire.Log() | wire.Progress():
-                call.notice(message, size)
-            case wire.Raised():
-                self._take_raised(message.reason, call)
-            case _:
-                self._take_request(call, message)
+    def _handle_call(self, opened: OpenCall, message: wire.FromWorker, size: int) -> None:
+        try:
+            if opened.take(message, size):
+                self._finish_reply()
+        except HookRaisedError as error:
+            self._take_raised(str(error), opened)
 
-    def _take_raised(self, reason: str, call: Call) -> None:
+    def _take_raised(self, reason: str, opened: OpenCall) -> None:
         where = self._hint(reason)
         words = f"it raised {self._line(reason)}"
         if not where:
-            self._finish_reply(self._fault(FaultKind.RAISED, words, call))
+            self._finish_reply(self._fault(FaultKind.RAISED, words, opened))
             return
-        self._finish_reply(self._fault(FaultKind.LIMIT, f"{words}; {where}", call))
+        self._finish_reply(self._fault(FaultKind.LIMIT, f"{words}; {where}", opened))
         self._end_for(STOPPED)  # it may still hold all that it could get, at the cost of its next call
 
     def _hint(self, reason: str) -> str:
         return hint(reason, self._installed.manifest.limits, self._installed.distribution)
 
-    def _take_request(self, call: Call, message: wire.Request) -> None:
-        if self._request is not None:
-            raise ViolationError("sent a request before its last one was answered")
-        answer = call.request(message)
-        if answer is not None:
-            self._channel.send(wire.encode(answer))
-        elif not isinstance(message, wire.Evidence):
-            self._request = self._loop.create_task(self._serve(message))
-            self._request.add_done_callback(self._served)
-
-    async def _serve(self, message: wire.Use) -> None:
-        time_left_s = self._deadline_at - self._loop.time()
-        answer, descriptor = await self._broker.answer(message, time_left_s=time_left_s)
-        self._request = None
-        self._channel.send(wire.encode(answer), descriptor)
-
-    def _served(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Our bug, not the plugin's: the caller gets it as it is, and the worker, left without an answer, goes.
-            if self._reply is not None and not self._reply.done():
-                self._reply.set_exception(error)
-            self._end_for(STOPPED)
+    def _raise_bug(self, error: BaseException) -> None:
+        # Ours, not the plugin's: the caller gets it as it is, and the worker, left without an answer, goes.
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(error)
+        self._end_for(STOPPED)
 
     # --- the end
 
@@ -422,28 +365,10 @@ class Worker:
         return await asyncio.shield(self._ending)
 
     async def _end(self, cause: Cause) -> Death:
-        if self._request is not None:
-            self._request.cancel()
-            await asyncio.wait([self._request])
-        whose = self._installed.distribution
-        death = await end_worker(self._launched, self._scratch, cause, config=self._config, whose=whose)
-        self._identity.release()
+        if self._open is not None:
+            await self._open.cut_short()
+        death = await self._body.end(cause, self._config)
         if self._reply is not None and not self._reply.done():
-            fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._call))
+            fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._open))
             self._reply.set_exception(fault)
         return death
-
-
-def _isolating(config: HostConfig) -> bool:
-    """Whether a worker is told to isolate itself.
-
-    Raises:
-        UnheldError: it must, and cannot on this machine.
-    """
-    if config.isolation == "required" and not HAS_TABLE:
-        raise UnheldError(f"nothing is known of the system calls of {MACHINE}. {REMEDY}")
-    return config.isolation != "off" and HAS_TABLE
-
-
-def _start_fault(installed: InstalledPlugin, message: str) -> PluginFault:
-    return PluginFault(message, plugin=installed.distribution, phase="start", kind=FaultKind.START)

@@ -1,0 +1,143 @@
+"""An open call between the pipe and the broker: requests one at a time, and no reply before the last is answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from assess_core.host import messages as wire
+from assess_core.host.broker import Broker
+from assess_core.host.call import Call, ViolationError
+from assess_core.host.opencall import HookRaisedError, OpenCall
+from assess_core.host.rights import Rights
+from assess_core.record import Held
+from assess_plugin import CheckResult, Outcome
+from assess_plugin.wire import HEADER
+
+HELD = Held(isolation="full", user="uid:1", landlock_abi=7)
+STAT = wire.Stat(call=1, id=1, check="a", path="/etc/shadow")
+REPLY = wire.Executed(call=1, results=[CheckResult(check_id="a", outcome=Outcome.PASS)], more=False)
+
+
+class Pipe:
+    """An open call of a plugin that may do nothing, what it sent, and what it could not help."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, int | None]] = []
+        self.bugs: list[BaseException] = []
+        self.call = Call(1, reply=wire.Executed, checks=("a",), now=datetime(2026, 11, 21, tzinfo=UTC))
+        self.broker = Broker(Rights(), self.call.record)
+        self.open = OpenCall(
+            self.call,
+            self.broker,
+            send=lambda frame, descriptor: self.sent.append((frame, descriptor)),
+            time_left_s=lambda: 10.0,
+            on_bug=self.bugs.append,
+        )
+
+    def take(self, message: Any) -> bool:
+        return self.open.take(message, 10)
+
+    @property
+    def uses(self) -> list[Any]:
+        return [use.what for use in self.call.record_so_far(1, held=HELD).provenance]
+
+
+def piped(use: Callable[[Pipe], Awaitable[None]]) -> Pipe:
+    async def run() -> Pipe:
+        pipe = Pipe()
+        await use(pipe)
+        return pipe
+
+    return asyncio.run(run())
+
+
+async def answered(pipe: Pipe, number: int = 1) -> None:
+    async with asyncio.timeout(5):
+        while len(pipe.sent) < number and not pipe.bugs:
+            await asyncio.sleep(0)
+
+
+def test_a_request_is_answered_and_then_the_reply_counts() -> None:
+    async def use(pipe: Pipe) -> None:
+        assert not pipe.take(STAT)
+        await answered(pipe)
+        assert pipe.take(REPLY)
+
+    pipe = piped(use)
+    ((frame, descriptor),) = pipe.sent
+    answer = msgspec.json.decode(frame[HEADER:], type=wire.ToWorker)
+    assert isinstance(answer, wire.Refused)
+    assert (answer.kind, descriptor) == ("denied", None)
+    assert pipe.uses == [{"denied": {"stat": "/etc/shadow"}}]
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (REPLY, "replied before its request was answered"),
+        (wire.Raised(call=1, reason="it is late"), "replied before its request was answered"),
+        (wire.Stat(call=1, id=2, check=None, path="/"), "sent a request before its last one was answered"),
+    ],
+)
+def test_while_a_request_is_open_only_notices_may_come(message: Any, why: str) -> None:
+    async def use(pipe: Pipe) -> None:
+        pipe.take(STAT)
+        assert not pipe.take(wire.Log(call=1, level="info", message="still here"))
+        with pytest.raises(ViolationError, match=why):
+            pipe.take(message)
+        await pipe.open.cut_short()
+
+    piped(use)
+
+
+@pytest.mark.parametrize("message", [wire.Loaded(entries=["it"]), wire.Isolated(landlock_abi=7)])
+def test_what_belongs_to_a_start_is_not_due_in_a_call(message: Any) -> None:
+    async def use(pipe: Pipe) -> None:
+        with pytest.raises(ViolationError, match="during a call"):
+            pipe.take(message)
+
+    piped(use)
+
+
+def test_a_hook_that_raised_is_a_reply_without_results() -> None:
+    async def use(pipe: Pipe) -> None:
+        with pytest.raises(HookRaisedError, match="no such table"):
+            pipe.take(wire.Raised(call=1, reason="no such table"))
+
+    piped(use)
+
+
+def test_what_is_cut_short_is_on_record_and_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(pipe: Pipe) -> None:
+        begun = asyncio.Event()
+
+        async def never(*_: object) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(pipe.broker.connections, "take", never)
+        pipe.take(wire.Connect(call=1, id=1, check=None, host="db.example.org", port=80, timeout_s=5.0))
+        await begun.wait()
+        await pipe.open.cut_short()
+
+    pipe = piped(use)
+    assert (pipe.sent, pipe.bugs) == ([], [])
+    assert pipe.uses == [{"connect": "db.example.org:80", "error": "cut short with the call"}]
+
+
+def test_a_bug_of_ours_is_told_and_nothing_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(pipe: Pipe) -> None:
+        async def breaks(*_: object, **__: object) -> None:
+            raise RuntimeError("ours")
+
+        monkeypatch.setattr(pipe.broker, "answer", breaks)
+        pipe.take(STAT)
+        await answered(pipe)
+
+    pipe = piped(use)
+    assert [str(bug) for bug in pipe.bugs] == ["ours"]
+    assert pipe.sent == []
