@@ -79,6 +79,9 @@ def talk(input):
 def setting(input):
     return input.settings["greeting"]
 
+def variables(input):
+    return " ".join(sorted(name for name in os.environ if name.startswith("TRIED_")))
+
 def raises(input):
     raise KeyError("no such thing")
 
@@ -116,6 +119,7 @@ MANIFEST = PluginManifest(
         commands=(("dpkg-query", "-W"),),
         network=("api.example.org:443",),
         secrets=("token",),
+        env=("TRIED_PROXY", "TRIED_ABSENT"),
     ),
     api="1.2",
 )
@@ -223,6 +227,15 @@ def test_past_the_host_it_is_held_and_without_isolation_it_is_not(
             one(plugin, host, check, settings=settings)
         assert one(free, host, check, settings=settings).actual == says
     assert free.landlock_abi == 0
+
+
+def test_it_finds_the_variables_of_its_manifest_and_no_others(
+    host: PlantedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIED_PROXY", "http://proxy.example.org")
+    monkeypatch.setenv("TRIED_TOKEN", "swordfish")
+    with IsolatedPlugin(MODULE, name="it", manifest=MANIFEST) as plugin:
+        assert one(plugin, host, "variables").actual == "TRIED_PROXY"
 
 
 def test_a_plugin_that_raises_fails_its_test_with_the_traceback(plugin: IsolatedPlugin, host: PlantedHost) -> None:

@@ -55,7 +55,7 @@ class IsolatedPlugin:
         self.landlock_abi = 0
         """Of the kernel that isolates it."""
         with ExitStack() as closing:
-            self._worker = WorkerProcess(self._module, isolated=isolated)
+            self._worker = WorkerProcess(self._module, variables=manifest.permissions.env, isolated=isolated)
             closing.callback(self._worker.end)
             self._start(isolated=isolated)
             self._closing = closing.pop_all()

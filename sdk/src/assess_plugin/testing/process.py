@@ -1,5 +1,7 @@
 """A worker as the runtime starts one: another process, isolated before it loads anything, at the end of a socket.
 
+It is held to no limits: what a manifest says of them is watched from outside, by a runtime.
+
 Nothing is kept of what it was: its directory goes with it, and it is killed with everything in its group.
 """
 
@@ -15,7 +17,7 @@ import sysconfig
 import tempfile
 import time
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,11 @@ class WorkerProcess:
 
     Args:
         module: of the entry point; the directory it comes from and this environment's packages can be imported.
+        variables: names of those of this environment that it finds, where they are set.
         isolated: as it is in earnest. Without, the plugin has all rights of whoever runs the test.
     """
 
-    def __init__(self, module: str, *, isolated: bool = True) -> None:
+    def __init__(self, module: str, *, variables: Iterable[str] = (), isolated: bool = True) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="assess-worker-"))
         self._scratch = self.directory / "scratch"
         self._scratch.mkdir()
@@ -61,7 +64,7 @@ class WorkerProcess:
                     *(str(self.directory / "kit"), sys.prefix, *map(str, self._sites)),
                 ],
                 cwd=self._scratch,
-                env=self._environment(),
+                env=self._environment(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -172,6 +175,8 @@ class WorkerProcess:
             limits={},
         )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, variables: Iterable[str]) -> dict[str, str]:
+        given = {name: os.environ[name] for name in variables if name in os.environ}
         scratch = str(self._scratch)
-        return {"HOME": scratch, "TMPDIR": scratch, "USER": "assess", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+        ours = {"HOME": scratch, "TMPDIR": scratch, "USER": "assess", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+        return given | ours
