@@ -88,7 +88,15 @@ def say(
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize(("check", "calls"), [("kept", ["kept", "kept"]), ("counts", ["1", "2"])])
+@pytest.mark.parametrize(
+    ("check", "calls"),
+    [
+        ("kept", ["kept", "kept"]),
+        ("kept-on-its-way", ["kept", "kept"]),
+        ("kept-by-a-thread", ["kept", "kept"]),
+        ("counts", ["1", "2"]),
+    ],
+)
 def test_a_connection_ends_with_its_call(tmp_path: Path, port: int, check: str, calls: list[str]) -> None:
     """Kept for the next call, it would be used there without being on record; who keeps none lives on: the control."""
     installed = make_program(

@@ -131,6 +131,35 @@ def kept(url: str, input: ActionInput) -> Any:
     return _spoken(_KEPT[0])
 
 
+def kept_on_its_way(url: str, input: ActionInput) -> Any:
+    """The same, and between the two calls it has no descriptor of it."""
+    import socket
+
+    if _KEPT:
+        _, (received,), _, _ = socket.recv_fds(_KEPT[1], 1, 1)
+        return _spoken(socket.socket(fileno=received))
+    _KEPT.extend(socket.socketpair())
+    with input.host.connect(*_place(url)) as made:
+        socket.send_fds(_KEPT[0], [b"x"], [made.fileno()])
+    return "kept"
+
+
+def kept_by_a_thread(url: str, input: ActionInput) -> Any:
+    """The same: a thread waits for what comes, and nobody has a descriptor."""
+    import os
+    import threading
+    import time
+
+    if _KEPT:
+        return "heard" if _KEPT[0].is_alive() else "silence"
+    made = input.host.connect(*_place(url)).detach()
+    _KEPT.append(threading.Thread(target=os.read, args=(made, 100), daemon=True))
+    _KEPT[0].start()
+    time.sleep(0.2)  # it waits in the kernel by then
+    os.close(made)
+    return "kept"
+
+
 def counts(url: str, input: ActionInput) -> Any:
     """How often this process has connected; each time it closes what it got."""
     by_itself(url, input)
