@@ -1,8 +1,8 @@
 """Connecting on a plugin's behalf: the name resolved here, each address judged, one of them connected to.
 
 The plugin is handed the connected socket, and nothing with which it could connect anywhere else. A name that is slow to
-resolve holds a thread that nobody waits for, and there are few of those: a plugin whose names never resolve keeps no
-other plugin from opening a file.
+resolve holds a thread that nobody waits for, and each plugin has few of those: one whose names never resolve keeps no
+other plugin from anything, nor itself from addresses that need no resolving.
 """
 
 import asyncio
@@ -22,15 +22,16 @@ from assess_plugin.permissions import peer_of
 
 logger = logging.getLogger(__name__)
 
-MAX_RESOLVING = 16
-"""Names that are being resolved at one moment, for all plugins."""
+MAX_RESOLVING = 8
+"""Names that are being resolved at one moment for one plugin, whichever of its workers asks."""
 
 MAX_ADDRESSES = 16
 """Of one name, that are tried."""
 
 Resolve = Callable[[str, int], tuple[Address, ...]]
 
-_resolving = threading.BoundedSemaphore(MAX_RESOLVING)
+_shares: dict[tuple[str, ...], threading.BoundedSemaphore] = {}
+"""By what a plugin may connect to: a worker that dies and comes again finds the same, as do workers side by side."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,15 +43,11 @@ class Connection:
 
 
 def look_up(host: str, port: int) -> tuple[Address, ...]:
-    """The addresses of a name, or the one address that it is; blocks.
+    """The addresses of a name; blocks.
 
     Raises:
         ImproperError: it has none.
     """
-    try:
-        return (ip_address(host),)
-    except ValueError:
-        pass
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as error:
@@ -74,7 +71,7 @@ async def connect(host: str, port: int, rights: Rights, *, timeout_s: float, res
     deadline = loop.time() + timeout_s
     try:
         async with asyncio.timeout(timeout_s):
-            addresses = await _resolved(host, port, resolve)
+            addresses = _itself(host) or await _resolved(host, port, resolve, _share(rights))
     except TimeoutError as error:
         raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from error
     if why := refusal(host, addresses):
@@ -82,7 +79,19 @@ async def connect(host: str, port: int, rights: Rights, *, timeout_s: float, res
     return await _first(addresses, port, deadline - loop.time())
 
 
-async def _resolved(host: str, port: int, resolve: Resolve) -> tuple[Address, ...]:
+def _itself(host: str) -> tuple[Address, ...]:
+    """The one address that it is; none for a name."""
+    try:
+        return (ip_address(host),)
+    except ValueError:
+        return ()
+
+
+def _share(rights: Rights) -> threading.BoundedSemaphore:
+    return _shares.setdefault(rights.permissions.network, threading.BoundedSemaphore(MAX_RESOLVING))
+
+
+async def _resolved(host: str, port: int, resolve: Resolve, share: threading.BoundedSemaphore) -> tuple[Address, ...]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Address, ...]] = loop.create_future()
 
@@ -102,14 +111,16 @@ async def _resolved(host: str, port: int, resolve: Resolve) -> tuple[Address, ..
         except Exception as error:
             failed = error
         finally:
-            _resolving.release()
+            share.release()
         try:
             loop.call_soon_threadsafe(settle, addresses, failed)
         except RuntimeError:  # the loop is closed
             logger.debug("Nobody waits for the addresses of %s any more.", host)
 
-    if not _resolving.acquire(blocking=False):
-        raise ImproperError(f"{MAX_RESOLVING} names are being resolved already, and {host} cannot be at this moment")
+    if not share.acquire(blocking=False):
+        raise ImproperError(
+            f"{MAX_RESOLVING} names of this plugin are being resolved already, and {host} cannot be at this moment"
+        )
     threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
     return await done
 

@@ -117,8 +117,11 @@ def test_a_name_that_never_resolves_holds_nobody_up(port: int) -> None:
         for _ in range(MAX_RESOLVING):
             with pytest.raises(OSError, match="timed out"):
                 to("slow.example.org", port, entry, resolve=slow, timeout_s=0.01)
-        with pytest.raises(ImproperError, match="names are being resolved already"):
+        with pytest.raises(ImproperError, match="names of this plugin are being resolved already"):
             to("slow.example.org", port, entry, resolve=slow)
+        # another plugin's names, and what is no name
+        for host in ("localhost", "127.0.0.1"):
+            os.close(to(host, port, f"{host}:{port}").descriptor)
     finally:
         over.set()
     for thread in threading.enumerate():
