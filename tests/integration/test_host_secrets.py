@@ -39,7 +39,9 @@ class Told:
 
         async def run() -> None:
             supervisor = Supervisor(installed, host_config(root), rights=self.rights)
-            given = ActionInput(subject=replace(SUBJECT, props=props), checks=(check,), settings={"token": SECRET})
+            given = ActionInput(
+                subject=replace(SUBJECT, props=props), checks=(check,), settings={"token": more.get("token", SECRET)}
+            )
             try:
                 if check == "subjects":
                     found = EvaluateInput(selector={} if knows else {"value": SECRET}, runtime="r")
@@ -108,6 +110,15 @@ def test_texts_that_grow_by_it_are_cut(tmp_path: Path) -> None:
 def test_a_setting_that_is_a_secret_is_one(tmp_path: Path, secret: str, shown: str) -> None:
     told = Told(tmp_path, "setting", knows=False, settings=f'[settings.token]\ntype = "string"\nsecret = {secret}\n')
     assert told.report.output.results[0].reason == shown
+
+
+@pytest.mark.parametrize(("secret", "shown"), [("true", "[secret token]"), ("false", SECRET)])
+def test_so_is_every_text_in_a_setting_that_is_a_table(tmp_path: Path, secret: str, shown: str) -> None:
+    declared = f'[settings.token]\ntype = "object"\nsecret = {secret}\n'
+    given = {"accounts": [{"name": "eve", "password": SECRET}]}
+    told = Told(tmp_path, "setting", knows=False, settings=declared, token=given)
+    shown_as = f"set to {{'accounts': [{{'name': 'eve', 'password': '{shown}'}}]}}"
+    assert told.report.output.results[0].reason == shown_as, "what is too short to be a secret stays"
 
 
 def test_provenance_has_the_name_alone(tmp_path: Path) -> None:

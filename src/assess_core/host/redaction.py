@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from assess_core.secrets import MIN_SECRET
+
 Replaced = Mapping[bytes, bytes]
 
 
@@ -35,6 +37,18 @@ class Redactor:
         shown = f"[secret {name}]".encode()
         for form in _forms(value):
             self._forms.setdefault(form, shown)
+
+    def mark_within(self, name: str, value: Any) -> None:
+        """The same for each text in what JSON can say that is long enough to be a secret; not for names of members."""
+        match value:
+            case str() if len(value) >= MIN_SECRET:
+                self.mark(name, value)
+            case Mapping():
+                for each in value.values():
+                    self.mark_within(name, each)
+            case list() | tuple():
+                for each in value:
+                    self.mark_within(name, each)
 
     def data(self, data: bytes) -> bytes:
         """The bytes without any secret."""

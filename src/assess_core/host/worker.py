@@ -36,7 +36,6 @@ from assess_core.host.rights import Rights
 from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held
-from assess_core.secrets import MIN_SECRET
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
 from assess_plugin.models import ActionInput, EvaluateInput
@@ -180,9 +179,8 @@ class Worker:
 
     def _mark(self, settings: Mapping[str, Any]) -> None:
         for setting in self._installed.manifest.settings:
-            value = settings.get(setting.name) if setting.secret else None
-            if isinstance(value, str) and len(value) >= MIN_SECRET:
-                self._redactor.mark(setting.name, value)
+            if setting.secret:
+                self._redactor.mark_within(setting.name, settings.get(setting.name))
 
     def _relay(self, on_event: OnEvent | None) -> OnEvent | None:
         if on_event is None:
