@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bench import (
+    brokered,
     commands,
     inspect_wheels,
     installs,
@@ -36,6 +37,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "roundtrip": roundtrip,
     "spawn": spawn,
     "isolation": isolation,
+    "brokered": brokered,
     "installs": installs,
     "commands": commands,
     "journal": journal,
