@@ -30,6 +30,7 @@ from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import assess, sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run, WaitingVersion
+from assess_core.secrets import credentials_directory
 from assess_core.store import (
     Consent,
     Consents,
@@ -374,8 +375,16 @@ class Runtime:
         )
 
     def _private(self) -> tuple[Path, ...]:
-        """What no plugin is shown: what we know, what we are told, and by which word the registry knows us."""
+        """What no plugin is shown: what we know, what we are told, by which word the registry knows us, and secrets.
+
+        Those of all plugins: one that may read a directory is not to find there what another one is given.
+        """
         settings = self.config.registry
         credentials = settings.access.credentials if settings is not None else None
-        word = credentials.file if credentials is not None else None
-        return (self._state, self.config.source, *((word,) if word is not None else ()))
+        sources = (source for plugin in self.config.plugins for source in plugin.secret_sources.values())
+        files = (
+            credentials.file if credentials is not None else None,
+            credentials_directory(),
+            *(source.path for source in sources),
+        )
+        return (self._state, self.config.source, *(path for path in files if path is not None))

@@ -73,8 +73,8 @@ class SecretSource:
         """The file it lies in; None for a variable, and where no credentials were given to this service."""
         if self.kind == "file":
             return Path(self.name)
-        directory = os.environ.get(CREDENTIALS, "")
-        return Path(directory) / self.name if self.kind == "credential" and directory.startswith("/") else None
+        directory = credentials_directory() if self.kind == "credential" else None
+        return None if directory is None else directory / self.name
 
     def read(self) -> Secret:
         """The secret, without the line's end after it.
@@ -136,3 +136,9 @@ class SecretSource:
                 f"{self} can be read by others (owner uid {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}): "
                 f"if nobody has, chmod 600 it, else change the secret"
             )
+
+
+def credentials_directory() -> Path | None:
+    """Where systemd has put this service's credentials; None where it was given none."""
+    directory = os.environ.get(CREDENTIALS, "")
+    return Path(directory) if directory.startswith("/") else None

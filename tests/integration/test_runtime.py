@@ -131,8 +131,8 @@ def test_offline_what_was_touched_is_built_again_from_what_was_kept(tree: Regist
 
 
 def test_no_plugin_is_shown_what_the_runtime_keeps(tmp_path: Path) -> None:
-    """Whatever it may read: what is known, and what is configured."""
-    asks = ("journal.db", "../assess.toml", "../other")
+    """Whatever it may read: what is known, what is configured, and where another plugin's secrets lie."""
+    asks = ("journal.db", "../assess.toml", "../secret", "../other")
     looks = "".join(f'        self._opened(input, "{tmp_path / "state" / ask}"),\n' for ask in asks)
     source = DEMO_SOURCE.replace(
         "    def _check(self, input",
@@ -153,16 +153,26 @@ def test_no_plugin_is_shown_what_the_runtime_keeps(tmp_path: Path) -> None:
         if check_id == "":""",
     )
     manifest = demo_manifest(permissions='read = ["/"]\n')
-    registry = make_registry_tree(
-        tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=source, manifest=manifest)]
+    another = demo_plugin_wheel(
+        name="another",
+        files={"another/__init__.py": DEMO_SOURCE},
+        entry_points={"assess.plugins": {"another": "another:plugin"}},
+        manifest=demo_manifest(("another-kernel",), plugin="another", permissions='secrets = ["token"]\n').replace(
+            ">=1.0", ">=1.2"
+        ),
     )
-    config = configured(registry, tmp_path)
-    for name in ("assess.toml", "other"):
+    registry = make_registry_tree(
+        tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=source, manifest=manifest), another]
+    )
+    plugins = f'{PLUGIN}[[plugins]]\nname = "another"\nsecrets = {{ token = "file:{tmp_path}/secret" }}\n'
+    config = configured(registry, tmp_path, plugins=plugins)
+    for name in ("assess.toml", "secret", "other"):
         (tmp_path / name).write_text("x")
     with Runtime(config, state=tmp_path / "state") as runtime:
         run = runtime.assess(runtime.plan(runtime.sync()))
     (said,) = [result.actual or "" for result in run.results if result.check == "demo-kernel"]
-    journal, configuration, other = said.split("|")
-    assert journal.endswith("is the runtime's own, which no plugin is shown")
-    assert configuration.endswith("is the runtime's own, which no plugin is shown")
+    *hidden, other = said.split("|")
+    assert len(hidden) == 3
+    for each in hidden:
+        assert each.endswith("is the runtime's own, which no plugin is shown")
     assert other == "opened", "the control"
