@@ -86,7 +86,7 @@ def test_the_same_words_of_one_that_was_told_nothing_come_through(tmp_path: Path
 
 def test_evidence_is_cleaned_across_its_chunks(tmp_path: Path) -> None:
     (piece,) = Told(tmp_path, "evidence", knows=True).report.evidence.values()
-    assert piece.data.endswith(b"x[secret db] [secret db].")
+    assert piece.data.endswith(b"x[secret db] [secret db]\0."), "of UTF-16 the last zero byte stays"
 
 
 def test_no_evidence_is_named_by_a_secret(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.redaction import Redactor
-from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, EvidenceData, Held, Provenance
 from assess_plugin.api import ApiError, require_api
@@ -142,7 +141,7 @@ class Call:
         self._provenance.setdefault((check, repr(what)), Provenance(check=check, what=what))
 
     def _line(self, text: str) -> str:
-        return clean_line(self._redactor.text(text))
+        return self._redactor.line(text)
 
     def add(self, part: Executed | Evaluated) -> bool:
         """Keep a part of the reply; whether it was the last."""

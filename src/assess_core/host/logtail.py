@@ -4,7 +4,6 @@ import asyncio
 import os
 
 from assess_core.host.redaction import Redactor
-from assess_core.host.text import clean_lines
 
 READ_SIZE = 64 * 1024
 KEPT_BYTES = 16 * 1024
@@ -38,7 +37,7 @@ class LogTail:
             self._drain()
         dropped = self._total - len(self._kept)
         kept = self.redactor.cut(bytes(self._kept)) if dropped else bytes(self._kept)
-        lines = clean_lines(self.redactor.data(kept).decode("utf-8", "replace")).strip("\n").splitlines()[-TAIL_LINES:]
+        lines = self.redactor.lines(kept).strip("\n").splitlines()[-TAIL_LINES:]
         tail = "\n".join(lines)[-TAIL_CHARACTERS:]
         return f"({dropped:,} bytes before these lines were dropped)\n{tail}" if dropped else tail
 

@@ -33,7 +33,6 @@ from assess_core.host.limits import Bounds, Finding, Watch, hint
 from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
-from assess_core.host.text import clean_line
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held
 from assess_core.store import InstalledPlugin
@@ -259,7 +258,7 @@ class Worker:
             self._reply.set_exception(fault)
 
     def _line(self, text: str) -> str:
-        return clean_line(self._redactor.text(text))
+        return self._redactor.line(text)
 
     def _fault(self, kind: FaultKind, message: str, opened: OpenCall) -> PluginFault:
         return PluginFault(
@@ -281,7 +280,7 @@ class Worker:
             else:
                 self._handle_call(self._open, message, len(body))
         except (wire.MessageError, ViolationError) as error:
-            self._end_for(violation(self._redactor.text(str(error))))
+            self._end_for(violation(self._redactor.line(str(error))))
 
     def _handle_start(self, message: wire.FromWorker) -> None:
         try:

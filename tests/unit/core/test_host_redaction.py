@@ -9,7 +9,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from assess_core.host import redaction
 from assess_core.host.redaction import Redactor
+from assess_plugin.models import MAX_TEXT
 
 SECRETS = ("hunter2!", "pa ss/wo+rd&<é>\"'%", "sk-0123456789abcdefABCDEF", "üñîçødé", "back\\slash\n2")
 
@@ -32,7 +34,16 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "Python bytes": lambda text: repr(text.encode()),
     "hexadecimal": lambda text: text.encode().hex(),
     "HEXADECIMAL": lambda text: text.encode().hex().upper(),
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "base64 in lines": lambda text: wrapped(base64.b64encode(b"Q" * 50 + text.encode() + b"rest").decode(), 76),
+    "base64 in lines of DOS": lambda text: wrapped(base64.b64encode(b"Q" * 46 + text.encode()).decode(), 64, "\r\n"),
+    "hexadecimal in lines": lambda text: wrapped((b"Q" * 27 + text.encode()).hex(), 60),
 }
+
+
+def wrapped(text: str, width: int, end: str = "\n") -> str:
+    return end.join(text[start : start + width] for start in range(0, len(text), width))
 
 
 def core(written: str) -> str:
@@ -88,6 +99,52 @@ def test_the_rest_of_a_secret_whose_beginning_was_dropped_is_cut() -> None:
     redactor.mark("db", "hunter2!")
     assert redactor.cut(b"ter2! and more") == b" and more"
     assert redactor.cut(b"nothing of it") == b"nothing of it"
+
+
+def test_the_beginning_of_a_secret_that_was_clipped_is_cut() -> None:
+    redactor = Redactor()
+    redactor.mark("db", "hunter2!")
+    start = "y" * (MAX_TEXT - 6)
+    assert redactor.text(start + "hunter") == redactor.line(start + "hunter") == start
+    assert redactor.text(start[1:] + "HUNTER" + "…") == start[1:] + "…", "as results are clipped"
+    assert redactor.text(start + "hunger") == start + "hunger"
+    assert redactor.text(start[1:] + "hunter") == start[1:] + "hunter", "the control: it is whole"
+
+
+def test_what_is_a_secret_once_its_escape_sequences_are_gone_is_found() -> None:
+    redactor = Redactor()
+    coloured = "at hunt\x1b[0mer2! again"
+    assert (redactor.line(coloured), redactor.lines(coloured.encode())) == ("at hunter2! again",) * 2, "the control"
+    redactor.mark("db", "hunter2!")
+    assert (redactor.line(coloured), redactor.lines(coloured.encode())) == ("at [secret db] again",) * 2
+
+
+def test_secrets_that_overlap_are_replaced_as_one() -> None:
+    redactor = Redactor()
+    redactor.mark("one", "abcdefgh")
+    assert redactor.text("<abcdefghijkl>") == "<[secret one]ijkl>", "the control"
+    redactor.mark("other", "efghijkl")
+    assert redactor.text("<abcdefghijkl>") == "<[secret one]>"
+
+
+@pytest.mark.parametrize("bound", ["_SEARCHED", "_MAPPED"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_secret_is_found_across_the_pieces_that_are_searched(
+    bound: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, bound, 16)
+    redactor = Redactor()
+    redactor.mark("db", "hunter2!")
+    for before in range(40):
+        said = b"." * before + f"{end}hun{end}ter2!{end}".encode() + b"." * 20 + b"hunter2!"
+        expected = b"." * before + f"{end}[secret db]{end}".encode() + b"." * 20 + b"[secret db]"
+        assert redactor.data(said) == expected
+
+
+def test_a_form_that_is_found_within_a_character_breaks_nothing() -> None:
+    redactor = Redactor()
+    redactor.mark("db", "¿abcde")  # in UTF-16 it begins with what a character of UTF-8 ends with
+    assert redactor.text("ÿabcde ¿abcde") == "\N{REPLACEMENT CHARACTER}[secret db] [secret db]"
 
 
 def test_what_has_no_secret_in_it_stays_as_it_is() -> None:
