@@ -14,6 +14,7 @@ import assess_plugin
 from assess_core.errors import StoreError
 from assess_core.store import Interpreter, Store, describe_interpreter, running_interpreter, worker_kit
 from assess_core.store.kit import kit_sources
+from assess_plugin.testing.kit import make_kit
 from tests.support.installing import count_events, kill_at, run_in_child, tree_of
 
 PROBE = """
@@ -58,6 +59,12 @@ def test_the_kit_is_the_runtimes_own_code_without_testing_kit_and_policy(store: 
     assert not [path for path in kit_sources() if {"testing", "isolation"} & set(Path(path).parts)]
     assert all(path.endswith(".py") for path in kit_sources())
     assert all(path.stat().st_mode & 0o777 == 0o444 for path in kit.rglob("*") if path.is_file())
+
+
+def test_the_kit_of_an_authors_tests_is_the_runtimes(tmp_path: Path) -> None:
+    kit = make_kit(tmp_path / "kit")
+    found = {path.relative_to(kit).as_posix(): path.read_bytes() for path in kit.rglob("*.py")}
+    assert found == kit_sources()
 
 
 def test_a_kit_is_built_once_and_named_for_its_content(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from assess_core.store import InstalledPlugin
 from assess_plugin.isolation import profile as policy
 from assess_plugin.isolation.calls import MACHINES
 from assess_plugin.isolation.profile import Profile, make_profile
+from assess_plugin.isolation.start import libraries_of
 
 MACHINE = os.uname().machine
 HAS_TABLE = MACHINE in MACHINES
@@ -46,7 +47,7 @@ def profile_of(installed: InstalledPlugin, *, kit: Path, scratch: Path, pid: int
         pid=pid,
         parent=os.getpid(),
         identity=policy.Identity(uid=identity.uid, gid=identity.gid, capabilities=_kept(identity)),
-        read=[*_interpreter(installed.python), str(kit), str(installed.environment)],
+        read=[*libraries_of(installed.python), str(kit), str(installed.environment)],
         write=str(scratch),
         limits=kernel_limits(installed.manifest.limits, own_user=identity.own),
     )
@@ -96,9 +97,3 @@ def _kept(identity: Identity) -> int:
     if not identity.own:
         return 0
     return int(dict(_status(os.getpid()))["CapPrm"], 16) & policy.CAP_DAC_READ_SEARCH
-
-
-def _interpreter(python: Path) -> Iterator[str]:
-    """Where the interpreter behind an environment's `python` has its libraries."""
-    base = python.resolve().parent.parent
-    yield from (str(base / name) for name in ("lib", "lib64"))

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from assess_core.host.logtail import LogTail
 from assess_core.host.process import ChildProcess, spawn
-from assess_core.host.surroundings import worker_environment
 from assess_core.store import InstalledPlugin
-
-FLAGS = ("-I", "-S", "-B", "-X", "faulthandler")
-"""Isolated, without `site` and so without any `.pth` file, writing no bytecode; a crash leaves its stack in the log."""
+from assess_plugin.isolation.start import worker_argv, worker_environment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +43,13 @@ def launch(
     log, their_log = os.pipe2(os.O_CLOEXEC)
     try:
         process = spawn(
-            _argv(installed, kit, theirs.fileno()),
+            worker_argv(
+                installed.python,
+                kit=kit,
+                descriptor=theirs.fileno(),
+                environment=installed.environment,
+                sites=(installed.site_packages,),
+            ),
             loop=loop,
             cwd=scratch,
             environment=worker_environment(scratch, variables, uid),
@@ -63,10 +66,3 @@ def launch(
         theirs.close()
         os.close(their_log)
     return Launched(process=process, socket=ours, log=LogTail(log, loop))
-
-
-def _argv(installed: InstalledPlugin, kit: Path, descriptor: int) -> list[str]:
-    # The full path of the environment's python as argv[0]: by any other CPython silently takes the base prefix.
-    bootstrap = kit / "assess_plugin" / "worker" / "bootstrap.py"
-    paths = (kit, installed.environment, installed.site_packages)
-    return [str(installed.python), *FLAGS, str(bootstrap), str(descriptor), *map(str, paths)]

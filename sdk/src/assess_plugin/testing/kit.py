@@ -11,10 +11,10 @@ _LEFT_OUT = shutil.ignore_patterns("__pycache__", "testing", "isolation")
 
 
 def make_kit(directory: Path) -> Path:
-    """A new directory with what a worker needs; returns its bootstrap."""
+    """The directory, which is new, has what a worker needs."""
     for name, package in _PACKAGES.items():
         shutil.copytree(source_of(package), directory / name, ignore=_LEFT_OUT)
-    return directory / "assess_plugin/worker/bootstrap.py"
+    return directory
 
 
 def source_of(package: str) -> Path:

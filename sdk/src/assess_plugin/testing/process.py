@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from assess_plugin.isolation.profile import CAP_DAC_READ_SEARCH, Identity, Profile, make_profile
+from assess_plugin.isolation.start import libraries_of, worker_argv, worker_environment
 from assess_plugin.testing.kit import make_kit, place_of
 from assess_plugin.wire import HEADER, MAX_FRAME, encode
 
@@ -53,18 +54,22 @@ class WorkerProcess:
         self._scratch = self.directory / "scratch"
         self._scratch.mkdir()
         self._isolated = isolated
+        self._uid = ROOTS_WORKER if isolated and os.geteuid() == 0 else os.geteuid()
         self._log = (self.directory / "log").open("w+b")
-        bootstrap = make_kit(self.directory / "kit")
+        kit = make_kit(self.directory / "kit")
         self._sites = dict.fromkeys((place_of(module), Path(sysconfig.get_path("purelib"))))
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", "-B", "-X", "faulthandler", str(bootstrap), str(theirs.fileno())),
-                    *(str(self.directory / "kit"), sys.prefix, *map(str, self._sites)),
-                ],
+                worker_argv(
+                    Path(sys.executable),
+                    kit=kit,
+                    descriptor=theirs.fileno(),
+                    environment=Path(sys.prefix),
+                    sites=self._sites,
+                ),
                 cwd=self._scratch,
-                env=self._environment(variables),
+                env=worker_environment(self._scratch, variables, self._uid),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -155,18 +160,17 @@ class WorkerProcess:
 
     def _profile(self) -> Profile:
         root = os.geteuid() == 0
-        base = Path(sys.executable).resolve().parent.parent
         return make_profile(
             machine=os.uname().machine,
             pid=self._process.pid,
             parent=os.getpid(),
             identity=Identity(
-                uid=ROOTS_WORKER if root else os.geteuid(),
+                uid=self._uid,
                 gid=ROOTS_WORKER if root else os.getegid(),
                 capabilities=CAP_DAC_READ_SEARCH if root else 0,
             ),
             read=[
-                *(str(base / name) for name in ("lib", "lib64")),
+                *libraries_of(Path(sys.executable)),
                 str(self.directory / "kit"),
                 sys.prefix,
                 *map(str, self._sites),
@@ -174,9 +178,3 @@ class WorkerProcess:
             write=str(self._scratch),
             limits={},
         )
-
-    def _environment(self, variables: Iterable[str]) -> dict[str, str]:
-        given = {name: os.environ[name] for name in variables if name in os.environ}
-        scratch = str(self._scratch)
-        ours = {"HOME": scratch, "TMPDIR": scratch, "USER": "assess", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
-        return given | ours
