@@ -1,5 +1,6 @@
 """What is read of a process and of a tree, against what the test made of them."""
 
+import ctypes
 import mmap
 import os
 import socket
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +94,49 @@ def test_a_file_in_memory_counts_once_as_memory_while_it_is_open(ourselves: Watc
         os.close(each)
     assert 60 * MIB < during - before < 100 * MIB
     assert ourselves.look().memory_bytes - before < 40 * MIB
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["as root", "as an ordinary user"])
+def test_a_file_in_memory_counts_while_a_page_of_it_is_mapped(
+    ourselves: WatchedProcess, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    stat = os.stat
+
+    def untold(name: Any, **more: Any) -> os.stat_result:
+        if str(name).startswith("map_files/"):
+            raise PermissionError
+        return stat(name, **more)
+
+    monkeypatch.setattr(process_module, "MOST_HANDED_OVER", 64 * MIB)
+    if not told:
+        monkeypatch.setattr(os, "stat", untold)
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    before = ourselves.look().memory_bytes
+    descriptor = in_memory(b"x" * 64 * MIB)
+    page = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, descriptor, ctypes.c_long(0))
+    os.close(descriptor)
+    during = ourselves.look().memory_bytes
+    libc.munmap(ctypes.c_void_p(page), 4096)
+    assert 60 * MIB < during - before < 100 * MIB
+    assert ourselves.look().memory_bytes - before < 40 * MIB
+
+
+def test_a_process_that_dies_while_its_mappings_are_looked_at_is_gone(
+    ourselves: WatchedProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def dead(*_: Any, **__: Any) -> os.stat_result:
+        raise ProcessLookupError
+
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        file.write(b"x")
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 1)
+        monkeypatch.setattr(os, "stat", dead)
+        with pytest.raises(GoneError):
+            ourselves.look()
+        monkeypatch.undo()
+        mapped.close()
 
 
 def test_a_process_that_is_gone_is_never_another_one() -> None:

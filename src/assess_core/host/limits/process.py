@@ -8,7 +8,7 @@ gets its number is never looked at.
 
 Memory is what is resident, with page tables and what was swapped out; of anonymous memory that is mapped as shared, all
 of it: its pages stay allocated when a process gives them back one by one (MADV_DONTNEED), and are resident nowhere. So
-is what it was handed as a file in memory, for as long as it keeps that open.
+is what it was handed as a file in memory, for as long as it keeps that open or mapped.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from assess_core.host.limits.tree import disk_bytes
+from assess_plugin.wire import MAX_OUTPUT_BYTES
 
 MAPS_EVERY = 5
 """Looks for each reading of the table of mappings, which takes longer than all else (measured, numpy's 460: 0.4 ms of
@@ -32,13 +33,17 @@ FROM_US = 1
 """Descriptors that may be on their way to a worker, through the socket it began with: it asks one thing at a time.
 Through any other it sends them to itself, where nobody counts what they are of, nor what is on its way in them."""
 
+MOST_HANDED_OVER = MAX_OUTPUT_BYTES
+"""Bytes of a file in memory that a worker has mapped and whose size nobody tells us."""
+
 _KIB = 1024
 _STATUS = re.compile(rb"^(VmSize|RssAnon|RssFile|RssShmem|VmSwap|VmPTE|HugetlbPages|Threads):\s+(\d+)", re.MULTILINE)
 _DELETED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ...(.) [0-9a-f]+ \S+ (\d+) +(/.*) \(deleted\)$", re.MULTILINE)
-_ANONYMOUS = (b"/dev/zero", b"/memfd:", b"/SYSV", b"/anon_hugepage")
+_ANONYMOUS = (b"/dev/zero", b"/SYSV", b"/anon_hugepage")
 """Names that the kernel gives to memory that is shared and has none (shmem_kernel_file_setup, hugetlb_file_setup)."""
 
 _IN_MEMORY = b"/memfd:"
+"""Of ours: a worker makes none."""
 
 _IN_FLIGHT = re.compile(rb"^scm_fds:\s+(\d+)", re.MULTILINE)
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -85,8 +90,10 @@ class _Mapped:
     looks: int = 0
     not_before: float = 0.0
     shared_kib: int = 0
-    unlinked: tuple[os.stat_result, ...] = ()
-    unseen: frozenset[int] = frozenset()
+    memory: dict[int, int] = field(default_factory=dict)
+    """Bytes of files in memory, by inode: a mapping of one page keeps all of a file, whose descriptor may be closed."""
+    unlinked: list[os.stat_result] = field(default_factory=list)
+    unseen: set[int] = field(default_factory=set)
     """Inodes of those of which only root may know more, unless they are open, too."""
 
 
@@ -96,13 +103,13 @@ class _Held:
 
     Attributes:
         unlinked: files of its scratch directory without a name.
-        memory_bytes: of files in memory.
+        memory: bytes of files in memory, by inode.
         in_flight: how many descriptors are on their way through its sockets that are not from us.
     """
 
     count: int = 0
     unlinked: list[os.stat_result] = field(default_factory=list)
-    memory_bytes: int = 0
+    memory: dict[int, int] = field(default_factory=dict)
     in_flight: int = 0
 
 
@@ -139,7 +146,8 @@ class WatchedProcess:
         unlinked = held.unlinked
         by_file = {(found.st_dev, found.st_ino): disk_bytes(found) for found in (*unlinked, *mapped.unlinked)}
         return Seen(
-            memory_bytes=(sum(status.values()) + max(shared, mapped.shared_kib)) * _KIB + held.memory_bytes,
+            memory_bytes=(sum(status.values()) + max(shared, mapped.shared_kib)) * _KIB
+            + sum((mapped.memory | held.memory).values()),
             threads=threads,
             cpu_s=self.cpu_s(),
             descriptors=held.count,
@@ -158,7 +166,6 @@ class WatchedProcess:
     def _descriptors(self) -> _Held:
         held = _Held()
         sockets: dict[int, int] = {}
-        memory: dict[int, int] = {}
         with self._folder() as folder:
             for name in os.listdir(folder):  # noqa: PTH208  of a descriptor
                 held.count += 1
@@ -171,12 +178,11 @@ class WatchedProcess:
                         if path.startswith(self._inside):
                             held.unlinked.append(found)
                         elif path.startswith(_IN_MEMORY):
-                            memory[found.st_ino] = disk_bytes(found)
+                            held.memory[found.st_ino] = disk_bytes(found)
                 except FileNotFoundError:  # closed meanwhile
                     continue
                 except PermissionError as error:
                     raise UnwatchableError(f"/proc/PID/fd/{name}: {error.strerror}") from error
-        held.memory_bytes = sum(memory.values())
         for number, in_flight in sockets.items():
             held.in_flight += max(0, in_flight - (FROM_US if number in self._channels else 0))
         return held
@@ -223,19 +229,30 @@ class WatchedProcess:
         for first, end, kind, inode, path in _DELETED.findall(text):
             if kind == b"s" and path.startswith(_ANONYMOUS):
                 mapped.shared_kib += (int(end, 16) - int(first, 16)) // _KIB
-            elif path.startswith(self._inside):
+            elif path.startswith((self._inside, _IN_MEMORY)):
                 files[int(inode)] = f"map_files/{int(first, 16):x}-{int(end, 16):x}"
-        unlinked: list[os.stat_result] = []
-        unseen: list[int] = []
+                if path.startswith(_IN_MEMORY):
+                    mapped.memory[int(inode)] = MOST_HANDED_OVER
         for number, name in files.items():
-            try:
-                unlinked.append(os.stat(name, dir_fd=self._proc))
-            except FileNotFoundError:  # unmapped meanwhile
-                continue
-            except PermissionError:  # of these links, unlike those of descriptors, root alone may know where they lead
-                unseen.append(number)
-        mapped.unlinked, mapped.unseen = tuple(unlinked), frozenset(unseen)
+            self._size_up(mapped, number, name)
         return mapped
+
+    def _size_up(self, mapped: _Mapped, number: int, name: str) -> None:
+        in_memory = number in mapped.memory
+        try:
+            found = os.stat(name, dir_fd=self._proc)
+        except FileNotFoundError:  # unmapped meanwhile
+            mapped.memory.pop(number, None)
+        except PermissionError:  # of these links, unlike those of descriptors, root alone may know where they lead
+            if not in_memory:
+                mapped.unseen.add(number)
+        except ProcessLookupError as error:
+            raise GoneError from error
+        else:
+            if in_memory:
+                mapped.memory[number] = disk_bytes(found)
+            else:
+                mapped.unlinked.append(found)
 
     # --- files of the process
 
