@@ -51,7 +51,7 @@ read before ABI 3, and with access mode 3, which opens for neither, so does any 
 
 _PLAIN = """
 read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek fsync fdatasync ftruncate
-fallocate fadvise64 readahead flock sendfile copy_file_range sync_file_range
+fadvise64 readahead flock sendfile copy_file_range sync_file_range
 creat stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat
 getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat
 symlink symlinkat umask statfs fstatfs close dup dup2 dup3 pipe pipe2
@@ -88,7 +88,7 @@ bpf perf_event_open userfaultfd keyctl add_key request_key seccomp
 landlock_create_ruleset landlock_add_rule landlock_restrict_self
 inotify_init inotify_init1 inotify_add_watch fanotify_init fanotify_mark name_to_handle_at open_by_handle_at
 shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink
-mlock mlock2 mlockall splice tee vmsplice
+mlock mlock2 mlockall splice tee vmsplice fallocate
 """
 
 REFUSED = frozenset(_REFUSED.split())
