@@ -4,7 +4,9 @@ Pure state: messages go in, answers and a report come out; the process, the sock
 Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +45,9 @@ BUDGETS = '(docs/wire.md, "Budgets, for each call")'
 MAX_SUBJECTS = 10_000
 """Of one `evaluate` call."""
 
+_CLEANER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clean")
+"""Searches evidence for secrets; its own, so that no disk that hangs holds it up."""
+
 
 class ViolationError(Exception):
     """The child broke docs/wire.md and is not to be listened to any more."""
@@ -54,11 +59,16 @@ class ReplyError(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class _Piece:
-    """A piece of evidence while its chunks come in."""
+    """A piece of evidence while its chunks come in, and afterwards.
+
+    Attributes:
+        marks: of the redactor, when what it knew was taken out of the data.
+    """
 
     media_type: str
     check: str | None
-    data: bytearray = field(default_factory=bytearray)
+    data: bytes | bytearray = field(default_factory=bytearray)
+    marks: int = 0
 
 
 class Call:
@@ -134,6 +144,23 @@ class Call:
         if self._requests > MAX_REQUESTS:
             return _refused(message, f"this call has made its {MAX_REQUESTS} requests")
         return self._take(message) if isinstance(message, Evidence) else None
+
+    @property
+    def unclean(self) -> bool:
+        """Whether a secret that is known by now may be in evidence."""
+        return any(True for _ in self._unclean())
+
+    async def clean(self) -> None:
+        """No secret that is known by now is in evidence, which is searched in a thread: it may be megabytes."""
+        for piece in tuple(self._unclean()):
+            marks, loop = self._redactor.marks, asyncio.get_running_loop()
+            piece.data = await loop.run_in_executor(_CLEANER, _cleaned, piece.data, self._redactor)
+            piece.marks = marks
+
+    def _unclean(self) -> Iterator[_Piece]:
+        for name, piece in self._evidence.items():
+            if name != self._unfinished and piece.marks != self._redactor.marks:
+                yield piece
 
     def record(self, check: str | None, what: Mapping[str, Any]) -> None:
         """Remember a use of the host; one that repeats another adds nothing."""
@@ -233,12 +260,12 @@ class Call:
         return CallRecord(**self._so_far(duration_ms, held))
 
     def _so_far(self, duration_ms: int, held: Held) -> dict[str, Any]:
+        # What was not cleaned when the call ended was not confirmed to the plugin, or is older than a secret that it
+        # was not told: it is dropped, for here nobody waits for a search.
         evidence = {
-            name: EvidenceData(
-                name=name, media_type=piece.media_type, data=self._redactor.data(bytes(piece.data)), check=piece.check
-            )
+            name: EvidenceData(name=name, media_type=piece.media_type, data=bytes(piece.data), check=piece.check)
             for name, piece in self._evidence.items()
-            if name != self._unfinished
+            if name != self._unfinished and piece.marks == self._redactor.marks
         }
         return {
             "provenance": tuple(self._provenance.values()),
@@ -288,6 +315,10 @@ class Call:
 def utc_now() -> datetime:
     """This moment, aware."""
     return datetime.now(UTC)
+
+
+def _cleaned(data: bytes | bytearray, redactor: Redactor) -> bytes:
+    return redactor.data(bytes(data))
 
 
 def _not_reported(check: str) -> CheckResult:

@@ -5,7 +5,8 @@ request at a time: a worker that sends a second one, or its reply, before the fi
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from assess_core.host import messages as wire
 from assess_core.host.broker import Broker
@@ -86,14 +87,23 @@ class OpenCall:
         if self._request is not None:
             raise ViolationError("sent a request before its last one was answered")
         answer = self.call.request(message)
-        if answer is not None:
+        if answer is None and not isinstance(message, wire.Evidence):
+            self._start(self._serve(message))
+        elif answer is not None and self.call.unclean:
+            self._start(self._answer(answer, None))
+        elif answer is not None:
             self._send(wire.encode(answer), None)
-        elif not isinstance(message, wire.Evidence):
-            self._request = asyncio.get_running_loop().create_task(self._serve(message))
-            self._request.add_done_callback(self._served)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._request = asyncio.get_running_loop().create_task(work)
+        self._request.add_done_callback(self._served)
 
     async def _serve(self, message: wire.Use) -> None:
-        answer, descriptor = await self._broker.answer(message, time_left_s=self._time_left_s())
+        await self._answer(*await self._broker.answer(message, time_left_s=self._time_left_s()))
+
+    async def _answer(self, answer: wire.ToWorker, descriptor: int | None) -> None:
+        if self.call.unclean:  # after evidence or a secret, whose answers come without a descriptor
+            await self.call.clean()
         self._request = None
         self._send(wire.encode(answer), descriptor)
 

@@ -1,6 +1,7 @@
 """An open call between the pipe and the broker: requests one at a time, and no reply before the last is answered."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from assess_core.host import messages as wire
 from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ViolationError
 from assess_core.host.opencall import HookRaisedError, OpenCall
+from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
 from assess_core.record import Held
 from assess_plugin import CheckResult, Outcome
@@ -26,9 +28,11 @@ class Pipe:
     """An open call of a plugin that may do nothing, what it sent, and what it could not help."""
 
     def __init__(self) -> None:
+        self.redactor = Redactor()
         self.sent: list[tuple[bytes, int | None]] = []
         self.bugs: list[BaseException] = []
-        self.call = Call(1, reply=wire.Executed, checks=("a",), now=datetime(2026, 11, 21, tzinfo=UTC))
+        now = datetime(2026, 11, 21, tzinfo=UTC)
+        self.call = Call(1, reply=wire.Executed, checks=("a",), now=now, redactor=self.redactor)
         self.broker = Broker(Rights(), self.call.record)
         self.open = OpenCall(
             self.call,
@@ -40,6 +44,10 @@ class Pipe:
 
     def take(self, message: Any) -> bool:
         return self.open.take(message, 10)
+
+    @property
+    def evidence(self) -> dict[str, bytes]:
+        return {name: piece.data for name, piece in self.call.record_so_far(1, held=HELD).evidence.items()}
 
     @property
     def uses(self) -> list[Any]:
@@ -141,3 +149,67 @@ def test_a_bug_of_ours_is_told_and_nothing_is_answered(monkeypatch: pytest.Monke
     pipe = piped(use)
     assert [str(bug) for bug in pipe.bugs] == ["ours"]
     assert pipe.sent == []
+
+
+def evidence(number: int, *, more: bool = False) -> wire.Evidence:
+    return wire.Evidence(
+        call=1, id=number, check=None, name="e", media_type="text/plain", data=b"hunter2! " * 2, more=more
+    )
+
+
+def test_evidence_is_confirmed_once_it_was_searched_and_not_on_the_loops_thread() -> None:
+    searched: list[bool] = []
+
+    class Seen(Redactor):
+        def data(self, data: bytes) -> bytes:
+            searched.append(threading.current_thread() is threading.main_thread())
+            return super().data(data)
+
+    async def use(pipe: Pipe) -> None:
+        pipe.redactor.mark("db", "hunter2!")
+        pipe.take(evidence(1, more=True))
+        assert len(pipe.sent) == 1, "the control: an unfinished piece is confirmed at once"
+        searched.clear()
+        pipe.take(evidence(2))
+        assert len(pipe.sent) == 1
+        assert pipe.evidence == {}, "were the call over now, nobody would wait for the search"
+        with pytest.raises(ViolationError, match="before its request was answered"):
+            pipe.take(REPLY)
+        await answered(pipe, 2)
+        assert pipe.evidence == {"e": b"[secret db] " * 4}
+        assert searched == [True, False], "its name, and the piece"
+        assert pipe.take(REPLY)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.Redactor", Seen)
+        assert piped(use).bugs == []
+
+
+def test_evidence_is_searched_again_before_another_secret_is_told() -> None:
+    async def use(pipe: Pipe) -> None:
+        pipe.take(evidence(1))
+        assert len(pipe.sent) == 1, "the control: where no secret is known nothing is searched for"
+        assert pipe.evidence == {"e": b"hunter2! " * 2}
+
+        async def tells(request: object, *, time_left_s: float) -> tuple[Any, None]:
+            pipe.redactor.mark("db", "hunter2!")
+            return wire.Revealed(call=1, id=2, value="hunter2!"), None
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pipe.broker, "answer", tells)
+            pipe.take(wire.Secret(call=1, id=2, check=None, name="db"))
+            await answered(pipe, 2)
+        assert pipe.evidence == {"e": b"[secret db] " * 2}
+
+    assert piped(use).bugs == []
+
+
+def test_a_search_that_is_under_way_when_the_call_ends_breaks_nothing() -> None:
+    async def use(pipe: Pipe) -> None:
+        pipe.redactor.mark("db", "hunter2!")
+        pipe.take(evidence(1))
+        await pipe.open.cut_short()
+        assert pipe.evidence == {}
+
+    pipe = piped(use)
+    assert (pipe.sent, pipe.bugs) == ([], [])
