@@ -142,7 +142,9 @@ class _Bare:
 
     def __init__(self, data: bytes) -> None:
         self._whole = data
-        self.data = data.lower().translate(None, _BREAKS)
+        self.data = bytearray()
+        for start in range(0, len(data), _SEARCHED):
+            self.data += data[start : start + _SEARCHED].lower().translate(None, _BREAKS)
         self._ends: list[int] = []
         self._mapped, self._places = -1, list[int]()
 
@@ -163,7 +165,7 @@ class _Bare:
         return self._whole[start : start + _MAPPED].translate(_COUNTS)
 
 
-def _find(data: bytes, form: bytes, start: int) -> int:
+def _find(data: bytearray, form: bytes, start: int) -> int:
     for begin in range(start, len(data) - len(form) + 1, _SEARCHED):
         found = data.find(form, begin, begin + _SEARCHED + len(form) - 1)
         if found >= 0:
@@ -171,7 +173,7 @@ def _find(data: bytes, form: bytes, start: int) -> int:
     return -1
 
 
-def _spans(data: bytes, forms: list[tuple[bytes, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+def _spans(data: bytearray, forms: list[tuple[bytes, bytes]]) -> Iterator[tuple[int, int, bytes]]:
     """Where any of them begins and ends, from the first to the last, those that overlap as one."""
     found = [(_find(data, form, 0), -len(form), form, shown) for form, shown in forms]
     heapq.heapify(found)
@@ -191,7 +193,7 @@ def _spans(data: bytes, forms: list[tuple[bytes, bytes]]) -> Iterator[tuple[int,
     yield start, end, shown
 
 
-def _overlap(left: bytes, right: bytes, most: int) -> int:
+def _overlap(left: bytes | bytearray, right: bytes | bytearray, most: int) -> int:
     """How many bytes at most the one ends, and the other begins with."""
     at = len(left) - min(len(left), len(right), most)
     while right and (at := left.find(right[:1], at)) >= 0:
