@@ -4,13 +4,12 @@ Pure state: messages go in, answers and a report come out; the process, the sock
 Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from assess_core.host.aside import aside
 from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.redaction import Redactor
@@ -44,9 +43,6 @@ BUDGETS = '(docs/wire.md, "Budgets, for each call")'
 
 MAX_SUBJECTS = 10_000
 """Of one `evaluate` call."""
-
-_CLEANER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="clean")
-"""Searches evidence for secrets; its own, so that no disk that hangs holds it up."""
 
 
 class ViolationError(Exception):
@@ -153,8 +149,8 @@ class Call:
     async def clean(self) -> None:
         """No secret that is known by now is in evidence, which is searched in a thread: it may be megabytes."""
         for piece in tuple(self._unclean()):
-            marks, loop = self._redactor.marks, asyncio.get_running_loop()
-            piece.data = await loop.run_in_executor(_CLEANER, _cleaned, piece.data, self._redactor)
+            marks = self._redactor.marks
+            piece.data = await aside(_cleaned, piece.data, self._redactor)
             piece.marks = marks
 
     def _unclean(self) -> Iterator[_Piece]:

@@ -213,3 +213,31 @@ def test_a_search_that_is_under_way_when_the_call_ends_breaks_nothing() -> None:
 
     pipe = piped(use)
     assert (pipe.sent, pipe.bugs) == ([], [])
+
+
+def test_a_search_that_takes_long_holds_no_other_call_up() -> None:
+    over = threading.Event()
+
+    class Slow(Redactor):
+        def data(self, data: bytes) -> bytes:
+            if threading.current_thread() is not threading.main_thread():
+                over.wait(60)
+            return super().data(data)
+
+    async def use(pipe: Pipe) -> None:
+        pipe.redactor.mark("db", "hunter2!")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(f"{__name__}.Redactor", Slow)
+            slow = Pipe()
+        slow.redactor.mark("db", "hunter2!")
+        slow.take(evidence(1))
+        pipe.take(evidence(1))
+        try:
+            await answered(pipe)
+            assert slow.sent == []
+        finally:
+            over.set()
+        await answered(slow)
+        assert slow.evidence == pipe.evidence == {"e": b"[secret db] " * 2}
+
+    assert piped(use).bugs == []
