@@ -24,6 +24,7 @@ from assess_core.store import InstalledPlugin, Store, describe_interpreter, work
 from tests.integration.test_host import given, gone, supervised
 from tests.support.checkout import ORDINARY_USER, ROOT
 from tests.support.installed import PROGRAMS, host_config, kit, make_installed, make_program
+from tests.support.programs import refuse_or_skip
 
 PROGRAM = Path(__file__).parent / "programs" / "lone_host.py"
 NOT_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
@@ -92,11 +93,14 @@ def lone(
 ) -> dict[str, Any]:
     """What a runtime in a process of its own says, run by this user."""
     whose: dict[str, Any] = {}
+    python = sys.executable
     if user is not None:
         entry = pwd.getpwnam(user)
         whose = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        python = anybodys_python()
+    command = lone_command(root, *checks, without=without, isolation=isolation)
     done = subprocess.run(
-        lone_command(root, *checks, without=without, isolation=isolation),
+        [python, *command[1:]],
         cwd=ROOT,
         env=lone_environment(),
         text=True,
@@ -116,7 +120,21 @@ def lone_command(root: Path, *checks: str, without: str | None = None, isolation
 
 
 def lone_environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
+    """Whichever interpreter of this version it is, it finds what these tests find."""
+    packages = [path for path in sys.path if path.endswith("-packages") or Path(path, "assess_core").is_dir()]
+    sdk = ROOT / "sdk/src"
+    return {**os.environ, "PYTHONPATH": ":".join([str(ROOT), str(sdk), *packages]), "HOME": "/nonexistent"}
+
+
+def anybodys_python() -> str:
+    """This interpreter, unless it lies in a private home: then the system's, which must be of the same version."""
+    if all(parent.stat().st_mode & 0o001 for parent in Path(sys.executable).resolve().parents):
+        return sys.executable
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = shutil.which(name, path="/usr/local/bin:/usr/bin")
+    if found is None:
+        refuse_or_skip(f"{name}, which any user may run,")
+    return str(found)
 
 
 def other_place(directory: Path) -> Path:
