@@ -34,6 +34,8 @@ MAX_KERNEL_FILE = 8 << 20
 
 _KERNELS = ("/proc/", "/sys/")
 _PROCESS = re.compile(r"/proc/(self|thread-self|[0-9]+)(?=/|\Z)")
+_WHOEVER = re.compile(r"\A/proc/(self|thread-self)/")
+_MACHINES = re.compile(r"/proc/(mounts\Z|net(/|\Z))")
 _STATUS_BYTES = 4096
 _MAX_ANCESTORS = 32
 
@@ -93,7 +95,7 @@ def _resolve(path: str, rights: Rights, table: Literal["read", "stat"], *, follo
     _refuse_hidden(path, path, rights, table)
     for _ in range(MAX_LOOKS):
         real = _real(path, follow=follow)  # 2
-        if real != path:
+        if real != path and not _is_of_machine(path, real):
             if why := rights.refusal(table, real, permits(real)):
                 os.lstat(real)
                 astray = why == not_permitted(real, table)
@@ -167,7 +169,7 @@ def _refuse_hidden(path: str, real: str, rights: Rights, table: Literal["read", 
     entries = (*rights.permissions.read, *(rights.permissions.stat if table == "stat" else ()))
     for process in _PROCESS.finditer(real):
         if not process[1].isdigit() or _is_of_runtime(int(process[1])):
-            raise DeniedError(f"{path} is the runtime's own process, which no plugin is shown")
+            raise DeniedError(f"{path} is the runtime's own process, which no plugin is shown{_another(path)}")
         if not any(_names_processes(entry, real, process.start(1)) for entry in entries):
             raise DeniedError(
                 f"{path} belongs to a process, which no entry above it reaches: "
@@ -176,6 +178,21 @@ def _refuse_hidden(path: str, real: str, rights: Rights, table: Literal["read", 
     for private in map(str, rights.private):
         if real == private or real.startswith(f"{private}/"):
             raise DeniedError(f"{path} is the runtime's own, which no plugin is shown")
+
+
+def _is_of_machine(path: str, real: str) -> bool:
+    """Whether the kernel leads the reader to its own directory there, and yet to nothing that is its own.
+
+    What is mounted, and the network's tables, are those of all processes that have the runtime's namespaces, as the
+    commands have that it runs. proc(5) has both as links to `self`.
+    """
+    return bool(_MACHINES.match(path)) and real == f"/proc/{os.getpid()}/{path.removeprefix('/proc/')}"
+
+
+def _another(path: str) -> str:
+    """What to name in place of a process that is whoever asks."""
+    named = _WHOEVER.sub("/proc/1/", path)
+    return f": name another by its number, as in {named}" if named != path else ""
 
 
 def _names_processes(entry: str, real: str, start: int) -> bool:

@@ -219,3 +219,25 @@ def test_a_refusal_says_which_of_the_two_it_is(tmp_path: Path) -> None:
         open_file("/etc/gshadow", rights)
     with pytest.raises(DeniedError, match=r"asks for it: see assess.toml: plugins\[0\].grant.read"):
         open_file("/etc/shadow", rights)
+
+
+@pytest.mark.parametrize("path", ["/proc/mounts", "/proc/net/dev", "/proc/net"])
+@pytest.mark.parametrize("entry", ["{path}", "/proc"])
+def test_what_is_of_the_machine_is_shown_through_the_kernels_link_to_the_reader(path: str, entry: str) -> None:
+    rights = Rights(permissions=Permissions(read=(entry.format(path=path),)))
+    stat_path(path, rights)
+    if path != "/proc/net":
+        with os.fdopen(open_file(path, rights), "rb") as file:
+            assert file.read().splitlines()[0] == Path(path).read_bytes().splitlines()[0]
+    own = path.replace("/proc/", "/proc/self/")
+    with pytest.raises(DeniedError, match=f"own process.* name another by its number, as in {path[:6]}1/{path[6:]}"):
+        open_file(own, PROC)
+    with pytest.raises(DeniedError, match="is not permitted"):
+        open_file(path, Rights(permissions=Permissions(read=("/proc/sys",))))
+
+
+def test_nothing_else_of_the_reader_is_shown() -> None:
+    for path in ("/proc/self/net/dev", "/proc/thread-self/mounts", "/proc/self/environ"):
+        with pytest.raises(DeniedError, match="the runtime's own process"):
+            open_file(path, PROC)
+    os.close(open_file("/proc/net/dev", PROC))  # the control
