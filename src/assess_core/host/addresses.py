@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 Address = IPv4Address | IPv6Address
 
 LOCALHOST = "localhost"
+UNSPECIFIED = "unspecified"
 
 METADATA_ADDRESSES = frozenset(
     map(
@@ -81,6 +82,8 @@ def refusal(host: str, addresses: Iterable[Address]) -> str:
     named = _parsed(host)
     for address in addresses:
         kind = forbidden(address)
+        if kind == UNSPECIFIED and named is not None:  # the kernel takes it for loopback, which the entry does not say
+            return f"{address} is no peer's address: an entry with 127.0.0.1 or [::1] means this machine"
         if not kind or (named is not None and address == named) or (host == LOCALHOST and address.is_loopback):
             continue
         return f"{host} has the {kind} address {address}, which takes an entry with that very address"
@@ -98,7 +101,7 @@ def _kind(address: Address) -> str:
     if address in METADATA_ADDRESSES:
         return "metadata"
     if address.is_unspecified or (isinstance(address, IPv4Address) and address in _THIS_NETWORK):
-        return "unspecified"
+        return UNSPECIFIED
     if address.is_loopback:
         return "loopback"
     if address.is_link_local:

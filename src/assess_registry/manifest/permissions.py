@@ -5,6 +5,7 @@ read_permissions(Reader({"read": ["/etc/ssh"]}, "permissions", issues)).read    
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 from assess_plugin.asking import MAX_SECRET_NAME
@@ -29,7 +30,7 @@ ENV_RESERVED = frozenset((*_OF_A_WORKER, *_OF_LIBRARIES))
 
 _SECRET = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_SECRET_NAME - 1}}}\Z")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
-_HOST_PORT = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\]):(?P<port>[1-9][0-9]{{0,4}})\Z")
+_HOST_PORT = re.compile(rf"(?P<host>{_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\]):(?P<port>[1-9][0-9]{{0,4}})\Z")
 
 
 def read_permissions(reader: Reader) -> Permissions:
@@ -80,7 +81,17 @@ def _host_port(value: Any) -> str:
     match = _HOST_PORT.match(value) if isinstance(value, str) and len(value) <= 260 else None
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected 'host:port', the host in lower case, got {show(value)}")
+    if _is_nobody(match["host"]):
+        raise ValueError(f"expected a peer's address, 127.0.0.1 or [::1] for this machine, got {show(value)}")
     return str(value)
+
+
+def _is_nobody(host: str) -> bool:
+    """Whether it is an address that no peer has, and that the kernel takes for loopback."""
+    try:
+        return ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
 
 
 def _secret(value: Any) -> str:

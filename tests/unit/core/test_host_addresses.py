@@ -50,7 +50,12 @@ def test_addresses_that_mean_this_machine_are_forbidden_however_they_are_written
         why
         == f"peer.example.org has the {kind} address {ip_address(address)}, which takes an entry with that very address"
     )
-    assert refusal(address, [ip_address(address)]) == "", "the control: the manifest has that very address"
+    if kind == "unspecified":
+        assert "is no peer's" in refusal(address, [ip_address(address)]), (
+            "named or not: the kernel takes it for loopback"
+        )
+    else:
+        assert refusal(address, [ip_address(address)]) == "", "the control: the manifest has that very address"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,14 @@ def test_addresses_that_mean_this_machine_are_forbidden_however_they_are_written
 def test_others_are_not_private_ones_neither(address: str) -> None:
     assert forbidden(ip_address(address)) == ""
     assert refusal("peer.example.org", [ip_address(address)]) == ""
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "0.0.0.1", "::", "::ffff:0.0.0.0", "64:ff9b::"])
+def test_an_address_that_is_none_grants_nothing_by_being_named(address: str) -> None:
+    assert refusal(address, [ip_address(address)]) == (
+        f"{ip_address(address)} is no peer's address: an entry with 127.0.0.1 or [::1] means this machine"
+    )
+    assert refusal("::1", [ip_address("::1")]) == "", "the control"
 
 
 def test_localhost_is_loopback_and_nothing_else() -> None:

@@ -197,7 +197,7 @@ BAD_ITEMS = [
     ("permissions.commands", "ls"),
     *[
         ("permissions.network", item)
-        for item in ("host", "host:0", "host:65536", "Host:1", "a b:1", ":1", "http://a:1")
+        for item in ("host", "host:0", "host:65536", "Host:1", "a b:1", ":1", "http://a:1", "0.0.0.0:1", "[0::0]:1")
     ],
     *[("permissions.env", item) for item in ("A B", "1A", "", "PYTHONPATH", "LD_PRELOAD", "ASSESS_X", "A=B")],
     *[("permissions.env", item) for item in ("PATH", "HOME", "TMPDIR", "GLIBC_TUNABLES", "BASH_ENV")],
