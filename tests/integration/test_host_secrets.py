@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from assess_core.errors import PluginFault
 from assess_core.host import Supervisor
+from assess_core.host.call import Call
 from assess_core.host.rights import Rights
 from assess_core.secrets import SecretSource
 from assess_plugin import ActionInput, EvaluateInput, Subject
@@ -87,6 +89,24 @@ def test_the_same_words_of_one_that_was_told_nothing_come_through(tmp_path: Path
 def test_evidence_is_cleaned_across_its_chunks(tmp_path: Path) -> None:
     (piece,) = Told(tmp_path, "evidence", knows=True).report.evidence.values()
     assert piece.data.endswith(b"x[secret db] [secret db]\0."), "of UTF-16 the last zero byte stays"
+
+
+@pytest.mark.parametrize(("way", "report"), [("results", "call_report"), ("subjects", "evaluate_report")])
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_is_searched_for_secrets_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, report: str, knows: bool
+) -> None:
+    """It may be megabytes of small texts, and takes longer than anybody may wait on the loop's thread."""
+    on_the_loop: list[bool] = []
+    made = getattr(Call, report)
+
+    def seen(*arguments: Any, **more: Any) -> Any:
+        on_the_loop.append(threading.current_thread() is threading.main_thread())
+        return made(*arguments, **more)
+
+    monkeypatch.setattr(Call, report, seen)
+    Told(tmp_path, way, knows=knows)
+    assert on_the_loop == [not knows]
 
 
 def test_no_evidence_is_named_by_a_secret(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
+from assess_core.host.aside import aside
 from assess_core.host.body import make_body, start_fault
 from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
@@ -204,7 +206,9 @@ class Worker:
         finally:
             await self._keep_no_connection(opened.sockets)
         try:
-            return report(self._duration_ms(), held=self.held)
+            make = partial(report, self._duration_ms(), held=self.held)
+            # All of it is searched for secrets that are known, and it may be megabytes.
+            return await aside(make) if self._redactor.knows_any else make()
         except ReplyError as error:
             raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", opened) from error
 
