@@ -19,6 +19,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, compress
+from threading import Event
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -35,6 +36,10 @@ _MAPPED = 1 << 16
 _BREAKS = b"\0\r\n"
 _COUNTS = bytes(each not in _BREAKS for each in range(256))
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+class AbandonedError(Exception):
+    """Nobody waits for what is being searched."""
 
 
 class Redactor:
@@ -73,8 +78,16 @@ class Redactor:
         """How much is looked for; it grows with each value that was not known before."""
         return len(self._forms)
 
-    def data(self, data: bytes) -> bytes:
-        """The bytes without any secret; what overlaps goes as one."""
+    def data(self, data: bytes, abandoned: Event | None = None) -> bytes:
+        """The bytes without any secret; what overlaps goes as one.
+
+        Args:
+            data: of any length.
+            abandoned: set once nobody waits for it any more.
+
+        Raises:
+            AbandonedError: it was set; a search of megabytes that are full of secrets takes seconds.
+        """
         if not self._forms:
             return data
         bare = _Bare(data)
@@ -83,6 +96,8 @@ class Redactor:
             return data
         left, at = bytearray(), 0
         for start, end, shown in _spans(bare.data, present):
+            if abandoned is not None and abandoned.is_set():
+                raise AbandonedError
             left += data[at : bare.place(start)] + shown
             at = bare.place(end - 1) + 1
         return bytes(left + data[at:])

@@ -161,9 +161,9 @@ def test_evidence_is_confirmed_once_it_was_searched_and_not_on_the_loops_thread(
     searched: list[bool] = []
 
     class Seen(Redactor):
-        def data(self, data: bytes) -> bytes:
+        def data(self, data: bytes, abandoned: threading.Event | None = None) -> bytes:
             searched.append(threading.current_thread() is threading.main_thread())
-            return super().data(data)
+            return super().data(data, abandoned)
 
     async def use(pipe: Pipe) -> None:
         pipe.redactor.mark("db", "hunter2!")
@@ -205,13 +205,27 @@ def test_evidence_is_searched_again_before_another_secret_is_told() -> None:
 
 
 def test_a_search_that_is_under_way_when_the_call_ends_breaks_nothing() -> None:
+    told: list[threading.Event | None] = []
+
+    class Seen(Redactor):
+        def data(self, data: bytes, abandoned: threading.Event | None = None) -> bytes:
+            told.append(abandoned)
+            return super().data(data, abandoned)
+
     async def use(pipe: Pipe) -> None:
         pipe.redactor.mark("db", "hunter2!")
         pipe.take(evidence(1))
+        async with asyncio.timeout(5):
+            while len(told) < 2:  # its name, and the piece
+                await asyncio.sleep(0)
         await pipe.open.cut_short()
         assert pipe.evidence == {}
+        assert told[1] is not None
+        assert told[1].is_set(), "nobody waits for it, and it is to stop"
 
-    pipe = piped(use)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.Redactor", Seen)
+        pipe = piped(use)
     assert (pipe.sent, pipe.bugs) == ([], [])
 
 
@@ -219,10 +233,10 @@ def test_a_search_that_takes_long_holds_no_other_call_up() -> None:
     over = threading.Event()
 
     class Slow(Redactor):
-        def data(self, data: bytes) -> bytes:
+        def data(self, data: bytes, abandoned: threading.Event | None = None) -> bytes:
             if threading.current_thread() is not threading.main_thread():
                 over.wait(60)
-            return super().data(data)
+            return super().data(data, abandoned)
 
     async def use(pipe: Pipe) -> None:
         pipe.redactor.mark("db", "hunter2!")

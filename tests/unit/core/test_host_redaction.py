@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+import threading
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -139,6 +140,15 @@ def test_a_secret_is_found_across_the_pieces_that_are_searched(
         said = b"." * before + f"{end}hun{end}ter2!{end}".encode() + b"." * 20 + b"hunter2!"
         expected = b"." * before + f"{end}[secret db]{end}".encode() + b"." * 20 + b"[secret db]"
         assert redactor.data(said) == expected
+
+
+def test_a_search_that_nobody_waits_for_stops() -> None:
+    redactor, abandoned = Redactor(), threading.Event()
+    redactor.mark("db", "hunter2!")
+    assert redactor.data(b"<hunter2!>", abandoned) == b"<[secret db]>", "the control"
+    abandoned.set()
+    with pytest.raises(redaction.AbandonedError):
+        redactor.data(b"<hunter2!>", abandoned)
 
 
 def test_a_form_that_is_found_within_a_character_breaks_nothing() -> None:
