@@ -114,6 +114,18 @@ def test_a_control_of_the_above_in_proc_is_readable(tmp_path: Path) -> None:
     assert said == "('/proc/sys/kernel/ostype', b'Linux\\n')"
 
 
+@pytest.mark.parametrize("path", ["/proc/mounts", "/proc/net/dev"])
+def test_what_is_mounted_and_the_networks_tables_are_the_machines(tmp_path: Path, path: str) -> None:
+    for name in ("named", "control"):
+        (tmp_path / name).mkdir()
+    (said,), report = ask(tmp_path / "named", {"open": path}, f'read = ["{path}"]')
+    assert said.startswith(f"('{path}', b")
+    assert [use.what for use in report.provenance] == [{"open": path}]
+    (said,), report = ask(tmp_path / "control", {"open": path}, 'read = ["/proc/sys"]')
+    assert "is not permitted" in said
+    assert [use.what for use in report.provenance] == [{"denied": {"open": path}}]
+
+
 def test_the_right_to_look_is_not_the_right_to_read(tmp_path: Path) -> None:
     file = tmp_path / "shadow"
     file.write_text("secret")
