@@ -90,7 +90,14 @@ class Redactor:
         """
         if not self._forms:
             return data
-        bare = _Bare(data)
+        left = self._without(data, data, abandoned)
+        if b"\\n" in left:  # lines within lines, as JSON and `repr` write them
+            left = self._without(left, left.replace(b"\\r", b"\r\r").replace(b"\\n", b"\r\n"), abandoned)
+        return left
+
+    def _without(self, data: bytes, searched: bytes, abandoned: Event | None) -> bytes:
+        """The one, without what is a secret where it is in the other, which is as long."""
+        bare = _Bare(searched)
         present = [each for each in tuple(self._forms.items()) if _find(bare.data, each[0], 0) >= 0]
         if not present:
             return data

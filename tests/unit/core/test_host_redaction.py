@@ -39,6 +39,9 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "lower case": str.lower,
     "base64 in lines": lambda text: wrapped(base64.b64encode(b"Q" * 50 + text.encode() + b"rest").decode(), 76),
     "base64 in lines of DOS": lambda text: wrapped(base64.b64encode(b"Q" * 46 + text.encode()).decode(), 64, "\r\n"),
+    "base64 in lines in JSON": lambda text: json.dumps(
+        wrapped(base64.b64encode(b"Q" * 50 + text.encode()).decode(), 76)
+    ),
     "hexadecimal in lines": lambda text: wrapped((b"Q" * 27 + text.encode()).hex(), 60),
 }
 
@@ -140,6 +143,12 @@ def test_a_secret_is_found_across_the_pieces_that_are_searched(
         said = b"." * before + f"{end}hun{end}ter2!{end}".encode() + b"." * 20 + b"hunter2!"
         expected = b"." * before + f"{end}[secret db]{end}".encode() + b"." * 20 + b"[secret db]"
         assert redactor.data(said) == expected
+
+
+def test_a_backslash_before_a_secret_hides_nothing_of_it() -> None:
+    redactor = Redactor()
+    redactor.mark("db", "nathan99")
+    assert redactor.text("C:\\nathan99 a\\nathan98") == "C:\\[secret db] a\\nathan98"
 
 
 def test_a_search_that_nobody_waits_for_stops() -> None:
