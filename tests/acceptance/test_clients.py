@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Isolation, Supervisor
 from assess_plugin import ActionInput, Subject
 from tests.acceptance.test_real_wheels import downloaded
@@ -92,7 +93,6 @@ def say(
     ("check", "calls"),
     [
         ("kept", ["kept", "kept"]),
-        ("kept-on-its-way", ["kept", "kept"]),
         ("kept-by-a-thread", ["kept", "kept"]),
         ("counts", ["1", "2"]),
     ],
@@ -113,6 +113,34 @@ def test_a_connection_ends_with_its_call(tmp_path: Path, port: int, check: str, 
             await supervisor.stop()
 
     assert asyncio.run(run()) == calls
+
+
+def test_a_connection_cannot_be_kept_on_its_way(tmp_path: Path, port: int) -> None:
+    """In flight through a socket of the worker's own: a new worker serves the next call, or a limit ends the first."""
+    installed = make_program(
+        tmp_path,
+        "clients",
+        checks=("kept-on-its-way",),
+        permissions=f'network = ["127.0.0.1:{port}"]',
+        api=">=1.2,<2",
+    )
+
+    async def run() -> list[str]:
+        supervisor = Supervisor(installed, host_config(tmp_path))
+        subject = Subject(id="x", type="component", title="x", props={"url": f"http://127.0.0.1:{port}/"})
+        given = ActionInput(subject=subject, checks=("kept-on-its-way",), settings={})
+        ends = []
+        try:
+            for _ in range(2):
+                try:
+                    ends.append(said(await supervisor.execute("it", given, timeout_s=60)))
+                except PluginFault as fault:
+                    ends.append(fault.kind)
+        finally:
+            await supervisor.stop()
+        return ends
+
+    assert set(asyncio.run(run())) <= {"kept", FaultKind.LIMIT}
 
 
 def said(report: CallReport) -> str:

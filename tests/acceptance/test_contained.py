@@ -57,7 +57,7 @@ DEVOURS = {
     "descriptors": "limits.descriptors = 64",
     "one-file": "limits.scratch_mib = 16",
     "many-files": "limits.scratch_mib = 16",
-    "unlinked-files": "limits.scratch_mib = 16",
+    "unlinked-files": "limits.",  # of scratch space, or, on a quick disk, of descriptors
 }
 """What is taken, 1,000 of it -> the limit that is named."""
 

@@ -164,6 +164,14 @@ def test_more_permissions_were_shown_and_had_to_be_meant(tour: Tour) -> None:
     assert "/etc/shadow" not in refused.stderr  # approved before: no growth
 
 
+def test_the_operator_was_asked_as_well(tour: Tour) -> None:
+    waits = tour.of("s/==1.0.0/==1.0.1/", exits=1).done
+    assert "1.0.1 waits for consent, and nothing of it runs" in waits.stderr
+    assert "read /etc/hostname" in waits.stderr
+    consented = tour.of("assess plugins consent").done
+    assert re.search(rf"^{PROJECT} +installed +1\.0\.1", consented.stdout, re.MULTILINE)
+
+
 def test_development_is_one_command_and_is_not_taken_for_more(tour: Tour) -> None:
     assert "publish $WHEELS/$WHEEL --index mine" in tour.of("init mine --development").text
     results = tour.results("web-04")["results"]
