@@ -193,6 +193,7 @@ class Repository:
             "FAKE_LOG": str(self.path / "log"),
             "FAKE_DOWNLOAD": str(self.download),
             "PIP_CONFIG_FILE": os.environ.get("ASSESS_PIP_CONFIG", os.devnull),
+            **_authorities(),
             **self.variables,
             **environment,
         }
@@ -344,6 +345,12 @@ def _needs(needs: Mapping[str, Job] | None) -> dict[str, str]:
         for name, job in (needs or {}).items()
         for key, value in job.outputs.items()
     }
+
+
+def _authorities() -> dict[str, str]:
+    """Whom this machine trusts, for a pip too old to ask the system: as the Makefile has it."""
+    places = (os.environ.get("PIP_CERT", ""), "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+    return next(({"PIP_CERT": place} for place in places if place and Path(place).exists()), {})
 
 
 def _upload(paths: str, workspace: Path, target: Path) -> None:
