@@ -169,7 +169,7 @@ def test_the_operator_was_asked_as_well(tour: Tour) -> None:
     assert "1.0.1 waits for consent, and nothing of it runs" in waits.stderr
     assert "read /etc/hostname" in waits.stderr
     consented = tour.of("assess plugins consent").done
-    assert re.search(rf"^{PROJECT} +installed +1\.0\.1", consented.stdout, re.MULTILINE)
+    assert re.search(rf"^{PROJECT} +upgraded +1\.0\.1 +1\.0\.0$", consented.stdout, re.MULTILINE)
 
 
 def test_development_is_one_command_and_is_not_taken_for_more(tour: Tour) -> None:
