@@ -124,10 +124,12 @@ class WatchedProcess:
         self._inside = os.fsencode(os.path.realpath(scratch)) + b"/"
         self._mapped = _Mapped()
         self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
+        self._stat = os.open("stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
         self._channels = frozenset(self._sockets())
 
     def close(self) -> None:
         """Let go of it."""
+        os.close(self._stat)
         os.close(self._proc)
 
     def look(self) -> Seen:
@@ -157,8 +159,12 @@ class WatchedProcess:
         )
 
     def cpu_s(self) -> float:
-        """Processor time since it was started."""
-        fields = self._read("stat", _STATUS_BYTES).rpartition(b")")[2].split()
+        """Processor time since it was started; asked in each call, and so of a descriptor that stays open."""
+        try:
+            said = os.pread(self._stat, _STATUS_BYTES, 0)
+        except ProcessLookupError as error:
+            raise GoneError from error
+        fields = said.rpartition(b")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime (proc_pid_stat(5))
 
     # --- descriptors

@@ -55,7 +55,7 @@ class Watch:
         self._loop = loop
         self._on_finding = on_finding
         self._cpu = (0.0, float("inf"))  # counted from, and the limit: one value, as two threads use it
-        self._every_s = REST_S
+        self._called, self._resting = False, True
         self._scan_at = 0.0
         self._scratch_bytes, self._unmeasurable = 0, ""
         self._wake = threading.Event()
@@ -74,14 +74,13 @@ class Watch:
         with self._letting_go, contextlib.suppress(GoneError, UnwatchableError):
             if not self._over:
                 self._cpu = (self._process.cpu_s(), cpu_limit_s)
-        self._every_s = LOOK_S
-        self._wake.set()
+        self._called = True
+        if self._resting:  # else it is about to look: a thread that is woken in each short call costs three of them
+            self._wake.set()
 
     def rest(self) -> None:
-        """One more look, then a few."""
-        self._every_s = REST_S
-        self._scan_at = 0.0
-        self._wake.set()
+        """One more look, when it is due, then a few."""
+        self._called = False
 
     def close(self) -> None:
         """Nothing is looked at any more, but for a look that is under way; idempotent."""
@@ -91,11 +90,16 @@ class Watch:
     def _run(self) -> None:
         try:
             while not self._closed:
+                resting = not self._called
+                if resting and not self._resting:
+                    self._scan_at = 0.0
+                self._resting = resting
                 finding = self._look()
                 if finding is not None:
                     self._tell(finding)
                     return
-                self._wake.wait(self._every_s)
+                # a call that began since then has either seen that we rest, and wakes us, or is seen here
+                self._wake.wait(REST_S if self._resting and not self._called else LOOK_S)
                 self._wake.clear()
         except GoneError:
             pass
