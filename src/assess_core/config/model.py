@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from assess_core.config.values import (
     APPROVED,
     absolute_path,
+    calls,
     ceiling_of,
     check_pattern,
     credentials,
@@ -35,6 +36,7 @@ from assess_core.config.values import (
     secret_source,
     something,
     version_specifier,
+    workers,
 )
 from assess_core.grants import Ceiling
 from assess_core.secrets import SecretSource
@@ -72,6 +74,13 @@ def _origin(info: Any) -> Origin:
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Seconds = Annotated[float, AfterValidator(seconds)]
+Calls = Annotated[int, AfterValidator(calls)]
+Workers = Annotated[int, AfterValidator(workers)]
+Paths = Annotated[
+    tuple[FilePath, ...],
+    Field(strict=False),  # TOML has lists; everything inside stays strict
+    AfterValidator(nothing_twice),
+]
 Labels = Mapping[Annotated[str, AfterValidator(label)], Annotated[str, AfterValidator(label)]]
 Patterns = Annotated[
     tuple[Annotated[str, AfterValidator(check_pattern)], ...],
@@ -118,6 +127,29 @@ class RuntimeConfig(Table):
         "every result says so",
         examples=[True],
     )
+    calls: Calls = Field(
+        default=0,
+        description="calls of plugins at a time, all assessments together; 0: four for each processor, at least 8",
+        examples=[16],
+    )
+    start_workers: Literal["fork", "spawn"] = Field(
+        default="fork",
+        description="`fork`: an isolated plugin's process is forked from one that has what all need in memory; "
+        "`spawn`: each begins by itself, slower, and with a memory layout of its own",
+        examples=["spawn"],
+    )
+    interpreters: Paths = Field(
+        default=(),
+        description="Pythons that plugins may run under besides the runtime's own, the best first; if empty, those "
+        "that are found on this machine",
+        examples=[["/usr/bin/python3.13"]],
+    )
+    shared_store: FilePath | None = Field(
+        default=None,
+        description="state directory, of root or of the runtime's user, whose installed plugins are used where they "
+        "lie; nothing is written there",
+        examples=["/srv/assess"],
+    )
 
     @property
     def relaxed(self) -> tuple[str, ...]:
@@ -157,6 +189,11 @@ class RegistrySettings(Table):
         default=30.0,
         description="days for which what is installed may run on without word from the registry",
         examples=[7],
+    )
+    refresh_s: Seconds = Field(
+        default=300.0,
+        description="seconds after which a runtime that goes on running asks the registry again; give or take a tenth",
+        examples=[60],
     )
     proxy: Annotated[str, AfterValidator(proxy_url)] = Field(
         default="",
@@ -228,6 +265,11 @@ class PluginConfig(Table):
         default=False,
         description="start it although something that it asks for is not granted; otherwise it does not start",
         examples=[True],
+    )
+    workers: Workers = Field(
+        default=1,
+        description="processes of it, which is how many of its calls run at a time; 1 to 64",
+        examples=[4],
     )
     dir: FilePath | None = Field(
         default=None,

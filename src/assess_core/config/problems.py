@@ -20,6 +20,7 @@ _EXPECTED: Mapping[str, str] = {
     "string_type": "a string",
     "bool_type": "true or false",
     "float_type": "a number",
+    "int_type": "an integer",
     "path_type": "a path, as a string",
     "is_instance_of": "a path, as a string",
     "mapping_type": "a table",
@@ -90,7 +91,7 @@ def _folder_keys(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
         return
     if "trusted_keys" not in entry:
         yield f"{where}.trusted_keys: missing; expected {_description(('plugins', 'trusted_keys'))}"
-    for key in ("version", "settings", "grant", "secrets", "run_with_less"):
+    for key in ("version", "settings", "grant", "secrets", "run_with_less", "workers"):
         if key in entry and "name" not in entry:
             yield f"{where}.{key}: a folder may hold several plugins; say with name which one is meant"
 

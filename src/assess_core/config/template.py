@@ -42,6 +42,18 @@ def template(
 # true: isolate no plugin at all, to find a fault in one where nothing of value is. Results say so.
 # run_plugins_without_isolation = false
 
+# Calls of plugins at a time; 0: four for each processor, at least 8.
+# calls = 0
+
+# "spawn": every plugin's process begins by itself, slower, and with a memory layout of its own.
+# start_workers = "fork"
+
+# Pythons that plugins may run under besides this one, the best first. Empty: those that are found here.
+# interpreters = []
+
+# Another state directory whose installed plugins are used where they lie.
+# shared_store = "/srv/assess"
+
 [registry]
 # Where plugins are published: https://HOST/PATH, or file:PATH for one on this machine.
 {_line("url", url)}
@@ -57,6 +69,9 @@ def template(
 
 # Days for which what is installed may run on without hearing of the registry.
 # max_staleness_d = 30
+
+# Seconds after which a runtime that goes on running asks again.
+# refresh_s = 300
 
 # How an https registry is reached: through this proxy, by these authorities, as whom.
 # proxy = "http://proxy.example.org:3128"
@@ -81,6 +96,9 @@ def template(
 
 # true: start it even if something that it asks for is not granted.
 # run_with_less = false
+
+# Processes of it, which is how many of its calls run at a time.
+# workers = 1
 
 # A folder to use instead of the registry; assess-registry install makes one. Without a name: all plugins of it.
 # dir = "plugins"

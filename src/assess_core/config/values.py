@@ -37,6 +37,9 @@ MAX_STALENESS_D = 3650.0
 APPROVED = "approved"
 """The grant of all that a plugin's manifest asks for, and reviewers approved."""
 
+MAX_CALLS = 1000
+MAX_WORKERS = 64
+
 MAX_LABEL = 200
 MAX_PATTERN = 100
 MAX_RUNTIME_ID = 100
@@ -118,6 +121,20 @@ def days(value: float) -> float:
     """A time: none to ten years, and a number."""
     if not 0 <= value <= MAX_STALENESS_D:  # false for NaN too
         raise ValueError(f"expected 0 to {MAX_STALENESS_D:g} days")
+    return value
+
+
+def calls(value: int) -> int:
+    """How many calls at a time; 0 leaves it to the number of processors."""
+    if not 0 <= value <= MAX_CALLS:
+        raise ValueError(f"expected 0 to {MAX_CALLS} calls")
+    return value
+
+
+def workers(value: int) -> int:
+    """How many processes of one distribution."""
+    if not 1 <= value <= MAX_WORKERS:
+        raise ValueError(f"expected 1 to {MAX_WORKERS} processes")
     return value
 
 

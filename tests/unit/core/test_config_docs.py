@@ -14,7 +14,14 @@ from assess_core.config.model import REPEATED, TABLES, Table
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECTION = re.compile(r"^## `\[+([a-z]+)\]+`$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-WORDS = {"object": "table", "boolean": "boolean", "string": "string", "number": "number", "array": "array of strings"}
+WORDS = {
+    "object": "table",
+    "boolean": "boolean",
+    "string": "string",
+    "number": "number",
+    "integer": "integer",
+    "array": "array of strings",
+}
 
 COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
     ("plugins", "version"): {"name": "demo-plugin"},
@@ -22,6 +29,7 @@ COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
     ("plugins", "grant"): {"name": "demo-plugin"},
     ("plugins", "secrets"): {"name": "demo-plugin"},
     ("plugins", "run_with_less"): {"name": "demo-plugin"},
+    ("plugins", "workers"): {"name": "demo-plugin"},
     ("plugins", "dir"): {"trusted_keys": "keys"},
     ("plugins", "trusted_keys"): {"dir": "plugins"},
 }
