@@ -150,10 +150,11 @@ def _one(
     installed: InstalledPlugin, host: HostConfig, scratch: Path, identity: Identity, *, opens: int, isolated: bool
 ) -> Mapping[str, float]:
     program = PROGRAMS / "isolated_steps.py"
-    argv = [str(installed.python), "-I", "-S", "-B", str(program), str(host.kit), str(scratch)]
+    kit = host.kit_of(installed)
+    argv = [str(installed.python), "-I", "-S", "-B", str(program), str(kit), str(scratch)]
     with process(argv) as child:
         started = perf_counter()
-        profile = profile_of(installed, kit=host.kit, scratch=scratch, pid=child.pid, identity=identity)
+        profile = profile_of(installed, kit=kit, scratch=scratch, pid=child.pid, identity=identity)
         taken = {"profile": perf_counter() - started}
         took = _told(child, {"profile": _document(profile) if isolated else None, "opens": opens})
         if isolated:

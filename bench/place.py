@@ -16,7 +16,7 @@ from tests.support.registry_tree import make_registry_tree
 from tests.support.wheels import WheelBuilder, demo_manifest
 
 from assess_core.host import HostConfig
-from assess_core.store import InstalledPlugin, Store, install, running_interpreter, worker_kit
+from assess_core.store import InstalledPlugin, Kits, Store, install, running_interpreter
 from assess_registry.client import Registry, Target, VerifiedWheel, fetch, resolve, verify
 from bench.programs.bench_plugin import CHECKS, FINDINGS
 
@@ -55,7 +55,9 @@ class Place:
         """How workers are started."""
         scratch = self.state / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        return HostConfig(kit=worker_kit(self.store, running_interpreter()), scratch_root=scratch)
+        kits = Kits(self.store)
+        kits(running_interpreter())  # built before anything is measured
+        return HostConfig(kits=kits, scratch_root=scratch)
 
 
 @contextmanager

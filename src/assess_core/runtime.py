@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
+from assess_core.assessing import assess
 from assess_core.config import Config, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
@@ -27,7 +28,7 @@ from assess_core.grants import Grant, Growth
 from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe
 from assess_core.journal import Journal
 from assess_core.keeping import growth_of_waiting, waiting_growth
-from assess_core.pipeline import assess, sync
+from assess_core.pipeline import sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
@@ -37,10 +38,10 @@ from assess_core.store import (
     DamagedError,
     EnvironmentReport,
     InstalledPlugin,
+    Kits,
     Store,
     running_interpreter,
     verify_environment,
-    worker_kit,
 )
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import ProjectName, Registry, RegistryConfig, Target, parse_project, read_bounded
@@ -147,6 +148,7 @@ class Runtime:
         self.config = config
         self.store = Store(state)
         self.interpreter = running_interpreter()
+        self._kits = Kits(self.store)
         self._state = state
         self._journal: Journal | None = None
         self._scratch: Scratch | None = None
@@ -283,7 +285,7 @@ class Runtime:
         synced: Sequence[Synced] = (),
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
-        """Execute the tasks, commit their results, and return them (`pipeline.assess`)."""
+        """Execute the tasks, commit their results, and return them (`assessing.assess`)."""
         context = Context(
             runtime=self.config.runtime.id,
             labels=self.config.runtime.labels,
@@ -367,8 +369,9 @@ class Runtime:
         if self._scratch is None:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._scratch = Scratch(self._state / "scratch")
+        self._kits(self.interpreter)  # so that a state directory that cannot be used is not each plugin's fault
         return HostConfig(
-            kit=worker_kit(self.store, self.interpreter),
+            kits=self._kits,
             scratch_root=self._scratch.directory,
             private=self._private(),
             isolation=isolation_of(self.config.runtime),

@@ -23,7 +23,7 @@ from assess_core.host import CallReport, HostConfig, Isolation, Supervisor, body
 from assess_core.store import InstalledPlugin, Store, describe_interpreter, worker_kit
 from tests.integration.test_host import given, gone, supervised
 from tests.support.checkout import ORDINARY_USER, ROOT
-from tests.support.installed import PROGRAMS, host_config, kit, make_installed, make_program
+from tests.support.installed import PROGRAMS, host_config, kit, make_installed, make_program, one_kit
 from tests.support.programs import refuse_or_skip
 
 PROGRAM = Path(__file__).parent / "programs" / "lone_host.py"
@@ -229,7 +229,7 @@ def test_it_holds_and_works_on_other_interpreters_also_below_a_private_home(tmp_
     interpreter = describe_interpreter(other_python(version))
     source = (PROGRAMS / "tries.py").read_text()
     installed = make_installed(tmp_path, {"tries": source}, plugins={"it": "tries"}, interpreter=interpreter)
-    config = replace(host_config(tmp_path), kit=worker_kit(Store(tmp_path / "state"), interpreter))
+    config = replace(host_config(tmp_path), kits=one_kit(worker_kit(Store(tmp_path / "state"), interpreter)))
     report = tried(tmp_path, *HELD, *WORKS, "names-its-interpreter", installed=installed, config=config)
     assert said(report) == {**HELD, **WORKS, "names-its-interpreter": version}
 
@@ -237,7 +237,7 @@ def test_it_holds_and_works_on_other_interpreters_also_below_a_private_home(tmp_
 @pytest.mark.parametrize("abi", [1, 2, 3, 4, 5, 6])
 def test_the_landlock_of_an_older_kernel_holds_as_much(tmp_path: Path, abi: int) -> None:
     kit = changed_kit(tmp_path, isolate={"abi = landlock_abi()  # 1": f"abi = {abi}"})
-    report = tried(tmp_path, *HELD, *WORKS, config=replace(host_config(tmp_path), kit=kit))
+    report = tried(tmp_path, *HELD, *WORKS, config=replace(host_config(tmp_path), kits=one_kit(kit)))
     moving = {"moves-to-another-directory": "EXDEV"} if abi == 1 else {}  # it knows no such right
     assert said(report) == HELD | WORKS | moving
     assert report.held.landlock_abi == abi
@@ -306,7 +306,7 @@ def test_an_interpreter_that_its_user_cannot_read_is_named_at_once(
     interpreter = describe_interpreter(other_python("3.12", private=True))
     source = (PROGRAMS / "tries.py").read_text()
     installed = make_installed(open_place, {"tries": source}, plugins={"it": "tries"}, interpreter=interpreter)
-    config = replace(host_config(open_place), kit=worker_kit(Store(open_place / "state"), interpreter))
+    config = replace(host_config(open_place), kits=one_kit(worker_kit(Store(open_place / "state"), interpreter)))
     config.scratch_root.chmod(0o755)
     assert said(tried(open_place, "names-its-interpreter", installed=installed, config=config))
     monkeypatch.setattr(confinement, "_kept", lambda _identity: 0)  # as in a container without CAP_DAC_READ_SEARCH
@@ -328,7 +328,7 @@ STEPS = {
 def test_a_step_left_out_is_noticed_from_inside(tmp_path: Path, step: str) -> None:
     kit = changed_kit(tmp_path, isolate={STEPS[step]: "0"})
     with pytest.raises(PluginFault, match="cannot be isolated: self-check: ") as caught:
-        tried(tmp_path, "who", config=replace(host_config(tmp_path), kit=kit))
+        tried(tmp_path, "who", config=replace(host_config(tmp_path), kits=one_kit(kit)))
     assert caught.value.kind is FaultKind.START
 
 
@@ -337,14 +337,14 @@ def test_a_step_left_out_is_noticed_from_outside_even_if_the_worker_says_all_is_
     kit = changed_kit(tmp_path, isolate={STEPS[step]: "0"}, serve={"        selfcheck(profile)\n": ""})
     expected = {"identity": "says Uid", "seccomp": "says Seccomp '0', expected '2'"}
     with pytest.raises(PluginFault, match=rf"cannot be isolated: /proc/\d+/status {expected[step]}") as caught:
-        tried(tmp_path, "who", config=replace(host_config(tmp_path), kit=kit))
+        tried(tmp_path, "who", config=replace(host_config(tmp_path), kits=one_kit(kit)))
     assert caught.value.kind is FaultKind.START
 
 
 def test_a_worker_that_says_nothing_of_isolation_is_not_believed_to_be_isolated(tmp_path: Path) -> None:
     kit = changed_kit(tmp_path, serve={'channel.send(encode({"type": "isolated", "landlock_abi": abi}))': "None"})
     with pytest.raises(PluginFault, match="sent welcome while it was being started"):
-        tried(tmp_path, "who", config=replace(host_config(tmp_path), kit=kit))
+        tried(tmp_path, "who", config=replace(host_config(tmp_path), kits=one_kit(kit)))
 
 
 def test_nothing_of_the_environment_can_be_imported_before_the_worker_is_isolated(tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_nothing_of_the_environment_can_be_imported_before_the_worker_is_isolate
     modules = {"tries": source, "brought": brought}
     installed = make_installed(tmp_path, modules, plugins={"it": "tries"})
     asks = {"import ctypes\n": "import ctypes\ntry:\n    import brought\nexcept ImportError:\n    pass\n"}
-    config = replace(host_config(tmp_path), kit=changed_kit(tmp_path, isolate=asks))
+    config = replace(host_config(tmp_path), kits=one_kit(changed_kit(tmp_path, isolate=asks)))
     assert said(tried(tmp_path, "uses-null", installed=installed, config=config)) == {"uses-null": "1"}
     assert not mark.exists()
     control = make_installed(
@@ -367,5 +367,5 @@ def test_nothing_of_the_environment_can_be_imported_before_the_worker_is_isolate
 
 def test_a_copied_kit_as_it_is_works(tmp_path: Path) -> None:
     """The control of all those that change one."""
-    report = tried(tmp_path, "uses-null", config=replace(host_config(tmp_path), kit=changed_kit(tmp_path)))
+    report = tried(tmp_path, "uses-null", config=replace(host_config(tmp_path), kits=one_kit(changed_kit(tmp_path))))
     assert said(report) == {"uses-null": "1"}

@@ -33,7 +33,8 @@ from assess_plugin.api import served_api
 from assess_plugin.models import API_VERSION
 from assess_registry.manifest import ManifestError, parse, parse_manifest
 from tests.support.closure import ROOT, closure_wheels
-from tests.support.installed import host_config, make_installed
+from tests.support.installed import host_config, make_installed, one_kit
+from tests.support.installed import kit as kit_of_today
 from tests.support.programs import installer_environment
 from tests.support.wheels import WheelBuilder
 
@@ -115,7 +116,7 @@ def kit_1_0(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of_then(config: HostConfig, kit_1_0: Path, monkeypatch: pytest.MonkeyPatch) -> HostConfig:
     """A runtime as it was with 1.0: it spoke protocol 1, which had no word for isolation."""
     monkeypatch.setattr(handshake, "PROTOCOL", 1)
-    return replace(config, kit=kit_1_0, isolation="off")
+    return replace(config, kits=one_kit(kit_1_0), isolation="off")
 
 
 def test_the_released_sdk_is_as_it_was_released() -> None:
@@ -163,14 +164,14 @@ def test_a_runtime_does_not_believe_its_worker_in_this(tmp_path: Path, shared: P
     """A worker that lets it through: its own check is taken out of the kit."""
     config = host_config(tmp_path)
     kit = tmp_path / "kit"
-    shutil.copytree(config.kit, kit, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(kit_of_today(), kit, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (kit, *kit.rglob("*")):
         path.chmod(path.stat().st_mode | 0o200)
     serve = kit / "assess_plugin" / "worker" / "serve.py"
     serve.write_text(serve.read_text().replace("    require_api(output.results, api)\n", ""))
     plugin = allowing(installed(tmp_path, "1_0", words="1_1", wanted=">=1.0,<2"), shared)
     with pytest.raises(PluginFault, match=r"has a remediation, which plugin API 1\.0 has not") as caught:
-        assessed(plugin, replace(config, kit=kit), shared)
+        assessed(plugin, replace(config, kits=one_kit(kit)), shared)
     assert caught.value.kind is FaultKind.REPLY
 
 
@@ -287,7 +288,7 @@ def greeted(tmp_path: Path, port: int, *, wanted: str = "", kit: Path | None = N
     rights = Rights(permissions=permissions, secrets={"password": SecretSource.parse(f"file:{tmp_path}/password")})
 
     async def once() -> CallReport:
-        supervisor = Supervisor(plugin, config if kit is None else replace(config, kit=kit), rights=rights)
+        supervisor = Supervisor(plugin, config if kit is None else replace(config, kits=one_kit(kit)), rights=rights)
         try:
             (check,) = plugin.manifest.checks
             asked = ActionInput(subject=SUBJECT, checks=(check.id,), settings={"port": port})
@@ -318,7 +319,7 @@ def test_what_1_2_added_does_not_exist_where_less_is_served(tmp_path: Path, serv
 def test_a_runtime_does_not_believe_its_worker_in_that_either(tmp_path: Path, service: int) -> None:
     """A worker that asks all the same: its own check is taken out of the kit."""
     kit = tmp_path / "kit"
-    shutil.copytree(host_config(tmp_path).kit, kit, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(kit_of_today(), kit, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (kit, *kit.rglob("*")):
         path.chmod(path.stat().st_mode | 0o200)
     remote = kit / "assess_plugin" / "worker" / "remote.py"

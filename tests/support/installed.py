@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assess_core.host import HostConfig, Isolation
+from assess_core.host import HostConfig, Isolation, KitSource
 from assess_core.store import InstalledPlugin, Interpreter, PluginEntry, Store, running_interpreter, worker_kit
 from assess_registry.client import PluginName, ProjectName, Sha256, parse_manifest
 
@@ -60,6 +60,7 @@ def make_installed(
         version=version,
         sha256=Sha256("ab" * 32),
         env_key="0" * 64,
+        interpreter=interpreter,
         environment=environment,
         python=environment / "bin" / "python",
         site_packages=site_packages,
@@ -114,6 +115,11 @@ def kit() -> Path:
     return worker_kit(Store(state), running_interpreter())
 
 
+def one_kit(directory: Path) -> KitSource:
+    """This kit for every interpreter: for tests that change one, or play an older runtime."""
+    return lambda _interpreter: directory
+
+
 def host_config(
     root: Path,
     *,
@@ -126,7 +132,7 @@ def host_config(
     scratch = root / "scratch"
     scratch.mkdir(exist_ok=True)
     return HostConfig(
-        kit=kit(),
+        kits=one_kit(kit()),
         scratch_root=scratch,
         start_timeout_s=start_timeout_s,
         stop_timeout_s=stop_timeout_s,

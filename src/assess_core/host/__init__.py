@@ -1,6 +1,6 @@
 """The parent's side of a plugin's process: start it, call it, answer it, end it."""
 
-from assess_core.host.config import HostConfig, Isolation
+from assess_core.host.config import HostConfig, Isolation, KitSource
 from assess_core.host.health import health_check
 from assess_core.host.probe import probe
 from assess_core.host.scratch import Scratch
@@ -22,6 +22,7 @@ __all__ = [
     "Held",
     "HostConfig",
     "Isolation",
+    "KitSource",
     "LogLine",
     "OnEvent",
     "Progress",

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.errors import FaultKind, PluginFault
+from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, profile_of
 from assess_core.host.death import Cause, Death, unheld
@@ -23,6 +23,7 @@ from assess_core.host.rights import Rights
 from assess_core.host.scratch import make_scratch, remove_scratch
 from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
+from assess_registry.client import TrustError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,10 @@ def make_body(
     Raises:
         PluginFault: a part of it could not be had; none is left.
     """
+    try:
+        kit = config.kit_of(installed)
+    except (StoreError, TrustError) as error:
+        raise start_fault(installed, f"there is nothing to start it with: {error}") from error
     with ExitStack() as given_back:
         try:
             isolating = _isolating(config)
@@ -80,7 +85,7 @@ def make_body(
         try:
             launched = launch(
                 installed,
-                kit=config.kit,
+                kit=kit,
                 scratch=scratch,
                 uid=identity.uid,
                 variables=rights.permissions.env,
@@ -91,7 +96,7 @@ def make_body(
             raise start_fault(installed, f"its process could not be started: {error}") from error
         given_back.pop_all()
     pid = launched.process.pid
-    profile = profile_of(installed, kit=config.kit, scratch=scratch, pid=pid, identity=identity) if isolating else None
+    profile = profile_of(installed, kit=kit, scratch=scratch, pid=pid, identity=identity) if isolating else None
     return Body(installed=installed, identity=identity, scratch=scratch, launched=launched, profile=profile)
 
 

@@ -1,12 +1,19 @@
 """How workers are started and how long anything may take. Names and meanings: docs/wire.md, "Deadlines"."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from assess_core.store import InstalledPlugin, Interpreter
+
 Isolation = Literal["required", "wanted", "off"]
 """Of workers. `required`: one that cannot be isolated does not start. `wanted`: it starts nevertheless where the kernel
 lacks the means. `off`: none is isolated."""
+
+
+KitSource = Callable[[Interpreter], Path]
+"""Says which directory holds what workers of an interpreter take from the runtime; called from any thread."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,7 +21,7 @@ class HostConfig:
     """Values that every worker of a runtime shares.
 
     Attributes:
-        kit: directory that holds the runtime's `assess_plugin` and `_assess_pluggy` for the plugins' interpreter.
+        kits: where the runtime's `assess_plugin` and `_assess_pluggy` lie for an interpreter; builds them there first.
         scratch_root: existing directory; each worker gets a private one below it, removed when the worker has ended.
         private: what no plugin is shown, whatever it may read: the state directory, keys, configuration.
         start_timeout_s: from spawning to `loaded`, plugin imports included.
@@ -23,10 +30,19 @@ class HostConfig:
         isolation: whether workers are isolated, and what if they cannot be.
     """
 
-    kit: Path
+    kits: KitSource
     scratch_root: Path
     private: tuple[Path, ...] = ()
     start_timeout_s: float = 15.0
     stop_timeout_s: float = 5.0
     kill_after_s: float = 1.0
     isolation: Isolation = "required"
+
+    def kit_of(self, installed: InstalledPlugin) -> Path:
+        """The runtime's code for workers of this plugin, which is first on their `sys.path`.
+
+        Raises:
+            StoreError: there is none for its interpreter, and none could be built.
+            TrustError: step `state`; somebody else can change where they are kept.
+        """
+        return self.kits(installed.interpreter)

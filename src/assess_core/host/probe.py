@@ -49,6 +49,7 @@ def _nothing(environment: Path, interpreter: Interpreter) -> InstalledPlugin:
         version="0",
         sha256=Sha256("0" * 64),
         env_key="0" * 64,
+        interpreter=interpreter,
         environment=environment,
         python=python,
         site_packages=site_packages,

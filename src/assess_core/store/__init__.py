@@ -9,7 +9,7 @@ from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
 from assess_core.store.interpreter import describe_interpreter, running_interpreter
-from assess_core.store.kit import worker_kit
+from assess_core.store.kit import Kits, worker_kit
 from assess_core.store.layout import DamagedError
 from assess_core.store.store import Store
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
@@ -25,6 +25,7 @@ __all__ = [
     "InstallStep",
     "InstalledPlugin",
     "Interpreter",
+    "Kits",
     "PluginEntry",
     "Store",
     "Waiting",

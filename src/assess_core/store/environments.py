@@ -25,12 +25,14 @@ from assess_core.store.disk import (
     sync_directories,
     sync_files,
 )
-from assess_core.store.layout import LAYOUT
 from assess_core.store.values import Interpreter
 from assess_core.store.wheels import StoredFile, UnpackedWheel
 from assess_registry.client import Sha256
 
 INSTALLER = b"assess\n"
+
+FORM = 1
+"""Of what is built here; a part of every environment's key, which another form would change."""
 
 PRIVATE_MODE = 0o644
 
@@ -47,7 +49,7 @@ class _Link:
 def environment_key(lock_sha256: Sha256, wheels: Iterable[Sha256], interpreter: Interpreter) -> str:
     """Names an environment by everything that decides what is in it: 64 hexadecimal digits."""
     decides = {
-        "layout": LAYOUT,
+        "layout": FORM,  # as it was called when it was the version of the state directory, too
         "lock": lock_sha256,
         "wheels": sorted(wheels),
         "interpreter": [str(interpreter.path), interpreter.version, interpreter.cache_tag, interpreter.soabi],

@@ -185,6 +185,7 @@ def _record(
         version=inspected.version,
         sha256=inspected.sha256,
         env_key=key,
+        interpreter=interpreter,
         environment=environment,
         python=environment / "bin" / "python",
         site_packages=environment / interpreter.site_packages,
@@ -199,7 +200,7 @@ def _record(
         StoredWheel(project=each.project, version=each.version, filename=each.filename, sha256=each.sha256)
         for each in all_wheels
     )
-    return Record(plugin=plugin, interpreter=interpreter, manifest_text=inspected.manifest_data.decode(), wheels=wheels)
+    return Record(plugin=plugin, manifest_text=inspected.manifest_data.decode(), wheels=wheels)
 
 
 def _entries(wheel: VerifiedWheel) -> tuple[PluginEntry, ...]:

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import threading
 from pathlib import Path, PurePosixPath
 
 from assess_core.errors import StoreError
@@ -33,6 +34,25 @@ _LEFT_OUT = frozenset(("__pycache__", "testing", "isolation"))
 _MAX_SOURCE_BYTES = 4 << 20
 
 
+class Kits:
+    """The kits of one process, for its workers of any interpreter.
+
+    What is in them is read once: a release that is upgraded below a running one is not half of what its workers run.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reading = threading.Lock()
+        self._sources: dict[str, bytes] = {}
+
+    def __call__(self, interpreter: Interpreter) -> Path:
+        """As `worker_kit`; from any thread."""
+        with self._reading:
+            if not self._sources:
+                self._sources = kit_sources()
+        return _kit(self._store.layout, self._sources, interpreter)
+
+
 def worker_kit(store: Store, interpreter: Interpreter) -> Path:
     """The kit for workers of this interpreter is complete; returns its directory, for the front of their `sys.path`.
 
@@ -43,7 +63,10 @@ def worker_kit(store: Store, interpreter: Interpreter) -> Path:
         TrustError: step `state`; somebody else can change the state directory.
         StoreError: the state directory cannot be used.
     """
-    layout, sources = store.layout, kit_sources()
+    return _kit(store.layout, kit_sources(), interpreter)
+
+
+def _kit(layout: Layout, sources: dict[str, bytes], interpreter: Interpreter) -> Path:
     kit = layout.built_kit(f"{_digest(sources)}-{interpreter.cache_tag}")
     with explained(layout.root):
         if not touched(kit):

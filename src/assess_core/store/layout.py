@@ -1,6 +1,6 @@
 """Where things lie in the state directory, and the one lock and the one staging area for building them.
 
-    <root>/layout.json               {"layout": 1}
+    <root>/layout.json               {"layout": 2}; older ones are upgraded in place (`upgrade.py`)
     <root>/store.lock                held while anything below is built or a pointer is changed
     <root>/staging/<random>/         being built; what is left here belongs to a dead process
     <root>/wheels/<sha256>/          original bytes, signature, verdict, one unpacked copy for each interpreter tag
@@ -10,6 +10,9 @@
     <root>/installed/<env key>.contents, .stat   what is in it, to see whether it was touched (`untouched.py`)
     <root>/active/<distribution>.json  which environment serves
     <root>/consents/<distribution>.json  what its versions may ask for, and who consented
+    <root>/leases/<env key>, kit-<name>  locked, shared, by everybody who uses that environment or kit (`leases.py`)
+    <root>/choices/<distribution>.json  which version is pinned, and which failed (`choices.py`)
+    <root>/quarantine/<distribution>.json  why nothing of it is started any more
     <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes; .contents, .stat beside it
 
 docs/state.md describes each for operators.
@@ -28,6 +31,7 @@ from assess_core.errors import StoreError
 from assess_core.store.disk import FileWriter, make_directory, remove_tree, sync_file, write_new_file
 from assess_core.store.ownership import check_ownership
 from assess_core.store.untouched import PRIVATE, Built
+from assess_core.store.upgrade import LAYOUT, MIGRATIONS, migrate
 from assess_registry.client import (
     LOCK_NAME,
     SIGNATURE_SUFFIX,
@@ -40,9 +44,6 @@ from assess_registry.client import (
     sync_directory,
 )
 
-LAYOUT = 1
-"""Version of this layout and of everything written in it; a part of every environment's key."""
-
 LOCK_TIMEOUT_S = 120.0
 """For another process to finish building: unpacking and compiling 80 wheels takes some 30 s on a slow disk."""
 
@@ -51,8 +52,14 @@ MAX_RECORD_BYTES = 4 << 20
 
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NO_RIGHT = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
-_SWEPT = (("staging", "*"), ("installed", ".tmp-*"), ("active", ".tmp-*"), ("consents", ".tmp-*"), ("kits", ".tmp-*"))
-_DIRECTORIES = ("staging", "wheels", "locks", "envs", "installed", "active", "consents", "kits")
+_SWEPT = (
+    ("staging", "*"),
+    *((kind, ".tmp-*") for kind in ("installed", "active", "consents", "choices", "kits")),
+)  # not of `quarantine`: it is written without the store's lock
+_DIRECTORIES = (
+    *("staging", "wheels", "locks", "envs", "installed", "active", "consents", "choices", "quarantine", "leases"),
+    "kits",
+)
 
 
 class DamagedError(StoreError):
@@ -71,7 +78,7 @@ class Layout:
     write_file: FileWriter = write_new_file
 
     def path(self, kind: str) -> Path:
-        """The directory for one kind of thing: one of `staging wheels locks envs installed active consents kits`."""
+        """The directory for one kind of thing, for example `wheels`: one of those above."""
         return self.root / kind
 
     def wheel(self, sha256: Sha256) -> Path:
@@ -106,12 +113,20 @@ class Layout:
         """The file that says what was consented to for this distribution."""
         return self.root / "consents" / f"{distribution}.json"
 
-    def check(self) -> None:
-        """The state directory, if it exists, is this user's own and has a layout that this release can read.
+    def choices(self, distribution: ProjectName) -> Path:
+        """The file that says which version of this distribution is pinned, and which failed."""
+        return self.root / "choices" / f"{distribution}.json"
+
+    def lease(self, name: str) -> Path:
+        """The file that is locked by whoever uses the environment with this key, or the kit `kit-<name>`."""
+        return self.root / "leases" / name
+
+    def check(self) -> int:
+        """The state directory, if it exists, is this user's own; returns its layout, which this release can read.
 
         Raises:
             TrustError: step `state`; it is somebody else's, or others may write to it.
-            StoreError: it has another layout, or may not be read.
+            StoreError: it has a newer layout, or may not be read.
         """
         path = self.root / "layout.json"
         with explained(self.root):
@@ -119,14 +134,15 @@ class Layout:
             try:
                 found = json.loads(read_bounded(path, MAX_RECORD_BYTES))["layout"]
             except FileNotFoundError:
-                return
+                return LAYOUT
             except (RegistryError, ValueError, KeyError, TypeError) as error:
                 raise StoreError(f'{path}: expected {{"layout": {LAYOUT}}}; restore it from a backup') from error
-        if found != LAYOUT:
+        if type(found) is not int or not min(MIGRATIONS) <= found <= LAYOUT:
             raise StoreError(
-                f"{self.root} has layout {found}, this release reads layout {LAYOUT}; "
+                f"{self.root} has layout {found}, this release reads layouts {min(MIGRATIONS)} to {LAYOUT}; "
                 "use the release that wrote it, or another --state-dir"
             )
+        return found
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -143,11 +159,11 @@ class Layout:
             self.check()
             make_directory(self.root)
             with file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
-                self.check()  # another release may have made it while this one waited
+                found = self.check()  # another release may have made it while this one waited
                 for name in _DIRECTORIES:
                     make_directory(self.path(name))
                 self._sweep()
-                self._mark()
+                self._mark(found)
                 yield
 
     @contextlib.contextmanager
@@ -170,14 +186,16 @@ class Layout:
             for left in self.path(kind).glob(pattern):
                 remove_tree(left)
 
-    def _mark(self) -> None:
+    def _mark(self, found: int) -> None:
         path = self.root / "layout.json"
-        if not path.exists():
-            with self.staging() as staging:
-                self.write_file(staging, json.dumps({"layout": LAYOUT}).encode() + b"\n", PRIVATE)
-                sync_file(staging)
-                staging.rename(path)
-            sync_directory(self.root)
+        if found == LAYOUT and path.exists():
+            return
+        migrate(self.root, found)
+        with self.staging() as staging:
+            self.write_file(staging, json.dumps({"layout": LAYOUT}).encode() + b"\n", PRIVATE)
+            sync_file(staging)
+            staging.rename(path)
+        sync_directory(self.root)
 
 
 def signature_of(path: Path) -> Path:

@@ -46,9 +46,13 @@ class Record:
     """
 
     plugin: InstalledPlugin
-    interpreter: Interpreter
     manifest_text: str
     wheels: tuple[StoredWheel, ...]
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """Whom the environment was built for."""
+        return self.plugin.interpreter
 
 
 def encode_record(record: Record) -> bytes:
@@ -106,6 +110,7 @@ def decode_record(data: bytes, *, env_key: str, environment: Path) -> Record:
         version=_take(fields, "version", str),
         sha256=parse_sha256(_take(fields, "sha256", str)),
         env_key=env_key,
+        interpreter=interpreter,
         environment=environment,
         python=environment / "bin" / "python",
         site_packages=environment / interpreter.site_packages,
@@ -117,7 +122,7 @@ def decode_record(data: bytes, *, env_key: str, environment: Path) -> Record:
         installed_at=installed_at,
     )
     wheels = tuple(_wheel(value, f"wheels[{i}]") for i, value in enumerate(_take(fields, "wheels", list)))
-    return Record(plugin=plugin, interpreter=interpreter, manifest_text=manifest_text, wheels=wheels)
+    return Record(plugin=plugin, manifest_text=manifest_text, wheels=wheels)
 
 
 _RECORD_KEYS = frozenset(

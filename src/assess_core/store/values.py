@@ -54,6 +54,7 @@ class InstalledPlugin:
     Attributes:
         distribution, version, sha256: the plugin's own wheel.
         env_key: digest of everything that decided what is in the environment.
+        interpreter: whom the environment was built for.
         environment: the virtual environment; nothing is ever written into it again.
         python: its interpreter, to be started by this very path so that it finds the environment.
         site_packages: its packages, absolute.
@@ -69,6 +70,7 @@ class InstalledPlugin:
     version: str
     sha256: Sha256
     env_key: str
+    interpreter: Interpreter
     environment: Path
     python: Path
     site_packages: Path

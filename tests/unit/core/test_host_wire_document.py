@@ -62,7 +62,7 @@ def test_the_child_ignores_nothing_either(message: dict[str, object]) -> None:
 
 
 def test_the_numbers_are_those_of_the_code() -> None:
-    config = HostConfig(kit=Path(), scratch_root=Path())
+    config = HostConfig(kits=lambda _: Path(), scratch_root=Path())
     assert f"above {wire.MAX_FRAME:,}" in TEXT
     assert f"| {wire.MAX_NOTICES:,} and {wire.MAX_NOTICE_BYTES >> 20} MiB |" in TEXT
     assert f"| requests | {wire.MAX_REQUESTS:,} |" in TEXT

@@ -34,6 +34,7 @@ def a_record() -> Record:
         version="1.0.0",
         sha256=parse_sha256("1" * 64),
         env_key=KEY,
+        interpreter=INTERPRETER,
         environment=ENVIRONMENT,
         python=ENVIRONMENT / "bin/python",
         site_packages=ENVIRONMENT / "lib/python3.11/site-packages",
@@ -50,7 +51,7 @@ def a_record() -> Record:
         filename="demo_plugin-1.0.0-py3-none-any.whl",
         sha256=plugin.sha256,
     )
-    return Record(plugin=plugin, interpreter=INTERPRETER, manifest_text=demo_manifest(), wheels=(wheel,))
+    return Record(plugin=plugin, manifest_text=demo_manifest(), wheels=(wheel,))
 
 
 def decode(data: bytes) -> Record:
