@@ -10,10 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from assess_core.assessing import assess
 from assess_core.execute import Context, Evidence, execute
 from assess_core.host import Supervisor
 from assess_core.journal import Journal
-from assess_core.pipeline import assess
 from assess_core.plan import Callee, Task
 from assess_core.report import commit
 from assess_core.store import InstalledPlugin

@@ -1,13 +1,12 @@
 """All stages, in order: config -> resolve -> fetch -> verify -> install -> host -> execute -> report.
 
-`sync` is the first half (what was audited is what is installed), `assess` the second (what runs is what was installed).
-Each stage takes only the proof that the stage before succeeded, so neither half can skip one.
+`sync` is the first half: what was audited is what is installed. `assessing.assess` is the second: what runs is what was
+installed. Each stage takes only the proof that the stage before succeeded, so neither half can skip one.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
@@ -17,14 +16,9 @@ from assess_core.admission import admit, asking_of, rights_of, start_refusals
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of
 from assess_core.errors import PluginFault, StoreError
-from assess_core.execute import Context, Evidence, Executed, execute
 from assess_core.folders import RefusedFolder, Wanted, wanted
-from assess_core.host import HostConfig, Supervisor, health_check
-from assess_core.journal import Journal
+from assess_core.host import health_check
 from assess_core.keeping import kept_back, planned, said_to_wait, serving
-from assess_core.plan import Callee, Task, Unrunnable
-from assess_core.report import combine, commit
-from assess_core.results import Run
 from assess_core.store import (
     InstalledPlugin,
     Store,
@@ -34,7 +28,6 @@ from assess_core.store import (
 )
 from assess_registry.client import (
     ExpiredError,
-    ProjectName,
     Registry,
     TransportError,
     TrustError,
@@ -297,55 +290,3 @@ def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Sy
         refusal=silence.expired,
         growth=said_to_wait(name, delivery.store),
     )
-
-
-async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journal: Journal, context: Context) -> Run:
-    """All tasks have been executed side by side, and each was committed to the journal as it ended.
-
-    Raises:
-        StoreError: the journal could not take a result. What was committed before stays.
-    """
-    started_at = context.clock()
-    async with AsyncExitStack() as stack:
-        hosts: dict[ProjectName, Supervisor] = {}
-        for callee in _distributions(tasks):
-            rights = None if callee.grant is None else rights_of(callee.grant)
-            hosts[callee.installed.distribution] = supervisor = Supervisor(callee.installed, host, rights=rights)
-            stack.push_async_callback(supervisor.stop)
-
-        async def keep(evidence: Evidence) -> None:
-            await asyncio.to_thread(journal.keep, evidence)
-
-        async def one(task: Task | Unrunnable) -> Executed:
-            executed = await execute(task, hosts=hosts, context=context, due_at=started_at, keep=keep)
-            await asyncio.to_thread(commit, executed, journal=journal)
-            return executed
-
-        ended = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
-    executed = _all_committed(ended)
-    return combine(
-        context.runtime,
-        executed,
-        started_at=started_at,
-        ended_at=max(started_at, context.clock()),
-        waiting=context.waiting,
-    )
-
-
-def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
-    """What every task ended in; the first error, when all tasks have had their turn and one could not be committed."""
-    for outcome in ended:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in ended if isinstance(outcome, Executed)]
-
-
-def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[Callee, ...]:
-    """An entry point of each distribution that is used."""
-    found = {
-        callee.installed.distribution: callee
-        for task in tasks
-        if isinstance(task, Task)
-        for callee in (task.provider, task.plugin)
-    }
-    return tuple(found.values())
