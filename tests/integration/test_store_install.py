@@ -260,11 +260,11 @@ def test_what_was_kept_passes_the_client_again_without_the_registry(
 
 def test_a_newer_layout_is_refused_and_left_alone(store: Store, small: VerifiedWheel) -> None:
     install_here(small, store)
-    (store.root / "layout.json").write_text('{"layout": 2}')
+    (store.root / "layout.json").write_text('{"layout": 3}')
     before = tree_of(store.root)
-    with pytest.raises(StoreError, match="has layout 2, this release reads layout 1"):
+    with pytest.raises(StoreError, match="has layout 3, this release reads layouts 1 to 2"):
         Store(store.root)
-    with pytest.raises(StoreError, match="layout 2"):
+    with pytest.raises(StoreError, match="layout 3"):
         store.deactivate(small.inspected.project)
     assert tree_of(store.root) == before
 

@@ -26,6 +26,9 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.built_environment("KEY").stat: "installed/<env key>.stat",
         layout.pointer(parse_project("demo-plugin")): "active/<distribution>.json",
         layout.consents(parse_project("demo-plugin")): "consents/<distribution>.json",
+        layout.choices(parse_project("demo-plugin")): "choices/<distribution>.json",
+        layout.path("quarantine"): "quarantine/<distribution>.json",
+        layout.lease("KEY"): "leases/<env key>",
         layout.root / TRUST / "DIGEST": "trust/<sha256 of the root>/",
         layout.path("kits"): "kits/<digest>-<tag>/",
     }
