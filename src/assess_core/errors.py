@@ -42,6 +42,8 @@ class FaultKind(StrEnum):
     REPLY = "reply"
     LIMIT = "limit"
     STOPPED = "stopped"
+    QUARANTINED = "quarantined"
+    REVOKED = "revoked"
 
 
 class PluginFault(AssessError):
