@@ -50,6 +50,9 @@ class _Process:
         self.pid = os.getpid()
         self.exited = asyncio.Event()
 
+    def on_exit(self, told: Any) -> None:
+        """It never does."""
+
     def signal_group(self, number: int) -> None:
         """Nobody is there."""
 
@@ -125,7 +128,7 @@ class Parent:
         return SimpleNamespace(process=_Process(), socket=ours, log=_Log())
 
     async def _converse(self, source: Source) -> None:
-        worker = Worker(self._installed, self._config)
+        worker = await Worker.start(self._installed, self._config)
         with self._theirs.pop() as theirs:
             fuzzed_start = source.below(8) == 0
             loading = asyncio.ensure_future(worker.load())

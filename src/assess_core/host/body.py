@@ -1,18 +1,18 @@
 """What a worker is made of: a user id, a scratch directory, a process. Had in this order, given back in the other.
 
-body = make_body(installed, config, rights, loop=loop, on_exit=...)
+body = await make_body(installed, config, rights)
 ...                                     # the worker is talked to over `body.launched.socket`
 death = await body.end(cause, config)
 """
 
 import asyncio
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from assess_core.errors import FaultKind, PluginFault, StoreError
+from assess_core.host.aside import aside
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, profile_of
 from assess_core.host.death import Cause, Death, unheld
@@ -21,9 +21,13 @@ from assess_core.host.identities import Identity, IdentityError, lease
 from assess_core.host.launch import Launched, launch
 from assess_core.host.rights import Rights
 from assess_core.host.scratch import make_scratch, remove_scratch
+from assess_core.host.starting import Turn, beside, turn_to_start
 from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
 from assess_registry.client import TrustError
+
+PLACE_S = 60.0
+"""How long a start waits for a disk; the worker's own deadline begins when there is a process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +36,7 @@ class Body:
 
     Attributes:
         profile: how the process is to isolate itself; None where it is not to.
+        turn: of its start, over when the plugin is loaded.
     """
 
     installed: InstalledPlugin
@@ -39,6 +44,7 @@ class Body:
     scratch: Path
     launched: Launched
     profile: Profile | None
+    turn: Turn
 
     @property
     def pid(self) -> int:
@@ -47,57 +53,99 @@ class Body:
 
     async def end(self, cause: Cause, config: HostConfig) -> Death:
         """Nothing is left of it, and its user id may be another's."""
+        self.turn.over()
         whose = self.installed.distribution
         death = await end_worker(self.launched, self.scratch, cause, config=config, whose=whose)
         self.identity.release()
         return death
 
 
-def make_body(
-    installed: InstalledPlugin,
-    config: HostConfig,
-    rights: Rights,
-    *,
-    loop: asyncio.AbstractEventLoop,
-    on_exit: Callable[[], None],
-) -> Body:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """What a process needs before there is one, had on disk and so beside the loop."""
+
+    kit: Path
+    identity: Identity
+    scratch: Path
+
+    def give_back(self) -> None:
+        remove_scratch(self.scratch)
+        self.identity.release()
+
+
+async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Rights) -> Body:
     """A process that waits for its first message.
 
     Raises:
         PluginFault: a part of it could not be had; none is left.
     """
+    turn = await turn_to_start()
+    try:
+        isolating = _isolating(config)
+        async with asyncio.timeout(PLACE_S):
+            place = await beside(partial(_make_place, installed, config, isolating=isolating), _Place.give_back)
+        launched = await _launched(installed, place, rights)
+    except UnheldError as error:
+        turn.over()
+        raise start_fault(installed, unheld(str(error)).message) from error
+    except TimeoutError as error:
+        turn.over()
+        message = f"it got no scratch directory in {config.scratch_root} within {PLACE_S:g} s: does that disk answer?"
+        raise start_fault(installed, message) from error
+    except BaseException:
+        turn.over()
+        raise
+    pid = launched.process.pid
+    profile = (
+        profile_of(installed, kit=place.kit, scratch=place.scratch, pid=pid, identity=place.identity)
+        if isolating
+        else None
+    )
+    return Body(
+        installed=installed,
+        identity=place.identity,
+        scratch=place.scratch,
+        launched=launched,
+        profile=profile,
+        turn=turn,
+    )
+
+
+def _make_place(installed: InstalledPlugin, config: HostConfig, *, isolating: bool) -> _Place:
     try:
         kit = config.kit_of(installed)
     except (StoreError, TrustError) as error:
         raise start_fault(installed, f"there is nothing to start it with: {error}") from error
-    with ExitStack() as given_back:
-        try:
-            isolating = _isolating(config)
-            identity = lease() if isolating else Identity(uid=os.geteuid(), gid=os.getegid())
-        except (IdentityError, UnheldError) as error:
-            raise start_fault(installed, unheld(str(error)).message) from error
-        given_back.callback(identity.release)
-        try:
-            scratch = make_scratch(config.scratch_root, identity)
-        except OSError as error:
+    try:
+        identity = lease() if isolating else Identity(uid=os.geteuid(), gid=os.getegid())
+    except IdentityError as error:
+        raise start_fault(installed, unheld(str(error)).message) from error
+    try:
+        scratch = make_scratch(config.scratch_root, identity)
+    except BaseException as error:
+        identity.release()
+        if isinstance(error, OSError):
             raise start_fault(installed, f"its scratch directory could not be made: {error}") from error
-        given_back.callback(remove_scratch, scratch)
-        try:
-            launched = launch(
-                installed,
-                kit=kit,
-                scratch=scratch,
-                uid=identity.uid,
-                variables=rights.permissions.env,
-                loop=loop,
-                on_exit=on_exit,
-            )
-        except OSError as error:
+        raise
+    return _Place(kit=kit, identity=identity, scratch=scratch)
+
+
+async def _launched(installed: InstalledPlugin, place: _Place, rights: Rights) -> Launched:
+    try:
+        # On the loop's own thread: a worker dies with the thread that started it (PR_SET_PDEATHSIG).
+        return launch(
+            installed,
+            kit=place.kit,
+            scratch=place.scratch,
+            uid=place.identity.uid,
+            variables=rights.permissions.env,
+            loop=asyncio.get_running_loop(),
+        )
+    except BaseException as error:
+        await aside(place.give_back)
+        if isinstance(error, OSError):
             raise start_fault(installed, f"its process could not be started: {error}") from error
-        given_back.pop_all()
-    pid = launched.process.pid
-    profile = profile_of(installed, kit=kit, scratch=scratch, pid=pid, identity=identity) if isolating else None
-    return Body(installed=installed, identity=identity, scratch=scratch, launched=launched, profile=profile)
+        raise
 
 
 def start_fault(installed: InstalledPlugin, message: str) -> PluginFault:

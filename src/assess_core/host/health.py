@@ -14,7 +14,7 @@ async def health_check(installed: InstalledPlugin, config: HostConfig, rights: R
     Raises:
         PluginFault: one of these failed; the message says which and why.
     """
-    worker = Worker(installed, config, rights)
+    worker = await Worker.start(installed, config, rights)
     try:
         await worker.load()
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,6 @@ def launch(
     uid: int,
     variables: Iterable[str],
     loop: asyncio.AbstractEventLoop,
-    on_exit: Callable[[], None],
 ) -> Launched:
     """The worker's process, which waits for its first message; `uid` is whom it is to run as once it is isolated.
 
@@ -56,7 +55,6 @@ def launch(
             stdout=their_log,
             stderr=their_log,
             inherit=(theirs.fileno(),),
-            on_exit=on_exit,
         )
     except BaseException:
         ours.close()

@@ -26,7 +26,7 @@ async def probe(interpreter: Interpreter, config: HostConfig) -> Held:
     """
     environment = Path(tempfile.mkdtemp(prefix="probe-", dir=config.scratch_root))
     try:
-        worker = Worker(_nothing(environment, interpreter), replace(config, isolation="required"))
+        worker = await Worker.start(_nothing(environment, interpreter), replace(config, isolation="required"))
         try:
             await worker.load()
             return worker.held

@@ -30,16 +30,21 @@ class ChildProcess:
         popen: subprocess.Popen[bytes],
         lifeline: int,
         loop: asyncio.AbstractEventLoop,
-        on_exit: Callable[[], None] | None,
     ) -> None:
         self.pid = popen.pid
         self.exited = asyncio.Event()
         self._popen = popen
         self._lifeline = lifeline
         self._loop = loop
-        self._on_exit = on_exit
+        self._on_exit: Callable[[], None] | None = None
         self._pidfd = os.pidfd_open(popen.pid)
         loop.add_reader(self._pidfd, self._notice_exit)
+
+    def on_exit(self, told: Callable[[], None]) -> None:
+        """Have somebody told, on the loop's thread, once it is dead; soon, if it already is."""
+        self._on_exit = told
+        if self.exited.is_set():
+            self._loop.call_soon(told)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signal every process of the group; quiet when none is left."""
@@ -86,7 +91,6 @@ def spawn(
     stdout: int,
     stderr: int,
     inherit: Sequence[int] = (),
-    on_exit: Callable[[], None] | None = None,
     gate: Gate | None = None,
     limits: Mapping[int, int] | None = None,
 ) -> ChildProcess:
@@ -117,7 +121,7 @@ def spawn(
             resource.prlimit(popen.pid, limit, (bound, bound))
         if gate is not None:
             gate.open()
-        return ChildProcess(popen, our_end, loop, on_exit)
+        return ChildProcess(popen, our_end, loop)
     except BaseException:
         os.close(our_end)
         if popen is not None:

@@ -113,13 +113,18 @@ class Supervisor:
         if self._stopping:
             raise self._stop_fault(self._installed.distribution, "start")
         if slot.worker is None or not slot.worker.usable:
-            slot.worker = Worker(
-                self._installed, self._config, self._rights
-            )  # in its slot before it is ready, so that stop sees it
+            begun = slot.begun = asyncio.Event()
+            try:
+                # in its slot before it is ready, so that stop sees it
+                slot.worker = await Worker.start(self._installed, self._config, self._rights)
+            finally:
+                begun.set()
             await slot.worker.load()
         return slot.worker
 
     async def _end_workers(self) -> None:
+        for slot in self._all:
+            await slot.begun.wait()
         workers = [slot.worker for slot in self._all if slot.worker is not None]
         await asyncio.gather(*(worker.stop() for worker in workers))
 
@@ -141,3 +146,6 @@ class _Slot:
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
+        self.begun = asyncio.Event()
+        """Unset while a process is being made for it, which is nobody's to end yet."""
+        self.begun.set()

@@ -1,6 +1,6 @@
 """One worker process: started, called, ended. Everything it does wrong comes out as a `PluginFault`.
 
-    worker = Worker(installed, config)
+    worker = await Worker.start(installed, config)
     await worker.load()
     report = await worker.execute("host-baseline", input, timeout_s=60)
     await worker.stop()
@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
 from assess_core.host.aside import aside
-from assess_core.host.body import make_body, start_fault
+from assess_core.host.body import Body, make_body, start_fault
 from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
@@ -47,18 +47,26 @@ Report = TypeVar("Report", CallReport, EvaluateReport)
 
 
 class Worker:
-    """A process for one distribution's plugins; it exists from the moment this does.
+    """A process for one distribution's plugins, which exists as long as this does; made by `start`."""
 
-    Raises:
-        PluginFault: it could not be started.
-    """
+    @classmethod
+    async def start(cls, installed: InstalledPlugin, config: HostConfig, rights: Rights | None = None) -> "Worker":
+        """Its process exists and has been told nothing.
 
-    def __init__(self, installed: InstalledPlugin, config: HostConfig, rights: Rights | None = None) -> None:
+        Raises:
+            PluginFault: it could not be started; nothing is left.
+        """
         try:
-            self._api = served_api(installed.manifest.api.contains, str(installed.manifest.api))
+            api = served_api(installed.manifest.api.contains, str(installed.manifest.api))
         except ApiError as error:
             raise start_fault(installed, str(error)) from error
-        self._installed = installed
+        rights = rights or Rights(permissions=installed.manifest.permissions)
+        rights = rights.without(config.scratch_root, *config.private)
+        return cls(config, rights, api, await make_body(installed, config, rights))
+
+    def __init__(self, config: HostConfig, rights: Rights, api: str, body: Body) -> None:
+        self._api = api
+        self._installed = installed = body.installed
         self._config = config
         self._loop = loop = asyncio.get_running_loop()
         self._calls = 0
@@ -66,20 +74,13 @@ class Worker:
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
         self._began_at, self._started_at, self._deadline_at = utc_now(), loop.time(), 0.0
-        self._rights = rights or Rights(permissions=installed.manifest.permissions)
-        self._rights = self._rights.without(config.scratch_root, *config.private)
+        self._rights = rights
         self._redactor = Redactor()
         self._ending: asyncio.Task[Death] | None = None
-        self._body = make_body(installed, config, self._rights, loop=loop, on_exit=self._exited)
+        self._body = body
         self._process, self._log = self._body.launched.process, self._body.launched.log
         self._log.redactor = self._redactor
-        self._watch = Watch(
-            self.pid,
-            bounds=Bounds(limits=installed.manifest.limits),
-            scratch=self._body.scratch,
-            loop=loop,
-            on_finding=self._found,
-        )
+        self._watch: Watch | None = None
         self._channel = Channel(self._body.launched.socket, loop, on_frame=self._frame, on_end=self._channel_ended)
         self._handshake = Handshake(
             installed,
@@ -88,6 +89,7 @@ class Worker:
             required=config.isolation == "required",
             look=lambda profile: look(self.pid, profile),
         )
+        self._process.on_exit(self._exited)
 
     async def load(self) -> None:
         """Every entry point is loaded and can be called.
@@ -96,6 +98,7 @@ class Worker:
             PluginFault: it was not ready in time, or has an entry point that cannot be served; the worker is gone.
         """
         await self._converse(self._handshake.opening(), self._config.start_timeout_s)
+        self._body.turn.over()
         held = self.held
         logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, held)
 
@@ -235,7 +238,8 @@ class Worker:
         self._reply = self._loop.create_future()
         self._deadline_at = self._loop.time() + timeout_s
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
-        self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s))
+        if self._watch is not None:
+            self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s))
         self._channel.expecting = True
         self._channel.send(frame)
         try:
@@ -245,7 +249,8 @@ class Worker:
             raise
         finally:
             deadline.cancel()
-            self._watch.rest()
+            if self._watch is not None:
+                self._watch.rest()
             self._reply = self._open = None
 
     def _cpu_limit_s(self, timeout_s: float) -> float:
@@ -299,9 +304,21 @@ class Worker:
         else:
             if answer:
                 self._phase = "load"
+                self._begin_to_watch()
                 self._channel.send(answer)
             if self._handshake.ready:
                 self._finish_reply()
+
+    def _begin_to_watch(self) -> None:
+        """From before anything of the plugin runs on; earlier, what is on its way to it may be ours."""
+        self._watch = Watch(
+            self.pid,
+            bounds=Bounds(limits=self._installed.manifest.limits),
+            scratch=self._body.scratch,
+            loop=self._loop,
+            on_finding=self._found,
+        )
+        self._watch.begin(cpu_limit_s=self._config.start_timeout_s)
 
     def _handle_call(self, opened: OpenCall, message: wire.FromWorker, size: int) -> None:
         try:
@@ -356,7 +373,8 @@ class Worker:
 
     def _end_for(self, cause: Cause) -> None:
         if self._ending is None:
-            self._watch.close()
+            if self._watch is not None:
+                self._watch.close()
             self._channel.close()
             self._ending = self._loop.create_task(self._end(cause))
 

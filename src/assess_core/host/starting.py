@@ -1,0 +1,73 @@
+"""When a worker may start: a few at a time, so that fifty at once take each other's processor no longer than needed.
+
+turn = await turn_to_start()
+place = await beside(make, give_back)   # what waits for a disk, in a thread of its own
+...                                     # its process is made, it loads
+turn.over()                             # or after OVERDUE_S: who hangs in a start holds nobody up
+"""
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TypeVar
+
+from assess_core.host.aside import aside
+
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Starts in one loop."""
+
+OVERDUE_S = 1.0
+"""A start that takes longer lets the next begin: it waits for something, or will be killed for it."""
+
+Value = TypeVar("Value")
+
+_semaphores: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
+
+
+class Turn:
+    """The right to start one worker, until it is over; that it is may be said more than once."""
+
+    def __init__(self, semaphore: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
+        self._semaphore: asyncio.Semaphore | None = semaphore
+        self._overdue = loop.call_later(OVERDUE_S, self.over)
+
+    def over(self) -> None:
+        """The next may start."""
+        self._overdue.cancel()
+        if self._semaphore is not None:
+            self._semaphore.release()
+            self._semaphore = None
+
+
+async def turn_to_start() -> Turn:
+    """In the order in which it was asked for."""
+    loop = asyncio.get_running_loop()
+    semaphore = _semaphores.setdefault(loop, asyncio.Semaphore(AT_ONCE))
+    await semaphore.acquire()
+    return Turn(semaphore, loop)
+
+
+async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) -> Value:
+    """What `make` returns, in a thread of its own; if nobody waits for it any more, it is given back there."""
+    deciding = threading.Lock()
+    wanted, unclaimed = True, list[Value]()
+
+    def work() -> Value:
+        value = make()
+        with deciding:
+            if wanted:
+                unclaimed.append(value)
+                return value
+        give_back(value)
+        return value
+
+    try:
+        return await aside(work)
+    except asyncio.CancelledError:
+        with deciding:
+            wanted = False
+        for value in unclaimed:
+            threading.Thread(target=give_back, args=(value,), name="given-back", daemon=True).start()
+        raise
