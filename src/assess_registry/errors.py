@@ -5,6 +5,7 @@ Anything else that escapes is a bug of ours and stays loud.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from assess_registry.text import escaped, indented
 
@@ -101,6 +102,32 @@ class ExpiredError(TrustError):
     Somebody forgot to renew it, or somebody else serves what was true once: nothing new is installed by it, and what is
     installed runs on by what was known, as when the registry is out of reach.
     """
+
+
+class RevokedError(TrustError):
+    """It was vouched for once, and is revoked now.
+
+    Attributes:
+        reason: the registry's words.
+        severity: how bad it is to have it; at `kill` what runs of it is ended where it runs.
+    """
+
+    def __init__(self, thing: str, *, reason: str, severity: str, at: datetime) -> None:
+        super().__init__(
+            f"it was revoked: {reason}",
+            step="revoked",
+            thing=thing,
+            expected="a wheel that is not revoked",
+            got=f"revoked at {at:%Y-%m-%dT%H:%M:%SZ}, severity {severity}",
+            next_step="remove it where it is installed, and ask for another version",
+        )
+        self.reason = reason
+        self.severity = severity
+
+    @property
+    def kills(self) -> bool:
+        """Whether what runs of it is ended at once."""
+        return self.severity == "kill"
 
 
 class ConfigError(RegistryError):

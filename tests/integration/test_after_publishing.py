@@ -101,6 +101,19 @@ def test_a_revoked_release_is_on_no_page_and_among_the_revocations(tree: Registr
         do_yank(tree)
 
 
+def test_what_is_revoked_can_be_revoked_with_kill_and_then_stays_so(tree: RegistryTree, reader: WordReader) -> None:
+    do_revoke(tree)
+    assert do_revoke(tree, severity="high", reason="another").written == ()
+    do_revoke(tree, severity="kill", reason="it reads the keys, too")
+    seen = reader.see()
+    (revoked,), release = seen.revocations.wheels, seen.catalogue.release("1.1.0")
+    assert (revoked.severity, revoked.reason) == ("kill", "it reads the keys, too")
+    assert release is not None
+    assert release.revoked is not None
+    assert (release.revoked.severity, release.revoked.reason) == ("kill", "it reads the keys, too")
+    assert do_revoke(tree, severity="low").written == do_revoke(tree, severity="kill").written == ()
+
+
 def test_a_dependency_is_revoked_by_its_digest(tree: RegistryTree, reader: WordReader) -> None:
     changed = do_revoke(tree, "pluggy", "1.6.0")
     assert {each.sha256 for each in reader.see().revocations.wheels} == set(changed.wheels.values())

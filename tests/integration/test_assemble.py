@@ -339,6 +339,17 @@ def test_who_has_no_release_key_revokes_nothing(signed: str, later: Desk) -> Non
     assert files(later.tree.root) == before
 
 
+def test_what_is_revoked_is_killed_by_an_offer_and_nothing_less_takes_its_place(later: Desk) -> None:
+    people, now = later.tree.everybody, datetime.now(UTC)
+    do_revoke(later.tree.root, people.release_keys, now)
+    again = Desk(tree=later.tree, copy=later.tree.copy(later.source.parent.parent / "again"))
+    offered = ReleaseKeys(release=[people.release], online=None)
+    revoke(again.source, DEMO, "1.0.0", reason="steals keys", severity="kill", keys=offered, now=datetime.now(UTC))
+    again.assemble()
+    (wheel,) = signed_revocations(Repository(later.tree.root)).wheels
+    assert (wheel.severity, wheel.reason) == ("kill", "steals keys")
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_what_is_revoked_stays_so_whoever_signs_the_offer(kept: bool, later: Desk) -> None:
     people, now = later.tree.everybody, datetime.now(UTC)

@@ -26,18 +26,27 @@ from assess_registry.catalogue.release import (
     Revoked,
     Yanked,
 )
+from assess_registry.catalogue.revocation_severity import (
+    KILL,
+    REVOCATION_SEVERITIES,
+    RevocationSeverity,
+    outranks,
+    parse_revocation_severity,
+)
 from assess_registry.catalogue.wheel_names import check_belongs
 
 __all__ = [
     "ATTESTATION_NAME",
     "AUDIT_NAME",
     "CATALOG_DIRECTORY",
+    "KILL",
     "MARKERS",
     "MAX_CATALOGUE_BYTES",
     "MAX_FILE_BYTES",
     "MAX_RELEASES",
     "MAX_WHEELS",
     "METADATA_SUFFIX",
+    "REVOCATION_SEVERITIES",
     "SBOM_NAME",
     "VERDICT_SUFFIX",
     "Catalogue",
@@ -46,9 +55,12 @@ __all__ = [
     "Marker",
     "ProjectStatus",
     "Release",
+    "RevocationSeverity",
     "Revoked",
     "Yanked",
     "catalogue_path",
     "check_belongs",
+    "outranks",
     "parse_catalogue",
+    "parse_revocation_severity",
 ]

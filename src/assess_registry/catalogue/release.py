@@ -5,10 +5,10 @@ from datetime import datetime
 
 from assess_registry.canonical import parse_text, require_zone
 from assess_registry.catalogue.file_ref import FileRef
+from assess_registry.catalogue.revocation_severity import RevocationSeverity, parse_revocation_severity
 from assess_registry.catalogue.wheel_names import check_unambiguous, parse_wheel_name
 from assess_registry.keys import KeyId, parse_key_id
 from assess_registry.lock import LOCK_NAME
-from assess_registry.manifest import Severity, parse_severity
 from assess_registry.names import Sha256, parse_id, parse_version
 from assess_registry.signatures import SIGNATURE_SUFFIX
 
@@ -74,12 +74,12 @@ class Revoked:
     """Nobody gets the release any more."""
 
     reason: str
-    severity: Severity
+    severity: RevocationSeverity
     at: datetime
 
     def __post_init__(self) -> None:
         parse_text(self.reason)
-        parse_severity(self.severity)
+        parse_revocation_severity(self.severity)
         require_zone(self.at)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from assess_registry.canonical import Members, write_time
 from assess_registry.catalogue.file_ref import MAX_FILE_BYTES, FileRef
 from assess_registry.catalogue.release import MAX_WHEELS, CatalogueWheel, Release, Revoked, Yanked
+from assess_registry.catalogue.revocation_severity import parse_revocation_severity
 from assess_registry.keys import parse_key_id
-from assess_registry.manifest import parse_severity
 from assess_registry.names import parse_id, parse_sha256
 
 _RELEASE_KEYS = ("version", "wheels", "lock", "lock_signature", "audit", "published_at")
@@ -90,7 +90,11 @@ def _yanked(parent: Members) -> Yanked:
 
 def _revoked(parent: Members) -> Revoked:
     table = Members.of(parent.values["revoked"], parent.at("revoked"), required=("reason", "severity", "at"))
-    return Revoked(reason=table.text("reason"), severity=table.parsed("severity", parse_severity), at=table.time("at"))
+    return Revoked(
+        reason=table.text("reason"),
+        severity=table.parsed("severity", parse_revocation_severity),
+        at=table.time("at"),
+    )
 
 
 def _wheel_table(wheel: CatalogueWheel) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from assess_registry.catalogue import REVOCATION_SEVERITIES, RevocationSeverity
 from assess_registry.cli.after import accept_registry_changes_option, offer_option, project_name, show, signing_keys
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import (
@@ -13,7 +14,6 @@ from assess_registry.cli.signing import (
     passphrases_option,
     release_keys_option,
 )
-from assess_registry.manifest import SEVERITIES, Severity
 from assess_registry.publish.after import revoke
 
 
@@ -21,7 +21,12 @@ from assess_registry.publish.after import revoke
 @click.argument("project")
 @click.argument("version")
 @click.option("--reason", required=True, help="Why, one line for everybody to read.")
-@click.option("--severity", type=click.Choice(SEVERITIES), required=True, help="How bad it is to have it.")
+@click.option(
+    "--severity",
+    type=click.Choice(REVOCATION_SEVERITIES),
+    required=True,
+    help="How bad it is to have it; kill: runtimes end it where it runs.",
+)
 @release_keys_option
 @online_keys_option
 @passphrases_option
@@ -35,7 +40,7 @@ def command(
     project: str,
     version: str,
     reason: str,
-    severity: Severity,
+    severity: RevocationSeverity,
     release_keys: tuple[Path, ...],
     online_keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],

@@ -31,7 +31,7 @@ from assess_registry.control import (
     parse_revocations,
 )
 from assess_registry.dsse import parse_envelope
-from assess_registry.errors import NotPublishedError, TrustError
+from assess_registry.errors import NotPublishedError, RevokedError, TrustError
 from assess_registry.keys import PublicKey, TrustedKeys
 from assess_registry.lock import LockedWheel
 from assess_registry.manifest import Manifest
@@ -192,7 +192,7 @@ def check_not_revoked(standing: Standing, release: Release, wheel: CatalogueWhee
     """
     revoked = standing.revocations.of(wheel.sha256) or release.revoked
     if revoked is not None:
-        raise _revoked(wheel.filename, revoked.reason, revoked.severity, revoked.at)
+        raise RevokedError(wheel.filename, reason=revoked.reason, severity=revoked.severity, at=revoked.at)
 
 
 def check_not_quarantined(standing: Standing) -> None:
@@ -231,7 +231,7 @@ def check_not_among_revoked(standing: Standing, filename: str, sha256: Sha256) -
         TrustError: step `revoked`.
     """
     if (revoked := standing.revocations.of(sha256)) is not None:
-        raise _revoked(filename, revoked.reason, revoked.severity, revoked.at)
+        raise RevokedError(filename, reason=revoked.reason, severity=revoked.severity, at=revoked.at)
 
 
 def check_publisher(standing: Standing, release: Release, wheel: CatalogueWheel) -> tuple[str, PublicKey]:
@@ -368,14 +368,3 @@ def _specifier(wheel: CatalogueWheel) -> SpecifierSet:
             thing=wheel.filename,
             next_step=_ASK,
         ) from error
-
-
-def _revoked(thing: str, reason: str, severity: str, at: datetime) -> TrustError:
-    return TrustError(
-        f"it was revoked: {reason}",
-        step="revoked",
-        thing=thing,
-        expected="a wheel that is not revoked",
-        got=f"revoked at {at:%Y-%m-%dT%H:%M:%SZ}, severity {severity}",
-        next_step="remove it where it is installed, and ask for another version",
-    )

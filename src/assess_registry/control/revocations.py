@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from assess_registry.canonical import Members, decode, encode, parse_text, require_zone, write_time
+from assess_registry.catalogue import RevocationSeverity, outranks, parse_revocation_severity
 from assess_registry.control.file import MAX_CONTROL_BYTES, SCHEMA, unreadable
-from assess_registry.manifest import Severity, parse_severity
 from assess_registry.names import ProjectName, Sha256, parse_project, parse_sha256, parse_version
 
 REVOCATIONS_PATH = "control/revocations.json"
@@ -23,7 +23,7 @@ class RevokedWheel:
     version: str
     sha256: Sha256
     reason: str
-    severity: Severity
+    severity: RevocationSeverity
     at: datetime
 
     def __post_init__(self) -> None:
@@ -31,8 +31,15 @@ class RevokedWheel:
         parse_version(self.version)
         parse_sha256(self.sha256)
         parse_text(self.reason)
-        parse_severity(self.severity)
+        parse_revocation_severity(self.severity)
         require_zone(self.at)
+
+    def may_become(self, later: "RevokedWheel | None") -> bool:
+        """Whether this may be said of it later: the same, or that it is to be ended where it runs."""
+        if later is None or later == self:
+            return later is not None
+        same = (later.project, later.version, later.sha256) == (self.project, self.version, self.sha256)
+        return same and outranks(later.severity, self.severity)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +62,12 @@ class Revocations:
         return next((wheel for wheel in self.wheels if wheel.sha256 == sha256), None)
 
     def plus(self, wheels: Iterable[RevokedWheel]) -> "Revocations":
-        """These as well. What is revoked stays as it was revoked first."""
+        """These as well. What is revoked stays as it was revoked first, but for `kill`, which outranks that."""
         known = {wheel.sha256: wheel for wheel in self.wheels}
         for wheel in wheels:
-            known.setdefault(wheel.sha256, wheel)
+            before = known.setdefault(wheel.sha256, wheel)
+            if before.may_become(wheel):
+                known[wheel.sha256] = wheel
         return replace(self, wheels=tuple(known.values()))
 
     def data(self) -> bytes:
@@ -105,6 +114,6 @@ def _revoked(value: object, path: str) -> RevokedWheel:
         version=table.parsed("version", str),
         sha256=table.parsed("sha256", parse_sha256),
         reason=table.text("reason"),
-        severity=table.parsed("severity", parse_severity),
+        severity=table.parsed("severity", parse_revocation_severity),
         at=table.time("at"),
     )

@@ -13,11 +13,10 @@ from typing import TypeVar
 
 from packaging.version import InvalidVersion, Version
 
-from assess_registry.catalogue import Catalogue, Release, Revoked, Yanked, catalogue_path
+from assess_registry.catalogue import Catalogue, Release, RevocationSeverity, Revoked, Yanked, catalogue_path, outranks
 from assess_registry.control import REVOCATIONS_PATH, RevokedWheel
 from assess_registry.errors import ConfigError
 from assess_registry.index.tree import digest
-from assess_registry.manifest import Severity
 from assess_registry.names import ProjectName, Sha256
 from assess_registry.publish.transaction import ReleaseKeys, Transaction, transaction
 from assess_registry.review.published import catalogue_of, signed_revocations
@@ -80,12 +79,14 @@ def revoke(
     version: str,
     *,
     reason: str,
-    severity: Severity,
+    severity: RevocationSeverity,
     keys: ReleaseKeys,
     now: datetime,
     accept_registry_changes: bool = False,
 ) -> Changed:
     """Nobody gets any wheel of this version any more, a plugin's or a dependency's; once revoked it stays so.
+
+    What is revoked already can be revoked with `kill`, and nothing else of it changes any more.
 
     Raises:
         ConfigError: nothing of this version is here, or the reason is no line of text.
@@ -113,7 +114,9 @@ def revoke(
         targets = {REVOCATIONS_PATH: revocations.data()}
         page = catalogue
         if release:
-            revoked = release.revoked or Revoked(reason=reason, severity=severity, at=now)
+            revoked = Revoked(reason=reason, severity=severity, at=now)
+            if release.revoked and not outranks(severity, release.revoked.severity):
+                revoked = release.revoked
             page = catalogue.with_release(replace(release, revoked=revoked))
             targets[catalogue_path(project)] = page.data()
         work.listing(page, revocations=revocations).write(project)

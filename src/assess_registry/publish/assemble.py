@@ -189,17 +189,16 @@ def _revoked(work: Transaction, offer: Offer) -> tuple[Revocations, frozenset[Pr
         return before, frozenset()
     after = parse_revocations(data)
     for wheel in before.wheels:
-        if after.of(wheel.sha256) != wheel:
+        if not wheel.may_become(after.of(wheel.sha256)):
             raise TrustError(
                 "it takes back a revocation, and what is revoked stays so",
                 step="offer",
                 thing=f"{wheel.project} {wheel.version}",
                 expected=f"sha256:{wheel.sha256} revoked as it is",
-                got="another word of it, or none",
+                got="another word of it than that and kill, or none",
                 next_step="take no part of it, and ask who made it",
             )
-    known = {wheel.sha256 for wheel in before.wheels}
-    return after, frozenset(wheel.project for wheel in after.wheels if wheel.sha256 not in known)
+    return after, frozenset(wheel.project for wheel in after.wheels if before.of(wheel.sha256) != wheel)
 
 
 def _write_pages(

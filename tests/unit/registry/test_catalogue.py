@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from assess_registry.canonical import encode
 from assess_registry.catalogue import (
     MAX_CATALOGUE_BYTES,
+    REVOCATION_SEVERITIES,
     Catalogue,
     CatalogueWheel,
     FileRef,
@@ -22,6 +23,7 @@ from assess_registry.catalogue import (
 )
 from assess_registry.errors import TrustError
 from assess_registry.keys import KeyId
+from assess_registry.manifest import SEVERITIES, parse_severity
 from assess_registry.names import ProjectName, Sha256
 
 NOW = datetime(2026, 11, 21, 5, 10, tzinfo=UTC)
@@ -83,6 +85,15 @@ def test_a_page_is_read_back() -> None:
     assert parse_catalogue(PAGE.data(), ACME) == PAGE
     assert parse_catalogue(PAGE.data(), ACME).data() == PAGE.data()
     assert parse_catalogue(Catalogue(project=ACME).data(), ACME).releases == ()
+
+
+def test_a_release_can_be_revoked_with_every_severity_and_kill() -> None:
+    for severity in REVOCATION_SEVERITIES:
+        page = Catalogue(project=ACME, releases=(release(revoked=Revoked(reason="r", severity=severity, at=NOW)),))
+        assert parse_catalogue(page.data(), ACME) == page
+    assert (*SEVERITIES, "kill") == REVOCATION_SEVERITIES
+    with pytest.raises(ValueError, match="no severity"):  # of a finding there is none
+        parse_severity("kill")
 
 
 @settings(max_examples=25)

@@ -288,6 +288,21 @@ def test_what_is_revoked_is_found_and_stays_as_it_was_revoked_first() -> None:
         Revocations(wheels=(WHEELS[1], softer))
 
 
+def test_a_revocation_may_become_kill_and_nothing_else() -> None:
+    worse = replace(WHEELS[1], severity="kill", reason="sends what it reads", at=NOW + timedelta(days=1))
+    killed = REVOCATIONS.plus([worse])
+    assert killed.of("1" * 64) == worse
+    assert parse_revocations(killed.data()) == killed
+    assert killed.plus([WHEELS[1], replace(worse, reason="never mind")]) == killed
+    assert REVOCATIONS.plus([replace(WHEELS[1], severity="critical")]) == REVOCATIONS
+    assert WHEELS[1].may_become(worse)
+    assert WHEELS[1].may_become(WHEELS[1])
+    refused = (None, replace(worse, version="9.9"), replace(worse, project=ProjectName("other")))
+    assert not any(WHEELS[1].may_become(each) for each in (*refused, replace(WHEELS[1], reason="other")))
+    assert not worse.may_become(WHEELS[1])
+    assert not worse.may_become(replace(worse, reason="other"))
+
+
 def test_a_policys_version_is_the_digest_of_its_text() -> None:
     value = json.loads(WORD.data())
     assert parse_policy_word(compact(value)) == WORD
