@@ -1,0 +1,282 @@
+"""`python -m bench.soak --minutes 60`: fifty plugins at work for an hour, and whether anything grows.
+
+A runtime in a process of its own has an assessment due every few milliseconds; every few seconds one of its workers is
+killed, for that is what happens in months; every ten seconds it is looked at from outside. The first quarter of the
+time warms up and counts for nothing. The table goes to `docs/reliability.md`, between the markers of `soak`, and
+samples to `--samples` as they are taken; SIGTERM and an interrupt end it early, with a table of what there is.
+"""
+
+import argparse
+import csv
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.support.fleet_place import MANY, Fleet, make_fleet
+from tests.support.killer import PREPARED, Killer
+from tests.support.nothing_left import children_of, left_of, name_of
+
+from bench import machine
+from bench.document import replaced
+from bench.place import ROOT, temporary_directory
+from bench.trend import Trend, trend
+
+DOCUMENT = ROOT / "docs" / "reliability.md"
+EVERY_S = 10.0
+PAUSE_MS = 20
+"""What each call takes at least: as if something were looked at."""
+
+WARM = 0.25
+"""Part of the time that does not count."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at the runtime. Sizes are in MiB, of the runtime's own process unless said otherwise.
+
+    Attributes:
+        resident, private: memory of the runtime: all that is mapped, and what is its own alone.
+        prepared: resident memory of what workers are forked from.
+        workers: proportional memory of all workers together.
+        descriptors, threads, processes: of the runtime; its children, prepared ones included.
+        journal, log: the journal, and its write-ahead log.
+        results: recorded until now.
+        cpu_s: processor time of the runtime until now.
+    """
+
+    at_s: float
+    resident: float
+    private: float
+    prepared: float
+    workers: float
+    descriptors: int
+    threads: int
+    processes: int
+    journal: float
+    log: float
+    results: int
+    cpu_s: float
+    load: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One line of the table. `most_per_hour` is the goal; None where growing is what it is for."""
+
+    what: str
+    of: Callable[[Look], float]
+    unit: str
+    most_per_hour: float | None
+
+
+LINES = (
+    Line(what="resident memory of the runtime", of=lambda look: look.resident, unit="MiB", most_per_hour=1),
+    Line(what="of which its own alone", of=lambda look: look.private, unit="MiB", most_per_hour=1),
+    Line(what="resident memory of the prepared parent", of=lambda look: look.prepared, unit="MiB", most_per_hour=1),
+    Line(what="proportional memory of all workers", of=lambda look: look.workers, unit="MiB", most_per_hour=None),
+    Line(what="descriptors of the runtime", of=lambda look: look.descriptors, unit="", most_per_hour=0),
+    Line(what="threads of the runtime", of=lambda look: look.threads, unit="", most_per_hour=0),
+    Line(what="processes below it", of=lambda look: look.processes, unit="", most_per_hour=0),
+    Line(what="write-ahead log of the journal", of=lambda look: look.log, unit="MiB", most_per_hour=0),
+)
+
+
+def main() -> int:
+    """Run, print the table, write it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--plugins", type=int, default=MANY)
+    parser.add_argument("--per-second", type=float, default=20.0, help="assessments due")
+    parser.add_argument("--kill-every", type=float, default=15.0, metavar="S", help="on average; 0: never")
+    parser.add_argument("--samples", type=Path, help="CSV to write every look to, as it is taken")
+    parser.add_argument("--no-write", action="store_true", help="leave the document as it is")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = machine.load()
+    with temporary_directory() as directory:
+        fleet = make_fleet(directory, count=arguments.plugins)
+        fleet.configure(plugins={name: {"settings": {"pause_ms": PAUSE_MS}} for name in fleet.names})
+        looks, killed, said = soaked(
+            fleet,
+            minutes=arguments.minutes,
+            per_second=arguments.per_second,
+            kill_every_s=arguments.kill_every,
+            samples=arguments.samples,
+        )
+        left = left_of(fleet.state)
+    text = written(looks, killed, said, left, plugins=arguments.plugins, load_before=before)
+    print(text, flush=True)
+    if not arguments.no_write:
+        DOCUMENT.write_text(replaced(DOCUMENT.read_text() if DOCUMENT.exists() else "", "soak", text))
+    return 0 if not left and all(verdict != "**grows**" for verdict in verdicts(looks)) else 1
+
+
+def soaked(
+    fleet: Fleet, *, minutes: float, per_second: float, kill_every_s: float, samples: Path | None
+) -> tuple[list[Look], Counter[str], str]:
+    """Every look, who was killed, and the runtime's last words."""
+    argv = [sys.executable, "-m", "bench.programs.soaked", str(fleet.path), str(fleet.state), str(per_second)]
+    looks: list[Look] = []
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as runtime:
+        assert runtime.stdin is not None
+        assert runtime.stdout is not None
+        if runtime.stdout.readline() != "up\n":
+            raise RuntimeError("the runtime did not come up")
+        every_s = (0.2 * kill_every_s, 1.8 * kill_every_s) if kill_every_s else (1e9, 1e9)
+        with Killer(runtime.pid, every_s=every_s, seed=random.randrange(1 << 30)) as killer:
+            try:
+                for look in looking(runtime, fleet.state, until_s=minutes * 60):
+                    looks.append(look)
+                    if samples is not None:
+                        note(samples, look, first=len(looks) == 1)
+            except KeyboardInterrupt:
+                print("ended early", file=sys.stderr)
+        runtime.stdin.close()
+        said = runtime.stdout.read().strip()
+    return looks, killer.killed, said
+
+
+def looking(runtime: subprocess.Popen[str], state: Path, *, until_s: float) -> Iterator[Look]:
+    """A look every ten seconds, at the same time after the beginning however long a look takes."""
+    began = time.monotonic()
+    every_s = min(EVERY_S, until_s / 12)
+    for number in range(1, round(until_s / every_s) + 1):
+        time.sleep(max(0.0, began + number * every_s - time.monotonic()))
+        if runtime.poll() is not None:
+            raise RuntimeError(f"the runtime ended with {runtime.returncode}")
+        yield look_at(runtime.pid, state, at_s=time.monotonic() - began)
+
+
+def look_at(pid: int, state: Path, *, at_s: float) -> Look:
+    """What there is now."""
+    children = children_of(pid)
+    prepared = [child for child in children if f"{PREPARED}.py" in name_of(child)]
+    status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    journal = state / "journal.db"
+    log = state / "journal.db-wal"
+    return Look(
+        at_s=round(at_s, 1),
+        resident=memory(pid, "Rss:"),
+        private=memory(pid, "Private_Dirty:"),
+        prepared=sum(memory(child, "Rss:") for child in prepared),
+        workers=sum(memory(child, "Pss:") for child in children if child not in prepared),
+        descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208  of another process
+        threads=int(status[17]),
+        processes=len(children),
+        journal=journal.stat().st_size / 2**20,
+        log=log.stat().st_size / 2**20 if log.exists() else 0.0,
+        results=recorded(journal),
+        cpu_s=(int(status[11]) + int(status[12])) / os.sysconf("SC_CLK_TCK"),
+        load=machine.load(),
+    )
+
+
+def memory(pid: int, field: str) -> float:
+    """MiB, as the kernel says; nothing of a process that is gone."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) / 1024
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return 0.0
+
+
+def recorded(journal: Path) -> int:
+    """How many results; read as any reader of the journal would, while it is written to."""
+    connection = sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True, timeout=30)
+    try:
+        (count,) = connection.execute("SELECT max(position) FROM results").fetchone()
+    finally:
+        connection.close()
+    return count or 0
+
+
+def note(samples: Path, look: Look, *, first: bool) -> None:
+    """One line more in the file."""
+    with samples.open("w" if first else "a", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Look)])
+        if first:
+            writer.writeheader()
+        writer.writerow(asdict(look))
+
+
+def counted(looks: Sequence[Look]) -> Sequence[Look]:
+    """Those after the warming up."""
+    return looks[round(len(looks) * WARM) :]
+
+
+def trend_of(line: Line, looks: Sequence[Look]) -> Trend:
+    return trend([look.at_s for look in looks], [line.of(look) for look in looks])
+
+
+def verdicts(looks: Sequence[Look]) -> list[str]:
+    """Of each line: `flat`, `**grows**`, or nothing where growing is no fault."""
+    found = []
+    for line in LINES:
+        if line.most_per_hour is None:
+            found.append("")
+        else:
+            found.append("flat" if trend_of(line, counted(looks)).flat(line.most_per_hour) else "**grows**")
+    return found
+
+
+def written(
+    looks: Sequence[Look], killed: Counter[str], said: str, left: Sequence[str], *, plugins: int, load_before: float
+) -> str:
+    """The table, and what it was made of."""
+    seen = counted(looks)
+    rows = [
+        "| what | after warming up | at the end | grows by | goal | |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for line, verdict in zip(LINES, verdicts(looks), strict=True):
+        its = trend_of(line, seen)
+        unit = f" {line.unit}" if line.unit else ""
+        goal = "" if line.most_per_hour is None else f"<= {line.most_per_hour:g}{unit} an hour, or noise"
+        rows.append(
+            f"| {line.what} | {its.first:.4g}{unit} | {its.last:.4g}{unit} | "
+            f"{its.per_hour:+.3g} +- {2 * its.error:.2g}{unit} an hour | {goal} | {verdict} |"
+        )
+    halves = [bytes_per_result(part) for part in (seen[: len(seen) // 2], seen[len(seen) // 2 :])]
+    ratio = halves[1] / halves[0] if halves[0] else float("nan")
+    rows.append(
+        f"| journal, for each result | {halves[0]:.0f} bytes | {halves[1]:.0f} bytes | {ratio - 1:+.1%} | <= +2% | "
+        f"{'flat' if ratio <= 1.02 else '**grows**'} |"
+    )
+    took_s, ended = looks[-1].at_s, said.split()
+    busy = (looks[-1].cpu_s - looks[0].cpu_s) / (looks[-1].at_s - looks[0].at_s)
+    died = ", ".join(f"{count} {kind}" for kind, count in sorted(killed.items())) or "nobody"
+    run = (
+        f"{took_s / 60:.0f} minutes, {len(looks)} looks, of which the last {len(seen)} count; {plugins} plugins, "
+        f"{ended[0] if ended else 'no'} assessments ended, {looks[-1].results:,} results recorded; killed: {died}; "
+        f"the latest began {ended[1] if len(ended) > 1 else '?'} s after it was due; the runtime used {busy:.0%} of a "
+        "core."
+    )
+    after = f"Left of it afterwards: {'; '.join(left) or 'no process, no lock, no scratch directory'}."
+    where = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine.description()}; load average {load_before:.2f} before, "
+        f"{machine.load():.2f} after."
+    )
+    notes = (textwrap.fill(f"- {note}", width=118, subsequent_indent="  ") for note in (run, after, where))
+    return "\n".join([*rows, "", *notes]) + "\n"
+
+
+def bytes_per_result(looks: Sequence[Look]) -> float:
+    """What a result takes on the disk, of those that were recorded between the first and the last of these looks."""
+    more = looks[-1].results - looks[0].results
+    return (looks[-1].journal - looks[0].journal) * 2**20 / more if more else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
