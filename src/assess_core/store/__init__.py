@@ -8,32 +8,42 @@ from assess_core.store.check import verify_environment
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
-from assess_core.store.interpreter import describe_interpreter, running_interpreter
+from assess_core.store.interpreter import Build, describe_interpreter, running_interpreter
+from assess_core.store.interpreters import MEMORY as INTERPRETERS
+from assess_core.store.interpreters import Found, Interpreters, platforms_here, target_of
 from assess_core.store.kit import Kits, worker_kit
 from assess_core.store.layout import DamagedError
+from assess_core.store.leases import Lease
 from assess_core.store.store import Store
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
 __all__ = [
+    "INTERPRETERS",
     "Baseline",
+    "Build",
     "Consent",
     "Consents",
     "DamagedError",
     "Difference",
     "EntryKind",
     "EnvironmentReport",
+    "Found",
     "InstallStep",
     "InstalledPlugin",
     "Interpreter",
+    "Interpreters",
     "Kits",
+    "Lease",
     "PluginEntry",
     "Store",
     "Waiting",
     "describe_interpreter",
     "install",
+    "platforms_here",
     "prove_again",
     "require_approved",
     "running_interpreter",
+    "target_of",
     "verify_environment",
     "worker_kit",
 ]

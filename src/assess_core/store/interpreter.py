@@ -5,49 +5,79 @@ script that picks an interpreter by the current directory. So the executable is 
 every link resolved.
 """
 
-import importlib.machinery
 import json
 import os
-import platform
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from assess_core.errors import StoreError
+from assess_core.store.asked import facts_of_this_one
 from assess_core.store.bytecode import compile_tree, compile_with
 from assess_core.store.values import Interpreter
 
 _ASK_TIMEOUT_S = 20.0
 
-_ASK = """\
-import importlib.machinery, json, os, platform, sys, sysconfig
-print(json.dumps({
-    "path": os.path.realpath(sys._base_executable),
-    "version": platform.python_version(),
-    "cache_tag": sys.implementation.cache_tag,
-    "suffix": importlib.machinery.EXTENSION_SUFFIXES[0],
-    "platform": sysconfig.get_platform(),
-    "site_packages": sysconfig.get_path("purelib", "venv", {"base": "", "platbase": ""}),
-}))
-"""
-"""Run by the interpreter that is being asked; the same facts that `running_interpreter` reads here."""
+_ASKED = Path(__file__).with_name("asked.py")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Build:
+    """An interpreter, and what decides whether it can run what was built for another one here.
+
+    Attributes:
+        implementation: `cpython`, `pypy`.
+        abiflags: `t` means that it has no global lock, which wheels have to be built for.
+        libc: name and version of the C library it runs with; empty where that does not say.
+        library: the libpython it is linked with; empty where it is all in the executable.
+    """
+
+    interpreter: Interpreter
+    implementation: str
+    abiflags: str
+    libc: str
+    library: str
+
+
+@cache
+def running_build() -> Build:
+    """The base interpreter of the process that calls."""
+    base: str = getattr(sys, "_base_executable", None) or sys.executable  # typeshed does not know it; venv uses it too
+    return parse_build(facts_of_this_one(base))
 
 
 def running_interpreter() -> Interpreter:
-    """The base interpreter of the process that calls."""
-    base: str = getattr(sys, "_base_executable", None) or sys.executable  # typeshed does not know it; venv uses it too
-    return _parse(
-        {
-            "path": os.path.realpath(base),
-            "version": platform.python_version(),
-            "cache_tag": sys.implementation.cache_tag,
-            "suffix": importlib.machinery.EXTENSION_SUFFIXES[0],
-            "platform": sysconfig.get_platform(),
-            "site_packages": sysconfig.get_path("purelib", "venv", {"base": "", "platbase": ""}),
-        }
-    )
+    """As `running_build`, without what only matters when it is compared with others."""
+    return running_build().interpreter
+
+
+def ask_build(executable: Path) -> Mapping[str, str]:
+    """What the base interpreter behind an executable says of itself, for `parse_build`.
+
+    Raises:
+        StoreError: it cannot be run, or it is not a Python of at least 3.11.
+    """
+    try:
+        done = subprocess.run(
+            [executable, "-I", "-S", "-B", _ASKED], capture_output=True, timeout=_ASK_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            raise ValueError(_last_line(done.stderr) or f"it ended with exit code {done.returncode}")
+        facts = {str(key): str(value or "") for key, value in json.loads(done.stdout).items()}
+        parse_build(facts)
+        return facts
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as error:
+        raise StoreError(
+            f"{executable} is not a usable Python interpreter (3.11 or later): {error}; name another one"
+        ) from error
+
+
+def _last_line(output: bytes) -> str:
+    lines = output[-2000:].decode(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else ""
 
 
 def describe_interpreter(executable: Path) -> Interpreter:
@@ -56,15 +86,7 @@ def describe_interpreter(executable: Path) -> Interpreter:
     Raises:
         StoreError: it cannot be run, or it is not a Python of at least 3.11.
     """
-    try:
-        done = subprocess.run(
-            [executable, "-I", "-S", "-B", "-c", _ASK], capture_output=True, timeout=_ASK_TIMEOUT_S, check=True
-        )
-        return _parse(json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{executable} is not a usable Python interpreter (3.11 or later): {error}; name another one"
-        ) from error
+    return parse_build(ask_build(executable)).interpreter
 
 
 def compile_for(interpreter: Interpreter, top: Path) -> list[str]:
@@ -84,17 +106,29 @@ def compile_for(interpreter: Interpreter, top: Path) -> list[str]:
         raise StoreError(f"{interpreter.path} could not compile {top}: {error}; name another interpreter") from error
 
 
-def _parse(facts: Mapping[str, str | None]) -> Interpreter:
-    cache_tag = facts["cache_tag"]
-    if not cache_tag:
+def parse_build(facts: Mapping[str, str]) -> Build:
+    """What an interpreter said of itself, as a value.
+
+    Raises:
+        StoreError: it has no bytecode cache tag.
+        KeyError: a fact is missing.
+    """
+    if not facts["cache_tag"]:
         raise StoreError(f"{facts['path']} has no bytecode cache tag; plugins need a regular CPython or PyPy build")
     # `.cpython-311-x86_64-linux-gnu.so` -> `cpython-311-x86_64-linux-gnu`; SOABI itself costs reading the build's data
-    soabi = str(facts["suffix"]).removeprefix(".").rpartition(".")[0]
-    return Interpreter(
-        path=Path(str(facts["path"])),
-        version=str(facts["version"]),
-        cache_tag=cache_tag,
+    soabi = facts["suffix"].removeprefix(".").rpartition(".")[0]
+    interpreter = Interpreter(
+        path=Path(facts["path"]),
+        version=facts["version"],
+        cache_tag=facts["cache_tag"],
         soabi=soabi,
-        platform=str(facts["platform"]),
-        site_packages=str(facts["site_packages"]).lstrip("/"),
+        platform=facts["platform"],
+        site_packages=facts["site_packages"].lstrip("/"),
+    )
+    return Build(
+        interpreter=interpreter,
+        implementation=facts["implementation"],
+        abiflags=facts["abiflags"],
+        libc=facts["libc"],
+        library=os.path.realpath(facts["library"]) if facts["library"] else "",
     )
