@@ -121,7 +121,7 @@ def test_what_takes_too_long_without_taking_anything_is_still_a_timeout(tmp_path
 
 
 def test_a_start_is_watched_too(tmp_path: Path) -> None:
-    source = "import time\nkept = bytearray(b'x' * (200 << 20))\ntime.sleep(30)\n"
+    source = "import time\nkept = b'x' * (200 << 20)\ntime.sleep(30)\n"
     installed = make_installed(
         tmp_path, {"it": source}, plugins={"it": "it"}, settings=f"[limits]\n{LIMITS}\n", distribution="devours"
     )
