@@ -43,6 +43,19 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Used:
+    """What a call used.
+
+    Attributes:
+        cpu_ms: of its process from the call's beginning to its end, all threads, user's and system's together.
+        memory_mib: the most that its process had, in this call or before.
+    """
+
+    cpu_ms: float
+    memory_mib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CallRecord:
     """What was done in a call, as far as it came, and under which circumstances.
 
@@ -50,6 +63,7 @@ class CallRecord:
         provenance: in the order of use; of a call that was cut short, the use that was under way is the last.
         evidence: by name.
         held: by what, from its start on.
+        used: None when there was no process to measure.
     """
 
     provenance: tuple[Provenance, ...]
@@ -57,3 +71,4 @@ class CallRecord:
     started_at: datetime
     duration_ms: int
     held: Held
+    used: Used | None = None

@@ -77,6 +77,14 @@ class _Watch:
 
     rest = close = begin
 
+    def peak_bytes(self) -> int:
+        """Nothing is watched."""
+        return 0
+
+    def is_halted(self) -> bool:
+        """Nothing is watched."""
+        return False
+
 
 async def _end_worker(launched: Any, scratch: Path, cause: Cause, **_: Any) -> Death:
     return Death(cause=cause, exit_code=-9, by_itself=False, log_tail="")

@@ -15,7 +15,7 @@ from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refuse
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.redaction import Redactor
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord, EvidenceData, Held, Provenance
+from assess_core.record import CallRecord, EvidenceData, Held, Provenance, Used
 from assess_plugin.api import ApiError, require_api
 from assess_plugin.models import (
     API_VERSION,
@@ -184,7 +184,7 @@ class Call:
             self._subjects += part.subjects[: MAX_SUBJECTS + 1 - len(self._subjects)]
         return not part.more
 
-    def call_report(self, duration_ms: int, *, held: Held) -> CallReport:
+    def call_report(self, duration_ms: int, *, held: Held, used: Used | None = None) -> CallReport:
         """The report of a complete `execute` reply.
 
         Raises:
@@ -202,7 +202,7 @@ class Call:
             if result.evidence:
                 self._require_evidence(result)
         return CallReport(
-            output=ActionOutput(results=self._without_secrets(results)), **self._so_far(duration_ms, held)
+            output=ActionOutput(results=self._without_secrets(results)), **self._so_far(duration_ms, held, used)
         )
 
     def _without_secrets(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
@@ -232,7 +232,7 @@ class Call:
             found[result.check_id] = result
         return tuple(found.get(check) or _not_reported(check) for check in self._checks)
 
-    def evaluate_report(self, duration_ms: int, *, held: Held) -> EvaluateReport:
+    def evaluate_report(self, duration_ms: int, *, held: Held, used: Used | None = None) -> EvaluateReport:
         """The report of a complete `evaluate` reply.
 
         Raises:
@@ -244,7 +244,7 @@ class Call:
             result = EvaluateResult(subjects=tuple(map(self._subject, self._subjects)))
         except ValueError as error:
             raise self._wrong(str(error)) from error
-        return EvaluateReport(result=result, **self._so_far(duration_ms, held))
+        return EvaluateReport(result=result, **self._so_far(duration_ms, held, used))
 
     def _subject(self, subject: Subject) -> Subject:
         if not self._redactor.knows_any or self._is_clean(subject):
@@ -267,11 +267,11 @@ class Call:
         together = _APART.join(texts)
         return self._redactor.text(together) == together
 
-    def record_so_far(self, duration_ms: int, *, held: Held) -> CallRecord:
+    def record_so_far(self, duration_ms: int, *, held: Held, used: Used | None = None) -> CallRecord:
         """What is known of a call that comes to no report."""
-        return CallRecord(**self._so_far(duration_ms, held))
+        return CallRecord(**self._so_far(duration_ms, held, used))
 
-    def _so_far(self, duration_ms: int, held: Held) -> dict[str, Any]:
+    def _so_far(self, duration_ms: int, held: Held, used: Used | None) -> dict[str, Any]:
         # What was not cleaned when the call ended was not confirmed to the plugin, or is older than a secret that it
         # was not told: it is dropped, for here nobody waits for a search.
         evidence = {
@@ -285,6 +285,7 @@ class Call:
             "started_at": self.started_at,
             "duration_ms": duration_ms,
             "held": held,
+            "used": used,
         }
 
     def _wrong(self, what: str) -> ReplyError:

@@ -20,6 +20,9 @@ class Channel:
     Args:
         on_frame: given the body of each frame; the view is valid during the call only.
         on_end: told once why no more will come: `violation` is empty when the child closed its end.
+
+    Attributes:
+        cut_off: bytes of a message that had come when the child closed its end in the middle of it.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Channel:
         self._out: deque[tuple[memoryview, int | None]] = deque()
         self._open = True
         self._waiting_to_write = False
+        self.cut_off = 0
         self.expecting = False
         """Whether the child has been asked for anything; a byte that comes while it has not is a violation."""
         sock.setblocking(False)
@@ -82,7 +86,8 @@ class Channel:
         except OSError:  # ECONNRESET: the child is gone and left our last message unread
             got = 0
         if not got:
-            self._end("" if not self._filled else f"closed the pipe after {self._filled} bytes of a message")
+            self.cut_off = self._filled
+            self._end("")
             return False
         if not self.expecting:
             self._end(f"sent {got} bytes when nothing had been asked of it")

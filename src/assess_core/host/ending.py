@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from assess_core.host.config import HostConfig
-from assess_core.host.death import GONE, Cause, Death
+from assess_core.host.death import Cause, Death
 from assess_core.host.escapees import Mark, kill_escapees
 from assess_core.host.launch import Launched
 from assess_core.host.scratch import remove_scratch
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 async def end_worker(launched: Launched, scratch: Path, cause: Cause, *, config: HostConfig, whose: str) -> Death:
     """Nothing is left of the worker: no process that can be found, no descriptor, no directory."""
     process, log = launched.process, launched.log
-    if cause is GONE:
+    if cause.kind is None:
         await process.wait(config.kill_after_s)
     by_itself = process.exited.is_set()
     await process.end(config.kill_after_s)

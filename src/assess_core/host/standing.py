@@ -20,6 +20,8 @@ from assess_core.host.quarantine import Quarantine
 KEPT_ENDS = 20
 """Ends that are remembered of each distribution."""
 
+_COUNTED = frozenset((FaultKind.EXITED, FaultKind.SIGNALLED, FaultKind.PROTOCOL, FaultKind.LIMIT, FaultKind.START))
+
 MOST_DEATHS = 1000
 """Whose times are remembered: a policy that allows more never ends in a quarantine for their number."""
 
@@ -57,6 +59,11 @@ class Ended:
     hint: str
     log_tail: str
     by_itself: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is held against it. What took too long may have had much to do; a shutdown harms no call."""
+        return self.kind in _COUNTED and self.phase != "shutdown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

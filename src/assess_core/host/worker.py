@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -28,15 +29,27 @@ from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import UnheldError, look
-from assess_core.host.death import GONE, STOPPED, Cause, Death, beyond, overrun, unheld, unloadable, violation
+from assess_core.host.death import (
+    GONE,
+    STOPPED,
+    Cause,
+    Death,
+    beyond,
+    overrun,
+    overstayed,
+    unheld,
+    unloadable,
+    violation,
+)
 from assess_core.host.handshake import Handshake, UnloadableError
 from assess_core.host.kept import keeps_any
-from assess_core.host.limits import Bounds, Finding, Watch, hint
+from assess_core.host.limits import Bounds, Finding, Halted, Watch, hint
 from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
+from assess_core.host.standing import Ended
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord, Held
+from assess_core.record import CallRecord, Held, Used
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
 from assess_plugin.models import ActionInput, EvaluateInput
@@ -45,12 +58,35 @@ logger = logging.getLogger(__name__)
 
 Report = TypeVar("Report", CallReport, EvaluateReport)
 
+OnEnded = Callable[["Worker"], None]
+"""Told on the loop's thread, once, of a worker that has ended: `ended` says how."""
+
+_MIB = 1 << 20
+
+_UNHEARD = {"idle": "idle-worker-ended", "shutdown": "shutdown-overrun"}
+"""Phases in which no caller is told of an end, and how the log calls it."""
+
+
+def _nobody(worker: "Worker") -> None:
+    """Is told."""
+
 
 class Worker:
-    """A process for one distribution's plugins, which exists as long as this does; made by `start`."""
+    """A process for one distribution's plugins, which exists as long as this does; made by `start`.
+
+    Attributes:
+        ended: how it ended; None before, and when it was simply stopped.
+    """
 
     @classmethod
-    async def start(cls, installed: InstalledPlugin, config: HostConfig, rights: Rights | None = None) -> "Worker":
+    async def start(
+        cls,
+        installed: InstalledPlugin,
+        config: HostConfig,
+        rights: Rights | None = None,
+        *,
+        on_ended: OnEnded = _nobody,
+    ) -> "Worker":
         """Its process exists and has been told nothing.
 
         Raises:
@@ -62,9 +98,9 @@ class Worker:
             raise start_fault(installed, str(error)) from error
         rights = rights or Rights(permissions=installed.manifest.permissions)
         rights = rights.without(config.scratch_root, *config.private)
-        return cls(config, rights, api, await make_body(installed, config, rights))
+        return cls(config, rights, api, await make_body(installed, config, rights), on_ended)
 
-    def __init__(self, config: HostConfig, rights: Rights, api: str, body: Body) -> None:
+    def __init__(self, config: HostConfig, rights: Rights, api: str, body: Body, on_ended: OnEnded) -> None:
         self._api = api
         self._installed = installed = body.installed
         self._config = config
@@ -77,6 +113,11 @@ class Worker:
         self._rights = rights
         self._redactor = Redactor()
         self._ending: asyncio.Task[Death] | None = None
+        self._on_ended = on_ended
+        self.ended: Ended | None = None
+        self._leaving = False
+        self._cpu_from_ns = 0
+        self._used: Used | None = None
         self._body = body
         self._process, self._log = self._body.launched.process, self._body.launched.log
         self._log.redactor = self._redactor
@@ -143,12 +184,14 @@ class Worker:
         )
         return await self._run(opened, message, timeout_s, opened.call.evaluate_report)
 
-    async def stop(self) -> None:
+    async def stop(self, cause: Cause = STOPPED) -> None:
         """Nothing is left of it. An open call fails; an idle worker is asked to go, and killed when it does not."""
-        if self._ending is None and self._reply is None:
+        if cause is STOPPED and self._ending is None and self._reply is None:
+            self._leaving = True
             self._channel.send(wire.encode(wire.Shutdown()))
             await self._process.wait(self._config.stop_timeout_s)
-        await self._ended(STOPPED)
+            cause = GONE if self._process.exited.is_set() else overstayed(self._config.stop_timeout_s)
+        await self._ended(cause)
 
     @property
     def held(self) -> Held:
@@ -209,7 +252,7 @@ class Worker:
         finally:
             await self._keep_no_connection(opened.sockets)
         try:
-            make = partial(report, self._duration_ms(), held=self.held)
+            make = partial(report, self._duration_ms(), held=self.held, used=self._measured())
             # All of it is searched for secrets that are known, and it may be megabytes.
             return await aside(make) if self._redactor.knows_any else make()
         except ReplyError as error:
@@ -226,12 +269,32 @@ class Worker:
 
     def _record(self, opened: OpenCall | None) -> CallRecord:
         if opened is not None:
-            return opened.call.record_so_far(self._duration_ms(), held=self.held)
+            return opened.call.record_so_far(self._duration_ms(), held=self.held, used=self._measured())
         return CallRecord(
-            provenance=(), evidence={}, started_at=self._began_at, duration_ms=self._duration_ms(), held=self.held
+            provenance=(),
+            evidence={},
+            started_at=self._began_at,
+            duration_ms=self._duration_ms(),
+            held=self.held,
+            used=self._measured(),
         )
 
+    def _measured(self) -> Used | None:
+        """What has been used since the call, or the start, began; of a worker that ends, until it was ended."""
+        if self._ending is None and self._watch is not None:
+            cpu_ms = (self._cpu_ns() - self._cpu_from_ns) / 1_000_000
+            self._used = Used(cpu_ms=round(cpu_ms, 3), memory_mib=-(-self._watch.peak_bytes() // _MIB))
+        return self._used
+
+    def _cpu_ns(self) -> int:
+        """Processor time of the process (clock_getcpuclockid(3)), whose number is its own until it is reaped."""
+        try:
+            return time.clock_gettime_ns((~self.pid << 3) | 2)
+        except OSError:  # somebody else in this process has waited for it
+            return self._cpu_from_ns
+
     async def _converse(self, frame: bytes, timeout_s: float) -> None:
+        self._used = None
         if self._ending is not None:
             death, opened, self._open = await self._ended(STOPPED), self._open, None
             raise death.fault(plugin=self._plugin, phase=self._phase, record=self._record(opened))
@@ -239,6 +302,7 @@ class Worker:
         self._deadline_at = self._loop.time() + timeout_s
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
         if self._watch is not None:
+            self._cpu_from_ns = self._cpu_ns()
             self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s))
         self._channel.expecting = True
         self._channel.send(frame)
@@ -334,7 +398,8 @@ class Worker:
             self._finish_reply(self._fault(FaultKind.RAISED, words, opened))
             return
         self._finish_reply(self._fault(FaultKind.LIMIT, f"{words}; {where}", opened))
-        self._end_for(STOPPED)  # it may still hold all that it could get, at the cost of its next call
+        # It may still hold all that it could get, at the cost of its next call.
+        self._end_for(Cause(kind=FaultKind.LIMIT, message=f"{words}; {where}"))
 
     def _hint(self, reason: str) -> str:
         return hint(reason, self._installed.manifest.limits, self._installed.distribution)
@@ -347,47 +412,69 @@ class Worker:
 
     # --- the end
 
+    @property
+    def _phase_now(self) -> str:
+        if self._leaving:
+            return "shutdown"
+        return "idle" if self._reply is None and self._handshake.ready else self._phase
+
     def _overrun(self, timeout_s: float) -> None:
-        self._end_for(overrun(timeout_s))
+        if self._watch is not None and self._watch.is_halted():
+            self._found(Halted())
+        else:
+            self._end_for(overrun(timeout_s))
 
     def _found(self, finding: Finding) -> None:
         if self._ending is not None:
             return
-        cause = beyond(finding, self._installed.distribution)
-        if self._reply is None:  # no caller is told
-            logger.warning(
-                "Ended an idle worker of %s: %s.",
-                self._installed.distribution,
-                cause.message,
-                extra={"action": "idle-worker-beyond-limits"},
-            )
-        self._process.signal_group(signal.SIGKILL)  # not asked first: it would go on taking
-        self._end_for(cause)
+        # Not asked first: it would go on taking, or does not hear it.
+        self._end_for(beyond(finding, self._installed.distribution))
+        self._process.signal_group(signal.SIGKILL)
 
     def _exited(self) -> None:
         self._channel.drain()
         self._end_for(GONE)
 
     def _channel_ended(self, why: str) -> None:
-        self._end_for(violation(why) if why else GONE)
+        if why:
+            self._end_for(violation(why))
+        elif not self._leaving:  # else it has been given time
+            self._end_for(Cause(kind=None, cut_off=self._channel.cut_off))
 
     def _end_for(self, cause: Cause) -> None:
         if self._ending is None:
+            self._measured()
             if self._watch is not None:
                 self._watch.close()
             self._channel.close()
-            self._ending = self._loop.create_task(self._end(cause))
+            self._ending = self._loop.create_task(self._end(cause, self._phase_now))
 
     async def _ended(self, cause: Cause) -> Death:
         self._end_for(cause)
         assert self._ending is not None  # noqa: S101  for the type checker
         return await asyncio.shield(self._ending)
 
-    async def _end(self, cause: Cause) -> Death:
+    async def _end(self, cause: Cause, phase: str) -> Death:
         if self._open is not None:
             await self._open.cut_short()
         death = await self._body.end(cause, self._config)
+        self.ended = death.ended(phase=phase, at=utc_now())
+        if self.ended is not None and phase in _UNHEARD:
+            self._say(self.ended)
+        self._on_ended(self)
         if self._reply is not None and not self._reply.done():
             fault = death.fault(plugin=self._plugin, phase=self._phase, record=self._record(self._open))
             self._reply.set_exception(fault)
         return death
+
+    def _say(self, ended: Ended) -> None:
+        """In the log, where no caller is told."""
+        limit = ended.kind is FaultKind.LIMIT and ended.phase == "idle"
+        logger.warning(
+            "A worker of %s ended in %s (%s): %s.",
+            self._installed.distribution,
+            ended.phase,
+            ended.kind.value,
+            ended.message,
+            extra={"action": "idle-worker-beyond-limits" if limit else _UNHEARD[ended.phase]},
+        )

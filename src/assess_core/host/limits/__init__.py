@@ -4,6 +4,6 @@ from assess_core.host.limits.bounds import Bounds, Excess
 from assess_core.host.limits.hints import hint
 from assess_core.host.limits.kernel import kernel_limits
 from assess_core.host.limits.process import UnwatchableError
-from assess_core.host.limits.watch import Finding, Watch
+from assess_core.host.limits.watch import Finding, Halted, Watch
 
-__all__ = ["Bounds", "Excess", "Finding", "UnwatchableError", "Watch", "hint", "kernel_limits"]
+__all__ = ["Bounds", "Excess", "Finding", "Halted", "UnwatchableError", "Watch", "hint", "kernel_limits"]

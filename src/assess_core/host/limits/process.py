@@ -38,6 +38,10 @@ MOST_HANDED_OVER = MAX_OUTPUT_BYTES
 
 _KIB = 1024
 _STATUS = re.compile(rb"^(VmSize|RssAnon|RssFile|RssShmem|VmSwap|VmPTE|HugetlbPages|Threads):\s+(\d+)", re.MULTILINE)
+_PEAK = re.compile(rb"^VmHWM:\s+(\d+)", re.MULTILINE)
+_STOPPED = b"T"
+"""Not `t`: whom somebody traces stands still now and then."""
+
 _DELETED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ...(.) [0-9a-f]+ \S+ (\d+) +(/.*) \(deleted\)$", re.MULTILINE)
 _ANONYMOUS = (b"/dev/zero", b"/SYSV", b"/anon_hugepage")
 """Names that the kernel gives to memory that is shared and has none (shmem_kernel_file_setup, hugetlb_file_setup)."""
@@ -71,6 +75,7 @@ class Seen:
             mapped.
         unseen_files: how many more such files there are whose size nobody tells us.
         in_flight: how many descriptors it has sent to itself, each of a file, or of a socket with any number of them.
+        stopped: it does nothing until somebody lets it go on (SIGSTOP, SIGTSTP).
     """
 
     memory_bytes: int
@@ -80,6 +85,7 @@ class Seen:
     unlinked_bytes: int
     unseen_files: int
     in_flight: int
+    stopped: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -125,10 +131,12 @@ class WatchedProcess:
         self._mapped = _Mapped()
         self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
         self._stat = os.open("stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
+        self._status = os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
         self._channels = frozenset(self._sockets())
 
     def close(self) -> None:
         """Let go of it."""
+        os.close(self._status)
         os.close(self._stat)
         os.close(self._proc)
 
@@ -139,19 +147,21 @@ class WatchedProcess:
             GoneError: it is dead.
             UnwatchableError: its files in /proc may not be read.
         """
-        status = {name: int(value) for name, value in _STATUS.findall(self._read("status", _STATUS_BYTES))}
+        status = {name: int(value) for name, value in _STATUS.findall(self._status_now())}
         if b"RssAnon" not in status:
             raise GoneError  # a zombie has no memory
         mapped = self._mappings(status.pop(b"VmSize"))
         threads, shared = status.pop(b"Threads"), status.pop(b"RssShmem")
         held = self._descriptors()
         unlinked = held.unlinked
+        state, cpu_s = self._stat_now()
         by_file = {(found.st_dev, found.st_ino): disk_bytes(found) for found in (*unlinked, *mapped.unlinked)}
         return Seen(
             memory_bytes=(sum(status.values()) + max(shared, mapped.shared_kib)) * _KIB
             + sum((mapped.memory | held.memory).values()),
             threads=threads,
-            cpu_s=self.cpu_s(),
+            cpu_s=cpu_s,
+            stopped=state == _STOPPED,
             descriptors=held.count,
             unlinked_bytes=sum(by_file.values()),
             unseen_files=len(mapped.unseen - {found.st_ino for found in unlinked}),
@@ -160,12 +170,41 @@ class WatchedProcess:
 
     def cpu_s(self) -> float:
         """Processor time since it was started; asked in each call, and so of a descriptor that stays open."""
+        return self._stat_now()[1]
+
+    def is_stopped(self) -> bool:
+        """Whether it does nothing until somebody lets it go on.
+
+        Raises:
+            GoneError: it is dead.
+        """
+        return self._stat_now()[0] == _STOPPED
+
+    def peak_bytes(self) -> int:
+        """The most that was resident at one time since it was started.
+
+        Raises:
+            GoneError: it is dead.
+        """
+        found = _PEAK.search(self._status_now())
+        if found is None:  # a zombie has no memory
+            raise GoneError
+        return int(found[1]) * _KIB
+
+    def _status_now(self) -> bytes:
+        try:
+            return os.pread(self._status, _STATUS_BYTES, 0)
+        except ProcessLookupError as error:
+            raise GoneError from error
+
+    def _stat_now(self) -> tuple[bytes, float]:
+        """Its state and its processor time (proc_pid_stat(5): state, utime, stime)."""
         try:
             said = os.pread(self._stat, _STATUS_BYTES, 0)
         except ProcessLookupError as error:
             raise GoneError from error
         fields = said.rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime (proc_pid_stat(5))
+        return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
     # --- descriptors
 

@@ -16,6 +16,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.host.limits.bounds import Bounds, Excess, Usage
@@ -34,8 +35,17 @@ REST_S = 1.0
 SCAN_SHARE = 20
 """A tree that takes long to count is counted again after so many times as long: that is 5 % of a processor."""
 
-Finding = Excess | UnwatchableError
-"""What ends a worker: a limit, or that we may not look whether it keeps them."""
+HALTED_LOOKS = 2
+"""In a row at which a process is stopped, and it is taken to stay so: nobody lets it go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The process was stopped (SIGSTOP) and stays so."""
+
+
+Finding = Excess | Halted | UnwatchableError
+"""What ends a worker: a limit, that it stands still, or that we may not look whether it keeps its limits."""
 
 
 class Watch:
@@ -56,6 +66,8 @@ class Watch:
         self._on_finding = on_finding
         self._cpu = (0.0, float("inf"))  # counted from, and the limit: one value, as two threads use it
         self._called, self._resting = False, True
+        self._halted_looks = 0
+        self._peak_bytes = 0
         self._scan_at = 0.0
         self._scratch_bytes, self._unmeasurable = 0, ""
         self._wake = threading.Event()
@@ -81,6 +93,19 @@ class Watch:
     def rest(self) -> None:
         """One more look, when it is due, then a few."""
         self._called = False
+
+    def peak_bytes(self) -> int:
+        """The most memory that it is known to have had at one time, also when it is dead; asked in each call."""
+        with self._letting_go, contextlib.suppress(GoneError):
+            if not self._over:
+                self._peak_bytes = max(self._peak_bytes, self._process.peak_bytes())
+        return self._peak_bytes
+
+    def is_halted(self) -> bool:
+        """Whether it stands still at this moment."""
+        with self._letting_go, contextlib.suppress(GoneError):
+            return not self._over and self._process.is_stopped()
+        return False
 
     def close(self) -> None:
         """Nothing is looked at any more, but for a look that is under way; idempotent."""
@@ -118,9 +143,13 @@ class Watch:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and the worker with it
                 self._loop.call_soon_threadsafe(self._on_finding, finding)
 
-    def _look(self) -> Excess | None:
+    def _look(self) -> Excess | Halted | None:
         counted_from, cpu_limit_s = self._cpu  # before the look: what is counted from later would be subtracted twice
         seen = self._process.look()
+        self._peak_bytes = max(self._peak_bytes, seen.memory_bytes)
+        self._halted_looks = self._halted_looks + 1 if seen.stopped else 0
+        if self._halted_looks >= HALTED_LOOKS:
+            return Halted()
         self._count_scratch()
         usage = Usage(
             memory_bytes=seen.memory_bytes,
