@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +23,9 @@ first call with a kibibyte in and four out. The worker is isolated.
 
 multiprocessing runs in a process of its own with the base interpreter, so that its child imports next to nothing.
 """
+
+WAYS: Mapping[str, Callable[[HostConfig], HostConfig]] = {"spawn": lambda host: host}
+"""How workers are started, by name: what to make of the configuration for it."""
 
 FIRST_BYTE = "import os; os.write(1, b'x'); os.read(0, 1)"
 """Also stays until its stdin ends, to be weighed."""
