@@ -12,8 +12,8 @@ from assess_core.errors import AssessError
 from assess_core.execute import Clock
 from assess_core.grants import Growth
 from assess_core.host import HostConfig
-from assess_core.store import InstalledPlugin, Interpreter, Store
-from assess_registry.client import ProjectName, Registry, RegistryError, Sha256, Target, TrustError, VerifiedWheel
+from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Store
+from assess_registry.client import ProjectName, Registry, RegistryError, Sha256, TrustError, VerifiedWheel
 
 Notify = Callable[[str], None]
 """Takes one sentence for the person who waits."""
@@ -69,12 +69,12 @@ class Delivery:
 
     Attributes:
         registry: None where every plugin comes from a folder.
+        interpreters: whom plugins may run under.
     """
 
     registry: Registry | None
-    target: Target
     store: Store
-    interpreter: Interpreter
+    interpreters: Interpreters
     host: HostConfig
     notify: Notify
     clock: Clock
@@ -87,6 +87,7 @@ class Release:
     """What is to be installed: named by digests, and fetched and verified only if it is not there yet.
 
     Attributes:
+        interpreter: whom it is for.
         registry: by whose word it was chosen; None of a folder.
         development: that word says that the registry is for development.
     """
@@ -95,6 +96,7 @@ class Release:
     version: str
     sha256: Sha256
     lock_sha256: Sha256
+    interpreter: Interpreter
     verified: Callable[[], VerifiedWheel]
     registry: Registry | None = None
     development: bool = False

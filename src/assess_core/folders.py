@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assess_core.config import Config, PluginConfig
 from assess_registry.client import ConfigError, ProjectName, Registry, Target, TrustError
-from assess_registry.folder import FolderPlugin, folder_registry, open_folder, projects_of
+from assess_registry.folder import Candidates, FolderPlugin, folder_registry, open_folder, projects_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +40,10 @@ class RefusedFolder:
     refusal: TrustError
 
 
-def wanted(config: Config, *, target: Target) -> tuple[Wanted | RefusedFolder, ...]:
-    """What every entry stands for, in their order; folders are read and verified now.
+def wanted(
+    config: Config, *, target: Target, candidates: Candidates | None = None
+) -> tuple[Wanted | RefusedFolder, ...]:
+    """What every entry stands for, in their order; folders are read and verified now (`folder.open_folder`).
 
     Raises:
         ConfigError: a folder, or the directory of its keys, is not there.
@@ -56,7 +58,7 @@ def wanted(config: Config, *, target: Target) -> tuple[Wanted | RefusedFolder, .
             continue
         place = (entry.dir, keys)
         if place not in opened:
-            opened[place] = _opened(*place, target)
+            opened[place] = _opened(*place, target, candidates)
         contents = opened[place]
         if isinstance(contents, TrustError):
             found.append(RefusedFolder(name=entry.name or str(entry.dir), refusal=contents))
@@ -85,9 +87,11 @@ def keys_for(entry: PluginConfig) -> Registry | None:
     return folder_registry(entry.dir, trusted_keys=entry.trusted_keys)
 
 
-def _opened(folder: Path, keys: Path, target: Target) -> tuple[FolderPlugin, ...] | TrustError:
+def _opened(
+    folder: Path, keys: Path, target: Target, candidates: Candidates | None
+) -> tuple[FolderPlugin, ...] | TrustError:
     try:
-        return open_folder(folder, trusted_keys=keys, target=target)
+        return open_folder(folder, trusted_keys=keys, target=target, candidates=candidates)
     except TrustError as refusal:
         return refusal
 

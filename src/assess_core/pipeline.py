@@ -6,13 +6,14 @@ installed. Each stage takes only the proof that the stage before succeeded, so n
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from assess_core.admission import admit, asking_of, rights_of, start_refusals
+from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
+from assess_core.choosing import choose
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of
 from assess_core.errors import PluginFault, StoreError
@@ -20,23 +21,26 @@ from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import health_check
 from assess_core.keeping import kept_back, planned, said_to_wait, serving
 from assess_core.store import (
+    DamagedError,
     InstalledPlugin,
+    Interpreter,
     Store,
     install,
     prove_again,
     require_approved,
+    target_of,
 )
 from assess_registry.client import (
     ExpiredError,
+    ProjectName,
     Registry,
     TransportError,
     TrustError,
     VerifiedWheel,
     fetch,
-    resolve,
     verify,
 )
-from assess_registry.folder import FolderPlugin
+from assess_registry.folder import Candidates, FolderPlugin
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     Raises:
         ConfigError: a folder of plugins, or the directory of its keys, is not there.
     """
-    asked = wanted(config, target=delivery.target)
+    asked = wanted(config, target=target_of(delivery.interpreters.own), candidates=_candidates(delivery))
     silence = _silence(asked, delivery)
     lines = [_sync_one(each, config, delivery, silence) for each in asked]
     if any(isinstance(each, RefusedFolder) for each in asked):
@@ -110,18 +114,18 @@ def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, 
         return failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
     if from_registry and silence is not None:
-        return _without_registry(each, silence, delivery)
+        return _without_registry(each, silence, config, delivery)
     active = delivery.store.find(each.name)
     try:
-        release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found)
+        release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found, delivery)
         line = _brought_up(release, each, active, config, delivery)
         if line.action is Action.WAITING and not line.previous and from_registry:
             return _fallen_back(line, each, config, delivery)
         return line
     except TransportError as error:
-        return _without_registry(each, _Silence(reason=str(error)), delivery)
+        return _without_registry(each, _Silence(reason=str(error)), config, delivery)
     except ExpiredError as error:
-        return _without_registry(each, _expired(error), delivery)
+        return _without_registry(each, _expired(error), config, delivery)
     except TrustError as refusal:
         return _not_brought_up(each, active, Action.REFUSED, refusal, delivery)
     except (PluginFault, StoreError) as fault:
@@ -148,26 +152,33 @@ def _not_brought_up(
 
 def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> Release:
     """What is to be installed; `version` in place of what the configuration asks for."""
-    registry, target = _registry(delivery), delivery.target
+    registry = _registry(delivery)
     specifier = each.plugin.version if version is None else f"=={version}"
-    resolved = resolve(Requirement(f"{each.name}{specifier}"), registry=registry, target=target)
+    chosen = choose(
+        Requirement(f"{each.name}{specifier}"),
+        registry=registry,
+        interpreters=delivery.interpreters,
+        before=_before(each.name, delivery.store),
+    )
+    resolved = chosen.resolved
 
     def verified() -> VerifiedWheel:
         delivery.notify(f"fetching {resolved.project} {resolved.version}")
-        return verify(fetch(resolved, registry=registry), registry=registry, target=target)
+        return verify(fetch(resolved, registry=registry), registry=registry, target=chosen.target)
 
     return Release(
         project=resolved.project,
         version=resolved.version,
         sha256=resolved.sha256,
         lock_sha256=resolved.lock.sha256,
+        interpreter=chosen.interpreter,
         verified=verified,
         registry=registry,
         development=resolved.development,
     )
 
 
-def _in_folder(each: Wanted, found: FolderPlugin | None) -> Release:
+def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> Release:
     """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
     if found is None:
         raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
@@ -178,8 +189,34 @@ def _in_folder(each: Wanted, found: FolderPlugin | None) -> Release:
         version=found.version,
         sha256=found.verified.inspected.sha256,
         lock_sha256=found.lock.sha256,
+        interpreter=_interpreter_for(found, delivery),
         verified=lambda: found.verified,
     )
+
+
+def _before(name: ProjectName, store: Store) -> InstalledPlugin | None:
+    """What its pointer names, whatever became of the environment and its interpreter."""
+    try:
+        record = store.pointed(name)
+    except DamagedError:  # said where the store looks for what serves
+        return None
+    return None if record is None else record.plugin
+
+
+def _usable(name: ProjectName, delivery: Delivery) -> Iterator[Interpreter]:
+    """Whom it may run under, the best first."""
+    before = _before(name, delivery.store)
+    return delivery.interpreters.usable(None if before is None else before.interpreter)
+
+
+def _candidates(delivery: Delivery) -> Candidates:
+    """For each plugin of a folder, in the same order as for one of the registry."""
+    return lambda name: (target_of(interpreter) for interpreter in _usable(name, delivery))
+
+
+def _interpreter_for(found: FolderPlugin, delivery: Delivery) -> Interpreter:
+    """Whose target it was found complete for."""
+    return next(each for each in _usable(found.project, delivery) if target_of(each) == found.target)
 
 
 def _brought_up(
@@ -187,7 +224,7 @@ def _brought_up(
 ) -> Synced:
     """The stages from the resolved release to its activation."""
     store = delivery.store
-    installed = store.installed(release.lock_sha256, release.sha256, delivery.interpreter)
+    installed = store.installed(release.lock_sha256, release.sha256, release.interpreter)
     if installed is not None and not _stands(installed, release, store):
         installed = None
     if installed is not None and active is not None and active.env_key == installed.env_key:
@@ -199,7 +236,7 @@ def _brought_up(
     if installed is None:
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
-        installed = install(verified, store=store, interpreter=delivery.interpreter, development=release.development)
+        installed = install(verified, store=store, interpreter=release.interpreter, development=release.development)
     if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
         return serving(release, active, config, delivery)
     admitted = admit(config, asking_of(installed), consents)
@@ -258,7 +295,7 @@ def _registry(delivery: Delivery) -> Registry:
     return delivery.registry
 
 
-def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Synced:
+def _without_registry(each: Wanted, silence: _Silence, config: Config, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
     Nothing new is installed: of a registry that is out of reach that failed, of one whose word has expired it is
@@ -270,16 +307,20 @@ def _without_registry(each: Wanted, silence: _Silence, delivery: Delivery) -> Sy
             name,
             store=delivery.store,
             registry=_registry(delivery),
-            interpreter=delivery.interpreter,
+            interpreters=delivery.interpreters,
             change=not delivery.dry_run,
         )
         if active is None or not fits(each.plugin, active):
             if silence.expired is not None:
                 return failed(name, None, Action.REFUSED, silence.expired)
             return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {silence.reason}")
+        if not delivery.dry_run and (served := _before(name, delivery.store)) and served.env_key != active.env_key:
+            # Its interpreter is not what it was, so this is another environment of the same files: it answers first.
+            asyncio.run(health_check(active, delivery.host, rights_of(grant_of(config, asking_of(active)))))
+            delivery.store.activate(active)
     except TrustError as refusal:
         return failed(name, None, Action.REFUSED, refusal)
-    except (StoreError, TransportError) as error:
+    except (StoreError, TransportError, PluginFault) as error:
         return failed(name, None, Action.FAILED, error)
     return Synced(
         distribution=name,

@@ -33,18 +33,19 @@ from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
 from assess_core.store import (
+    INTERPRETERS,
     Consent,
     Consents,
     DamagedError,
     EnvironmentReport,
     InstalledPlugin,
+    Interpreters,
     Kits,
     Store,
-    running_interpreter,
     verify_environment,
 )
 from assess_registry.client import ConfigError as RegistryConfigError
-from assess_registry.client import ProjectName, Registry, RegistryConfig, Target, parse_project, read_bounded
+from assess_registry.client import ProjectName, Registry, RegistryConfig, parse_project, read_bounded
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +148,8 @@ class Runtime:
             )
         self.config = config
         self.store = Store(state)
-        self.interpreter = running_interpreter()
+        self.interpreters = Interpreters(configured=config.runtime.interpreters, memory=state.absolute() / INTERPRETERS)
+        self.interpreter = self.interpreters.own
         self._kits = Kits(self.store)
         self._state = state
         self._journal: Journal | None = None
@@ -185,9 +187,8 @@ class Runtime:
         (self._state / TRUST).mkdir(mode=0o700, exist_ok=True)
         delivery = Delivery(
             registry=self._registry(),
-            target=Target.running(),
             store=self.store,
-            interpreter=self.interpreter,
+            interpreters=self.interpreters,
             host=host,
             notify=notify,
             clock=utc_now,

@@ -96,6 +96,10 @@ class TrustError(RegistryError):
         return "\n".join(parts)
 
 
+class UnservedError(TrustError):
+    """It is for other interpreters or platforms than the one it was asked for; for one of those it is not refused."""
+
+
 class ExpiredError(TrustError):
     """The registry's word is rightly signed and not older than what was known, and its time has run out.
 

@@ -24,7 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
-from assess_registry.errors import Issue, TrustError
+from assess_registry.errors import Issue, TrustError, UnservedError
 from assess_registry.names import ProjectName, Sha256, parse_project, parse_sha256, parse_version
 
 LOCK_NAME = "pylock.toml"
@@ -107,7 +107,7 @@ class Lock:
         """The one wheel of each project that belongs to the closure on this target, best tag first (PEP 751).
 
         Raises:
-            TrustError: step `lock`; the target's Python or platform is not one the lock serves.
+            UnservedError: step `lock`; the target's Python or platform is not one the lock serves.
         """
         environment = cast("Environment", dict(target.environment))
         try:
@@ -117,7 +117,7 @@ class Lock:
             platform = (
                 f"{target.environment.get('sys_platform', '?')} {target.environment.get('platform_machine', '?')}"
             )
-            raise TrustError(
+            raise UnservedError(
                 f"it does not serve this interpreter and platform: {error}",
                 step="lock",
                 thing=LOCK_NAME,

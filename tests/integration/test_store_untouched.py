@@ -11,6 +11,7 @@ import pytest
 from assess_core.store import (
     DamagedError,
     InstalledPlugin,
+    Interpreters,
     Store,
     prove_again,
     require_approved,
@@ -256,9 +257,7 @@ def test_what_was_kept_is_enough_to_build_it_again(
     store: Store, demo: DemoRegistry, installed: InstalledPlugin
 ) -> None:
     def again() -> InstalledPlugin | None:
-        return prove_again(
-            installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter()
-        )
+        return prove_again(installed.distribution, store=store, registry=demo.registry, interpreters=Interpreters())
 
     other_size(installed.site_packages / MODULE)
     assert store.find(installed.distribution) is None
@@ -279,7 +278,7 @@ def test_it_is_not_built_again_from_altered_originals(
     path = path if original == "wheel" else store.layout.lock_file(installed.lock_sha256)
     edit(path, path.read_bytes()[:-1] + b"\xff")
     with pytest.raises(TrustError):
-        prove_again(installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter())
+        prove_again(installed.distribution, store=store, registry=demo.registry, interpreters=Interpreters())
     assert store.find(installed.distribution) is None
 
 
@@ -292,9 +291,7 @@ def test_what_was_kept_is_verified_again(
     store: Store, demo: DemoRegistry, installed: InstalledPlugin, what: str, damage: Callable[[Path], None]
 ) -> None:
     def again() -> InstalledPlugin | None:
-        return prove_again(
-            installed.distribution, store=store, registry=demo.registry, interpreter=running_interpreter()
-        )
+        return prove_again(installed.distribution, store=store, registry=demo.registry, interpreters=Interpreters())
 
     assert again() == installed  # the control
     (path,) = (store.root / "wheels" / installed.sha256).glob("*.whl")
@@ -315,7 +312,7 @@ def test_nothing_is_built_again_when_nothing_may_be_changed(
             installed.distribution,
             store=store,
             registry=demo.registry,
-            interpreter=running_interpreter(),
+            interpreters=Interpreters(),
             change=False,
         )
 

@@ -7,12 +7,25 @@ The first is for when the registry was asked a moment ago, the second for when i
 of the registry now, so that what was revoked does not run on, and neither does what a revoked key signed or approved.
 """
 
+from assess_core.errors import StoreError
 from assess_core.store.install import install
+from assess_core.store.interpreters import Interpreters, target_of
 from assess_core.store.layout import DamagedError
 from assess_core.store.originals import AlteredError, installed_wheel, kept_wheel
+from assess_core.store.records import Record
 from assess_core.store.store import Store
 from assess_core.store.values import InstalledPlugin, Interpreter
-from assess_registry.client import ProjectName, Registry, Target, TrustError, check_installed, reopen, verify
+from assess_registry.client import (
+    KeptWheel,
+    ProjectName,
+    Registry,
+    TrustError,
+    UnservedError,
+    VerifiedWheel,
+    check_installed,
+    reopen,
+    verify,
+)
 
 _INSTALL_AGAIN = "run `assess sync`: it fetches the plugin again, and verifies it"
 
@@ -36,11 +49,12 @@ def require_approved(installed: InstalledPlugin, *, store: Store, registry: Regi
 
 
 def prove_again(
-    distribution: ProjectName, *, store: Store, registry: Registry, interpreter: Interpreter, change: bool = True
+    distribution: ProjectName, *, store: Store, registry: Registry, interpreters: Interpreters, change: bool = True
 ) -> InstalledPlugin | None:
     """What serves for this distribution, after every step of the client's verification; None when nothing does.
 
-    What was touched or is gone is built again from the kept originals, unless nothing may be changed.
+    What was touched or is gone is built again from the kept originals, unless nothing may be changed; and so it is for
+    another interpreter, if its own is not what it was. That is another environment, which does not serve yet.
 
     Raises:
         TransportError: the registry's word has to be completed and it cannot be reached.
@@ -51,20 +65,41 @@ def prove_again(
     record = store.pointed(distribution)
     if record is None:
         return None
-    target = Target.running()
     try:
         kept, wheel = kept_wheel(record, store.layout), installed_wheel(record, store.layout)
     except AlteredError as error:
         raise _refusal(f"{error.difference.path}: {error}", record.plugin) from error
     # Before the bytes: it says best what is wrong with a plugin that is not vouched for any more.
     check_installed(wheel, registry=registry)
-    verified = verify(reopen(kept, registry=registry, target=target), registry=registry, target=target)
-    if not store.check_untouched(record.plugin):
+    verified, interpreter = _verified_for_one_of(interpreters, record, kept, registry)
+    if interpreter == record.interpreter and not store.check_untouched(record.plugin):
         return record.plugin
     if not change:
-        raise DamagedError(f"{distribution}: {record.plugin.environment} is not as it was built")
+        became = interpreters.change(record.interpreter) or f"{record.plugin.environment} is not as it was built"
+        raise DamagedError(f"{distribution}: {became}")
     development = record.plugin.development or verified.development
     return install(verified, store=store, interpreter=interpreter, development=development)
+
+
+def _verified_for_one_of(
+    interpreters: Interpreters, record: Record, kept: KeptWheel, registry: Registry
+) -> tuple[VerifiedWheel, Interpreter]:
+    """For the interpreter it was installed for, else for the best that its lock and what was kept serve."""
+    usable = interpreters.usable(record.interpreter)
+    for interpreter in sorted(usable, key=lambda each: each.path != record.interpreter.path):
+        target = target_of(interpreter)
+        try:
+            return verify(reopen(kept, registry=registry, target=target), registry=registry, target=target), interpreter
+        except TrustError as refusal:
+            # `closure`: what another interpreter runs with was not kept; of its own it should have been.
+            if isinstance(refusal, UnservedError) or (refusal.step == "closure" and interpreter != record.interpreter):
+                continue
+            raise
+    became = interpreters.change(record.interpreter) or f"{record.interpreter.path} is not to be used any more"
+    raise StoreError(
+        f"{record.plugin.distribution}: {became}, and no other Python of this machine serves it; install Python "
+        f"{record.interpreter.version} again, or let `assess sync` ask the registry for another version"
+    )
 
 
 def _refusal(message: str, installed: InstalledPlugin) -> TrustError:

@@ -31,6 +31,7 @@ from assess_registry.errors import (
     RevokedError,
     TransportError,
     TrustError,
+    UnservedError,
     WheelError,
 )
 from assess_registry.files import LockTimeoutError, atomic_write, file_lock, read_bounded, sync_directory
@@ -117,6 +118,7 @@ __all__ = [
     "TrustError",
     "TrustedKeys",
     "UnpackedFile",
+    "UnservedError",
     "VerifiedWheel",
     "WheelEntry",
     "WheelError",

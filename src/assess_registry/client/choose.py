@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from assess_registry.client.page import PageWheel
 from assess_registry.client.target import Target
-from assess_registry.errors import NotPublishedError, TrustError
+from assess_registry.errors import NotPublishedError, TrustError, UnservedError
 from assess_registry.lock import LOCK_NAME, Lock, LockedWheel
 from assess_registry.names import ProjectName
 
@@ -49,12 +49,12 @@ def check_target(project: ProjectName, version: Version, offered: tuple[PageWhee
     """`version` has a wheel for the target, going by what the page says.
 
     Raises:
-        TrustError: step `tags` or `python`; the next step names versions that have.
+        UnservedError: step `tags` or `python`; the next step names versions that have.
     """
     wheels = tuple(wheel for wheel in offered if wheel.version == version)
     installable = tuple(wheel for wheel in wheels if target.rank(wheel.tags) is not None)
     if not installable:
-        raise TrustError(
+        raise UnservedError(
             "no wheel of this version is for this interpreter and platform",
             step="tags",
             thing=f"{project} {version}",
@@ -63,7 +63,7 @@ def check_target(project: ProjectName, version: Version, offered: tuple[PageWhee
             next_step=_another_version(project, offered, target),
         )
     if not any(target.admits_python(wheel.requires_python) for wheel in installable):
-        raise TrustError(
+        raise UnservedError(
             "this version is not for this Python",
             step="python",
             thing=f"{project} {version}",
@@ -141,7 +141,8 @@ def select_own(
     """The plugin's own wheel on `target`, and what else the lock selects for it.
 
     Raises:
-        TrustError: step `lock`; the lock does not serve the target, or does not hold the plugin.
+        UnservedError: step `lock`; the lock does not serve the target.
+        TrustError: step `lock`; the lock does not hold the plugin.
     """
     selected = lock.select(target)
     own = next((wheel for wheel in selected if (wheel.project, wheel.version) == (project, version)), None)

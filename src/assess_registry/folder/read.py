@@ -13,7 +13,7 @@ What a folder cannot show is that there is something newer, or that reviewers ap
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from assess_registry.client import (
 )
 from assess_registry.client.choose import select_own
 from assess_registry.client.fetch import MAX_CLOSURE_BYTES
-from assess_registry.errors import ConfigError, Issue, TrustError
+from assess_registry.errors import ConfigError, Issue, TrustError, UnservedError
 from assess_registry.folder.directory import GoneError, Kind, OpenDirectory, opened
 from assess_registry.keys import KeyId
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, Lock, LockedWheel, parse_lock
@@ -47,6 +47,10 @@ _RULE = "assess: everything in a folder of plugins is signed for"
 _REMOVE = "find out who put it there and remove it, or install the plugin again: assess-registry install"
 
 
+Candidates = Callable[[ProjectName], Iterable[Target]]
+"""For a project, the targets that a plugin may be for, the best first; at least one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FolderPlugin:
     """One plugin of a folder.
@@ -55,11 +59,13 @@ class FolderPlugin:
         directory: where it lies.
         files: names of everything in it.
         lock: the signed lock.
+        target: whom it is for, of those that were tried.
     """
 
     directory: Path
     files: tuple[str, ...]
     lock: Lock = field(repr=False)
+    target: Target = field(repr=False)
     verified: VerifiedWheel = field(repr=False)
 
     @property
@@ -73,8 +79,12 @@ class FolderPlugin:
         return self.verified.inspected.version
 
 
-def open_folder(folder: Path, *, trusted_keys: Path, target: Target) -> tuple[FolderPlugin, ...]:
+def open_folder(
+    folder: Path, *, trusted_keys: Path, target: Target, candidates: Candidates | None = None
+) -> tuple[FolderPlugin, ...]:
     """Every plugin of the folder, proven; or none of them.
+
+    With `candidates`, each plugin for the first of its own targets that it is complete for, and not for `target`.
 
     Raises:
         ConfigError: there is no such folder.
@@ -83,7 +93,13 @@ def open_folder(folder: Path, *, trusted_keys: Path, target: Target) -> tuple[Fo
     """
     with folder_registry(folder, trusted_keys=trusted_keys) as registry:
         return tuple(
-            open_plugin(folder / project, project, registry=registry, target=target) for project in projects_of(folder)
+            open_plugin(
+                folder / project,
+                project,
+                registry=registry,
+                targets=(target,) if candidates is None else candidates(project),
+            )
+            for project in projects_of(folder)
         )
 
 
@@ -111,8 +127,10 @@ def projects_of(folder: Path) -> tuple[ProjectName, ...]:
     return tuple(parse_project(name) for name in entries if not _is_ours(name))
 
 
-def open_plugin(directory: Path, project: ProjectName, *, registry: Registry, target: Target) -> FolderPlugin:
-    """The plugin in this directory of its own, proven.
+def open_plugin(
+    directory: Path, project: ProjectName, *, registry: Registry, targets: Iterable[Target]
+) -> FolderPlugin:
+    """The plugin in this directory of its own, proven for the first of these targets that it is complete for.
 
     Raises:
         TrustError: as for `open_folder`.
@@ -120,7 +138,7 @@ def open_plugin(directory: Path, project: ProjectName, *, registry: Registry, ta
     for _ in range(_TRIES):
         with opened(directory, follow=False) as held:
             try:
-                return _read(held, project, registry, target)
+                return _read(held, project, registry, targets)
             except (GoneError, TrustError) as error:
                 # An install exchanged the directory while it was read, and swept what was in it: that is no attack.
                 if not held.is_current():
@@ -131,14 +149,14 @@ def open_plugin(directory: Path, project: ProjectName, *, registry: Registry, ta
     raise ConfigError(f"{directory}: it changes all the time; wait for the installs to finish")
 
 
-def _read(held: OpenDirectory, project: ProjectName, registry: Registry, target: Target) -> FolderPlugin:
+def _read(held: OpenDirectory, project: ProjectName, registry: Registry, targets: Iterable[Target]) -> FolderPlugin:
     """1. List  2. the signed lock  3. nothing but what it names  4. bounded reads  5. all the client's steps."""
     entries = held.entries()
     _refuse_all([issue for name, kind in entries.items() if (issue := _kind_issue(name, kind))], held.path)
     try:
         lock, signer = _signed_lock(held, entries, registry)
         version = next((wheel.version for wheel in lock.wheels if wheel.project == project), "")
-        own, closure = select_own(lock, project=project, version=version, target=target)
+        target, own, closure = _select(lock, project, version, targets, entries)
     except TrustError as error:
         if error.thing == LOCK_NAME:  # of several locks in a folder, this one
             error.thing = str(held.path / LOCK_NAME)
@@ -169,7 +187,33 @@ def _read(held: OpenDirectory, project: ProjectName, registry: Registry, target:
         dependencies={wheel.filename: data[wheel.filename] for wheel in closure if wheel.filename in data},
     )
     verified = verify(reopen(kept, registry=registry, target=target), registry=registry, target=target)
-    return FolderPlugin(directory=held.path, files=tuple(entries), lock=lock, verified=verified)
+    return FolderPlugin(directory=held.path, files=tuple(entries), lock=lock, target=target, verified=verified)
+
+
+def _select(
+    lock: Lock, project: ProjectName, version: str, targets: Iterable[Target], entries: Collection[str]
+) -> tuple[Target, LockedWheel, tuple[LockedWheel, ...]]:
+    """The first target for which everything is there that the lock selects; else the first that the lock serves.
+
+    Raises:
+        UnservedError: it serves none of them; of the first.
+        TrustError: step `lock`.
+    """
+    served: tuple[Target, LockedWheel, tuple[LockedWheel, ...]] | None = None
+    refusal: UnservedError | None = None
+    for target in targets:
+        try:
+            own, closure = select_own(lock, project=project, version=version, target=target)
+        except UnservedError as error:
+            refusal = refusal or error
+            continue
+        served = served or (target, own, closure)
+        if all(wheel.filename in entries for wheel in (own, *closure)):
+            return target, own, closure
+    if served is None:
+        assert refusal is not None  # noqa: S101  there is a target, always: the runtime's own
+        raise refusal
+    return served
 
 
 def _signed_lock(held: OpenDirectory, entries: Collection[str], registry: Registry) -> tuple[Lock, KeyId]:
