@@ -28,6 +28,7 @@ from assess_core.store.consents import Baseline, Consent, Consents, Waiting, rea
 from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
+from assess_core.store.leases import Lease, take
 from assess_core.store.originals import AlteredError, kept_wheel
 from assess_core.store.ownership import read_own
 from assess_core.store.records import Record, decode_record
@@ -209,6 +210,29 @@ class Store:
             return kept_wheel(record, self.layout)
         except AlteredError as error:
             raise DamagedError(f"{self.root / error.difference.path}: {error}; install the plugin again") from error
+
+    def lease(self, installed: InstalledPlugin) -> Lease:
+        """Its environment is there and stays until the lease is released or this process ends, whoever prunes.
+
+        Taken while anything of it runs or is looked at. It may take as long as somebody needs to remove another one's
+        environment: not on an event loop.
+
+        Raises:
+            DamagedError: the environment or its record is gone.
+            StoreError: the state directory cannot be used.
+        """
+        layout, key = self.layout, installed.env_key
+        with explained(self.root):
+            if not layout.path("leases").is_dir() and os.access(self.root, os.W_OK):
+                with layout.locked():  # an older layout: it is upgraded
+                    pass
+            lease = take(layout.lease(key), lambda: layout.record(key).exists() and layout.environment(key).is_dir())
+        if lease is None:
+            raise DamagedError(
+                f"{installed.distribution} {installed.version}: its environment {installed.environment} is gone: "
+                "it was pruned or uninstalled meanwhile; run `assess sync`"
+            )
+        return lease
 
     def consents(self, distribution: ProjectName) -> Consents:
         """What was consented to for this distribution, and what waits.
