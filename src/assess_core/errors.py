@@ -50,6 +50,7 @@ class PluginFault(AssessError):
     """A plugin, not the runtime, failed.
 
     Attributes:
+        message: what happened, without whose it is.
         plugin: entry point name, or the distribution while it is being started.
         phase: `start`, `load`, `evaluate` or `execute`.
         kind: how it failed; `TIMEOUT` alone becomes the outcome `timeout`, all others become `error`.
@@ -68,6 +69,7 @@ class PluginFault(AssessError):
         record: CallRecord | None = None,
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.plugin = plugin
         self.phase = phase
         self.kind = kind

@@ -209,6 +209,7 @@ def test_stop_lets_a_plugin_shut_down(tmp_path: Path) -> None:
 
 def test_several_workers_work_at_once_and_calls_queue(tmp_path: Path) -> None:
     async def use(host: Supervisor) -> set[str | None]:
+        await host.start()  # or the first that is ready does it all
         reports = await asyncio.gather(*(host.execute("it", given("process"), timeout_s=10) for _ in range(12)))
         return {report.output.results[0].actual for report in reports}
 

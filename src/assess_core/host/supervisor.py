@@ -1,81 +1,133 @@
-"""The workers of one distribution: a queue in front of them, and a new one for one that died.
+"""The workers of one distribution: calls take turns in front of them, and a new one follows one that ended.
 
     supervisor = Supervisor(installed, config, workers=2)
     await supervisor.start()
-    report = await supervisor.execute("host-baseline", input, timeout_s=60)
-    await supervisor.stop()
+    report = await supervisor.execute("host-baseline", input, timeout_s=60, whose="host")
+    await supervisor.stop()          # or drain(): what was asked for is done first; or kill(): revoked
 
-Calls are served in the order in which they came. A call's deadline begins when a worker takes it: waiting is not the
-plugin's fault. A call that fails takes at most its own worker with it.
+A call's deadline begins when a worker takes it: waiting is not the plugin's fault. A call that fails takes at most its
+own worker with it. A worker that died is followed by another after a while that doubles with each death, and by none
+once there were too many (`Policy`): then the distribution is in quarantine, which fails every call at once and is on
+disk for the next runtime, until it is lifted or another version is there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import contextlib
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
-from assess_core.errors import ConfigError, FaultKind, PluginFault
+from assess_core.errors import ConfigError, FaultKind, PluginFault, StoreError
 from assess_core.host.config import HostConfig
+from assess_core.host.death import STOPPED, Cause, hint_of
+from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.rights import Rights
+from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record, Standing, State
+from assess_core.host.turns import Turn, Turns
 from assess_core.host.values import CallReport, EvaluateReport, OnEvent
 from assess_core.host.worker import Worker
 from assess_core.store import EntryKind, InstalledPlugin
 from assess_plugin.models import ActionInput, EvaluateInput
 
+logger = logging.getLogger(__name__)
+
 Report = TypeVar("Report", CallReport, EvaluateReport)
 
 
 class Supervisor:
-    """Runs calls of one installed plugin, at most `workers` at a time; `rights` are all it asks for unless given."""
+    """Runs calls of one installed plugin, at most `workers` at a time.
+
+    Args:
+        rights: of its workers; all that its manifest asks for unless given.
+        turns: shared by those whose calls are bounded together; none are bounded unless given.
+        policy: when a worker that died is followed by another.
+        quarantines: where it is remembered that none is; nowhere unless given.
+    """
 
     def __init__(
-        self, installed: InstalledPlugin, config: HostConfig, *, workers: int = 1, rights: Rights | None = None
+        self,
+        installed: InstalledPlugin,
+        config: HostConfig,
+        rights: Rights | None = None,
+        *,
+        workers: int = 1,
+        turns: Turns | None = None,
+        policy: Policy = Policy(),  # noqa: B008  frozen
+        quarantines: Quarantines | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"{installed.distribution}: workers must be at least 1, got {workers}")
         self._installed = installed
         self._config = config
         self._rights = rights
+        self._size = workers
+        self._turns = turns or Turns(workers)
+        self._policy = policy
+        self._quarantines = quarantines
         self._names = {(entry.kind, str(entry.name)): None for entry in installed.entries}  # a set that keeps its order
-        self._slots: asyncio.Queue[_Slot] = asyncio.Queue()
-        self._all = [_Slot() for _ in range(workers)]
-        for slot in self._all:
-            self._slots.put_nowait(slot)
+        self._workers: set[Worker] = set()
+        self._idle: deque[Worker] = deque()
+        self._starting: set[asyncio.Task[Exception | None]] = set()
+        self._waiting: dict[Turn[Worker], _Wait] = {}
         self._calls: set[asyncio.Task[object]] = set()
-        self._stopping = False
+        self._aside: set[asyncio.Task[None]] = set()
+        self._keeps_ready = self._draining = False
+        self._refusal: Cause | None = None
+        self._record = Record(policy, rng=random.random)
+        self._ends: deque[Ended] = deque(maxlen=KEPT_ENDS)
+        self._against: deque[Ended] = deque(maxlen=KEPT_ENDS)
+        self._not_before, self._next_start_at = 0.0, _now()
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone = self._restarts = 0
+        found = quarantines.of(installed.distribution) if quarantines else None
+        self._quarantine = found if found is not None and found.env_key == installed.env_key else None
+        self._state, self._since = self._state_now(), _now()
+
+    # --- what is asked of it
 
     async def start(self) -> None:
-        """All workers are ready. Without it, each starts at its first call.
+        """All workers are ready, and each that ends is followed by another. Without it, one starts when it is needed.
 
         Raises:
             PluginFault: one could not be started; none is left.
         """
-        slots = [await self._slots.get() for _ in self._all]
-        try:
-            outcomes = await asyncio.gather(*(self._ready(slot) for slot in slots), return_exceptions=True)
-        finally:
-            for slot in slots:
-                self._slots.put_nowait(slot)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                await self._end_workers()
-                raise outcome
+        self._admit(self._installed.distribution, "start")
+        self._keeps_ready = True
+        for _ in range(self._size - len(self._workers) - len(self._starting)):
+            self._start_another()
+        starting = tuple(self._starting)
+        if starting:
+            await asyncio.wait(starting)
+        failed = [error for task in starting if not task.cancelled() and (error := task.result()) is not None]
+        if failed:
+            self._keeps_ready = False
+            await self._end_workers(STOPPED)
+            raise failed[0]
+        self._admit(self._installed.distribution, "start")
 
     async def execute(
-        self, name: str, input: ActionInput, *, timeout_s: float, on_event: OnEvent | None = None
+        self, name: str, input: ActionInput, *, timeout_s: float, on_event: OnEvent | None = None, whose: str = ""
     ) -> CallReport:
         """Let a plugin assess a subject: one result for each check asked for, what is missing filled with errors.
+
+        `whose` names the assessment that it is for: those take turns.
 
         Raises:
             PluginFault: the plugin failed the call; nothing it said counts.
             ConfigError: the distribution has no plugin of this name.
         """
         self._require(name, "plugin")
+        wait = _Wait(name=name, phase="execute", timeout_s=timeout_s)
         return await self._submit(
-            name, "execute", lambda worker: worker.execute(name, input, timeout_s=timeout_s, on_event=on_event)
+            wait, whose, lambda worker: worker.execute(name, input, timeout_s=timeout_s, on_event=on_event)
         )
 
     async def evaluate(
-        self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None
+        self, name: str, input: EvaluateInput, *, timeout_s: float, on_event: OnEvent | None = None, whose: str = ""
     ) -> EvaluateReport:
         """Let a provider find subjects.
 
@@ -83,50 +135,327 @@ class Supervisor:
             PluginFault, ConfigError: as for `execute`.
         """
         self._require(name, "provider")
+        wait = _Wait(name=name, phase="evaluate", timeout_s=timeout_s)
         return await self._submit(
-            name, "evaluate", lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event)
+            wait, whose, lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event)
         )
 
     async def stop(self) -> None:
-        """No process, descriptor or directory of it is left; open calls and queued ones fail."""
-        self._stopping = True
-        await self._end_workers()
-        if self._calls:
-            await asyncio.wait(self._calls)
+        """No process, descriptor or directory of it is left; open calls and queued ones fail. Idempotent."""
+        message = f"{self._installed.distribution} is being stopped"
+        await self._close(Cause(kind=FaultKind.STOPPED, message=message), STOPPED)
 
-    async def _submit(self, name: str, phase: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
-        if self._stopping:
-            raise self._stop_fault(name, phase)
+    async def drain(self) -> None:
+        """No new calls; when those that were asked for are done it has stopped."""
+        self._draining = True
+        self._moved()
+        while self._calls:
+            await asyncio.wait(self._calls)
+        await self.stop()
+
+    async def kill(self, reason: str, kind: FaultKind = FaultKind.REVOKED) -> None:
+        """It has stopped, at once; calls that were open, queued ones and those to come fail with this reason."""
+        cause = Cause(kind=kind, message=reason)
+        await self._close(cause, cause)
+
+    def resume(self) -> None:
+        """Nothing is held against it any more: it is started again when it is needed. What is on disk stays there."""
+        self._quarantine = None
+        self._record = Record(self._policy, rng=random.random)
+        self._against.clear()
+        self._not_before = 0.0
+        self._tend()
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands now."""
+        return Standing(
+            state=self._state,
+            since=self._since,
+            deaths=self._record.deaths,
+            restarts=self._restarts,
+            next_start_at=self._next_start_at if self._state is State.BACKING_OFF else None,
+            quarantine=self._quarantine,
+        )
+
+    @property
+    def ended(self) -> tuple[Ended, ...]:
+        """How its last workers ended that were not simply stopped, oldest first; at most `KEPT_ENDS`."""
+        return tuple(self._ends)
+
+    # --- turns: `Turns` asks whether there is room, and claims it for whoever is next
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker waits for a call."""
+        while self._idle and not self._idle[0].usable:  # it is ending
+            self._idle.popleft()
+        return bool(self._idle)
+
+    def claim(self) -> Worker:
+        """A worker that waits, for a call that is made now."""
+        worker = self._idle.popleft()
+        self._moved()
+        return worker
+
+    async def _submit(self, wait: "_Wait", whose: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
+        self._admit(wait.name, wait.phase)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  a coroutine runs in a task
-        slot = await self._slots.get()
         self._calls.add(task)
         try:
-            if self._stopping:
-                raise self._stop_fault(name, phase)
-            return await call(await self._ready(slot))
+            worker = await self._claimed(wait, whose)
+            try:
+                report = await call(worker)
+            finally:
+                self._release(worker)
+            self._record.served()
+            self._against.clear()
+            return report
         finally:
             self._calls.discard(task)
-            self._slots.put_nowait(slot)
 
-    async def _ready(self, slot: "_Slot") -> Worker:
-        if self._stopping:
-            raise self._stop_fault(self._installed.distribution, "start")
-        if slot.worker is None or not slot.worker.usable:
-            begun = slot.begun = asyncio.Event()
-            try:
-                # in its slot before it is ready, so that stop sees it
-                slot.worker = await Worker.start(self._installed, self._config, self._rights)
-            finally:
-                begun.set()
-            await slot.worker.load()
-        return slot.worker
+    async def _claimed(self, wait: "_Wait", whose: str) -> Worker:
+        turn = self._turns.ask(whose=whose, of=self)
+        while not (worker := await self._granted(turn, wait)).usable:  # it died after it was claimed
+            self._release(worker)
+            turn = self._turns.ask(whose=whose, of=self, first=True)
+        return worker
 
-    async def _end_workers(self) -> None:
-        for slot in self._all:
-            await slot.begun.wait()
-        workers = [slot.worker for slot in self._all if slot.worker is not None]
-        await asyncio.gather(*(worker.stop() for worker in workers))
+    async def _granted(self, turn: Turn[Worker], wait: "_Wait") -> Worker:
+        if not turn.granted.done():
+            self._waiting[turn] = wait
+            self._expect(turn)
+            self._tend()
+        try:
+            return await turn.granted
+        except asyncio.CancelledError:
+            self._turns.withdraw(turn)
+            if turn.granted.done() and not turn.granted.cancelled() and turn.granted.exception() is None:
+                self._release(turn.granted.result())
+            raise
+        finally:
+            self._waiting.pop(turn, None)
+            wait.forget()
+
+    def _release(self, worker: Worker) -> None:
+        if worker.usable and worker in self._workers:
+            self._idle.append(worker)
+            if self._quarantine is not None:
+                self._dismiss(worker)
+        self._turns.give_back()
+        self._tend()
+
+    def _expect(self, turn: Turn[Worker]) -> None:
+        """A call that waits because nothing is there to serve it waits no longer than its own time."""
+        wait = self._waiting[turn]
+        if self._is_backing_off() and wait.timer is None:
+            wait.timer = asyncio.get_running_loop().call_later(wait.timeout_s, self._give_up, turn)
+
+    def _give_up(self, turn: Turn[Worker]) -> None:
+        wait = self._waiting.get(turn)
+        if wait is None:
+            return
+        wait.forget()
+        if self._workers or self._starting or not self._against:  # it is served soon, or is told of that start
+            return
+        last = self._against[-1]
+        message = (
+            f"no worker of {self._installed.distribution} could be had within {wait.timeout_s:g} s, after "
+            f"{self._record.deaths} that died; the last one, in {last.phase}: {last.message}"
+        )
+        fault = PluginFault(message, plugin=wait.name, phase=wait.phase, kind=FaultKind.START, log_tail=last.log_tail)
+        self._fail(turn, fault)
+
+    def _fail(self, turn: Turn[Worker], error: Exception) -> None:
+        self._turns.withdraw(turn)
+        if not turn.granted.done():
+            turn.granted.set_exception(error)
+
+    def _fail_first(self, error: Exception) -> None:
+        """A worker that does not start was started for the first of those that wait."""
+        turn = next((turn for turn in self._waiting if not turn.granted.done()), None)
+        if turn is not None:
+            self._fail(turn, error)
+
+    def _fail_waiting(self) -> None:
+        for turn, wait in list(self._waiting.items()):
+            fault = self._refused(wait.name, wait.phase)
+            assert fault is not None  # noqa: S101  called when there is a reason
+            self._fail(turn, fault)
+
+    # --- workers: started when somebody waits for one, or always
+
+    def _tend(self) -> None:
+        """As many workers are on their way as are missing, as far as nothing is held against it."""
+        self._moved()
+        if self._refusal is not None or self._quarantine is not None:
+            return
+        serving = len(self._workers) - len(self._idle)
+        needed = min(self._size, serving + len(self._waiting))
+        missing = (self._size if self._keeps_ready and not self._draining else needed) - len(self._workers)
+        missing -= len(self._starting)
+        if missing <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            if self._timer is None:
+                self._timer = loop.call_at(self._not_before, self._tend_later)
+            return
+        for _ in range(1 if self._record.deaths else missing):  # one tries, the others wait for what becomes of it
+            if not (self._record.deaths and self._starting):
+                self._start_another()
+
+    def _tend_later(self) -> None:
+        self._timer = None
+        self._tend()
+
+    def _start_another(self) -> None:
+        if self._gone:
+            self._gone -= 1
+            self._restarts += 1
+        task = asyncio.get_running_loop().create_task(self._start_one())
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        self._moved()
+
+    async def _start_one(self) -> Exception | None:
+        began_at = asyncio.get_running_loop().time()
+        worker: Worker | None = None
+        try:
+            worker = await Worker.start(self._installed, self._config, self._rights, on_ended=self._take_end)
+            await worker.load()
+        except Exception as error:
+            self._no_longer_starting()
+            if isinstance(error, PluginFault):
+                self._take_failed_start(worker, error, began_at)
+            else:  # ours, not the plugin's: whoever waits gets it as it is, and nobody tries again for nothing
+                self._keeps_ready = False
+                self._fail_first(error)
+            self._tend()
+            return error
+        self._no_longer_starting()
+        if worker.usable:
+            self._workers.add(worker)
+            self._idle.append(worker)
+        self._turns.stir()
+        self._tend()
+        return None
+
+    def _no_longer_starting(self) -> None:
+        self._starting = {task for task in self._starting if task is not asyncio.current_task()}
+
+    def _take_failed_start(self, worker: Worker | None, fault: PluginFault, began_at: float) -> None:
+        ended = worker.ended if worker is not None else None
+        if worker is None:  # there was not even a process: the same as one that died at once
+            ended = Ended(
+                at=_now(),
+                kind=fault.kind,
+                phase=fault.phase,
+                message=fault.message,
+                hint=hint_of(fault.kind, fault.phase),
+                log_tail=fault.log_tail,
+                by_itself=False,
+            )
+            self._ends.append(ended)
+        self._fail_first(fault)
+        if ended is not None:
+            self._hold_against(ended, start=True, began_at=began_at)
+
+    def _take_end(self, worker: Worker) -> None:
+        self._gone += 1
+        self._workers.discard(worker)
+        with contextlib.suppress(ValueError):
+            self._idle.remove(worker)
+        ended = worker.ended
+        if ended is not None:
+            self._ends.append(ended)
+            if ended.counts and ended.phase not in ("start", "load"):  # whoever starts it is told of those
+                self._hold_against(ended, start=False, began_at=0.0)
+        self._tend()
+
+    def _hold_against(self, ended: Ended, *, start: bool, began_at: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self._against.append(ended)
+        wait_s = self._record.died(start=start, began_at=began_at, now=now)
+        if self._refusal is not None or self._quarantine is not None:
+            return
+        if wait_s is None:
+            self._put_in_quarantine(ended)
+            return
+        self._not_before = now + wait_s
+        self._next_start_at = _now() + timedelta(seconds=wait_s)
+        for turn in list(self._waiting):
+            self._expect(turn)
+
+    def _is_backing_off(self) -> bool:
+        return not self._workers and asyncio.get_running_loop().time() < self._not_before
+
+    def _put_in_quarantine(self, last: Ended) -> None:
+        installed = self._installed
+        self._quarantine = quarantine = Quarantine(
+            env_key=installed.env_key,
+            version=installed.version,
+            sha256=installed.sha256,
+            since=_now(),
+            deaths=tuple(
+                Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
+            ),
+            log_tail=last.log_tail,
+        )
+        logger.error(
+            "%s %s is quarantined: %s",
+            installed.distribution,
+            installed.version,
+            _why(quarantine),
+            extra={"action": "quarantined"},
+        )
+        if self._quarantines is not None:
+            self._beside(asyncio.to_thread(self._remember, self._quarantines, quarantine))
+        self._fail_waiting()
+        for worker in tuple(self._idle):
+            self._dismiss(worker)
+
+    def _remember(self, quarantines: Quarantines, quarantine: Quarantine) -> None:
+        try:
+            quarantines.put(self._installed.distribution, quarantine)
+        except StoreError as error:
+            logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
+
+    def _dismiss(self, worker: Worker) -> None:
+        """It waits for no call any more, and is asked to go."""
+        self._idle.remove(worker)
+        self._workers.discard(worker)
+        self._beside(worker.stop())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Done while nobody waits for it, but before it has stopped."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    # --- the end
+
+    async def _close(self, refusal: Cause, cause: Cause) -> None:
+        if self._refusal is None:
+            self._refusal = refusal
+        if self._timer is not None:
+            self._timer.cancel()
+        self._moved()
+        self._fail_waiting()
+        await self._end_workers(cause)
+        while open_still := {*self._calls, *self._aside}:
+            await asyncio.wait(open_still)
+
+    async def _end_workers(self, cause: Cause) -> None:
+        starting = tuple(self._starting)
+        for task in starting:
+            task.cancel()
+        if starting:
+            await asyncio.wait(starting)
+        await asyncio.gather(*(worker.stop(cause) for worker in tuple(self._workers)))
+
+    # --- what is said
 
     def _require(self, name: str, kind: EntryKind) -> None:
         if (kind, name) not in self._names:
@@ -136,16 +465,82 @@ class Supervisor:
                 f"it has {', '.join(names) or 'none'}"
             )
 
-    def _stop_fault(self, name: str, phase: str) -> PluginFault:
-        message = f"{self._installed.distribution} is being stopped"
-        return PluginFault(message, plugin=name, phase=phase, kind=FaultKind.STOPPED)
+    def _admit(self, name: str, phase: str) -> None:
+        """A new call is welcome.
+
+        Raises:
+            PluginFault: it is not.
+        """
+        fault = self._refused(name, phase)
+        if fault is None and self._draining:
+            message = (
+                f"{self._installed.distribution} {self._installed.version} takes no new calls: it is being replaced"
+            )
+            fault = PluginFault(message, plugin=name, phase=phase, kind=FaultKind.STOPPED)
+        if fault is not None:
+            raise fault
+
+    def _refused(self, name: str, phase: str) -> PluginFault | None:
+        """Why nothing more is done, for calls that wait as for new ones."""
+        if self._refusal is not None:
+            kind = self._refusal.kind or FaultKind.STOPPED
+            return PluginFault(self._refusal.message, plugin=name, phase=phase, kind=kind)
+        if self._quarantine is not None:
+            return PluginFault(
+                f"it is quarantined: {_why(self._quarantine)}. Once that is mended, "
+                f"`assess plugins resume {self._installed.distribution}` tries again",
+                plugin=name,
+                phase=phase,
+                kind=FaultKind.QUARANTINED,
+                log_tail=self._quarantine.log_tail,
+            )
+        return None
+
+    def _moved(self) -> None:
+        """Something may have changed its state."""
+        state = self._state_now()
+        if state is not self._state:
+            self._state, self._since = state, _now()
+
+    def _state_now(self) -> State:
+        if self._refusal is not None:
+            return State.STOPPED
+        if self._quarantine is not None:
+            return State.QUARANTINED
+        if self._draining:
+            return State.DRAINING
+        if len(self._workers) > len(self._idle):
+            return State.BUSY
+        if self._workers:
+            return State.READY
+        if self._starting:
+            return State.STARTING
+        return State.BACKING_OFF if self._timer is not None or self._waiting else State.STOPPED
 
 
-class _Slot:
-    """Room for one worker; in the queue while no call uses it."""
+@dataclass(kw_only=True, slots=True)
+class _Wait:
+    """A call that waits for a worker."""
 
-    def __init__(self) -> None:
-        self.worker: Worker | None = None
-        self.begun = asyncio.Event()
-        """Unset while a process is being made for it, which is nobody's to end yet."""
-        self.begun.set()
+    name: str
+    phase: str
+    timeout_s: float
+    timer: asyncio.TimerHandle | None = None
+
+    def forget(self) -> None:
+        """It does not wait any more, or not for long."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+def _why(quarantine: Quarantine) -> str:
+    last = quarantine.deaths[-1] if quarantine.deaths else None
+    since = quarantine.since.isoformat(timespec="seconds")
+    if last is None:
+        return f"since {since}"
+    return f"{len(quarantine.deaths)} workers died, until {since}; the last one, in {last.phase}: {last.message}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
