@@ -222,13 +222,19 @@ def trend_of(line: Line, looks: Sequence[Look]) -> Trend:
 
 def verdicts(looks: Sequence[Look]) -> list[str]:
     """Of each line: `flat`, `**grows**`, or nothing where growing is no fault."""
+    seen = counted(looks)
     found = []
     for line in LINES:
-        if line.most_per_hour is None:
-            found.append("")
-        else:
-            found.append("flat" if trend_of(line, counted(looks)).flat(line.most_per_hour) else "**grows**")
+        its = trend_of(line, seen)
+        found.append("" if (most := most_per_hour(line, seen)) is None else "flat" if its.flat(most) else "**grows**")
     return found
+
+
+def most_per_hour(line: Line, seen: Sequence[Look]) -> float | None:
+    """The goal, as it is for an hour; in a shorter time it may grow by as much as in the hour that this is part of."""
+    if line.most_per_hour is None:
+        return None
+    return line.most_per_hour / min(1.0, (seen[-1].at_s - seen[0].at_s) / 3600 / (1 - WARM))
 
 
 def written(
@@ -243,7 +249,8 @@ def written(
     for line, verdict in zip(LINES, verdicts(looks), strict=True):
         its = trend_of(line, seen)
         unit = f" {line.unit}" if line.unit else ""
-        goal = "" if line.most_per_hour is None else f"<= {line.most_per_hour:g}{unit} an hour, or noise"
+        most = most_per_hour(line, seen)
+        goal = "" if most is None else f"<= {most:.3g}{unit} an hour, or noise"
         rows.append(
             f"| {line.what} | {its.first:.4g}{unit} | {its.last:.4g}{unit} | "
             f"{its.per_hour:+.3g} +- {2 * its.error:.2g}{unit} an hour | {goal} | {verdict} |"
