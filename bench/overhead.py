@@ -12,11 +12,15 @@ from typing import Any
 
 from assess_core.assessing import assess
 from assess_core.execute import Context, Evidence, execute
+from assess_core.fleet import Fleet, sorted_out
 from assess_core.host import Supervisor
+from assess_core.host.turns import Turns
 from assess_core.journal import Journal
-from assess_core.plan import Callee, Task
+from assess_core.plan import Callee, Task, callees_of
 from assess_core.report import commit
+from assess_core.results import Run
 from assess_core.store import InstalledPlugin
+from assess_core.store.leases import Lease
 from assess_plugin.models import ActionInput, EvaluateInput, Host
 from assess_registry.client import PluginName
 from bench.effort import Effort, seconds
@@ -71,8 +75,18 @@ class Bench:
 
     def whole(self, task: Task, journal: Journal) -> None:
         """What `assess run` does between planning and printing."""
-        run = asyncio.run(assess([task], host=self.place.host(), journal=journal, context=context()))
+        run = asyncio.run(self._assess(task, journal))
         _require(len(run.results), task.selector["count"] * CHECKS)
+
+    async def _assess(self, task: Task, journal: Journal) -> Run:
+        fleet = Fleet(self.place.host(), lease=lambda installed: Lease(installed.environment, None), turns=Turns(8))
+        try:
+            made, missing = sorted_out(await fleet.make(callees_of([task]), started=False))
+            _require(len(missing), 0)
+            fleet.swap(made)
+            return await assess([task], fleet=fleet, journal=journal, context=context())
+        finally:
+            await fleet.stop()
 
 
 def context() -> Context:

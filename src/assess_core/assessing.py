@@ -1,46 +1,61 @@
 """The second half of the pipeline: tasks have been executed side by side, and every result is in the journal.
 
-What runs is what was installed (`pipeline.sync`): a task names the installed plugin that it was planned with, and
-nothing else is started for it.
+What runs is what was installed (`pipeline.sync`): a task names the installed plugin that it was planned with, the fleet
+serves that one, and each task keeps what it has from the beginning to its end.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
 
-from assess_core.admission import rights_of
 from assess_core.execute import Context, Evidence, Executed, execute
-from assess_core.host import HostConfig, Supervisor
+from assess_core.fleet import Fleet, Use
 from assess_core.journal import Journal
-from assess_core.plan import Callee, Task, Unrunnable
+from assess_core.plan import Task, Unrunnable, callees_of
 from assess_core.report import combine, commit
-from assess_core.results import Run
-from assess_registry.client import ProjectName
+from assess_core.results import Result, ResultOutcome, Run
 
 
-async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journal: Journal, context: Context) -> Run:
+async def assess(
+    tasks: Sequence[Task | Unrunnable],
+    *,
+    fleet: Fleet,
+    journal: Journal,
+    context: Context,
+    due_at: datetime | None = None,
+) -> Run:
     """All tasks have been executed side by side, and each was committed to the journal as it ended.
+
+    Args:
+        tasks: planned with what the fleet serves now: it is taken before anything is waited for.
+        fleet: who runs what.
+        journal: where results go.
+        context: what all results share.
+        due_at: the time they were due, which their ids are made from; now, unless given.
 
     Raises:
         StoreError: the journal could not take a result. What was committed before stays.
     """
+    uses = [fleet.take(callees_of([task])) for task in tasks]
     started_at = context.clock()
-    async with AsyncExitStack() as stack:
-        hosts: dict[ProjectName, Supervisor] = {}
-        for callee in _distributions(tasks):
-            rights = None if callee.grant is None else rights_of(callee.grant)
-            hosts[callee.installed.distribution] = supervisor = Supervisor(callee.installed, host, rights=rights)
-            stack.push_async_callback(supervisor.stop)
 
-        async def keep(evidence: Evidence) -> None:
-            await asyncio.to_thread(journal.keep, evidence)
+    async def keep(evidence: Evidence) -> None:
+        await asyncio.to_thread(journal.keep, evidence)
 
-        async def one(task: Task | Unrunnable) -> Executed:
-            executed = await execute(task, hosts=hosts, context=context, due_at=started_at, keep=keep)
-            await asyncio.to_thread(commit, executed, journal=journal)
-            return executed
+    async def one(task: Task | Unrunnable, use: Use) -> Executed:
+        executed = await execute(task, hosts=use.hosts, context=context, due_at=due_at or started_at, keep=keep)
+        if why := use.distrusted:
+            executed = _distrusted(executed, why)
+        use.release()
+        await asyncio.to_thread(commit, executed, journal=journal)
+        return executed
 
-        ended = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
+    try:
+        ended = await asyncio.gather(*(one(*pair) for pair in zip(tasks, uses, strict=True)), return_exceptions=True)
+    finally:
+        for use in uses:  # also of what was cancelled before it began
+            use.release()
     executed = _all_committed(ended)
     return combine(
         context.runtime,
@@ -51,20 +66,22 @@ async def assess(tasks: Sequence[Task | Unrunnable], *, host: HostConfig, journa
     )
 
 
+def _distrusted(executed: Executed, why: str) -> Executed:
+    """The same, when what it was found with must not be believed: errors in place of answers, and a problem."""
+    problem = "; ".join(filter(None, (executed.run.problem, why)))
+    results = tuple(_error(result, why) for result in executed.results)
+    return replace(executed, run=replace(executed.run, problem=problem), results=results)
+
+
+def _error(result: Result, why: str) -> Result:
+    if result.outcome in (ResultOutcome.ERROR, ResultOutcome.TIMEOUT):
+        return result
+    return replace(result, outcome=ResultOutcome.ERROR, reason=why, expected=None, actual=None)
+
+
 def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
     """What every task ended in; the first error, when all tasks have had their turn and one could not be committed."""
     for outcome in ended:
         if isinstance(outcome, BaseException):
             raise outcome
     return [outcome for outcome in ended if isinstance(outcome, Executed)]
-
-
-def _distributions(tasks: Sequence[Task | Unrunnable]) -> tuple[Callee, ...]:
-    """An entry point of each distribution that is used."""
-    found = {
-        callee.installed.distribution: callee
-        for task in tasks
-        if isinstance(task, Task)
-        for callee in (task.provider, task.plugin)
-    }
-    return tuple(found.values())

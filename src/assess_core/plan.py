@@ -5,12 +5,12 @@ accepts, or it is a `ConfigError` with all problems; an assessment whose plugin 
 `Unrunnable`, and shows in the run as a problem, because a plugin that failed must not silence its assessment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from assess_core.admission import asking_of, grant_of, idle_sources, start_refusals
-from assess_core.config import AssessmentConfig, Config, match_checks, unknown_name
+from assess_core.config import AssessmentConfig, Config, PluginConfig, match_checks, unknown_name
 from assess_core.errors import ConfigError
 from assess_core.grants import Grant
 from assess_core.store import InstalledPlugin
@@ -23,12 +23,14 @@ class Callee:
 
     Attributes:
         grant: what its distribution may do; None for all that it asks for.
+        workers: processes of its distribution.
     """
 
     installed: InstalledPlugin
     name: PluginName
     settings: Mapping[str, Any]
     grant: Grant | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,17 +118,48 @@ def plan(
     return tuple(planned)
 
 
+def callees_of(tasks: Iterable[Task | Unrunnable]) -> tuple[Callee, ...]:
+    """An entry point of each distribution that these use."""
+    found = {
+        callee.installed.distribution: callee
+        for task in tasks
+        if isinstance(task, Task)
+        for callee in (task.provider, task.plugin)
+    }
+    return tuple(found.values())
+
+
+def without(tasks: Iterable[Task | Unrunnable], missing: Mapping[ProjectName, str]) -> tuple[Task | Unrunnable, ...]:
+    """The same, where some distributions are not to be had: what uses one of them cannot be executed.
+
+    Args:
+        tasks: what was planned.
+        missing: why, by distribution.
+    """
+
+    def one(task: Task | Unrunnable) -> Task | Unrunnable:
+        if isinstance(task, Unrunnable):
+            return task
+        used = dict.fromkeys(callee.installed.distribution for callee in (task.plugin, task.provider))
+        reasons = [f"{name}: {missing[name]}" for name in used if name in missing]
+        if not reasons:
+            return task
+        return Unrunnable(assessment=task.assessment, provider=task.provider.name, problem="; ".join(reasons))
+
+    return tuple(map(one, tasks))
+
+
 def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict[tuple[str, str], Callee], list[str]]:
     """Entry points by kind and name, and what is wrong with the settings they were given."""
     callees: dict[tuple[str, str], Callee] = {}
     problems: list[str] = []
-    given = {plugin.name: (f"[{index}]", plugin.settings) for index, plugin in enumerate(config.plugins)}
+    given = {plugin.name: (f"[{index}]", plugin) for index, plugin in enumerate(config.plugins)}
     for plugin in installed:
         # Of a folder that no name goes with, plugins have no settings of their own.
-        index, settings = given.get(plugin.distribution, ("", {}))
+        index, its = given.get(plugin.distribution, ("", PluginConfig()))
         where = f"{config.source}: plugins{index}"
         try:
-            values = plugin.manifest.setting_values(settings)
+            values = plugin.manifest.setting_values(its.settings)
         except SettingsError as error:
             problems += [f"{where}.settings.{path}: {message}" for path, message in error.problems]
             values = {}
@@ -140,7 +173,9 @@ def _callees(config: Config, installed: Sequence[InstalledPlugin]) -> tuple[dict
                     f"{where}: {entry.kind} {entry.name!r} is in both {other.installed.distribution} "
                     f"and {plugin.distribution}; remove one of them"
                 )
-            callees[entry.kind, entry.name] = Callee(installed=plugin, name=entry.name, settings=values, grant=grant)
+            callees[entry.kind, entry.name] = Callee(
+                installed=plugin, name=entry.name, settings=values, grant=grant, workers=its.workers
+            )
     return callees, problems
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
@@ -23,13 +23,16 @@ from assess_core.config import Config, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
+from assess_core.fleet import Fleet, raise_descriptor_limit, sorted_out
 from assess_core.folders import entry_of, keys_for
 from assess_core.grants import Grant, Growth
 from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe
+from assess_core.host.quarantine import Quarantines
+from assess_core.host.turns import Turns
 from assess_core.journal import Journal
 from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import sync
-from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, plan
+from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
 from assess_core.store import (
@@ -50,6 +53,14 @@ from assess_registry.client import ProjectName, Registry, RegistryConfig, parse_
 _log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
+
+CALLS_EACH_PROCESSOR = 4
+"""Plugins mostly wait, for a disk or for somebody's answer."""
+
+MIN_CALLS = 8
+
+QUARANTINE = "quarantine"
+"""In the state directory."""
 
 TRUST = "trust"
 """In the state directory: what is remembered of registries, one directory for each root."""
@@ -123,6 +134,11 @@ class Standing:
     consents: Consents
 
 
+def calls_at_once(config: RuntimeConfig) -> int:
+    """How many calls of plugins there may be at a time."""
+    return config.calls or max(MIN_CALLS, CALLS_EACH_PROCESSOR * (os.cpu_count() or 1))
+
+
 def user_name() -> str:
     """Who runs this, by the system's word and not by a variable's."""
     try:
@@ -156,6 +172,22 @@ class Runtime:
         self._scratch: Scratch | None = None
         self._connected: Registry | None = None
 
+    def reconfigure(self, config: Config) -> None:
+        """This configuration from now on; the state directory stays the one it is."""
+        if config.registry != self.config.registry:
+            self._disconnect()
+        if config.runtime.interpreters != self.config.runtime.interpreters:
+            self.interpreters = Interpreters(
+                configured=config.runtime.interpreters, memory=self._state.absolute() / INTERPRETERS
+            )
+            self.interpreter = self.interpreters.own
+        self.config = config
+
+    def _disconnect(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
+
     def __enter__(self) -> Self:
         return self
 
@@ -165,9 +197,7 @@ class Runtime:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        if self._connected is not None:
-            self._connected.close()
-            self._connected = None
+        self._disconnect()
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
@@ -183,7 +213,7 @@ class Runtime:
         self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
-        host = self._host()
+        host = self.host()
         (self._state / TRUST).mkdir(mode=0o700, exist_ok=True)
         delivery = Delivery(
             registry=self._registry(),
@@ -209,8 +239,26 @@ class Runtime:
         order = {id(entry): index for index, entry in enumerate(self.config.plugins)}
         return tuple(plugin for _, plugin in sorted(fitting, key=lambda pair: order[id(pair[0])]))
 
-    def plan(self, synced: Sequence[Synced], selection: Selection = EVERYTHING) -> tuple[Task | Unrunnable, ...]:
+    def usable(self, synced: Sequence[Synced]) -> tuple[InstalledPlugin, ...]:
+        """Of `installed` what may run: all but what was refused with nothing left in its place."""
+        barred = {line.distribution for line in synced if line.action is Action.REFUSED and not line.previous}
+        return tuple(plugin for plugin in self.installed() if plugin.distribution not in barred)
+
+    def plan(
+        self,
+        synced: Sequence[Synced],
+        selection: Selection = EVERYTHING,
+        *,
+        usable: Sequence[InstalledPlugin] | None = None,
+        faults: Mapping[ProjectName, str] = MappingProxyType({}),
+    ) -> tuple[Task | Unrunnable, ...]:
         """What to assess, given what could be installed (`plan.plan`).
+
+        Args:
+            synced: what became of each plugin.
+            selection: narrows it.
+            usable: what to plan with; `usable(synced)` unless given.
+            faults: why what was installed does not run all the same, by distribution.
 
         Raises:
             ConfigError: as `plan.plan`; or something that a plugin asks for is not granted, and nothing of it may run.
@@ -219,8 +267,8 @@ class Runtime:
         if withheld:
             raise ConfigError(*withheld)
         failed: dict[str, str] = {line.distribution: line.reason for line in synced if _failed(line)}
-        barred = {line.distribution for line in synced if line.action is Action.REFUSED and not line.previous}
-        usable = [plugin for plugin in self.installed() if plugin.distribution not in barred]
+        failed.update(faults.items())
+        usable = self.usable(synced) if usable is None else usable
         awaited = {name: known.waiting.added for name, known in self._consents().items() if known.waiting is not None}
         return plan(self.config, usable, failed=failed, selection=selection, awaited=awaited)
 
@@ -287,7 +335,36 @@ class Runtime:
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
         """Execute the tasks, commit their results, and return them (`assessing.assess`)."""
-        context = Context(
+        return asyncio.run(self._assess(tasks, self.context(tasks, synced, notify=notify)))
+
+    async def _assess(self, tasks: Sequence[Task | Unrunnable], context: Context) -> Run:
+        fleet = self.fleet()
+        try:
+            made, missing = sorted_out(await fleet.make(callees_of(tasks), started=False))
+            fleet.swap(made)
+            return await assess(without(tasks, missing), fleet=fleet, journal=self.journal, context=context)
+        finally:
+            await fleet.stop()
+
+    def fleet(self) -> Fleet:
+        """Nothing runs yet. For one event loop, which stops it."""
+        raise_descriptor_limit()
+        return Fleet(
+            self.host(),
+            lease=self.store.lease,
+            turns=Turns(calls_at_once(self.config.runtime)),
+            quarantines=Quarantines(self._state.absolute() / QUARANTINE),
+        )
+
+    def context(
+        self,
+        tasks: Sequence[Task | Unrunnable],
+        synced: Sequence[Synced],
+        *,
+        notify: NotifyEvent = lambda _assessment, _event: None,
+    ) -> Context:
+        """What all results of these tasks share."""
+        return Context(
             runtime=self.config.runtime.id,
             labels=self.config.runtime.labels,
             registry="production",
@@ -298,7 +375,6 @@ class Runtime:
             clock=utc_now,
             notify=notify,
         )
-        return asyncio.run(assess(tasks, host=self._host(), journal=self.journal, context=context))
 
     def probe(self) -> Held:
         """What holds a worker on this machine, whether or not the configuration asks for it.
@@ -306,7 +382,7 @@ class Runtime:
         Raises:
             PluginFault: nothing does; the message says why.
         """
-        return asyncio.run(probe(self.interpreter, self._host()))
+        return asyncio.run(probe(self.interpreter, self.host()))
 
     def try_start(self, plugin: InstalledPlugin) -> tuple[str, ...]:
         """Why this plugin may not be started by the configuration; nothing once it was started, loaded and stopped.
@@ -317,7 +393,7 @@ class Runtime:
         asking = asking_of(plugin)
         withheld = start_refusals(self.config, asking)
         if not withheld:
-            asyncio.run(health_check(plugin, self._host(), rights_of(grant_of(self.config, asking))))
+            asyncio.run(health_check(plugin, self.host(), rights_of(grant_of(self.config, asking))))
         return withheld
 
     def _waiting_versions(self, tasks: Sequence[Task | Unrunnable]) -> tuple[WaitingVersion, ...]:
@@ -366,7 +442,8 @@ class Runtime:
         )
         return self._connected
 
-    def _host(self) -> HostConfig:
+    def host(self) -> HostConfig:
+        """What all workers of this runtime share, by the configuration as it is now."""
         if self._scratch is None:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._scratch = Scratch(self._state / "scratch")

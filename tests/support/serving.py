@@ -40,7 +40,7 @@ async def serving(path: Path, state: Path) -> AsyncIterator[Serve]:
             assert isinstance(task, Task)
             grant = task.plugin.grant
             hosts[task.plugin.installed.distribution] = Supervisor(
-                task.plugin.installed, runtime._host(), rights=None if grant is None else rights_of(grant)
+                task.plugin.installed, runtime.host(), rights=None if grant is None else rights_of(grant)
             )
 
         async def keep(evidence: Evidence) -> None:

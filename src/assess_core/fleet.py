@@ -1,0 +1,291 @@
+"""The processes of every distribution that is used, and which of them a new assessment gets.
+
+    made = await fleet.make(callees)            # what is not there yet has been started; nobody was given any of it
+    fleet.swap(made)                            # from now on who begins gets these; no await between here ...
+    use = fleet.take(callees)                   # ... and there: an assessment begins, and keeps what it gets
+    try: ...
+    finally: use.release()                      # the last one of a version that was replaced lets its processes end
+
+So an assessment has one version of each plugin from its beginning to its end, whatever is installed, rolled back,
+pinned or pruned meanwhile, and a version that does not start is never handed out. Which process serves a distribution
+is decided by its environment, by what it is granted, by how many there are to be and by what holds them; settings
+travel with each call and replace nothing.
+
+For one event loop. Everything that does not say `async` is done when it returns.
+"""
+
+import asyncio
+import logging
+import resource
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+
+from assess_core.admission import rights_of
+from assess_core.errors import AssessError, FaultKind, PluginFault
+from assess_core.grants import Grant
+from assess_core.host import HostConfig, Supervisor
+from assess_core.host.aside import aside
+from assess_core.host.quarantine import Quarantines
+from assess_core.host.standing import Policy
+from assess_core.host.turns import Turns
+from assess_core.plan import Callee
+from assess_core.store import InstalledPlugin
+from assess_core.store.leases import Lease
+from assess_registry.client import ProjectName
+
+_log = logging.getLogger(__name__)
+
+_EACH_ITS_OWN = ("kits", "scratch_root")
+"""Of a `HostConfig`: where things lie, which is no reason to replace a process."""
+
+
+TakeLease = Callable[[InstalledPlugin], Lease]
+"""`Store.lease`: blocking.
+
+Raises:
+    StoreError: the environment is gone.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What decides whether processes that run are the ones that are wanted."""
+
+    env_key: str
+    grant: Grant | None
+    workers: int
+    host: tuple[object, ...]
+
+    @classmethod
+    def of(cls, callee: Callee, host: HostConfig) -> "Identity":
+        """Of the processes that this callee wants."""
+        return cls(
+            env_key=callee.installed.env_key,
+            grant=callee.grant,
+            workers=callee.workers,
+            host=tuple(getattr(host, each.name) for each in fields(host) if each.name not in _EACH_ITS_OWN),
+        )
+
+
+class Served:
+    """One distribution at work: one version of it, as one configuration wants it.
+
+    Attributes:
+        distrusted: why nothing that it says or said counts, once it was revoked with `kill`; else empty.
+    """
+
+    def __init__(self, callee: Callee, identity: Identity, supervisor: Supervisor, lease: Lease) -> None:
+        self.installed = callee.installed
+        self.identity = identity
+        self.supervisor = supervisor
+        self.distrusted = ""
+        self._lease = lease
+        self._users = 0
+        self._retired = False
+
+    @property
+    def unused(self) -> bool:
+        """Nobody has it, and nobody will."""
+        return self._retired and not self._users
+
+    def taken(self) -> None:
+        """One more assessment has it."""
+        self._users += 1
+
+    def left(self) -> None:
+        """One fewer has."""
+        self._users -= 1
+
+    def retire(self) -> None:
+        """No assessment gets it any more."""
+        self._retired = True
+
+    async def stop(self) -> None:
+        """Nothing of it is left."""
+        try:
+            await self.supervisor.stop()
+        finally:
+            self._lease.release()
+
+
+class Use:
+    """What one assessment has of the fleet, from its beginning until it is released."""
+
+    def __init__(self, fleet: "Fleet", served: Mapping[ProjectName, Served]) -> None:
+        self.hosts: Mapping[ProjectName, Supervisor] = {name: each.supervisor for name, each in served.items()}
+        self._fleet = fleet
+        self._served = served
+        self._released = False
+        for each in served.values():
+            each.taken()
+
+    @property
+    def distrusted(self) -> str:
+        """Why nothing counts that these plugins said; empty when it does."""
+        return "; ".join(dict.fromkeys(each.distrusted for each in self._served.values() if each.distrusted))
+
+    def release(self) -> None:
+        """The assessment is over. Idempotent."""
+        if self._released:
+            return
+        self._released = True
+        for each in self._served.values():
+            each.left()
+        self._fleet.end_unused()
+
+
+class Fleet:
+    """All processes of one runtime.
+
+    Args:
+        host: what all of them share; another one counts for what is made from then on.
+        lease: keeps an environment for as long as anything of it runs.
+        turns: bounds the calls of all of them together.
+        quarantines: what is not started any more; another process may have put it there, or lifted it.
+        policy: how patient one is with processes that die.
+    """
+
+    def __init__(
+        self,
+        host: HostConfig,
+        *,
+        lease: TakeLease,
+        turns: Turns | None = None,
+        quarantines: Quarantines | None = None,
+        policy: Policy = Policy(),  # noqa: B008  frozen
+    ) -> None:
+        self.host = host
+        self._lease = lease
+        self._turns = turns
+        self._quarantines = quarantines
+        self._policy = policy
+        self._serving: dict[ProjectName, Served] = {}
+        self._all: list[Served] = []
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def make(self, callees: Iterable[Callee], *, started: bool = True) -> dict[ProjectName, Served | AssessError]:
+        """What serves each distribution of these, made where it is not there; what cannot be had is the reason.
+
+        Nobody gets what is new before `swap`; without it, the next one ends it.
+
+        Args:
+            callees: an entry point of each distribution suffices.
+            started: wait for the processes, so that one that does not start is never handed out. Else each starts at
+                its first call, which fails then.
+        """
+        wanted = {callee.installed.distribution: callee for callee in callees}
+        made = await asyncio.gather(*(self._make(callee, started=started) for callee in wanted.values()))
+        return dict(zip(wanted, made, strict=True))
+
+    def swap(self, made: Mapping[ProjectName, Served]) -> None:
+        """These serve from now on and no others; who has another one keeps it until it is released."""
+        self._serving = dict(made)
+        current = list(made.values())
+        for each in self._all:
+            if each not in current:
+                each.retire()
+        self.end_unused()
+
+    def take(self, callees: Iterable[Callee]) -> Use:
+        """What serves these now, for one assessment."""
+        served = {}
+        for callee in callees:
+            name = callee.installed.distribution
+            served[name] = self._serving[name]
+            if served[name].identity.env_key != callee.installed.env_key:
+                raise ValueError(f"{name}: planned with {callee.installed.version}, and another one serves")
+        return Use(self, served)
+
+    def serves(self, distribution: ProjectName) -> Served | None:
+        """What the next assessment gets; None when there is nothing."""
+        return self._serving.get(distribution)
+
+    @property
+    def running(self) -> tuple[InstalledPlugin, ...]:
+        """Every version that has processes, also one that is only kept for who has it; each once."""
+        return tuple({each.identity.env_key: each.installed for each in self._all}.values())
+
+    def drop(self, env_key: str) -> None:
+        """No assessment gets this environment any more."""
+        self.swap({name: each for name, each in self._serving.items() if each.identity.env_key != env_key})
+
+    async def kill(self, env_key: str, reason: str) -> None:
+        """Nothing of this environment runs any more; nothing that it says or said counts for who has it."""
+        ended = [each for each in self._all if each.identity.env_key == env_key]
+        for each in ended:
+            each.distrusted = reason
+        self._serving = {name: each for name, each in self._serving.items() if each not in ended}
+        for each in ended:
+            each.retire()
+        await asyncio.gather(*(each.supervisor.kill(reason, FaultKind.REVOKED) for each in ended))
+        self.end_unused()
+
+    def end_unused(self) -> None:
+        """Processes that nobody has and nobody will get begin to end."""
+        for each in [each for each in self._all if each.unused]:
+            self._all.remove(each)
+            task = asyncio.get_running_loop().create_task(self._end(each))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def stop(self) -> None:
+        """No process is left, and no lease; open calls fail."""
+        self._serving = {}
+        stopping = [self._end(each) for each in self._all]
+        self._all = []
+        await asyncio.gather(*stopping, *self._ending)
+
+    async def _make(self, callee: Callee, *, started: bool) -> Served | AssessError:
+        identity = Identity.of(callee, self.host)
+        for each in self._all:
+            if each.identity == identity and not each.distrusted and not each.unused:
+                return each
+        try:
+            lease = await aside(self._lease, callee.installed)
+        except AssessError as gone:
+            return gone
+        served = Served(callee, identity, self._supervisor(callee), lease)
+        self._all.append(served)
+        if started:
+            try:
+                await served.supervisor.start()
+            except BaseException as fault:
+                served.retire()
+                self.end_unused()
+                if isinstance(fault, PluginFault):
+                    return fault
+                raise
+        return served
+
+    def _supervisor(self, callee: Callee) -> Supervisor:
+        return Supervisor(
+            callee.installed,
+            self.host,
+            None if callee.grant is None else rights_of(callee.grant),
+            workers=callee.workers,
+            turns=self._turns,
+            policy=self._policy,
+            quarantines=self._quarantines,
+        )
+
+    async def _end(self, served: Served) -> None:
+        try:
+            await served.stop()
+        except Exception:
+            # A bug of ours: the assessment that happened to be the last to use it has nothing to do with it.
+            _log.exception("%s: could not be ended", served.installed.distribution, extra={"action": "end-failed"})
+
+
+def sorted_out(
+    made: Mapping[ProjectName, Served | AssessError],
+) -> tuple[dict[ProjectName, Served], dict[ProjectName, str]]:
+    """What was made, and why the others were not."""
+    served = {name: each for name, each in made.items() if isinstance(each, Served)}
+    return served, {name: str(each) for name, each in made.items() if not isinstance(each, Served)}
+
+
+def raise_descriptor_limit() -> None:
+    """As many descriptors as this process may have: a worker takes seven, and 1,024 are enough for some 140."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
