@@ -5,6 +5,7 @@ Stage: `installed = install(verified, store=store, interpreter=running_interpret
 
 from assess_core.store.again import prove_again, require_approved
 from assess_core.store.check import verify_environment
+from assess_core.store.choices import Choices, Failure, Pin
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
@@ -21,12 +22,14 @@ __all__ = [
     "INTERPRETERS",
     "Baseline",
     "Build",
+    "Choices",
     "Consent",
     "Consents",
     "DamagedError",
     "Difference",
     "EntryKind",
     "EnvironmentReport",
+    "Failure",
     "Found",
     "InstallStep",
     "InstalledPlugin",
@@ -34,6 +37,7 @@ __all__ = [
     "Interpreters",
     "Kits",
     "Lease",
+    "Pin",
     "PluginEntry",
     "Store",
     "Waiting",

@@ -13,6 +13,7 @@ itself, and until then everything that needs the plugin says that it is not inst
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from assess_core.store.active import (
     remove_pointer,
     write_pointer,
 )
+from assess_core.store.choices import Choices, read_choices, write_choices
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting, read_consents, write_consents
 from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
@@ -243,6 +245,27 @@ class Store:
             StoreError: the record is damaged (`DamagedError`), or may not be read.
         """
         return self._with_baseline(distribution, read_consents(self.layout, distribution))
+
+    def choices(self, distribution: ProjectName) -> Choices:
+        """Which version of this distribution is pinned, and which ones failed.
+
+        Raises:
+            StoreError: the record is damaged (`DamagedError`), or may not be read.
+        """
+        return read_choices(self.layout, distribution)
+
+    def choose(self, distribution: ProjectName, change: Callable[[Choices], Choices]) -> Choices:
+        """What was chosen is on record as `change` makes it of what was, also after a crash; returns it.
+
+        Raises:
+            StoreError: as `choices`; or the state directory cannot be used.
+        """
+        with self.layout.locked():
+            known = read_choices(self.layout, distribution)
+            changed = change(known)
+            if changed != known:
+                write_choices(self.layout, distribution, changed)
+            return changed
 
     def wait(self, distribution: ProjectName, waiting: Waiting | None) -> None:
         """This version waits for consent, also after a crash; None when none does any more.
