@@ -53,6 +53,9 @@ class _Process:
     def on_exit(self, told: Any) -> None:
         """It never does."""
 
+    def arm(self) -> None:
+        """Nobody is there."""
+
     def signal_group(self, number: int) -> None:
         """Nobody is there."""
 
@@ -129,7 +132,7 @@ class Parent:
         """One conversation."""
         self._loop.run_until_complete(self._converse(Source(data)))
 
-    def _launch(self, *_: Any, **__: Any) -> Any:
+    async def _launch(self, *_: Any, **__: Any) -> Any:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         self._theirs.append(theirs)

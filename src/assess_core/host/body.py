@@ -73,8 +73,8 @@ class _Place:
         self.identity.release()
 
 
-async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Rights) -> Body:
-    """A process that waits for its first message.
+async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Rights, *, spawned: bool = False) -> Body:
+    """A process that waits for its first message; one that was forked only if it may be, and is not to be `spawned`.
 
     Raises:
         PluginFault: a part of it could not be had; none is left.
@@ -84,7 +84,9 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
         isolating = _isolating(config)
         async with asyncio.timeout(PLACE_S):
             place = await beside(partial(_make_place, installed, config, isolating=isolating), _Place.give_back)
-        launched = await _launched(installed, place, rights)
+        # A process that forks is found by an environment of its own (`escapees`). One that is isolated cannot.
+        fork = config.start_workers == "fork" and config.isolation == "required" and not spawned
+        launched = await _launched(installed, place, rights, fork=fork)
     except UnheldError as error:
         turn.over()
         raise start_fault(installed, unheld(str(error)).message) from error
@@ -113,6 +115,10 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
 
 def _make_place(installed: InstalledPlugin, config: HostConfig, *, isolating: bool) -> _Place:
     try:
+        config.before_start(installed)
+    except (StoreError, TrustError) as error:
+        raise start_fault(installed, f"it may not be started: {error}") from error
+    try:
         kit = config.kit_of(installed)
     except (StoreError, TrustError) as error:
         raise start_fault(installed, f"there is nothing to start it with: {error}") from error
@@ -130,16 +136,15 @@ def _make_place(installed: InstalledPlugin, config: HostConfig, *, isolating: bo
     return _Place(kit=kit, identity=identity, scratch=scratch)
 
 
-async def _launched(installed: InstalledPlugin, place: _Place, rights: Rights) -> Launched:
+async def _launched(installed: InstalledPlugin, place: _Place, rights: Rights, *, fork: bool) -> Launched:
     try:
-        # On the loop's own thread: a worker dies with the thread that started it (PR_SET_PDEATHSIG).
-        return launch(
+        return await launch(
             installed,
             kit=place.kit,
             scratch=place.scratch,
             uid=place.identity.uid,
             variables=rights.permissions.env,
-            loop=asyncio.get_running_loop(),
+            fork=fork,
         )
     except BaseException as error:
         await aside(place.give_back)

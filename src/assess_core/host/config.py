@@ -16,6 +16,11 @@ KitSource = Callable[[Interpreter], Path]
 """Says which directory holds what workers of an interpreter take from the runtime; called from any thread."""
 
 
+StartWorkers = Literal["fork", "spawn"]
+"""`fork`: isolated workers of one interpreter are forked from a prepared parent, from the second on. `spawn`: each is a
+program of its own."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostConfig:
     """Values that every worker of a runtime shares.
@@ -28,6 +33,9 @@ class HostConfig:
         stop_timeout_s: from `shutdown` to the process's exit.
         kill_after_s: from SIGTERM to SIGKILL.
         isolation: whether workers are isolated, and what if they cannot be.
+        start_workers: how.
+        before_start: called in a thread before each worker; what it raises, a `StoreError` or a `TrustError`, refuses
+            the start.
     """
 
     kits: KitSource
@@ -37,6 +45,8 @@ class HostConfig:
     stop_timeout_s: float = 5.0
     kill_after_s: float = 1.0
     isolation: Isolation = "required"
+    start_workers: StartWorkers = "fork"
+    before_start: Callable[[InstalledPlugin], None] = lambda _: None
 
     def kit_of(self, installed: InstalledPlugin) -> Path:
         """The runtime's code for workers of this plugin, which is first on their `sys.path`.

@@ -1,16 +1,23 @@
 """A worker's process with everything that connects us to it."""
 
 import asyncio
+import contextlib
+import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from assess_core.host import prepared
 from assess_core.host.logtail import LogTail
 from assess_core.host.process import ChildProcess, spawn
 from assess_core.store import InstalledPlugin
-from assess_plugin.isolation.start import worker_argv, worker_environment
+from assess_plugin.isolation.start import forkable, worker_argv, worker_environment
+from assess_plugin.wire import HEADER
+
+MOST_BEGIN = 64 * 1024
+"""Bytes; a worker with a larger environment is spawned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,40 +29,42 @@ class Launched:
     log: LogTail
 
 
-def launch(
-    installed: InstalledPlugin,
-    *,
-    kit: Path,
-    scratch: Path,
-    uid: int,
-    variables: Iterable[str],
-    loop: asyncio.AbstractEventLoop,
+async def launch(
+    installed: InstalledPlugin, *, kit: Path, scratch: Path, uid: int, variables: Iterable[str], fork: bool
 ) -> Launched:
     """The worker's process, which waits for its first message; `uid` is whom it is to run as once it is isolated.
 
-    It finds these `variables` of ours.
+    It finds these `variables` of ours. `fork` lets it be a copy of a prepared parent, if there is one.
 
     Raises:
         OSError: it could not be started.
     """
+    loop = asyncio.get_running_loop()
+    environment = worker_environment(scratch, variables, uid)
     ours, theirs = socket.socketpair()
     log, their_log = os.pipe2(os.O_CLOEXEC)
     try:
-        process = spawn(
-            worker_argv(
-                installed.python,
-                kit=kit,
-                descriptor=theirs.fileno(),
-                environment=installed.environment,
-                sites=(installed.site_packages,),
-            ),
-            loop=loop,
-            cwd=scratch,
-            environment=worker_environment(scratch, variables, uid),
-            stdout=their_log,
-            stderr=their_log,
-            inherit=(theirs.fileno(),),
-        )
+        process = None
+        if fork and forkable(environment):
+            begin = _begin(installed, scratch, environment)
+            process = await _forked(installed, kit, (theirs.fileno(), their_log), ours, begin)
+        if process is None:
+            # On the loop's own thread: a worker dies with the thread that started it (PR_SET_PDEATHSIG).
+            process = spawn(
+                worker_argv(
+                    installed.python,
+                    kit=kit,
+                    descriptor=theirs.fileno(),
+                    environment=installed.environment,
+                    sites=(installed.site_packages,),
+                ),
+                loop=loop,
+                cwd=scratch,
+                environment=environment,
+                stdout=their_log,
+                stderr=their_log,
+                inherit=(theirs.fileno(),),
+            )
     except BaseException:
         ours.close()
         os.close(log)
@@ -64,3 +73,39 @@ def launch(
         theirs.close()
         os.close(their_log)
     return Launched(process=process, socket=ours, log=LogTail(log, loop))
+
+
+def _begin(installed: InstalledPlugin, scratch: Path, environment: Mapping[str, str]) -> bytes:
+    """What a copy of a prepared parent is to be: no message of docs/wire.md, and read before it speaks that."""
+    body = json.dumps(
+        {
+            "environment": environment,
+            "directory": str(scratch),
+            "prefix": str(installed.environment),
+            "python": str(installed.python),
+            "sites": [str(installed.site_packages)],
+            "title": f"assess-worker {installed.distribution} {installed.version}",
+        }
+    ).encode()
+    return len(body).to_bytes(HEADER, "big", signed=True) + body
+
+
+async def _forked(
+    installed: InstalledPlugin, kit: Path, theirs: tuple[int, int], ours: socket.socket, begin: bytes
+) -> ChildProcess | None:
+    if len(begin) > MOST_BEGIN:
+        return None
+    life, our_end = os.pipe2(os.O_CLOEXEC)
+    forked = None
+    try:
+        forked = await prepared.fork(installed.python, kit, (*theirs, life))
+    finally:
+        if forked is None:
+            os.close(life)
+            os.close(our_end)
+    if forked is None:
+        return None
+    with contextlib.suppress(OSError):  # it is dead already, and will be noticed to be
+        ours.send(begin)  # all of it: the socket is empty, and has room for more
+    loop = asyncio.get_running_loop()
+    return ChildProcess(forked.pid, forked.pidfd, our_end, loop, unarmed=life)

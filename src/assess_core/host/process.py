@@ -8,6 +8,7 @@ fire when merely the thread that forked ends.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -21,24 +22,44 @@ from assess_core.host.gate import Gate
 REAP_S = 10.0
 """How long a process may take to die of SIGKILL before it is given up as stuck in the kernel."""
 
+_TO_GROUP = 1 << 2
+"""PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9)."""
+
+_by_descriptor = True
+"""Whether the kernel knows that."""
+
 
 class ChildProcess:
-    """A started process; `exited` is set when it is dead (not yet reaped, so that its group id stays its own)."""
+    """A started process; `exited` is set when it is dead (not yet reaped, so that its group id stays its own).
+
+    Its number says who it is to people; what is done to it goes by a descriptor of it, which never means another.
+
+    Args:
+        pidfd: of the process, which is a child of ours; owned, closed with `reap`.
+        lifeline: our end.
+        unarmed: their end, where it could not be armed yet: see `arm`.
+        popen: that started it, kept as long as it is not reaped.
+    """
 
     def __init__(
         self,
-        popen: subprocess.Popen[bytes],
+        pid: int,
+        pidfd: int,
         lifeline: int,
         loop: asyncio.AbstractEventLoop,
+        *,
+        unarmed: int = -1,
+        popen: subprocess.Popen[bytes] | None = None,
     ) -> None:
-        self.pid = popen.pid
+        self.pid = pid
         self.exited = asyncio.Event()
         self._popen = popen
         self._lifeline = lifeline
+        self._unarmed = unarmed
         self._loop = loop
         self._on_exit: Callable[[], None] | None = None
-        self._pidfd = os.pidfd_open(popen.pid)
-        loop.add_reader(self._pidfd, self._notice_exit)
+        self._pidfd = pidfd
+        loop.add_reader(pidfd, self._notice_exit)
 
     def on_exit(self, told: Callable[[], None]) -> None:
         """Have somebody told, on the loop's thread, once it is dead; soon, if it already is."""
@@ -46,11 +67,25 @@ class ChildProcess:
         if self.exited.is_set():
             self._loop.call_soon(told)
 
+    def arm(self) -> None:
+        """Its lifeline is armed, if it is not yet: it has a group of its own by now."""
+        if self._unarmed >= 0:
+            try:
+                _arm(self._unarmed, self.pid)
+            except ProcessLookupError:  # it is dead
+                pass
+            finally:
+                self._close_unarmed()
+
     def signal_group(self, number: signal.Signals) -> None:
         """Signal every process of the group; quiet when none is left."""
-        if self._popen.returncode is None:  # not reaped: the number cannot have been given to anyone else
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, number)
+        if self._pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            try:
+                _signal_group(self._pidfd, self.pid, number)
+            except ProcessLookupError:  # it was only just forked, and has no group yet
+                signal.pidfd_send_signal(self._pidfd, number)
 
     async def end(self, kill_after_s: float) -> None:
         """The process is dead, by TERM to its group or `kill_after_s` later by KILL, and so is its group."""
@@ -61,13 +96,22 @@ class ChildProcess:
         await self.wait(REAP_S)
 
     def reap(self) -> int | None:
-        """Release what is held of it; its exit code, negative for a signal, None when SIGKILL could not end it."""
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            os.close(self._lifeline)
-            self._pidfd = -1
-        return self._popen.wait() if self.exited.is_set() else None
+        """Release what is held of it; its exit code, negative for a signal.
+
+        None when SIGKILL could not end it, and when somebody else in this process waited for it (`waitpid(-1)`).
+        """
+        if self._pidfd < 0:
+            return None
+        code = _wait(self._pidfd) if self.exited.is_set() else None
+        if self._popen is not None and self.exited.is_set():
+            # It would wait for the number, which may be another's by now.
+            self._popen.returncode = -1 if code is None else code
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        os.close(self._lifeline)
+        self._close_unarmed()
+        self._pidfd = -1
+        return code
 
     async def wait(self, timeout_s: float) -> None:
         """The process is dead, or the time is over."""
@@ -80,6 +124,11 @@ class ChildProcess:
         self.exited.set()
         if self._on_exit is not None:
             self._on_exit()
+
+    def _close_unarmed(self) -> None:
+        if self._unarmed >= 0:
+            os.close(self._unarmed)
+            self._unarmed = -1
 
 
 def spawn(
@@ -121,7 +170,7 @@ def spawn(
             resource.prlimit(popen.pid, limit, (bound, bound))
         if gate is not None:
             gate.open()
-        return ChildProcess(popen, our_end, loop)
+        return ChildProcess(popen.pid, os.pidfd_open(popen.pid), our_end, loop, popen=popen)
     except BaseException:
         os.close(our_end)
         if popen is not None:
@@ -139,3 +188,32 @@ def _arm(descriptor: int, group: int) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, -group)
     fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _signal_group(pidfd: int, group: int, number: signal.Signals) -> None:
+    """Signal the group that began with this process, which may be dead and even reaped."""
+    global _by_descriptor  # noqa: PLW0603  of the kernel, which does not change
+    if _by_descriptor:
+        try:
+            signal.pidfd_send_signal(pidfd, number, None, _TO_GROUP)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            _by_descriptor = False
+        else:
+            return
+    try:
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # reaped by somebody else: the number may be another group's
+        return
+    os.killpg(group, number)
+
+
+def _wait(pidfd: int) -> int | None:
+    try:
+        found = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+    except ChildProcessError:
+        return None
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

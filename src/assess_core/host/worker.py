@@ -86,8 +86,12 @@ class Worker:
         rights: Rights | None = None,
         *,
         on_ended: OnEnded = _nobody,
+        spawned: bool = False,
     ) -> "Worker":
         """Its process exists and has been told nothing.
+
+        One that is to be `spawned` is not forked from a prepared parent, whatever the configuration says: after one
+        that died by a signal, which may have been a guess at the layout of the memory that they would share.
 
         Raises:
             PluginFault: it could not be started; nothing is left.
@@ -98,7 +102,7 @@ class Worker:
             raise start_fault(installed, str(error)) from error
         rights = rights or Rights(permissions=installed.manifest.permissions)
         rights = rights.without(config.scratch_root, *config.private)
-        return cls(config, rights, api, await make_body(installed, config, rights), on_ended)
+        return cls(config, rights, api, await make_body(installed, config, rights, spawned=spawned), on_ended)
 
     def __init__(self, config: HostConfig, rights: Rights, api: str, body: Body, on_ended: OnEnded) -> None:
         self._api = api
@@ -375,6 +379,7 @@ class Worker:
 
     def _begin_to_watch(self) -> None:
         """From before anything of the plugin runs on; earlier, what is on its way to it may be ours."""
+        self._process.arm()
         self._watch = Watch(
             self.pid,
             bounds=Bounds(limits=self._installed.manifest.limits),

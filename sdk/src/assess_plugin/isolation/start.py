@@ -2,11 +2,14 @@
 
 import os
 import pwd
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 FLAGS = ("-I", "-S", "-B", "-X", "faulthandler")
 """Isolated, without `site` and so without any `.pth` file, writing no bytecode; a crash leaves its stack in the log."""
+
+_READ_AT_START = ("LC_", "LD_", "LOCPATH", "MALLOC_", "GLIBC_TUNABLES")
+"""Names of variables, or how they begin: locale, loader, allocator."""
 
 
 def worker_argv(python: Path, *, kit: Path, descriptor: int, environment: Path, sites: Iterable[Path]) -> list[str]:
@@ -21,6 +24,24 @@ def worker_argv(python: Path, *, kit: Path, descriptor: int, environment: Path, 
     """
     bootstrap = kit / "assess_plugin" / "worker" / "bootstrap.py"
     return [str(python), *FLAGS, str(bootstrap), str(descriptor), *map(str, (kit, environment, *sites))]
+
+
+def prepared_argv(python: Path, *, kit: Path, descriptor: int, token: str) -> list[str]:
+    """The command of a prepared parent, of which workers are forked.
+
+    Args:
+        python: the base interpreter; a worker is told which environment it is of.
+        kit: as of its workers.
+        descriptor: of its end of the socket on which it is asked for workers.
+        token: tells processes that it has forked from any others.
+    """
+    prepared = kit / "assess_plugin" / "worker" / "prepared.py"
+    return [str(python), *FLAGS, str(prepared), str(descriptor), str(kit), token]
+
+
+def forkable(environment: Mapping[str, str]) -> bool:
+    """Whether all of it counts for a process that has begun already: not what loader and C library read before that."""
+    return not any(name.startswith(_READ_AT_START) for name in environment)
 
 
 def worker_environment(scratch: Path, granted: Iterable[str], uid: int) -> dict[str, str]:

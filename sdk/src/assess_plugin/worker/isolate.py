@@ -10,7 +10,7 @@
 8. seccomp: only the calls that the filter allows.
 
 A step that fails ends the process: there is no half isolation. `selfcheck` looks at the outcome from inside, the
-runtime from outside. `ctypes` and `resource` are imported here and nowhere else in a worker.
+runtime from outside. `ctypes` is imported here and in `forking`, `resource` here alone.
 """
 
 import ctypes

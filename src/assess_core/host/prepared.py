@@ -1,0 +1,315 @@
+"""Workers forked from a prepared parent: one process for each interpreter and kit, which has both in memory already.
+
+    forked = await fork(python, kit, (their_socket, their_log, their_lifeline))     # None: it is to be spawned
+
+What a worker needs before its plugin is the same for all, and takes most of its start; a copy of a process that has it
+begins there, and shares the memory. The copy is our own child in every respect (`worker/forking.py`): we wait for it,
+it ends with us, and its parent's end does not touch it.
+
+The first worker of a loop is spawned: preparing for one that stays alone would only cost. The next within `IDLE_S`
+finds a parent being prepared. A parent is ended when it was not needed for that long, and after `MOST_STARTS`: workers
+of one parent have one layout of memory, and nobody is to have for ever to find out about it. Whatever goes wrong here,
+a worker can be spawned; where it goes wrong always, that is said once.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assess_core.host.aside import aside
+from assess_core.host.logtail import LogTail
+from assess_core.host.process import REAP_S, spawn
+from assess_plugin.isolation.start import prepared_argv
+
+logger = logging.getLogger(__name__)
+
+IDLE_S = 60.0
+MOST_STARTS = 64
+SPAWNED_FIRST = 1
+"""Starts of a loop that are not worth preparing for; the next one's parent serves those after it, too."""
+
+ANSWER_S = 10.0
+"""From a request to the process: some 10 ms, or 100 if the parent is still preparing itself."""
+
+_NUMBER = 4
+_STRUCTURAL = frozenset((errno.EINVAL, errno.EPERM, errno.ENOSYS))
+"""Errors of clone that come again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forked:
+    """A worker's process, which has read nothing yet; `pidfd` is the caller's to close."""
+
+    pid: int
+    pidfd: int
+
+
+async def fork(python: Path, kit: Path, descriptors: Sequence[int]) -> Forked | None:
+    """A worker's process with these three descriptors, or None if it is to be spawned.
+
+    Raises:
+        OSError: the interpreter is not there, or the machine has no room for another process.
+    """
+    loop = asyncio.get_running_loop()
+    line = _line_of(loop, _Kind.of(python, kit))
+    if not line.worthwhile(loop.time()):
+        return None
+    why = ""
+    for _ in range(2):
+        parent = line.parent_at(loop)
+        try:
+            return await parent.fork(descriptors)
+        except _GoneError as error:
+            why = str(error)
+            if not parent.ready:
+                break
+        except _RefusedError as error:
+            why = str(error)
+            parent.retire()
+            break
+    if line.refused != why:
+        line.refused = why
+        logger.warning(
+            "Workers of %s are spawned, since none can be forked: %s", python, why, extra={"action": "workers-spawned"}
+        )
+    return None
+
+
+class _GoneError(Exception):
+    """The prepared parent ended before it answered."""
+
+
+class _RefusedError(Exception):
+    """The kernel does not let it copy itself this way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kind:
+    """What a prepared parent is of: an interpreter that is upgraded in place is another one."""
+
+    python: Path
+    seen: tuple[int, int, int, int]
+    kit: Path
+
+    @classmethod
+    def of(cls, python: Path, kit: Path) -> "_Kind":
+        found = python.stat()
+        seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return cls(python=python.resolve(), seen=seen, kit=kit)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Line:
+    """Starts of one kind in one loop."""
+
+    kind: _Kind
+    starts: deque[float] = field(default_factory=deque)
+    parent: "_Prepared | None" = None
+    refused: str = ""
+
+    def worthwhile(self, now: float) -> bool:
+        """Whether this start is to be a fork."""
+        while self.starts and self.starts[0] < now - IDLE_S:
+            self.starts.popleft()
+        often = len(self.starts) >= SPAWNED_FIRST
+        if not often:
+            self.starts.append(now)
+        return often and not self.refused
+
+    def parent_at(self, loop: asyncio.AbstractEventLoop) -> "_Prepared":
+        if self.parent is None or not self.parent.usable:
+            self.parent = _Prepared(self.kind, loop)
+        return self.parent
+
+
+_lines: dict[asyncio.AbstractEventLoop, dict[_Kind, _Line]] = {}
+
+
+def _line_of(loop: asyncio.AbstractEventLoop, kind: _Kind) -> _Line:
+    for known in list(_lines):
+        if known.is_closed():
+            _lines.pop(known, None)
+    lines = _lines.setdefault(loop, {})
+    for other in [each for each in lines if (each.python, each.kit) == (kind.python, kind.kit) and each != kind]:
+        if (replaced := lines.pop(other).parent) is not None:
+            replaced.retire()
+    return lines.setdefault(kind, _Line(kind=kind))
+
+
+class _Prepared:
+    """One prepared parent, ended by a task of its own: when retired, when dead, and when the loop's tasks are ended."""
+
+    def __init__(self, kind: _Kind, loop: asyncio.AbstractEventLoop) -> None:
+        self.usable, self.ready = True, False
+        self._loop = loop
+        self._token = secrets.token_hex(16)
+        self._left = MOST_STARTS
+        self._answers: deque[asyncio.Future[Forked]] = deque()
+        self._known: set[int] = set()
+        self._over = asyncio.Event()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        log, their_log = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._process = spawn(
+                prepared_argv(kind.python, kit=kind.kit, descriptor=theirs.fileno(), token=self._token),
+                loop=loop,
+                cwd=Path("/"),
+                environment={"LANG": "C.UTF-8"},
+                stdout=their_log,
+                stderr=their_log,
+                inherit=(theirs.fileno(),),
+            )
+        except BaseException:
+            self._control.close()
+            os.close(log)
+            raise
+        finally:
+            theirs.close()
+            os.close(their_log)
+        self._log = LogTail(log, loop)
+        self._control.setblocking(False)
+        loop.add_reader(self._control.fileno(), self._readable)
+        self._process.on_exit(self._over.set)
+        self._idle = loop.call_later(IDLE_S, self.retire)
+        self._keeper = loop.create_task(self._keep())
+
+    async def fork(self, descriptors: Sequence[int]) -> Forked:
+        self._idle.cancel()
+        self._idle = self._loop.call_later(IDLE_S, self.retire)
+        answer: asyncio.Future[Forked] = self._loop.create_future()
+        try:
+            socket.send_fds(self._control, [b"f"], list(descriptors))
+        except OSError as error:
+            self._end()
+            raise _GoneError(f"it takes no request: {error.strerror}") from error
+        self._answers.append(answer)
+        self._left -= 1
+        if not self._left:
+            self.retire()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except TimeoutError:
+            self._end()
+            raise _GoneError(f"it did not answer within {ANSWER_S:g} s") from None
+
+    def retire(self) -> None:
+        """It gets no more requests, and ends when it has answered those it has."""
+        self.usable = False
+        self._idle.cancel()
+        if not self._answers:
+            self._over.set()
+
+    def _end(self) -> None:
+        self.usable = False
+        self._over.set()
+
+    def _readable(self) -> None:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _NUMBER, 1, socket.MSG_CMSG_CLOEXEC)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data, descriptors = b"", []
+        if len(data) != _NUMBER:
+            self._loop.remove_reader(self._control.fileno())
+            self._end()
+            return
+        number = int.from_bytes(data, sys.byteorder, signed=True)
+        if not self.ready and number == 0:
+            self.ready = True
+            return
+        answer = self._answers.popleft()
+        if number > 0:
+            self._take(answer, number, descriptors)
+        elif not answer.done():
+            answer.set_exception(_error(-number))
+        if not self.usable and not self._answers:
+            self._over.set()
+
+    def _take(self, answer: "asyncio.Future[Forked]", pid: int, descriptors: list[int]) -> None:
+        self._known.add(pid)
+        if not descriptors:  # we have no room for one: nobody else can have waited for it, so the number is still its
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            if not answer.done():
+                answer.set_exception(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        elif answer.done():  # whoever asked has given up
+            _discard(descriptors[0])
+        else:
+            answer.set_result(Forked(pid=pid, pidfd=descriptors[0]))
+
+    async def _keep(self) -> None:
+        try:
+            await self._over.wait()
+        finally:
+            self.usable = False
+            self._idle.cancel()
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+            self._process.signal_group(signal.SIGKILL)
+            await self._process.wait(REAP_S)
+            code = self._process.reap()
+            self._log.close()
+            if self._answers:
+                await self._leave_unanswered(code)
+
+    async def _leave_unanswered(self, code: int | None) -> None:
+        why = self._log.text().strip().replace("\n", "; ") or f"it ended with {code}"
+        for answer in self._answers:
+            if not answer.done():
+                answer.set_exception(_GoneError(why))
+        await aside(_discard_lost, self._token, self._known | {self._process.pid})
+
+
+def _error(number: int) -> Exception:
+    if number in _STRUCTURAL:
+        return _RefusedError(f"clone: {os.strerror(number)}")
+    return OSError(number, os.strerror(number))
+
+
+def _discard_lost(token: str, known: set[int]) -> None:
+    """Copies that a parent made and could not tell us of are gone; they end by themselves, and are ours to wait for."""
+    for pid in set(_children()) - known:
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        # Looked at now: whoever has the number from here on is the one whose descriptor we have.
+        if token in _arguments(pid):
+            _discard(pidfd)
+        else:
+            os.close(pidfd)
+
+
+def _discard(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
+    os.close(pidfd)
+
+
+def _children() -> Iterator[int]:
+    own = str(os.getpid()).encode()
+    for name in os.listdir("/proc"):  # noqa: PTH208  names are all that is wanted
+        if name.isdecimal():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()[1] == own:
+                    yield int(name)
+
+
+def _arguments(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    return []
