@@ -126,6 +126,7 @@ async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject
         ),
         timeout_s=task.timeout_s,
         on_event=lambda event: context.notify(task.assessment, event),
+        whose=task.assessment,
     )
     found = report.result.subjects
     return tuple(subject for subject in found if not task.subjects or subject.id in task.subjects)
@@ -147,6 +148,7 @@ async def _assess(
             ),
             timeout_s=task.timeout_s,
             on_event=lambda event: context.notify(task.assessment, event),
+            whose=task.assessment,
         )
     except PluginFault as fault:
         record, came = fault.record or _nothing_done(started_at, context.clock()), fault
@@ -294,6 +296,8 @@ class _Call:
             actual=actual,
             started_at=self.record.started_at,
             duration_ms=self.record.duration_ms,
+            cpu_ms=self.record.used.cpu_ms if self.record.used else None,
+            memory_mib=self.record.used.memory_mib if self.record.used else None,
             isolation=self.record.held.isolation,
             user=self.record.held.user,
             landlock_abi=self.record.held.landlock_abi,

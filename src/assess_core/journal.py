@@ -332,6 +332,8 @@ def _parse_result(document: dict[str, Any]) -> Result:
     # Of a time when no plugin was isolated and nothing could be relaxed, there is neither.
     document["landlock_abi"] = document.get("landlock_abi", 0)
     document["relaxed"] = tuple(document.get("relaxed", ()))
+    document.setdefault("cpu_ms")  # nor was it measured
+    document.setdefault("memory_mib")
     document["started_at"] = datetime.fromisoformat(document["started_at"])
     return Result(**document)
 

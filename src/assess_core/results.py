@@ -86,6 +86,8 @@ class Result:
     """One check on one subject in one run.
 
     Attributes:
+        cpu_ms: processor time of that call; None when there was no process, or it was recorded before this was measured.
+        memory_mib: the most memory that the plugin's process had until the call's end; None likewise.
         provenance: what the parent did for the plugin to reach this, for example `{"open": "/etc/login.defs"}`.
         isolation: `full` or `none`: what held the plugin while it ran.
         user: whom it ran as, for example `uid:1000`.
@@ -123,6 +125,8 @@ class Result:
     user: str
     landlock_abi: int
     relaxed: tuple[str, ...]
+    cpu_ms: float | None = None
+    memory_mib: int | None = None
     provenance: tuple[Mapping[str, Any], ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
     waiver: None = None

@@ -205,12 +205,13 @@ def test_results_of_before_there_was_isolation_are_read_as_what_they_were(journa
     with sqlite3.connect(path) as connection:
         (text,) = connection.execute("SELECT document FROM results").fetchone()
         document = json.loads(text)
-        del document["landlock_abi"], document["relaxed"]
+        del document["landlock_abi"], document["relaxed"], document["cpu_ms"], document["memory_mib"]
         document["isolation"] = "none"
         connection.execute("UPDATE results SET document = ?", (json.dumps(document).encode(),))
     connection.close()
     (read,) = journal.results(run.run_id)
     assert (read.isolation, read.landlock_abi, read.relaxed) == ("none", 0, ())
+    assert (read.cpu_ms, read.memory_mib) == (None, None)
     assert read.check == results[0].check
 
 

@@ -46,6 +46,8 @@ def make_result(
         "actual": "1",
         "started_at": NOON,
         "duration_ms": 12,
+        "cpu_ms": 3.412,
+        "memory_mib": 17,
         "isolation": "full",
         "user": "uid:61184",
         "landlock_abi": 7,

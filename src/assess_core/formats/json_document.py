@@ -60,6 +60,8 @@ def result_document(result: Result) -> dict[str, Any]:
         "remediation": result.remediation,
         "started_at": timestamp(result.started_at),
         "duration_ms": result.duration_ms,
+        "cpu_ms": result.cpu_ms,
+        "memory_mib": result.memory_mib,
         "isolation": result.isolation,
         "user": result.user,
         "landlock_abi": result.landlock_abi,

@@ -3,8 +3,11 @@
 from assess_core.host.config import HostConfig, Isolation, KitSource
 from assess_core.host.health import health_check
 from assess_core.host.probe import probe
+from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.scratch import Scratch
+from assess_core.host.standing import Ended, Policy, Standing, State
 from assess_core.host.supervisor import Supervisor
+from assess_core.host.turns import Turns
 from assess_core.host.values import (
     CallReport,
     EvaluateReport,
@@ -12,23 +15,32 @@ from assess_core.host.values import (
     OnEvent,
     Progress,
 )
-from assess_core.record import CallRecord, EvidenceData, Held, Provenance
+from assess_core.record import CallRecord, EvidenceData, Held, Provenance, Used
 
 __all__ = [
     "CallRecord",
     "CallReport",
+    "Ended",
     "EvaluateReport",
     "EvidenceData",
+    "Fatality",
     "Held",
     "HostConfig",
     "Isolation",
     "KitSource",
     "LogLine",
     "OnEvent",
+    "Policy",
     "Progress",
     "Provenance",
+    "Quarantine",
+    "Quarantines",
     "Scratch",
+    "Standing",
+    "State",
     "Supervisor",
+    "Turns",
+    "Used",
     "health_check",
     "probe",
 ]

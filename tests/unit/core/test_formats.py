@@ -242,6 +242,19 @@ def test_a_version_that_waits_for_consent_is_said_in_each_run_and_changes_no_exi
     assert told.exit_code("low") == quiet.exit_code("low")
 
 
+def test_what_a_call_used_is_said_and_null_where_nobody_measured_it() -> None:
+    measured, unmeasured = make_result(cpu_ms=3.412, memory_mib=17), make_result(cpu_ms=None, memory_mib=None)
+    said = []
+    for result in (measured, unmeasured):
+        run = make_run(results=(result,))
+        document = json.loads(json_document.render(run, fail_on="low"))["results"][0]
+        oscal = json.loads(render("oscal", run, fail_on=None))
+        (observation,) = oscal["assessment-results"]["results"][0]["observations"]
+        props = {prop["name"]: prop["value"] for prop in observation["props"]}
+        said.append((document["cpu_ms"], document["memory_mib"], props.get("cpu-ms"), props.get("memory-mib")))
+    assert said == [(3.412, 17, "3.412", "17"), (None, None, None, None)]
+
+
 def test_what_is_relaxed_and_what_was_not_isolated_is_said_in_every_format() -> None:
     text = "runtime.run_plugins_without_isolation = true"
     held, not_held = make_result(), make_result(isolation="none", landlock_abi=0, relaxed=(text,))

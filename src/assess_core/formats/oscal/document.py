@@ -113,6 +113,8 @@ def _observation(result: Result, subjects: Subjects) -> dict[str, Any]:
             expected=result.expected,
             actual=result.actual,
             duration_ms=result.duration_ms,
+            cpu_ms=result.cpu_ms,
+            memory_mib=result.memory_mib,
             isolation=result.isolation,
             user=result.user,
             landlock_abi=result.landlock_abi,

@@ -44,19 +44,19 @@ def markup_lines(text: str) -> str:
     return _MARKUP.sub(r"\\\1", plain_lines(text))
 
 
-def props(**values: str | int | bool | None) -> dict[str, Any]:
+def props(**values: str | float | bool | None) -> dict[str, Any]:
     """`{"props": [...]}` with a property for each value that is not empty, or nothing: OSCAL has no empty arrays."""
     named = [prop for name, given in values.items() for prop in prop_list(name.replace("_", "-"), given)]
     return {"props": named} if named else {}
 
 
-def prop_list(name: str, given: str | int | bool | None) -> list[dict[str, str]]:
+def prop_list(name: str, given: str | float | bool | None) -> list[dict[str, str]]:
     """One property, or none if its value is empty."""
     text = value(given)
     return [{"name": name, "ns": NAMESPACE, "value": text}] if text else []
 
 
-def value(given: str | int | bool | None) -> str:
+def value(given: str | float | bool | None) -> str:
     """The text of a property: one line, without blanks at its ends; empty for None."""
     match given:
         case None:
