@@ -323,7 +323,12 @@ class Supervisor:
         began_at = asyncio.get_running_loop().time()
         worker: Worker | None = None
         try:
-            worker = await Worker.start(self._installed, self._config, self._rights, on_ended=self._take_end)
+            # In place of one that died none is forked: it may have died of a wrong guess at where its memory lies, and
+            # those of one prepared parent have it at the same places.
+            spawned = bool(self._against)
+            worker = await Worker.start(
+                self._installed, self._config, self._rights, on_ended=self._take_end, spawned=spawned
+            )
             await worker.load()
         except Exception as error:
             self._no_longer_starting()
