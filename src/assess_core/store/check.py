@@ -26,19 +26,23 @@ from assess_core.errors import StoreError
 from assess_core.store.compare import BYTECODE, MAX_METADATA_BYTES, Comparison, compare_wheel, is_regular, judge_rest
 from assess_core.store.differences import EnvironmentReport
 from assess_core.store.disk import regular_files
+from assess_core.store.interpreters import Interpreters, target_of
 from assess_core.store.layout import DamagedError
 from assess_core.store.originals import AlteredError, kept_wheel, locked_digests, read_original
+from assess_core.store.othercode import Judges
 from assess_core.store.records import Record, StoredWheel
 from assess_core.store.store import Store
 from assess_core.store.surroundings import SEEDS, Extra, check_config, check_interpreter_links, extras_of
-from assess_registry.client import Registry, RegistryError, Target, reopen, verify
+from assess_registry.client import Registry, RegistryError, reopen, verify
 
 
-def verify_environment(environment: Path, *, store: Store, registry: Registry | None = None) -> EnvironmentReport:
+def verify_environment(
+    environment: Path, *, store: Store, registry: Registry | None = None, interpreters: Interpreters | None = None
+) -> EnvironmentReport:
     """The environment compared, file by file, with the audited wheels of the plugins in it.
 
     The reference are the store's original wheels, hashed again and held against the signed lock they came with.
-    Bytecode can be judged for the running interpreter's version only; other bytecode counts as unknown.
+    Bytecode of another interpreter is judged by that one, if it is one of `interpreters`; else it counts as unknown.
 
     With a `registry`, of which only the trusted keys are used, the kept signatures are verified again, too. Without,
     the store's own word is believed that they were: that finds whatever happened to the environment, but not somebody
@@ -49,7 +53,8 @@ def verify_environment(environment: Path, *, store: Store, registry: Registry | 
     """
     root = Path(os.path.realpath(environment))
     try:
-        comparison = _begin(root, ours=root.parent == Path(os.path.realpath(store.layout.path("envs"))))
+        ours = root.parent == Path(os.path.realpath(store.layout.path("envs")))
+        comparison = _begin(root, ours=ours, judges=Judges(interpreters or Interpreters()))
         return _examine(comparison, environment, store, registry)
     except PermissionError as error:
         raise StoreError(f"{error.filename}: may not be read by this user; verify it as its owner") from error
@@ -58,6 +63,7 @@ def verify_environment(environment: Path, *, store: Store, registry: Registry | 
 def _examine(comparison: Comparison, environment: Path, store: Store, registry: Registry | None) -> EnvironmentReport:
     found = dict(_distributions(comparison))
     records = _records(comparison, found, store)
+    comparison.judges = comparison.judges.of(record.interpreter for record in records)
     comparison.differences += check_config(comparison.root)
     expected = records[0].interpreter.path if comparison.ours and records else None
     comparison.differences += check_interpreter_links(comparison.root, sorted(comparison.paths), expected=expected)
@@ -90,14 +96,16 @@ def _examine(comparison: Comparison, environment: Path, store: Store, registry: 
     )
 
 
-def _begin(root: Path, *, ours: bool) -> Comparison:
+def _begin(root: Path, *, ours: bool, judges: Judges) -> Comparison:
     if not (root / "pyvenv.cfg").is_file():
         raise StoreError(f"{root} is not a virtual environment: it has no pyvenv.cfg; name the environment's directory")
     sites = sorted(path for path in root.glob("lib/*/site-packages") if path.is_dir() and not path.is_symlink())
     if len(sites) != 1 or sites[0].parent.is_symlink() or (root / "lib").is_symlink():
         raise StoreError(f"{root}: expected one lib/python*/site-packages, got {len(sites)}; make the environment anew")
     paths = frozenset(regular_files(root))
-    comparison = Comparison(root=root, site=sites[0].relative_to(root).as_posix(), ours=ours, paths=paths)
+    comparison = Comparison(
+        root=root, site=sites[0].relative_to(root).as_posix(), ours=ours, paths=paths, judges=judges
+    )
     for path in sorted(paths):
         directory, name = posixpath.split(path)
         if posixpath.basename(directory) == "__pycache__" and (match := BYTECODE.match(name)):
@@ -148,7 +156,7 @@ def _fits(comparison: Comparison, record: Record) -> bool:
 
 
 def _verify_again(comparison: Comparison, record: Record, store: Store, registry: Registry) -> None:
-    target = Target.running()
+    target = target_of(record.interpreter)
     try:
         kept = kept_wheel(record, store.layout)
         verify(reopen(kept, registry=registry, target=target), registry=registry, target=target)

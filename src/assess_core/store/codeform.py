@@ -8,13 +8,17 @@ interning and the recorded file name (which importing replaces) do not show.
 
     same_code(pyc_bytes, source_bytes, optimize=-1)
 
-Only for bytecode of the running interpreter: what a code object consists of changes between versions.
+Only for bytecode of the running interpreter: what a code object consists of changes between versions. So another one
+runs this file as a program, which reads pairs on its input and writes one byte for each (`othercode.py`):
+
+    python3.13 -I -S -B codeform.py
 """
 
 import hashlib
 import importlib.util
 import marshal
 import struct
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +28,9 @@ HEADER_BYTES = 16
 
 MAX_DEPTH = 300
 """Of nested constants and functions; the compiler gives up earlier, a hostile file must not exhaust our stack."""
+
+PAIR = struct.Struct(">BQQ")
+"""Optimisation level, length of the bytecode, length of the source."""
 
 _REF_FLAG = 0x80
 _SINGLETONS = frozenset(b"NTFS.")  # None, True, False, StopIteration, Ellipsis
@@ -56,6 +63,18 @@ def same_code(bytecode: bytes, source: bytes, *, optimize: int = -1) -> bool:
         return code_digest(bytecode[HEADER_BYTES:]) == code_digest(marshal.dumps(code))
     except ValueError:
         return False
+
+
+def same_codes(pairs: bytes) -> bytes:
+    """For each pair, packed as `PAIR` says and bytecode and source behind it, `1` if `same_code`, else `0`."""
+    said, at = bytearray(), 0
+    while at < len(pairs):
+        level, bytecodes, sources = PAIR.unpack_from(pairs, at)
+        at += PAIR.size
+        bytecode, source = pairs[at : at + bytecodes], pairs[at + bytecodes : at + bytecodes + sources]
+        at += bytecodes + sources
+        said += b"1" if same_code(bytecode, source, optimize=level) else b"0"
+    return bytes(said)
 
 
 def code_digest(data: bytes) -> bytes:
@@ -188,3 +207,7 @@ def _digest(kind: int, *parts: bytes) -> bytes:
     joined = b"".join([b"%c%d:" % (kind, len(parts)), *[b"%d:%b" % (len(part), part) for part in parts]])
     # Short ones stand for themselves: most values are names, and hashing each would cost more than comparing them.
     return joined if len(joined) <= 64 else b"#" + hashlib.sha256(joined).digest()
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(same_codes(sys.stdin.buffer.read()))

@@ -22,6 +22,7 @@ from pathlib import Path
 from assess_core.store.codeform import same_code
 from assess_core.store.differences import Difference, DifferenceKind
 from assess_core.store.environments import WRITTEN_BY_INSTALLERS
+from assess_core.store.othercode import Judges, Pair, UncomparableError
 from assess_core.store.surroundings import (
     SEED_PTH,
     SEED_PTH_SHA256,
@@ -40,6 +41,8 @@ MAX_BYTECODE_BYTES = 64 << 20
 BYTECODE = re.compile(r"(?P<stem>.+?)\.(?P<tag>[a-z]+-?\d+)(\.opt-(?P<level>[12]))?\.pyc\Z", re.ASCII)
 """Name of a file in `__pycache__` (PEP 3147, PEP 488)."""
 
+_OTHER_CODE = "is not what its source compiles to, and would run instead of it"
+
 _CHUNK_BYTES = 1 << 20
 _NOTES_OF_UV = ("uv_cache.json", "uv_build.json")  # in a dist-info; read by uv alone
 
@@ -52,14 +55,18 @@ class Comparison:
         root: of the environment.
         site: its site-packages, relative, with `/`.
         paths: everything in it that is no directory.
+        judges: who compares bytecode of other interpreters than the running one.
         bytecode: source path -> its bytecode files.
+        of_others: tag -> such bytecode of the wheel that is being compared.
     """
 
     root: Path
     site: str
     ours: bool
     paths: frozenset[str]
+    judges: Judges
     bytecode: dict[str, list[str]] = field(default_factory=dict)
+    of_others: dict[str, list[Pair]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
     files: int = 0
@@ -91,6 +98,7 @@ def compare_wheel(comparison: Comparison, data: bytes, inspected: InspectedWheel
             comparison.differs(kind, path, message)
         for bytecode in comparison.bytecode.get(path, ()) if name.endswith(".py") else ():
             _compare_bytecode(comparison, bytecode, file.data)
+    _ask_others(comparison)
     for name in (*WRITTEN_BY_INSTALLERS, *(() if comparison.ours else _NOTES_OF_UV)):
         path = f"{comparison.site}/{info}/{name}"
         if path in comparison.paths and is_regular(comparison, path):
@@ -117,11 +125,6 @@ def _compare_bytecode(comparison: Comparison, path: str, source: bytes) -> None:
     comparison.files += 1
     match = BYTECODE.match(posixpath.basename(path))
     assert match is not None  # noqa: S101  it was found by this expression
-    if match["tag"] != sys.implementation.cache_tag:
-        comparison.differs(
-            "unknown", path, f"bytecode of {match['tag']} can only be compared by that Python; verify with it"
-        )
-        return
     if not is_regular(comparison, path):
         comparison.differs("altered", path, "expected a regular file, got a link or something else")
         return
@@ -130,8 +133,25 @@ def _compare_bytecode(comparison: Comparison, path: str, source: bytes) -> None:
     except RegistryError as error:
         comparison.differs("altered", path, str(error))
         return
-    if not same_code(bytecode, source, optimize=int(match["level"] or 0)):
-        comparison.differs("altered", path, "is not what its source compiles to, and would run instead of it")
+    level = int(match["level"] or 0)
+    if match["tag"] != sys.implementation.cache_tag:
+        pair = Pair(path=path, bytecode=bytecode, source=source, level=level)
+        comparison.of_others.setdefault(match["tag"], []).append(pair)
+    elif not same_code(bytecode, source, optimize=level):
+        comparison.differs("altered", path, _OTHER_CODE)
+
+
+def _ask_others(comparison: Comparison) -> None:
+    """What other interpreters have to say about the bytecode of one wheel."""
+    for tag, pairs in comparison.of_others.items():
+        try:
+            for pair, same in comparison.judges.same(tag, pairs):
+                if not same:
+                    comparison.differs("altered", pair.path, _OTHER_CODE)
+        except UncomparableError as error:
+            for pair in pairs:
+                comparison.differs("unknown", pair.path, str(error))
+    comparison.of_others.clear()
 
 
 def _check_record(comparison: Comparison, path: str) -> None:

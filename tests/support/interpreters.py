@@ -1,0 +1,53 @@
+"""Real Pythons other than the one that runs the tests, and copies of them that a test may take away.
+
+python = another_python()                       of this machine; a skip where there is none
+copy = copied(python, tmp_path / "elsewhere")   runs from there
+"""
+
+import os
+import pwd
+import shutil
+import sys
+from pathlib import Path
+
+from assess_core.store import describe_interpreter
+from tests.support.programs import refuse_or_skip
+
+MINORS = ("3.13", "3.12", "3.11")
+"""Of those that plugins are tested with, the newest first."""
+
+
+def another_python() -> Path:
+    """The newest Python of this machine whose minor version is not that of the running one: its executable."""
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    for minor in MINORS:
+        if minor == ".".join(map(str, sys.version_info[:2])):
+            continue
+        installed = sorted(home.glob(f".pyenv/versions/{minor}.*/bin/python{minor}"))
+        on_path = shutil.which(f"python{minor}")
+        for found in (*installed, *([Path(on_path)] if on_path else [])):
+            if "shims" not in found.parts:
+                return describe_interpreter(found).path
+    refuse_or_skip("another Python than the one that runs the tests")
+    raise AssertionError("unreachable")
+
+
+def copied(python: Path, to: Path) -> Path:
+    """The installation that `python` belongs to, again at `to` and without its own tests; its executable there."""
+    prefix = python.parent.parent
+    (to / "bin").mkdir(parents=True)
+    _link_or_copy(str(python), str(to / "bin" / python.name))
+    lib = f"lib/{python.name}"
+    left_out = shutil.ignore_patterns("test", "site-packages", "idlelib", "tkinter", "ensurepip", "__pycache__")
+    shutil.copytree(prefix / lib, to / lib, ignore=left_out, symlinks=True, copy_function=_link_or_copy)
+    for library in prefix.glob("lib/libpython*.so*"):
+        shutil.copy2(library, to / "lib", follow_symlinks=False)
+    return to / "bin" / python.name
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Links where that is possible: a standard library has two thousand files."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or another user's file
+        shutil.copy2(source, target)
