@@ -43,7 +43,7 @@ from assess_core.host.death import (
 )
 from assess_core.host.handshake import Handshake, UnloadableError
 from assess_core.host.kept import keeps_any
-from assess_core.host.limits import Bounds, Finding, Halted, Watch, hint
+from assess_core.host.limits import Bounds, Finding, Halted, Watch, hint, is_halted
 from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
@@ -194,7 +194,12 @@ class Worker:
             self._leaving = True
             self._channel.send(wire.encode(wire.Shutdown()))
             await self._process.wait(self._config.stop_timeout_s)
-            cause = GONE if self._process.exited.is_set() else overstayed(self._config.stop_timeout_s)
+            if self._process.exited.is_set():
+                cause = GONE
+            elif self._stands_still():
+                self._found(Halted())
+            else:
+                cause = overstayed(self._config.stop_timeout_s)
         await self._ended(cause)
 
     @property
@@ -424,10 +429,15 @@ class Worker:
         return "idle" if self._reply is None and self._handshake.ready else self._phase
 
     def _overrun(self, timeout_s: float) -> None:
-        if self._watch is not None and self._watch.is_halted():
+        if self._stands_still():
             self._found(Halted())
         else:
             self._end_for(overrun(timeout_s))
+
+    def _stands_still(self) -> bool:
+        if self._watch is not None:
+            return self._watch.is_halted()
+        return not self._process.exited.is_set() and is_halted(self.pid)
 
     def _found(self, finding: Finding) -> None:
         if self._ending is not None:

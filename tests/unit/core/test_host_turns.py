@@ -26,7 +26,7 @@ steps = st.lists(
 @given(steps, st.integers(1, 4))
 @settings(max_examples=150, deadline=None)
 def test_never_more_than_the_limit_nobody_twice_nobody_before_who_came_first_of_its_own(
-    steps: list, limit: int
+    steps: list[Any], limit: int
 ) -> None:
     order: Order[str] = Order(limit)
     waiting: list[Ticket[str]] = []

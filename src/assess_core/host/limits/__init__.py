@@ -3,7 +3,7 @@
 from assess_core.host.limits.bounds import Bounds, Excess
 from assess_core.host.limits.hints import hint
 from assess_core.host.limits.kernel import kernel_limits
-from assess_core.host.limits.process import UnwatchableError
+from assess_core.host.limits.process import UnwatchableError, is_halted
 from assess_core.host.limits.watch import Finding, Halted, Watch
 
-__all__ = ["Bounds", "Excess", "Finding", "Halted", "UnwatchableError", "Watch", "hint", "kernel_limits"]
+__all__ = ["Bounds", "Excess", "Finding", "Halted", "UnwatchableError", "Watch", "hint", "is_halted", "kernel_limits"]

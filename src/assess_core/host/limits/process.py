@@ -18,6 +18,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from assess_core.host.limits.tree import disk_bytes
 from assess_plugin.wire import MAX_OUTPUT_BYTES
@@ -203,7 +204,7 @@ class WatchedProcess:
             said = os.pread(self._stat, _STATUS_BYTES, 0)
         except ProcessLookupError as error:
             raise GoneError from error
-        fields = said.rpartition(b")")[2].split()
+        fields = _fields(said)
         return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
     # --- descriptors
@@ -325,3 +326,13 @@ class WatchedProcess:
             raise GoneError from error
         except PermissionError as error:
             raise UnwatchableError(f"/proc/PID/{name}: {error.strerror}") from error
+
+
+def is_halted(pid: int) -> bool:
+    """Whether a child of ours, not reaped yet, does nothing until somebody lets it go on."""
+    return _fields(Path(f"/proc/{pid}/stat").read_bytes())[0] == _STOPPED
+
+
+def _fields(stat: bytes) -> list[bytes]:
+    """Of proc_pid_stat(5), from the state on: the name before it may hold anything."""
+    return stat.rpartition(b")")[2].split()
