@@ -112,11 +112,12 @@ def read_open(descriptor: int, path: Path, max_bytes: int) -> bytes:
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
+def file_lock(path: Path, *, timeout_s: float, patient: bool = False) -> Iterator[None]:
     """Inside, no other process or thread is inside a lock of the same path; the kernel frees it when we die.
 
     The file stays: removing it would let two processes lock two files of one name. It is not reentrant. With a
-    `timeout_s` of 0 it is tried once.
+    `timeout_s` of 0 it is tried once; whoever is `patient` counts the time since another one got in last, for in a
+    long queue everybody's turn comes as long as somebody's does.
 
     Raises:
         LockTimeoutError: somebody else was inside for `timeout_s` seconds; the message says who.
@@ -125,7 +126,7 @@ def file_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
     """
     descriptor = _open_lock(path)
     try:
-        _acquire(descriptor, path, timeout_s)
+        _acquire(descriptor, path, timeout_s, patient=patient)
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
         try:
@@ -156,14 +157,16 @@ def _no_lock(path: Path, kind: str) -> ConfigError:
                        "remove it")  # fmt: skip
 
 
-def _acquire(descriptor: int, path: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
+def _acquire(descriptor: int, path: Path, timeout_s: float, *, patient: bool) -> None:
+    deadline, seen = time.monotonic() + timeout_s, ""
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            holder = os.pread(descriptor, _MAX_HOLDER_BYTES, 0).decode("ascii", "replace")
+            if patient and holder != seen:
+                deadline, seen = time.monotonic() + timeout_s, holder
             if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, _MAX_HOLDER_BYTES, 0).decode("ascii", "replace")
                 raise LockTimeoutError(path, timeout_s=timeout_s, holder=holder) from error
             time.sleep(_POLL_S)
         else:

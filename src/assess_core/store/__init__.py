@@ -15,6 +15,7 @@ from assess_core.store.interpreters import Found, Interpreters, platforms_here, 
 from assess_core.store.kit import Kits, worker_kit
 from assess_core.store.layout import DamagedError
 from assess_core.store.leases import Lease
+from assess_core.store.prune import Pruned, Removal, prune, uninstall
 from assess_core.store.store import Store
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
@@ -39,15 +40,19 @@ __all__ = [
     "Lease",
     "Pin",
     "PluginEntry",
+    "Pruned",
+    "Removal",
     "Store",
     "Waiting",
     "describe_interpreter",
     "install",
     "platforms_here",
     "prove_again",
+    "prune",
     "require_approved",
     "running_interpreter",
     "target_of",
+    "uninstall",
     "verify_environment",
     "worker_kit",
 ]

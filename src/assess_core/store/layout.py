@@ -9,6 +9,7 @@
     <root>/installed/<env key>.json  what each environment is; written last, so it means "complete"
     <root>/installed/<env key>.contents, .stat   what is in it, to see whether it was touched (`untouched.py`)
     <root>/active/<distribution>.json  which environment serves
+    <root>/active/.<distribution>.lock   held while one version of it takes another's place
     <root>/consents/<distribution>.json  what its versions may ask for, and who consented
     <root>/leases/<env key>, kit-<name>  locked, shared, by everybody who uses that environment or kit (`leases.py`)
     <root>/choices/<distribution>.json  which version is pinned, and which failed (`choices.py`)
@@ -109,6 +110,10 @@ class Layout:
         """The file that says which environment serves for this distribution."""
         return self.root / "active" / f"{distribution}.json"
 
+    def activation_lock(self, distribution: ProjectName) -> Path:
+        """The file that is locked by whoever brings up a version of this distribution."""
+        return self.root / "active" / f".{distribution}.lock"
+
     def consents(self, distribution: ProjectName) -> Path:
         """The file that says what was consented to for this distribution."""
         return self.root / "consents" / f"{distribution}.json"
@@ -116,6 +121,10 @@ class Layout:
     def choices(self, distribution: ProjectName) -> Path:
         """The file that says which version of this distribution is pinned, and which failed."""
         return self.root / "choices" / f"{distribution}.json"
+
+    def quarantine(self, distribution: ProjectName) -> Path:
+        """The file that says why nothing of this distribution is started any more."""
+        return self.root / "quarantine" / f"{distribution}.json"
 
     def lease(self, name: str) -> Path:
         """The file that is locked by whoever uses the environment with this key, or the kit `kit-<name>`."""
@@ -153,12 +162,12 @@ class Layout:
         Raises:
             TrustError: step `state`; it is somebody else's, or others may write to it.
             StoreError: it cannot be used, or a newer release wrote it.
-            LockTimeoutError: somebody else kept it for two minutes.
+            LockTimeoutError: one other process kept it for two minutes.
         """
         with explained(self.root):
             self.check()
             make_directory(self.root)
-            with file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S):
+            with file_lock(self.root / "store.lock", timeout_s=LOCK_TIMEOUT_S, patient=True):
                 found = self.check()  # another release may have made it while this one waited
                 for name in _DIRECTORIES:
                     make_directory(self.path(name))

@@ -31,7 +31,9 @@ _POLL_S = 0.005
 _READABLE = 0o644
 """Anybody who may read an environment may keep it: a shared store is used by others than its owner."""
 
-_UNWRITABLE = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_UNWRITABLE = frozenset((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT))
+"""ENOENT: of its directory, which an older release did not make."""
 
 _log = logging.getLogger(__name__)
 
@@ -120,12 +122,25 @@ def claim(path: Path) -> Lease | None:
     return None
 
 
-def _opened(path: Path) -> int:
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+def is_free(path: Path) -> bool:
+    """Whether nobody has a lease at this moment; changes nothing.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
     try:
-        return os.open(path, flags)  # first as it is: on a read-only file system O_CREAT alone is refused
+        descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
-        return os.open(path, flags | os.O_CREAT, _READABLE)
+        return True
+    with Lease(path, descriptor):
+        return _locked(descriptor, fcntl.LOCK_EX)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS)  # first as it is: on a read-only file system O_CREAT alone is refused
+    except FileNotFoundError:
+        return os.open(path, _FLAGS | os.O_CREAT, _READABLE)
 
 
 def _locked(descriptor: int, how: int) -> bool:

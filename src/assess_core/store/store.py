@@ -13,7 +13,8 @@ itself, and until then everything that needs the plugin says that it is not inst
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,14 +30,14 @@ from assess_core.store.choices import Choices, read_choices, write_choices
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting, read_consents, write_consents
 from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
-from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
+from assess_core.store.layout import LOCK_TIMEOUT_S, MAX_RECORD_BYTES, DamagedError, Layout, explained
 from assess_core.store.leases import Lease, take
 from assess_core.store.originals import AlteredError, kept_wheel
 from assess_core.store.ownership import read_own
 from assess_core.store.records import Record, decode_record
 from assess_core.store.untouched import touched
 from assess_core.store.values import InstalledPlugin, Interpreter
-from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256
+from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256, file_lock
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class Store:
         """
         with explained(self.root):
             keys = sorted(path.stem for path in self.layout.path("installed").glob("*.json") if path.stem[0] != ".")
+        for gone in self._decoded.keys() - set(keys):  # by whom it was removed: this may live for months
+            self._decoded.pop(gone, None)
         found = []
         for key in keys:
             try:
@@ -137,12 +140,17 @@ class Store:
         Raises:
             DamagedError: the record is damaged.
         """
-        record = self._read_record(env_key, mentioning)
+        record = self.read_record(env_key, mentioning=mentioning)
         with explained(self.root):  # an interpreter in a private home may not even be looked at
             present = record is not None and record.plugin.python.exists() and record.plugin.site_packages.is_dir()
         return record if present else None
 
-    def _read_record(self, env_key: str, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
+    def read_record(self, env_key: str, *, mentioning: tuple[Sha256, ...] = ()) -> Record | None:
+        """As `record`, whatever became of the environment and its interpreter.
+
+        Raises:
+            DamagedError: the record is damaged.
+        """
         path, environment = self.layout.record(env_key), self.layout.environment(env_key)
         with explained(self.root):
             try:
@@ -187,7 +195,19 @@ class Store:
             StoreError: pointer or record is damaged (`DamagedError`), or may not be read.
         """
         pointer = read_pointer(self.layout, distribution)
-        return None if pointer is None else self._read_record(pointer.env_key)
+        return None if pointer is None else self.read_record(pointer.env_key)
+
+    def pointer(self, distribution: ProjectName) -> Pointer | None:
+        """What serves and what served before, whatever became of either; None, too, where it is damaged: so said.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        try:
+            return read_pointer(self.layout, distribution)
+        except DamagedError as error:
+            _log.warning("%s: it is replaced", error, extra={"action": "store-damaged", "distribution": distribution})
+            return None
 
     def serving(self) -> tuple[Path, ...]:
         """The environments that pointers name and that are there, whatever became of them: for `verify_environment`.
@@ -195,7 +215,7 @@ class Store:
         Raises:
             StoreError: the state directory may not be read.
         """
-        found = (self._replaceable(distribution) for distribution in pointed_distributions(self.layout))
+        found = (self.pointer(distribution) for distribution in pointed_distributions(self.layout))
         environments = (self.layout.environment(pointer.env_key) for pointer in found if pointer is not None)
         return tuple(environment for environment in environments if environment.is_dir())
 
@@ -212,6 +232,24 @@ class Store:
             return kept_wheel(record, self.layout)
         except AlteredError as error:
             raise DamagedError(f"{self.root / error.difference.path}: {error}; install the plugin again") from error
+
+    @contextmanager
+    def activating(self, distribution: ProjectName) -> Iterator[None]:
+        """Inside, nobody else brings up, goes back to, or removes a version of this distribution.
+
+        Whoever waited looks again: what he wants may have been done. Never inside `Layout.locked`, which may be taken
+        inside of this.
+
+        Raises:
+            StoreError: the state directory cannot be used.
+            LockTimeoutError: one other process kept it for two minutes.
+        """
+        with explained(self.root):
+            if not self.layout.path("active").is_dir():
+                with self.layout.locked():  # makes it
+                    pass
+            with file_lock(self.layout.activation_lock(distribution), timeout_s=LOCK_TIMEOUT_S, patient=True):
+                yield
 
     def lease(self, installed: InstalledPlugin) -> Lease:
         """Its environment is there and stays until the lease is released or this process ends, whoever prunes.
@@ -305,7 +343,7 @@ class Store:
         """
         with self.layout.locked():
             self._required(installed.distribution, installed.env_key)
-            before = self._replaceable(installed.distribution)
+            before = self.pointer(installed.distribution)
             after = before.moved_to(installed.env_key) if before else Pointer(env_key=installed.env_key)
             # Before the pointer: killed in between, the next sync finds this version allowed, and makes it active.
             self._settle(installed)
@@ -359,13 +397,6 @@ class Store:
         plugin = record.plugin
         baseline = Baseline(version=plugin.version, permissions=plugin.manifest.permissions)
         return replace(known, baseline=baseline, ran=(plugin.sha256,))
-
-    def _replaceable(self, distribution: ProjectName) -> Pointer | None:
-        try:
-            return read_pointer(self.layout, distribution)
-        except DamagedError as error:
-            _log.warning("%s: it is replaced", error, extra={"action": "store-damaged", "distribution": distribution})
-            return None
 
     def _required(self, distribution: ProjectName, env_key: str) -> InstalledPlugin:
         record = self.record(env_key)
