@@ -41,6 +41,9 @@ SPAWNED_FIRST = 1
 ANSWER_S = 10.0
 """From a request to the process: some 10 ms, or 100 if the parent is still preparing itself."""
 
+LOOK_S = 0.005
+"""A copy is on its way to a session of its own for about as long."""
+
 _NUMBER = 4
 _STRUCTURAL = frozenset((errno.EINVAL, errno.EPERM, errno.ENOSYS))
 """Errors of clone that come again."""
@@ -257,6 +260,7 @@ class _Prepared:
             self._idle.cancel()
             self._loop.remove_reader(self._control.fileno())
             self._control.close()
+            await self._copies_have_left()
             self._process.signal_group(signal.SIGKILL)
             await self._process.wait(REAP_S)
             code = self._process.reap()
@@ -264,12 +268,26 @@ class _Prepared:
             if self._answers:
                 await self._leave_unanswered(code)
 
+    async def _copies_have_left(self) -> None:
+        """None is in its process group any more, which is killed now, and again by its lifeline when that is closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                while any(_group_of(pid) == self._process.pid for pid in self._known):  # noqa: ASYNC110  nobody tells
+                    await asyncio.sleep(LOOK_S)
+
     async def _leave_unanswered(self, code: int | None) -> None:
         why = self._log.text().strip().replace("\n", "; ") or f"it ended with {code}"
         for answer in self._answers:
             if not answer.done():
                 answer.set_exception(_GoneError(why))
         await aside(_discard_lost, self._token, self._known | {self._process.pid})
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def _error(number: int) -> Exception:
