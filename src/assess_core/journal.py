@@ -137,6 +137,16 @@ class Journal:
     ) -> None:
         self.close()
 
+    def problems(self) -> tuple[str, ...]:
+        """What SQLite finds wrong with the file when it reads all of it (`quick_check`); mostly nothing.
+
+        Raises:
+            StoreError: it cannot be read at all.
+        """
+        with _explained(self._path), self._one_at_a_time:
+            rows = self._connection.execute("PRAGMA quick_check(5)").fetchall()
+        return tuple(str(row[0]) for row in rows if row[0] != "ok")
+
     def record(self, run: AssessmentRun, results: Sequence[Result], evidence: Evidence) -> int:
         """The run, its results and their evidence are on disk; returns how many of the results were new.
 

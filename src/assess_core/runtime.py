@@ -17,9 +17,12 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from packaging.requirements import Requirement
+
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
-from assess_core.config import Config, RuntimeConfig
+from assess_core.choosing import choose
+from assess_core.config import Config, PluginConfig, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
@@ -45,10 +48,20 @@ from assess_core.store import (
     Interpreters,
     Kits,
     Store,
+    require_approved,
     verify_environment,
 )
 from assess_registry.client import ConfigError as RegistryConfigError
-from assess_registry.client import ProjectName, Registry, RegistryConfig, parse_project, read_bounded
+from assess_registry.client import (
+    ProjectName,
+    Registry,
+    RegistryConfig,
+    RoleTerm,
+    TransportError,
+    TrustError,
+    parse_project,
+    read_bounded,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -227,10 +240,69 @@ class Runtime:
         )
         return sync(self.config, delivery)
 
+    def ask_registry(self) -> TransportError | TrustError | None:
+        """The registry was asked for its word now, however lately it was before; why that could not be had."""
+        self._disconnect()
+        registry = self._registry()
+        if registry is None:
+            return None
+        try:
+            registry.current_word(registry.deadline())
+        except (TransportError, TrustError) as error:
+            return error
+        return None
+
+    def refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
+        """Why an installed plugin may not run any more, by what is known of its registry; None when it may."""
+        registry, entry = self._registry(), entry_of(self.config, plugin.distribution)
+        if registry is None or (entry is not None and entry.dir is not None):
+            return None
+        try:
+            require_approved(plugin, store=self.store, registry=registry)
+        except TrustError as refusal:
+            return refusal
+        except (TransportError, StoreError) as error:  # the next sync says more of it
+            _log.warning("%s", error, extra={"action": "approval-unknown", "distribution": plugin.distribution})
+        return None
+
+    def may_stay(self, plugin: InstalledPlugin) -> bool:
+        """Whether the configuration asks for this version, and it may run."""
+        entry = entry_of(self.config, plugin.distribution)
+        return entry is not None and fits(entry, plugin) and self.refusal_of(plugin) is None
+
+    def registry_terms(self) -> tuple[RoleTerm, ...]:
+        """Until when what is known of the registry is believed, role by role."""
+        registry = self._registry()
+        return registry.terms() if registry is not None else ()
+
+    def registry_keys(self) -> list[str]:
+        """The role of each key that signs for the registry, by what is known of it.
+
+        Raises:
+            TrustError: nothing of it is valid.
+        """
+        registry = self._registry()
+        return [role for role, _ in registry.known_word().signing_keys()] if registry is not None else []
+
+    def newest(self, entry: PluginConfig) -> str:
+        """The version of the registry that this entry asks for.
+
+        Raises:
+            RegistryError: there is none, none that runs here, or the registry cannot be asked.
+        """
+        registry = self._registry()
+        if registry is None:
+            raise ConfigError(f"{entry.name}: there is no registry")
+        requirement = Requirement(f"{entry.name}{entry.version}")
+        return choose(requirement, registry=registry, interpreters=self.interpreters).resolved.version
+
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""
         chosen = [environment] if environment else list(self.store.serving())
-        return tuple(verify_environment(one, store=self.store, registry=self._keys(one)) for one in chosen)
+        return tuple(
+            verify_environment(one, store=self.store, registry=self._keys(one), interpreters=self.interpreters)
+            for one in chosen
+        )
 
     def installed(self) -> tuple[InstalledPlugin, ...]:
         """The active plugins whose distribution and version the configuration asks for, in its order."""
@@ -453,6 +525,7 @@ class Runtime:
             scratch_root=self._scratch.directory,
             private=self._private(),
             isolation=isolation_of(self.config.runtime),
+            start_workers=self.config.runtime.start_workers,
         )
 
     def _private(self) -> tuple[Path, ...]:

@@ -19,6 +19,7 @@ from assess_registry.client.registry import Registry, RegistryConfig
 from assess_registry.client.resolve import ResolvedWheel, resolve
 from assess_registry.client.target import Target
 from assess_registry.client.transport import Access, Credentials
+from assess_registry.client.trust import RoleTerm
 from assess_registry.client.verify import VerifiedWheel, verify
 from assess_registry.dsse import MAX_ENVELOPE_BYTES
 from assess_registry.errors import (
@@ -109,6 +110,7 @@ __all__ = [
     "RegistryError",
     "ResolvedWheel",
     "RevokedError",
+    "RoleTerm",
     "SettingSpec",
     "SettingsError",
     "Severity",

@@ -14,7 +14,7 @@ from typing import Self
 
 from assess_registry.client.location import Location, parse_base
 from assess_registry.client.transport import NO_ACCESS, Access, Deadline, Transport, open_transport
-from assess_registry.client.trust import TrustState, Word, open_word
+from assess_registry.client.trust import RoleTerm, TrustState, Word, kept_terms, open_word
 from assess_registry.errors import ConfigError
 from assess_registry.keys import TrustedKeys, load_trusted_keys
 from assess_registry.keys.way import read_guarded
@@ -126,6 +126,14 @@ class Registry:
             As `TrustState.remembered`.
         """
         return self._younger_than(IN_USE_S) or self._trust().remembered()
+
+    def terms(self) -> tuple[RoleTerm, ...]:
+        """Until when what is known of it is believed, role by role; nothing where it goes by publishers' keys alone.
+
+        Raises:
+            TrustError, ConfigError: what is kept of it cannot be used.
+        """
+        return kept_terms(self.config.state) if self.config.state is not None else ()
 
     def close(self) -> None:
         """Give back connections."""

@@ -7,5 +7,6 @@ them by itself, and `open.py` does at first use.
 
 from assess_registry.client.trust.open import open_word
 from assess_registry.client.trust.port import TrustState, Word
+from assess_registry.client.trust.terms import RoleTerm, kept_terms
 
-__all__ = ["TrustState", "Word", "open_word"]
+__all__ = ["RoleTerm", "TrustState", "Word", "kept_terms", "open_word"]

@@ -1,0 +1,36 @@
+"""The journal: whether every page of it can be read, and how large it is."""
+
+from collections.abc import Iterator
+
+from assess_core.doctor.values import Line
+from assess_core.runtime import Runtime
+
+MIB = 1 << 20
+
+LARGE_WAL_BYTES = 256 * MIB
+"""Of the write-ahead log: SQLite folds it in at 4 MiB, unless somebody has been reading all the time."""
+
+
+def lines(runtime: Runtime) -> Iterator[Line]:
+    """One line; of a runtime that has assessed nothing yet there is no journal."""
+    path = runtime.store.root / "journal.db"
+    if not path.exists():
+        yield Line(topic="journal", state="ok", text="none yet: nothing was assessed")
+        return
+    size = path.stat().st_size
+    log = path.with_name(f"{path.name}-wal")
+    waiting = log.stat().st_size if log.exists() else 0
+    problems = runtime.journal.problems()
+    text = f"{path}: {size / MIB:.1f} MiB, write-ahead log {waiting / MIB:.1f} MiB"
+    if problems:
+        yield Line(
+            topic="journal",
+            state="fail",
+            text=f"{path} is damaged: {'; '.join(problems)}",
+            fix="move it away (keep it, it holds results); the next run begins a new one",
+        )
+    elif waiting > LARGE_WAL_BYTES:
+        fix = "find out who keeps reading it and never lets go; it shrinks when nobody does"
+        yield Line(topic="journal", state="warn", text=text, fix=fix)
+    else:
+        yield Line(topic="journal", state="ok", text=f"{text}, every page can be read")

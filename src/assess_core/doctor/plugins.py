@@ -1,0 +1,129 @@
+"""Each plugin: whether it is there as it was audited, may run, starts, and is the newest."""
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from assess_core.config import PluginConfig
+from assess_core.delivery import fits
+from assess_core.doctor.values import Line
+from assess_core.errors import AssessError
+from assess_core.folders import entry_of
+from assess_core.host.quarantine import Quarantines
+from assess_core.keeping import waiting_growth
+from assess_core.runtime import Runtime
+from assess_core.store import DamagedError, InstalledPlugin
+from assess_core.store.differences import describe_differences
+from assess_registry.client import ProjectName, RegistryError
+
+SYNC = "run `assess sync`"
+
+
+def lines(runtime: Runtime) -> Iterator[Line]:
+    """What serves or should, in the order of the configuration."""
+    names = runtime.store.distributions()
+    for entry in runtime.config.plugins:
+        found = [name for name in names if entry_of(runtime.config, name) is entry]
+        if not found:
+            yield Line(topic=str(entry.name or entry.dir), state="fail", text="is not installed", fix=SYNC)
+        for name in found:
+            yield from _plugin(name, entry, runtime)
+
+
+def _plugin(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
+    problem = _unfit(name, entry, runtime)
+    if problem is not None:
+        yield problem
+    try:
+        record = runtime.store.pointed(name)
+    except DamagedError:
+        return  # said
+    if record is None:
+        return
+    plugin = record.plugin
+    if problem is None:
+        yield from _started(plugin, runtime)
+    yield from _chosen(plugin, entry, runtime)
+
+
+def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | None:
+    """Why it is not even started."""
+
+    def fail(text: str, fix: str) -> Line:
+        return Line(topic=name, state="fail", text=text, fix=fix)
+
+    try:
+        record = runtime.store.pointed(name)
+    except DamagedError as error:
+        return fail(str(error), SYNC)
+    if record is None:
+        return fail("is not installed", SYNC)
+    plugin = record.plugin
+    if not plugin.python.exists():
+        fix = f"install that Python again; or {SYNC}, which takes another one if its lock serves one"
+        return fail(runtime.interpreters.change(plugin.interpreter), fix)
+    if not plugin.environment.is_dir():
+        return fail(f"its environment {plugin.environment} is gone", SYNC)
+    if differences := runtime.store.check_untouched(plugin):
+        fix = f"find out who did: `assess plugins verify` shows everything that differs; {SYNC} to have it built again"
+        return fail(f"was changed since it was installed: {describe_differences(differences)}", fix)
+    if (refusal := runtime.refusal_of(plugin)) is not None:
+        return fail(f"{plugin.version} may not run any more: {refusal.what}", refusal.next_step or SYNC)
+    if not fits(entry, plugin):
+        return fail(f"{plugin.version} is installed, and {entry.version} is asked for", SYNC)
+    kept = Quarantines(runtime.store.layout.path("quarantine")).of(name)
+    if kept is not None and kept.env_key == plugin.env_key:
+        last = f", the last time: {kept.deaths[-1].message}" if kept.deaths else ""
+        died = f"it died {len(kept.deaths)} times{last}"
+        text = f"{plugin.version} is in quarantine since {kept.since:%Y-%m-%d %H:%M} UTC: {died}"
+        return fail(text, f"tell its publisher; to have it tried again: assess plugins resume {name}")
+    return None
+
+
+def _started(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
+    try:
+        problems = runtime.try_start(plugin)
+    except (AssessError, OSError) as error:
+        problems = (str(error),)
+    for problem in problems:
+        fix = "grant it what it needs, or correct its settings; then again"
+        yield Line(topic=plugin.distribution, state="fail", text=problem, fix=fix)
+    if not problems:
+        development = ", of a development registry" if plugin.development else ""
+        under = f"under Python {plugin.interpreter.version}"
+        text = f"{plugin.version} starts and loads {under}{development}"
+        yield Line(topic=plugin.distribution, state="ok", text=text)
+        if change := runtime.interpreters.change(plugin.interpreter):
+            yield Line(topic=plugin.distribution, state="warn", text=change, fix=f"{SYNC}: it builds another one")
+
+
+def _chosen(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
+    """What keeps it from being the newest version, and whether it is."""
+    name = plugin.distribution
+
+    def warn(text: str, fix: str) -> Line:
+        return Line(topic=name, state="warn", text=text, fix=fix)
+
+    choices = runtime.store.choices(name)
+    if choices.pin is not None:
+        fix = f"to let it follow the registry again: assess plugins pin {name} --none"
+        yield warn(f"pinned to {choices.pin.version} by {choices.pin.by} ({choices.pin.why})", fix)
+    for failure in choices.failed:
+        if failure.version != plugin.version:
+            yield warn(
+                f"{failure.version} did not answer when it was brought up, and is held back: {failure.reason}",
+                f"tell its publisher; to have it tried again: assess sync --retry {name}",
+            )
+    growth = waiting_growth(name, runtime.store.consents(name))
+    if growth is not None:
+        yield warn(f"{growth.version} waits for consent: {'; '.join(growth.words)}", growth.command)
+    if entry.dir is not None:
+        return
+    try:
+        newest = runtime.newest(entry)
+    except (AssessError, RegistryError) as error:
+        yield warn(f"it is not known whether there is a newer one: {str(error).splitlines()[0]}", SYNC)
+        return
+    known = {growth.version if growth else "", *(failure.version for failure in choices.failed)}
+    if Version(newest) > Version(plugin.version) and newest not in known and choices.pin is None:
+        yield warn(f"{newest} is in the registry, {plugin.version} is installed", SYNC)
