@@ -17,7 +17,7 @@ from bench.effort import Effort
 from bench.peers import children, process
 from bench.place import PROGRAMS, place
 from bench.rows import Goal, Report, Row, paragraphs
-from bench.spawn import WAYS, memory
+from bench.spawn import BY_DEFAULT, WAYS, memory
 from bench.stats import Sample, ratio
 
 TITLE = "Many plugins"
@@ -62,7 +62,7 @@ def run(effort: Effort) -> Report:
                 measured = asyncio.run(_start_all(installed, WAYS[way](host), idle_s if number == rounds else 0))
                 taken[way].append(measured)
             spawned.append(_multiprocessing(python, count))
-        floor = [asyncio.run(_nothing(max(each.wall_s for each in taken[next(iter(WAYS))]))) for _ in range(rounds + 1)]
+        floor = [asyncio.run(_nothing(max(each.wall_s for each in taken[BY_DEFAULT]))) for _ in range(rounds + 1)]
     return _report({way: values[1:] for way, values in taken.items()}, spawned[1:], floor[1:], count)
 
 
@@ -76,7 +76,7 @@ def _report(
         wall = _sample("ms", (1000 * each.wall_s for each in values))
         stop = _sample("ms", (1000 * each.longest_stop_s for each in values))
         pss = _sample("MiB", (each.pss_mib for each in values))
-        ours = way == next(iter(taken))  # what is there by default has goals
+        ours = way == BY_DEFAULT
         rows += [
             Row(
                 what=f"{count} started at once ({way})",
