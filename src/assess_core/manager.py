@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from assess_core.errors import AssessError, ConfigError, PluginFault
-from assess_core.host import CallReport, EvaluateReport, HostConfig, OnEvent, Supervisor
+from assess_core.host import CallReport, EvaluateReport, HostConfig, OnEvent, Policy, Supervisor
 from assess_core.host.rights import Rights
 from assess_core.store import EntryKind, InstalledPlugin
 from assess_plugin.models import ActionInput, ActionOutput, EvaluateInput
@@ -32,12 +32,14 @@ class ManagerConfig:
         plugins: each distribution once.
         workers: processes for each distribution.
         rights: what each distribution may do; one that is not there may do all that its manifest asks for.
+        policy: when a worker that died is followed by another.
     """
 
     plugins: tuple[InstalledPlugin, ...]
     host: HostConfig
     workers: int = 1
     rights: Mapping[ProjectName, Rights] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
 
 
 class PluginManager:
@@ -121,10 +123,12 @@ class PluginManager:
         self.stop()
 
     async def _start(self) -> tuple[PluginFault, ...]:
-        host, workers, rights = self._config.host, self._config.workers, self._config.rights
+        given = self._config
         self._supervisors = {
-            each.distribution: Supervisor(each, host, workers=workers, rights=rights.get(each.distribution))
-            for each in self._config.plugins
+            each.distribution: Supervisor(
+                each, given.host, given.rights.get(each.distribution), workers=given.workers, policy=given.policy
+            )
+            for each in given.plugins
         }
         starts = (supervisor.start() for supervisor in self._supervisors.values())
         outcomes = await asyncio.gather(*starts, return_exceptions=True)

@@ -230,6 +230,38 @@ def test_five_deaths_are_too_many_here_and_for_the_next_runtime_until_it_is_lift
     run(tmp_path, serve, installed, quarantines=quarantines)
 
 
+def test_what_runs_when_it_is_quarantined_is_done_first_and_then_nothing_runs(tmp_path: Path) -> None:
+    async def use(host: Supervisor) -> None:
+        await host.start()
+        long = asyncio.create_task(call(host, "hangs", 1.5))
+        await asyncio.sleep(0.1)
+        idle = pid_of(await call(host))
+        assert [(await fault(host, "exits", 3)).kind for _ in range(5)] == [FaultKind.EXITED] * 5
+        assert host.standing.state is State.QUARANTINED
+        busy = pid_of(await long)
+        assert busy != idle
+        await until(lambda: not Path(f"/proc/{busy}").exists())
+        assert (await fault(host)).kind is FaultKind.QUARANTINED
+        await host.drain()
+
+    run(tmp_path, use, workers=2)
+
+
+def test_a_call_waits_no_longer_also_when_one_start_after_another_fails(tmp_path: Path) -> None:
+    async def use(host: Supervisor) -> None:
+        await fault(host)
+        began = time.monotonic()
+        first, second = await asyncio.gather(fault(host, timeout_s=60), fault(host, timeout_s=1.0))
+        assert first.phase == "load", "it was started for this one"
+        assert second.phase == "execute"
+        assert "within 1 s, after 2 that died; the last one, in load: it took longer than 0.8 s" in str(second)
+        assert time.monotonic() - began < 4
+
+    hangs = plugin(tmp_path, "import time\ntime.sleep(60)\n" + SOURCE)
+    patient = Policy(backoff_s=0.6, jitter=(1.0, 1.0), starts=9)
+    run(tmp_path, use, hangs, policy=patient, config={"start_timeout_s": 0.8})
+
+
 def test_a_start_that_fails_is_tried_three_times_however_many_calls_wait(tmp_path: Path) -> None:
     async def use(host: Supervisor) -> list[FaultKind]:
         return [came.kind for came in await asyncio.gather(*(fault(host) for _ in range(1000)))]

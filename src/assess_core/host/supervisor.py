@@ -248,9 +248,10 @@ class Supervisor:
 
     def _expect(self, turn: Turn[Worker]) -> None:
         """A call that waits because nothing is there to serve it waits no longer than its own time."""
-        wait = self._waiting[turn]
+        wait, loop = self._waiting[turn], asyncio.get_running_loop()
         if self._is_backing_off() and wait.timer is None:
-            wait.timer = asyncio.get_running_loop().call_later(wait.timeout_s, self._give_up, turn)
+            wait.expires_at = wait.expires_at or loop.time() + wait.timeout_s
+            wait.timer = loop.call_at(wait.expires_at, self._give_up, turn)
 
     def _give_up(self, turn: Turn[Worker]) -> None:
         wait = self._waiting.get(turn)
@@ -343,6 +344,8 @@ class Supervisor:
         if worker.usable:
             self._workers.add(worker)
             self._idle.append(worker)
+            if self._quarantine is not None:
+                self._dismiss(worker)
         self._turns.stir()
         self._tend()
         return None
@@ -525,15 +528,16 @@ class Supervisor:
 
 @dataclass(kw_only=True, slots=True)
 class _Wait:
-    """A call that waits for a worker."""
+    """A call that waits for a worker; `expires_at` is not 0 once it has waited for one that was backing off."""
 
     name: str
     phase: str
     timeout_s: float
+    expires_at: float = 0.0
     timer: asyncio.TimerHandle | None = None
 
     def forget(self) -> None:
-        """It does not wait any more, or not for long."""
+        """It does not wait any more, or is told soon."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
