@@ -95,7 +95,9 @@ def test_two_runtimes_at_once_share_none_and_a_killed_one_keeps_none(place: Path
         taken = [set(holder.uids()) for holder in holders]
         assert len(set.union(*taken)) == 60
         holders[1].kill()
-        freed = lease(place=place, systemd=systemd)
+        with pytest.raises(IdentityError):
+            lease(place=place, systemd=systemd, uids=sorted(taken[0]))
+        freed = lease(place=place, systemd=systemd, uids=sorted(taken[1]))
         assert freed.uid == min(taken[1]), "the kernel unlocked what the killed runtime held"
         freed.release()
     finally:
@@ -105,9 +107,20 @@ def test_two_runtimes_at_once_share_none_and_a_killed_one_keeps_none(place: Path
 
 @as_root
 def test_one_that_still_owns_a_process_is_passed_over(place: Path, systemd: Path, sleeper: int) -> None:
-    identity = lease(place=place, systemd=systemd)
-    assert identity.uid != sleeper
+    identity = lease(place=place, systemd=systemd, uids=[sleeper, sleeper + 1])
+    assert identity.uid == sleeper + 1
     identity.release()
+
+
+@as_root
+def test_each_lease_begins_elsewhere_and_so_gets_no_id_that_was_just_given_back(place: Path, systemd: Path) -> None:
+    found = set()
+    for _ in range(5):
+        identity = lease(place=place, systemd=systemd)
+        found.add(identity.uid)
+        identity.release()
+    assert len(found) > 1
+    assert all(uid in UIDS for uid in found)
     with pytest.raises(IdentityError, match="no user id is left"):
         lease(place=place, systemd=systemd, uids=[sleeper])
     lease(place=place, systemd=systemd, uids=[sleeper + 1]).release()

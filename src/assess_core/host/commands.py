@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.host.escapees import Mark, kill_escapees
+from assess_core.host.escapees import Mark, escapees_killed
 from assess_core.host.gate import Gate
 from assess_core.host.process import ChildProcess, spawn
 from assess_plugin.wire import COMMAND_ENVIRONMENT, MAX_OUTPUT_BYTES
@@ -102,7 +102,7 @@ async def _finish(process: ChildProcess, program: str, marker: str) -> None:
     await process.end(KILL_AFTER_S)
     # Before reaping: until then the session's number cannot be anyone else's.
     mark = Mark(session=process.pid, variable=f"{MARKER}={marker}")
-    escaped = await asyncio.to_thread(kill_escapees, mark)
+    escaped = await escapees_killed(mark)
     if escaped:
         logger.warning(
             "Killed %d processes that command %s had left behind.",

@@ -1,14 +1,14 @@
 """The end of a worker, whoever asked for it: its processes, its output and its directory, in this order."""
 
-import asyncio
 import logging
 from pathlib import Path
 
 from assess_core.host.config import HostConfig
 from assess_core.host.death import Cause, Death
-from assess_core.host.escapees import Mark, kill_escapees
+from assess_core.host.escapees import Mark, escapees_killed
 from assess_core.host.launch import Launched
 from assess_core.host.scratch import remove_scratch
+from assess_core.host.starting import gone
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ async def end_worker(launched: Launched, scratch: Path, cause: Cause, *, config:
     await process.end(config.kill_after_s)
     # Before reaping: until then the session's number cannot be anyone else's.
     mark = Mark(session=process.pid, variable=f"TMPDIR={scratch}", directory=scratch)
-    escaped = await asyncio.to_thread(kill_escapees, mark)
+    escaped = await escapees_killed(mark)
     exit_code = process.reap()
     log.close()
     try:
-        await asyncio.to_thread(remove_scratch, scratch)
+        await gone(remove_scratch, scratch)
     except OSError as error:
         # The caller waits for the fault, whatever became of a directory; the next runtime here sweeps it.
         logger.warning("%s could not be removed: %s", scratch, error, extra={"action": "scratch-left"})

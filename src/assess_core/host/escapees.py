@@ -7,9 +7,13 @@ below the scratch directory, too. Confinement makes sure that there is no such p
 (PR_SET_CHILD_SUBREAPER would name them surely, but is a property of the whole process that embeds us.)
 """
 
+import asyncio
+import contextlib
 import os
+import queue
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +38,69 @@ class Mark:
     directory: Path | None = None
 
 
-def kill_escapees(mark: Mark) -> int:
-    """No process with that mark is left alive that we may see; how many were."""
-    killed = 0
+async def escapees_killed(mark: Mark) -> int:
+    """No process with that mark is left alive that we may see; how many were.
+
+    Those who ask while others are being looked for are served by one more look through all processes, together.
+    """
+    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    _asked.put((mark, done))
+    if _looking.acquire(blocking=False):
+        threading.Thread(target=_look_for_all, name="assess-escapees", daemon=True).start()
+    return await done
+
+
+_asked: queue.SimpleQueue[tuple[Mark, asyncio.Future[int]]] = queue.SimpleQueue()
+_looking = threading.Lock()
+"""Held by the one thread that serves who has asked."""
+
+
+def _look_for_all() -> None:
+    while True:
+        try:
+            while batch := _all_asked():
+                outcome = _outcome([mark for mark, _ in batch])
+                for index, (_, done) in enumerate(batch):
+                    with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                        done.get_loop().call_soon_threadsafe(_settle, done, outcome, index)
+        finally:
+            _looking.release()
+        # Whoever asked between our last look and the release saw the lock held.
+        if _asked.empty() or not _looking.acquire(blocking=False):
+            return
+
+
+def _all_asked() -> list[tuple[Mark, asyncio.Future[int]]]:
+    found = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            found.append(_asked.get_nowait())
+    return found
+
+
+def _outcome(marks: Sequence[Mark]) -> list[int] | Exception:
+    try:
+        return kill_escapees(marks)
+    except Exception as error:  # whose it is, whoever asked is to know of it, and not to wait for ever
+        return error
+
+
+def _settle(done: asyncio.Future[int], outcome: list[int] | Exception, index: int) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome[index])
+
+
+def kill_escapees(marks: Sequence[Mark]) -> list[int]:
+    """As `escapees_killed`, for each of them."""
+    killed = [0] * len(marks)
     for _ in range(ROUNDS):
-        found = sum(_kill(pid, mark) for pid in _processes())
-        killed += found
+        found = [index for pid in _processes() if (index := _kill(pid, marks)) is not None]
+        for index in found:
+            killed[index] += 1
         if not found:
             break
     return killed
@@ -53,37 +114,48 @@ def _processes() -> Iterator[int]:
                 yield int(entry.name)
 
 
-def _kill(pid: int, mark: Mark) -> bool:
-    if not _belongs(pid, mark):
-        return False
+def _kill(pid: int, marks: Sequence[Mark]) -> int | None:
+    """Whose it was, by the place of its mark; None if it is nobody's, or gone."""
+    whose = _whose(pid, marks)
+    if whose is None:
+        return None
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
-        return False
+        return None
     try:
-        if not _belongs(pid, mark):  # the number may have changed hands before the descriptor held it
-            return False
+        if _whose(pid, marks) != whose:  # the number may have changed hands before the descriptor held it
+            return None
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        return False
+        return None
     finally:
         os.close(descriptor)
-    return True
+    return whose
 
 
-def _belongs(pid: int, mark: Mark) -> bool:
+def _whose(pid: int, marks: Sequence[Mark]) -> int | None:
     try:
         # `pid (name) state ppid pgrp session ...`: the name may hold anything, also parentheses (proc(5))
         state, _, _, its_session = _read(f"/proc/{pid}/stat", 4096).rpartition(b")")[2].split()[:4]
-        if state in (b"Z", b"X") or pid == mark.session:
-            return False
-        if int(its_session) == mark.session:
-            return True
-        if os.fsencode(mark.variable) in _read(f"/proc/{pid}/environ", _ENVIRONMENT_BYTES).split(b"\0"):
-            return True
-        return mark.directory is not None and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(mark.directory)
+        if state in (b"Z", b"X") or any(pid == mark.session for mark in marks):
+            return None
+        session = int(its_session)
+        for index, mark in enumerate(marks):
+            if mark.session == session:
+                return index
+        variables = set(_read(f"/proc/{pid}/environ", _ENVIRONMENT_BYTES).split(b"\0"))
+        directory = None
+        for index, mark in enumerate(marks):
+            if os.fsencode(mark.variable) in variables:
+                return index
+            if mark.directory is not None:
+                directory = directory or Path(f"/proc/{pid}/cwd").readlink()
+                if directory.is_relative_to(mark.directory):
+                    return index
     except (OSError, ValueError):  # gone, or another user's: not one of ours
-        return False
+        pass
+    return None
 
 
 def _read(path: str, size: int) -> bytes:

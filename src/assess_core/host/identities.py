@@ -20,6 +20,7 @@ import functools
 import grp
 import os
 import pwd
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,19 +64,23 @@ class Identity:
             os.close(descriptor)
 
 
-def lease(*, place: Path = PLACE, systemd: Path = SYSTEMD, uids: Sequence[int] = UIDS) -> Identity:
+def lease(*, place: Path = PLACE, systemd: Path = SYSTEMD, uids: Sequence[int] | None = None) -> Identity:
     """An identity that nobody has; our own user's when we are not root.
 
     Args:
         place: directory of the lock files, made when missing; one for all runtimes of the host.
         systemd: where systemd locks the same numbers; not there, nothing is to be locked.
-        uids: those to choose from, the first that is free.
+        uids: those to choose from, the first that is free; if not given, `UIDS` from a random one on: from the first
+            on, each of many leases would try all those before it, and get the id that was given back just now.
 
     Raises:
         IdentityError: all are taken, or nothing can be locked in `place`.
     """
     if os.geteuid() != 0:
         return Identity(uid=os.geteuid(), gid=os.getegid())
+    if uids is None:
+        begin = secrets.randbelow(len(UIDS))
+        uids = [*UIDS[begin:], *UIDS[:begin]]
     directory = _open_place(place)
     try:
         for uid in uids:
@@ -100,7 +105,7 @@ def _take(identity: Identity, directory: int, systemd: Path) -> bool:
 
 
 def _none_left(uids: Sequence[int], place: Path) -> str:
-    span = f"{uids[0]} to {uids[-1]}"
+    span = f"{min(uids)} to {max(uids)}"
     if not any(map(_is_mapped, uids)):
         return (
             f"no user id is left for a worker: this container has none of {span} (/proc/self/uid_map, gid_map); "

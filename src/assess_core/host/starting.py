@@ -1,29 +1,31 @@
-"""When a worker may start: a few at a time, so that fifty at once take each other's processor no longer than needed.
+"""When a worker may start or go: a few at a time, so that fifty at once keep neither each other nor the loop waiting.
 
 turn = await turn_to_start()
 place = await beside(make, give_back)   # what waits for a disk, in a thread of its own
 ...                                     # its process is made, it loads
 turn.over()                             # or after OVERDUE_S: who hangs in a start holds nobody up
+
+    await gone(remove_scratch, scratch)     # at the end of a worker, likewise
 """
 
 import asyncio
 import os
 import threading
-import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
 from assess_core.host.aside import aside
 
 AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Starts in one loop."""
+"""Starts in one loop, and ends."""
 
 OVERDUE_S = 1.0
 """A start that takes longer lets the next begin: it waits for something, or will be killed for it."""
 
 Value = TypeVar("Value")
 
-_semaphores: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
+_turns: dict[asyncio.AbstractEventLoop, tuple[asyncio.Semaphore, asyncio.Semaphore]] = {}
+"""Of each loop: for starts, for ends."""
 
 
 class Turn:
@@ -43,10 +45,16 @@ class Turn:
 
 async def turn_to_start() -> Turn:
     """In the order in which it was asked for."""
-    loop = asyncio.get_running_loop()
-    semaphore = _semaphores.setdefault(loop, asyncio.Semaphore(AT_ONCE))
-    await semaphore.acquire()
-    return Turn(semaphore, loop)
+    return await _turn(_of_this_loop()[0])
+
+
+async def gone(remove: Callable[[Value], None], what: Value) -> None:
+    """It is removed, in a thread of its own."""
+    turn = await _turn(_of_this_loop()[1])
+    try:
+        await aside(remove, what)
+    finally:
+        turn.over()
 
 
 async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) -> Value:
@@ -71,3 +79,14 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
         for value in unclaimed:
             threading.Thread(target=give_back, args=(value,), name="given-back", daemon=True).start()
         raise
+
+
+async def _turn(semaphore: asyncio.Semaphore) -> Turn:
+    await semaphore.acquire()
+    return Turn(semaphore, asyncio.get_running_loop())
+
+
+def _of_this_loop() -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
+    for known in [each for each in list(_turns) if each.is_closed()]:
+        _turns.pop(known, None)
+    return _turns.setdefault(asyncio.get_running_loop(), (asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)))

@@ -5,6 +5,7 @@ always allowed have the shape the kernel recognises and answers from a bitmap, w
 that it must run it for come first.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from assess_plugin.isolation import bpf
@@ -12,6 +13,8 @@ from assess_plugin.isolation.calls import MACHINES, Machine
 from assess_plugin.isolation.rules import PLAIN, REFUSED, Condition, OneOf, Test, Zero, conditions, refusal_of
 
 _EPERM, _ENOSYS = 1, 38
+
+_WORD = 4
 
 
 def machine_filter(machine: str, *, pid: int) -> bytes:
@@ -26,7 +29,18 @@ def machine_filter(machine: str, *, pid: int) -> bytes:
     """
     if machine not in MACHINES:
         raise ValueError(f"isolation: expected one of {', '.join(MACHINES)}, got {machine!r}")
-    return bpf.encode(_program(MACHINES[machine], pid))
+    program, places = _of_anybody(machine)
+    own = bytearray(program)
+    for place in places:
+        own[place : place + _WORD] = pid.to_bytes(_WORD, "little")
+    return bytes(own)
+
+
+@functools.cache
+def _of_anybody(machine: str) -> tuple[bytes, tuple[int, ...]]:
+    """The program for one process, and where it names that: it is much work, and the same but for those words."""
+    one, other = (bpf.encode(_program(MACHINES[machine], pid)) for pid in (0x11111111, 0x22222222))
+    return one, tuple(n for n in range(0, len(one), _WORD) if one[n : n + _WORD] != other[n : n + _WORD])
 
 
 def _program(machine: Machine, pid: int) -> Iterator[bpf.Instruction]:
