@@ -74,7 +74,7 @@ class Machine:
 
     def synced(self, *arguments: str) -> tuple[int, Mapping[str, Any]]:
         said = self.assess("sync", "--output", "json", *arguments)
-        assert said.output, said.text
+        assert "plugins" in said.document, said.text
         (line,) = said.document["plugins"]
         return said.code, line
 
@@ -132,15 +132,19 @@ def test_it_runs_under_the_one_it_is_locked_for_and_with_that_gone_says_so(machi
     # Gone: nothing of it runs, and everything that is asked says what is missing.
     shutil.move(machine.python.parent.parent, machine.directory / "away")
     missing = f"its environment needs Python {version}, which was {machine.python}; that is gone"
-    for arguments in ((), ("--offline",)):
-        code, line = machine.synced(*arguments)
-        assert (code, line["action"]) == (1, "failed"), line
-        assert missing in line["reason"]
-    assert f"it runs under Python {machine.minor} only" in machine.synced()[1]["reason"]
-    run = machine.assess("run", "--output", "json", "--fail-on", "none")
-    assert run.code != 0
-    assert missing in run.text
-    assert not [result for result in run.document["results"] if result["outcome"] != "error"]
+    code, line = machine.synced()
+    assert (code, line["action"]) == (1, "failed"), line
+    assert missing in line["reason"]
+    assert f"it runs under Python {machine.minor} only" in line["reason"]
+    for offline in ((), ("--offline",)):
+        run = machine.assess("run", "--output", "json", "--fail-on", "none", *offline)
+        assert run.code != 0
+        assert missing in run.output, run.text
+        assert run.document["results"] == []
+    doctor = {line["topic"]: line for line in machine.assess("doctor", "--output", "json").document["lines"]}
+    assert doctor["demo-plugin"]["state"] == "fail"
+    assert doctor["demo-plugin"]["text"] == missing
+    assert "install that Python again" in doctor["demo-plugin"]["fix"]
 
     # Back again: what was built for it is used as it is.
     shutil.move(machine.directory / "away", machine.python.parent.parent)

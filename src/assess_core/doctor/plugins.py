@@ -43,7 +43,9 @@ def _plugin(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Iterato
     plugin = record.plugin
     if problem is None:
         yield from _started(plugin, runtime)
-    yield from _chosen(plugin, entry, runtime)
+    yield from _chosen(plugin, runtime)
+    if problem is None and entry.dir is None:
+        yield from _outdated(plugin, entry, runtime)
 
 
 def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | None:
@@ -97,8 +99,8 @@ def _started(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
             yield Line(topic=plugin.distribution, state="warn", text=change, fix=f"{SYNC}: it builds another one")
 
 
-def _chosen(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
-    """What keeps it from being the newest version, and whether it is."""
+def _chosen(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
+    """What keeps it from being the newest version."""
     name = plugin.distribution
 
     def warn(text: str, fix: str) -> Line:
@@ -117,13 +119,19 @@ def _chosen(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) -> I
     growth = waiting_growth(name, runtime.store.consents(name))
     if growth is not None:
         yield warn(f"{growth.version} waits for consent: {'; '.join(growth.words)}", growth.command)
-    if entry.dir is not None:
-        return
+
+
+def _outdated(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
+    """Whether the registry has a newer one, and nothing that was said already keeps it from being installed."""
+    name, choices = plugin.distribution, runtime.store.choices(plugin.distribution)
+    waiting = runtime.store.consents(name).waiting
     try:
         newest = runtime.newest(entry)
     except (AssessError, RegistryError) as error:
-        yield warn(f"it is not known whether there is a newer one: {str(error).splitlines()[0]}", SYNC)
+        text = f"it is not known whether there is a newer one: {str(error).splitlines()[0]}"
+        yield Line(topic=name, state="warn", text=text, fix=SYNC)
         return
-    known = {growth.version if growth else "", *(failure.version for failure in choices.failed)}
+    known = {waiting.version if waiting else "", *(failure.version for failure in choices.failed)}
     if Version(newest) > Version(plugin.version) and newest not in known and choices.pin is None:
-        yield warn(f"{newest} is in the registry, {plugin.version} is installed", SYNC)
+        text = f"{newest} is in the registry, {plugin.version} is installed"
+        yield Line(topic=name, state="warn", text=text, fix=SYNC)
