@@ -1,6 +1,7 @@
 """When the next worker may start, and when none does: the rules alone, with a clock and dice of the test's own."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -143,6 +144,20 @@ def test_an_end_is_remembered_with_its_phase_and_what_to_do(
     assert (ended.kind, ended.phase, ended.log_tail, ended.at) == (kind, phase, "tail", NOON)
     assert ended.message.startswith(message)
     assert ended.hint == hint_of(kind, phase) != ""
+
+
+def test_the_document_says_what_to_do_about_each_kind_of_end() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "wire.md").read_text()
+    section = text.partition("## What ends a worker")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip().replace("`", "") for cell in row.split("|")[1:-1]] for row in section.splitlines() if "|" in row
+    ]
+    hints = {kind: hint for _, kind, hint in rows[2:]}
+    assert all(f"`{kind.value}`" in section for kind in FaultKind)
+    told = {kind.value: hint_of(kind, "execute").replace("`", "") for kind in FaultKind}
+    assert {kind: hint for kind, hint in hints.items() if kind not in ("stopped", "quarantined", "revoked")} == {
+        kind: hint for kind, hint in told.items() if hint
+    }
 
 
 def test_who_was_stopped_revoked_or_went_when_asked_is_not_among_the_dead() -> None:
