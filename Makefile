@@ -102,7 +102,7 @@ run-local: $(INDEX)/published.stamp assess.toml
 
 # As many environments at a time as there are processors; what one of them prints is shown when it has ended.
 test: .venv/tox
-	$(BIN)/tox run-parallel --parallel auto
+	ci/in-memory $(BIN)/tox run-parallel --parallel auto
 
 acceptance: .venv/tox
 	$(BIN)/tox run -q -e trestle,index-peer

@@ -46,6 +46,12 @@ def _is_loopback(host: str) -> bool:
 sys.addaudithook(_audit)
 
 
+def pytest_configure() -> None:
+    """Temporary directories lie where ASSESS_TEST_TMP says; `ci/in-memory` makes such a place."""
+    if place := os.environ.get("ASSESS_TEST_TMP"):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
+
+
 def _synced(file: Any) -> None:
     """As `os.fsync`, but for the disk: it is an error to synchronise what is not open."""
     os.fstat(file if isinstance(file, int) else file.fileno())
@@ -89,7 +95,8 @@ def guards(homes: Iterator[Path]) -> Iterator[None]:
         yield
         _guarding = False
         left = {pid: name for pid, name in _children().items() if pid not in children}
-        changed = {name for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
+        after = dict(os.environ)  # asking it name by name decodes each anew
+        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert not left, f"child processes left alive: {left}"
     assert not changed - {"PYTEST_CURRENT_TEST"}, f"environment changed: {sorted(changed)}"
 
