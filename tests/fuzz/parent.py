@@ -7,6 +7,7 @@ directory, its limits - has stand-ins, so that a conversation takes less than a 
 import asyncio
 import contextlib
 import os
+import platform
 import shutil
 import socket
 import tempfile
@@ -172,7 +173,7 @@ async def _start(worker: Worker, theirs: socket.socket) -> None:
     hello = _heard(theirs)
     nonce, api = (hello.partition(f'"{name}":"'.encode())[2].partition(b'"')[0].decode() for name in ("nonce", "api"))
     protocol = int(hello.partition(b'"protocol":')[2].partition(b",")[0])
-    welcome = {"type": "welcome", "protocol": protocol, "api": api, "nonce": nonce, "python": "3.11.2"}
+    welcome = {"type": "welcome", "protocol": protocol, "api": api, "nonce": nonce, "python": platform.python_version()}
     theirs.send(encode(welcome) + encode({"type": "loaded", "entries": ["it"]}))
 
 

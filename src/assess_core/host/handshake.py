@@ -79,7 +79,7 @@ class Handshake:
         Raises:
             ViolationError: the message was not due.
             UnheldError: the worker is not isolated, and must be.
-            UnloadableError: it has an entry point that cannot be served.
+            UnloadableError: it has an entry point that cannot be served, or another Python than it was installed for.
         """
         match message:
             case wire.Isolated() if self._waits_for_isolation and self._profile is not None:
@@ -92,6 +92,7 @@ class Handshake:
             case wire.Welcome() if not (self._waits_for_isolation or self.welcomed):
                 if (message.protocol, message.nonce, message.api) != (PROTOCOL, self._nonce, self._api):
                     raise ViolationError("answered hello with another protocol, API version or nonce")
+                self._require_python(message.python)
                 self.welcomed = True
                 return wire.encode(wire.Load(entries=tuple(self._entries())))
             case wire.Loaded() if self.welcomed:
@@ -101,6 +102,20 @@ class Handshake:
             case _:
                 raise ViolationError(f"sent {type(message).__name__.lower()} while it was being started")
         return b""
+
+    def _require_python(self, version: str) -> None:
+        """The interpreter is the one that the environment was made for; its next minor version may have none of it.
+
+        Raises:
+            UnloadableError: another one lies in its place by now.
+        """
+        built_for = self._installed.interpreter
+        if version.split(".")[:2] != built_for.version.split(".")[:2]:
+            raise UnloadableError(
+                "",
+                f"its environment is for Python {built_for.version}, and {built_for.path} is {version[:20]} now; "
+                "run `assess sync`, which builds another one",
+            )
 
     def _entries(self) -> list[wire.Entry]:
         return [wire.Entry(e.name, e.kind, e.module, e.attr) for e in self._installed.entries]

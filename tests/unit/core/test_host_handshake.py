@@ -12,6 +12,7 @@ from assess_core.host import messages as wire
 from assess_core.host.call import ViolationError
 from assess_core.host.confinement import UnheldError
 from assess_core.host.handshake import Handshake, UnloadableError
+from assess_core.store import running_interpreter
 from assess_plugin.isolation.profile import Identity, Profile, make_profile
 from assess_plugin.wire import HEADER, PROTOCOL
 from tests.support.installed import make_installed
@@ -52,7 +53,8 @@ def sent(frames: bytes) -> list[dict[str, Any]]:
 
 def welcome(handshake: Handshake, **changes: Any) -> wire.Welcome:
     nonce = sent(handshake.opening())[-1]["nonce"]
-    return msgspec.structs.replace(wire.Welcome(protocol=PROTOCOL, api="1.1", nonce=nonce, python="3.11.2"), **changes)
+    python = running_interpreter().version
+    return msgspec.structs.replace(wire.Welcome(protocol=PROTOCOL, api="1.1", nonce=nonce, python=python), **changes)
 
 
 def test_it_is_told_how_to_isolate_itself_first(start: Callable[..., Handshake]) -> None:
@@ -138,3 +140,12 @@ def test_a_profile_is_the_same_on_both_ends_of_the_pipe() -> None:
     again = msgspec.json.decode(frame[HEADER:], type=wire.ToWorker)
     assert again == wire.Isolate(required=True, profile=PROFILE)
     assert replace(PROFILE, parent=1) != PROFILE
+
+
+def test_nothing_is_loaded_under_another_python_than_it_was_installed_for(start: Callable[..., Handshake]) -> None:
+    handshake = start(profile=None)
+    with pytest.raises(UnloadableError, match=r"is 3\.42\.1 now; run `assess sync`"):
+        handshake.take(welcome(handshake, python="3.42.1"))
+    assert not handshake.welcomed
+    major, minor, *_ = running_interpreter().version.split(".")
+    assert handshake.take(welcome(handshake, python=f"{major}.{minor}.99")), "another patch release is the same Python"
