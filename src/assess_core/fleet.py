@@ -19,6 +19,7 @@ import logging
 import resource
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 from assess_core.admission import rights_of
 from assess_core.errors import AssessError, FaultKind, PluginFault
@@ -100,6 +101,10 @@ class Served:
         """No assessment gets it any more."""
         self._retired = True
 
+    def recall(self) -> None:
+        """It is wanted again before the last one left it: of a version that came back."""
+        self._retired = False
+
     async def stop(self) -> None:
         """Nothing of it is left."""
         try:
@@ -150,13 +155,13 @@ class Fleet:
         host: HostConfig,
         *,
         lease: TakeLease,
-        turns: Turns | None = None,
+        turns: Turns,
         quarantines: Quarantines | None = None,
         policy: Policy = Policy(),  # noqa: B008  frozen
     ) -> None:
         self.host = host
         self._lease = lease
-        self._turns = turns
+        self.turns = turns
         self._quarantines = quarantines
         self._policy = policy
         self._serving: dict[ProjectName, Served] = {}
@@ -196,9 +201,10 @@ class Fleet:
                 raise ValueError(f"{name}: planned with {callee.installed.version}, and another one serves")
         return Use(self, served)
 
-    def serves(self, distribution: ProjectName) -> Served | None:
-        """What the next assessment gets; None when there is nothing."""
-        return self._serving.get(distribution)
+    @property
+    def serving(self) -> Mapping[ProjectName, Served]:
+        """What the next assessments get, by distribution."""
+        return MappingProxyType(self._serving)
 
     @property
     def running(self) -> tuple[InstalledPlugin, ...]:
@@ -220,6 +226,14 @@ class Fleet:
         await asyncio.gather(*(each.supervisor.kill(reason, FaultKind.REVOKED) for each in ended))
         self.end_unused()
 
+    async def resume_lifted(self) -> None:
+        """What was quarantined and is not any more by what is on disk starts again."""
+        for each in tuple(self._all):
+            if each.supervisor.standing.quarantine is None or self._quarantines is None:
+                continue
+            if await aside(self._quarantines.of, each.installed.distribution) is None:
+                each.supervisor.resume()
+
     def end_unused(self) -> None:
         """Processes that nobody has and nobody will get begin to end."""
         for each in [each for each in self._all if each.unused]:
@@ -238,7 +252,8 @@ class Fleet:
     async def _make(self, callee: Callee, *, started: bool) -> Served | AssessError:
         identity = Identity.of(callee, self.host)
         for each in self._all:
-            if each.identity == identity and not each.distrusted and not each.unused:
+            if each.identity == identity and not each.distrusted:
+                each.recall()
                 return each
         try:
             lease = await aside(self._lease, callee.installed)
@@ -263,7 +278,7 @@ class Fleet:
             self.host,
             None if callee.grant is None else rights_of(callee.grant),
             workers=callee.workers,
-            turns=self._turns,
+            turns=self.turns,
             policy=self._policy,
             quarantines=self._quarantines,
         )

@@ -11,7 +11,7 @@ import logging
 import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
 from assess_core.choosing import choose
+from assess_core.compat import Compat, compat
 from assess_core.config import Config, PluginConfig, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
@@ -129,7 +130,9 @@ def utc_now() -> datetime:
 
 def _failed(line: Synced) -> bool:
     """Whether what is asked for does not serve, and that is nobody's wish."""
-    return line.action in (Action.FAILED, Action.REFUSED) or (line.action is Action.WAITING and not line.previous)
+    return line.action in (Action.FAILED, Action.HELD, Action.REFUSED) or (
+        line.action is Action.WAITING and not line.previous
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,22 +226,23 @@ class Runtime:
         return self._journal
 
     def sync(
-        self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False
+        self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False, retry: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
+        return sync(self.config, replace(self.delivery(notify), offline=offline, dry_run=dry_run, retry=retry))
+
+    def delivery(self, notify: Notify = lambda _: None) -> Delivery:
+        """What the first half of the pipeline works with."""
         host = self.host()
         (self._state / TRUST).mkdir(mode=0o700, exist_ok=True)
-        delivery = Delivery(
+        return Delivery(
             registry=self._registry(),
             store=self.store,
             interpreters=self.interpreters,
             host=host,
             notify=notify,
             clock=utc_now,
-            dry_run=dry_run,
-            offline=offline,
         )
-        return sync(self.config, delivery)
 
     def ask_registry(self) -> TransportError | TrustError | None:
         """The registry was asked for its word now, however lately it was before; why that could not be had."""
@@ -295,6 +299,13 @@ class Runtime:
             raise ConfigError(f"{entry.name}: there is no registry")
         requirement = Requirement(f"{entry.name}{entry.version}")
         return choose(requirement, registry=registry, interpreters=self.interpreters).resolved.version
+
+    def compat(self, asked: Requirement | None = None) -> tuple[Compat, ...]:
+        """Whether each plugin of the configuration would run here, or the one that is asked about (`compat.compat`)."""
+        (self._state / TRUST).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return compat(
+            self.config, registry=self._registry(), store=self.store, interpreters=self.interpreters, asked=asked
+        )
 
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""

@@ -130,8 +130,15 @@ class Turns:
 
     @property
     def limit(self) -> int:
-        """How many there may be at the same time."""
+        """How many there may be at the same time; more may be under way for a while after it was lowered."""
         return self._order.limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        if limit < 1:
+            raise ConfigError(f"calls at the same time must be at least 1, got {limit}")
+        self._order.limit = limit
+        self.stir()
 
     @property
     def busy(self) -> int:

@@ -1,0 +1,395 @@
+"""A runtime that goes on running: it follows its configuration and its registry, and drops no assessment for it.
+
+    live = Live(lambda: load(path), state)
+    await live.start()
+    run = await live.assess({"host"}, due_at=due)     # any number at the same time
+    await live.stop(within_s=60)
+
+What changes is brought up beside what runs, and takes its place when it stands: configuration, registry, folders of
+plugins, what other processes pinned, rolled back or synced. Whatever goes wrong with that - a configuration that is
+none, a folder that was tampered with, a version that does not start - leaves what runs as it is, and the log says so.
+What was revoked is not given to assessments any more; revoked with `kill`, it is ended where it runs.
+
+Everything public is for one event loop. What waits for a network, a disk or a lock is done in one thread, one thing at
+a time (`_sync`); looking for changes has another one.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from assess_core.assessing import assess
+from assess_core.changes import Changes, Topic, places_of
+from assess_core.config import Config, unknown_name
+from assess_core.delivery import Action, Synced
+from assess_core.errors import AssessError, ConfigError
+from assess_core.execute import Context
+from assess_core.fleet import Fleet, Served, sorted_out
+from assess_core.host.standing import Standing
+from assess_core.plan import Task, Unrunnable, callees_of, without
+from assess_core.results import Run
+from assess_core.runtime import NotifyEvent, Runtime, calls_at_once
+from assess_core.store import InstalledPlugin
+from assess_registry.client import ProjectName, RegistryError, RevokedError, TrustError
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 1.0
+"""Between two looks for changes; a change counts at the second that sees it."""
+
+JITTER = 0.1
+"""Of the time between two questions to the registry: a thousand machines started together do not ask together."""
+
+LAST_WORDS_S = 30.0
+"""For assessments to record what they have, once their plugins were ended."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reloaded:
+    """What came of following a change.
+
+    Attributes:
+        synced: what became of each plugin.
+        refused: why everything goes on as it was; empty when it does not.
+        faults: why what is installed does not run, by distribution; what ran before does, where it may.
+    """
+
+    synced: tuple[Synced, ...] = ()
+    refused: str = ""
+    faults: Mapping[ProjectName, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Planned:
+    """What the fleet serves, and what to do with it."""
+
+    tasks: tuple[Task | Unrunnable, ...]
+    context: Context
+
+
+class _RefusedError(AssessError):
+    """It is not followed, and what runs goes on."""
+
+
+class Live:
+    """One configuration, at work on one state directory, until it is stopped.
+
+    Args:
+        load: the configuration as it is now; raises `ConfigError` or `TrustError`. Called in a thread.
+        state: the state directory; a configuration that names another one is followed in all else.
+        poll_s: between two looks for changes.
+        rng: gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        state: Path,
+        *,
+        poll_s: float = POLL_S,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self._load = load
+        self._state = state
+        self._poll_s = poll_s
+        self._rng = rng
+        self._sync = ThreadPoolExecutor(1, thread_name_prefix="assess-sync")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="assess-changes")
+        self._changes = Changes()
+        self._following = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+        self._runtime: Runtime | None = None
+        self._fleet: Fleet | None = None
+        self._planned: _Planned | None = None
+        self._said = ""
+        self._heeded: dict[str, bool] = {}
+        """Environments that are used still and must not be: whether they were ended for it."""
+        self._running: set[asyncio.Future[None]] = set()
+        self._stopping = False
+
+    async def start(self) -> Reloaded:
+        """What is configured is installed, started and watched; plugins that could not be are in what is returned.
+
+        Raises:
+            ConfigError, TrustError, StoreError: it cannot begin like this; nothing was started.
+        """
+        try:
+            self._runtime = await self._beside(lambda: Runtime(self._load(), state=self._state))
+            await self._beside(lambda: self._started.journal)
+            self._fleet = self._runtime.fleet()
+            done = await self._follow(self._runtime.config)
+        except BaseException:
+            await self._close()
+            raise
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        return done
+
+    async def reload(self) -> Reloaded:
+        """The configuration as it is now is followed, unless something is wrong with it."""
+        async with self._following:
+            try:
+                config = await self._beside(self._load)
+            except (AssessError, RegistryError, OSError) as error:
+                return self._refused(error)
+            return await self._followed(config)
+
+    async def refresh(self) -> Reloaded:
+        """The registry was asked, what it revoked is acted on, and what is new is followed."""
+        async with self._following:
+            silent = await self._beside(self._started.ask_registry)
+            if silent is not None:
+                _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
+            await self._heed()
+            return await self._followed(self._started.config)
+
+    async def assess(
+        self,
+        ids: Collection[str] = (),
+        *,
+        due_at: datetime | None = None,
+        notify: NotifyEvent = lambda _assessment, _event: None,
+    ) -> Run:
+        """These assessments, or all, have been executed and recorded, with the versions that they began with.
+
+        Args:
+            ids: which; all that are enabled unless given.
+            due_at: the time they were due, which the ids of their runs are made from; now, unless given.
+            notify: takes the assessment's id and what its plugin said.
+
+        Raises:
+            ConfigError: there is no such assessment.
+            StoreError: the journal could not take a result, or has one of that time already.
+            AssessError: it is being stopped.
+        """
+        planned, fleet = self._planned, self._fleet
+        if planned is None or fleet is None or self._stopping:
+            raise AssessError("this runtime is not running")
+        known = [task.assessment for task in planned.tasks]
+        if unknown := [name for name in ids if name not in known]:
+            raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
+        tasks = [task for task in planned.tasks if not ids or task.assessment in ids]
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running.add(over)
+        try:
+            context = replace(planned.context, notify=notify)
+            return await assess(tasks, fleet=fleet, journal=self._started.journal, context=context, due_at=due_at)
+        finally:
+            self._running.discard(over)
+            over.set_result(None)
+
+    async def stop(self, within_s: float = 60.0) -> None:
+        """Nothing runs any more: what runs may end within this time; what it had not done by then is an error."""
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=within_s)
+        await self._close()
+
+    @property
+    def standing(self) -> Mapping[ProjectName, tuple[InstalledPlugin, Standing]]:
+        """What serves each distribution, and how its processes stand."""
+        serving = self._fleet.serving if self._fleet is not None else {}
+        return {name: (each.installed, each.supervisor.standing) for name, each in serving.items()}
+
+    # --- following
+
+    async def _followed(self, config: Config) -> Reloaded:
+        """As `_follow`; whatever is wrong leaves what runs."""
+        before = self._started.config
+        try:
+            done = await self._follow(config)
+        except (AssessError, RegistryError, OSError) as error:
+            await self._beside(partial(self._started.reconfigure, before))
+            return self._refused(error)
+        self._said = ""
+        return done
+
+    async def _follow(self, config: Config) -> Reloaded:
+        """What this configuration asks for serves from now on, as far as it could be brought up.
+
+        Raises:
+            ConfigError, TrustError, StoreError: not to be followed; then nothing changed of what serves.
+        """
+        runtime, fleet = self._started, self._serving
+        # Before anything is read: what changes while it is read is a change.
+        await self._look(partial(self._changes.watch, self._places(config)))
+        await self._beside(partial(runtime.reconfigure, config))
+        synced = await self._beside(partial(runtime.sync, notify=_notice))
+        if self._planned is not None and (tampered := _refused_folders(config, synced)):
+            raise _RefusedError(*tampered)
+        await self._heed()
+        host, fleet.host = fleet.host, await self._beside(runtime.host)
+        try:
+            tasks, made, faults = await self._brought(synced)
+            context = await self._beside(partial(runtime.context, tasks, synced))
+        except BaseException:
+            fleet.host = host
+            fleet.swap(fleet.serving)  # ends what was made for nothing
+            raise
+        # From here on nothing is waited for: who begins has the old plan with the old versions, or both are new.
+        fleet.swap(made)
+        fleet.turns.limit = calls_at_once(config.runtime)
+        self._planned = _Planned(tasks=tasks, context=context)
+        await self._look(partial(self._changes.watch, self._places(config)))  # with the interpreters that serve now
+        for name, why in faults.items():
+            _log.error("%s", why, extra={"action": "start-refused", "distribution": name})
+        return Reloaded(synced=synced, faults=faults)
+
+    async def _brought(
+        self, synced: tuple[Synced, ...]
+    ) -> tuple[tuple[Task | Unrunnable, ...], dict[ProjectName, Served], dict[ProjectName, str]]:
+        """What to do, who serves it, and why what was installed does not; nothing is handed out yet.
+
+        For what does not start, what serves now goes on, if it still may.
+        """
+        runtime, fleet = self._started, self._serving
+        usable = list(await self._beside(partial(runtime.usable, synced)))
+        tried: set[str] = set()
+        faults: dict[ProjectName, str] = {}
+        while True:
+            tasks = await self._beside(partial(runtime.plan, synced, usable=tuple(usable), faults=dict(faults)))
+            made, missing = sorted_out(await fleet.make(callees_of(tasks)))
+            if not missing:
+                return tasks, made, faults
+            for name, why in missing.items():
+                faults.setdefault(name, why)
+                tried |= {plugin.env_key for plugin in usable if plugin.distribution == name}
+                usable = [plugin for plugin in usable if plugin.distribution != name]
+                before = fleet.serving.get(name)
+                if before is None or before.installed.env_key in tried:
+                    continue
+                if await self._beside(partial(runtime.may_stay, before.installed)):
+                    usable.append(before.installed)
+
+    async def _heed(self) -> None:
+        """What is revoked by what is known of the registry now is given to nobody, and ended if that is to be."""
+        fleet = self._serving
+        refusals = await self._beside(partial(self._refusals, fleet.running))
+        found = [pair for pair in refusals if self._heeded.get(pair[0].env_key) != _kills(pair[1])]
+        self._heeded = {installed.env_key: _kills(error) for installed, error in refusals}
+        if not found:
+            return
+        if self._planned is not None:
+            used = callees_of(self._planned.tasks)
+            why = {installed.env_key: _reason(error) for installed, error in found}
+            missing = {
+                each.installed.distribution: why[each.installed.env_key]
+                for each in used
+                if each.installed.env_key in why
+            }
+            self._planned = replace(self._planned, tasks=without(self._planned.tasks, missing))
+        for installed, _ in found:
+            fleet.drop(installed.env_key)
+        for installed, error in found:
+            action = "revoked-killed" if _kills(error) else "revoked-drained"
+            _log.error("%s", error, extra={"action": action, "distribution": installed.distribution})
+        await asyncio.gather(
+            *(fleet.kill(installed.env_key, _reason(error)) for installed, error in found if _kills(error))
+        )
+
+    def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
+        found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)
+        return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
+
+    def _refused(self, error: Exception) -> Reloaded:
+        """What runs goes on. Said once for as long as it is the same."""
+        said = str(error)
+        if said != self._said:
+            self._said = said
+            action = "reload-failed" if isinstance(error, OSError) else "config-refused"
+            _log.error("what runs goes on as it was: %s", said, extra={"action": action})
+        return Reloaded(refused=said)
+
+    # --- watching
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._until_refresh_s()
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                topics = await self._look(self._changes.look)
+                if Topic.STATE in topics:
+                    await self._serving.resume_lifted()
+                if topics:
+                    _log.info("changed: %s", ", ".join(sorted(topics)), extra={"action": "changed"})
+                    await self.reload()
+                if loop.time() >= due:
+                    await self.refresh()
+                    due = loop.time() + self._until_refresh_s()
+            except Exception:
+                # A bug of ours: loud, and no reason to stop following for the months to come.
+                _log.exception("following a change failed", extra={"action": "follow-failed"})
+
+    def _until_refresh_s(self) -> float:
+        settings = self._started.config.registry
+        every = settings.refresh_s if settings is not None else 300.0
+        return every * (1 - JITTER + 2 * JITTER * self._rng())
+
+    def _places(self, config: Config) -> frozenset[tuple[Topic, Path]]:
+        running = self._fleet.running if self._fleet is not None else ()
+        interpreters = {self._started.interpreter.path, *(plugin.interpreter.path for plugin in running)}
+        return places_of(config, state=self._state, interpreters=interpreters)
+
+    # --- what belongs to it
+
+    @property
+    def _started(self) -> Runtime:
+        if self._runtime is None:
+            raise AssessError("this runtime is not running")
+        return self._runtime
+
+    @property
+    def _serving(self) -> Fleet:
+        if self._fleet is None:
+            raise AssessError("this runtime is not running")
+        return self._fleet
+
+    async def _beside(self, work: Callable[[], Value]) -> Value:
+        return await asyncio.get_running_loop().run_in_executor(self._sync, work)
+
+    async def _look(self, work: Callable[[], Value]) -> Value:
+        return await asyncio.get_running_loop().run_in_executor(self._looking, work)
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+            self._watching = None
+        if self._fleet is not None:
+            async with self._following:  # a reload that somebody asked for comes to its end first
+                await self._fleet.stop()
+            if self._running:
+                await asyncio.wait(tuple(self._running), timeout=LAST_WORDS_S)
+            self._fleet = None
+        if self._runtime is not None:
+            await self._beside(partial(self._runtime.__exit__, None, None, None))
+            self._runtime = None
+        self._sync.shutdown(wait=False)
+        self._looking.shutdown(wait=False)
+
+
+def _notice(sentence: str) -> None:
+    _log.info("%s", sentence, extra={"action": "syncing"})
+
+
+def _kills(error: TrustError) -> bool:
+    return isinstance(error, RevokedError) and error.kills
+
+
+def _reason(error: TrustError) -> str:
+    return f"revoked: {error.reason}" if isinstance(error, RevokedError) else error.what
+
+
+def _refused_folders(config: Config, synced: tuple[Synced, ...]) -> list[str]:
+    """Why a folder of plugins cannot be used. Nobody knows then what it stands for, so what runs of it goes on."""
+    theirs = {str(name) for entry in config.plugins if entry.dir is not None for name in (entry.dir, entry.name)}
+    return [line.reason for line in synced if line.action is Action.REFUSED and line.distribution in theirs]
