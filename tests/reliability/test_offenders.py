@@ -1,6 +1,7 @@
 """Whatever a worker does wrong, in whichever phase of its life: it is named for what it was, and says what to do."""
 
 import asyncio
+import os
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from assess_core.host.standing import Ended, Policy
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, ActionOutput, Subject
 from tests.support.installed import PROGRAMS, host_config, kit, make_installed, one_kit
+from tests.support.nothing_left import children_of
 
 SOURCE = (PROGRAMS / "offends.py").read_text()
 LIMITS = "[limits]\nmemory_mib = 96\n"
@@ -100,6 +102,21 @@ def test_one_that_does_nothing_wrong_has_no_end_to_tell_of(tmp_path: Path) -> No
     assert seen.output is not None
     assert seen.fault is None
     assert seen.ends == ()
+
+
+def test_stopping_ends_a_worker_also_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    async def stop_and_give_up() -> None:
+        config = configured("shutdown", "hangs", tmp_path)
+        supervisor = Supervisor(offender("shutdown", "hangs", tmp_path), config)
+        await supervisor.execute("it", given(), timeout_s=10)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await supervisor.stop()
+        async with asyncio.timeout(10):
+            while children_of(os.getpid()):
+                await asyncio.sleep(0.02)
+
+    asyncio.run(stop_and_give_up())
 
 
 async def let(phase: str, deed: str, root: Path) -> Seen:

@@ -193,7 +193,11 @@ class Worker:
         if cause is STOPPED and self._ending is None and self._reply is None:
             self._leaving = True
             self._channel.send(wire.encode(wire.Shutdown()))
-            await self._process.wait(self._config.stop_timeout_s)
+            try:
+                await self._process.wait(self._config.stop_timeout_s)
+            except asyncio.CancelledError:  # nobody waits for it any more, and it goes all the same
+                self._end_for(STOPPED)
+                raise
             if self._process.exited.is_set():
                 cause = GONE
             elif self._stands_still():
