@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def _root_pages(registry: Filled, releases: int, rounds: int) -> Row:
         tree = Tree(registry.tree.root)
         for name in ("index.html", "index.json"):
             (tree.root / "simple" / name).write_bytes(b"")
-        values.append(1000 * seconds(lambda tree=tree: write_root_pages(tree)))  # type: ignore[misc]  # bound at once
+        values.append(1000 * seconds(partial(write_root_pages, tree)))
     return Row(what=f"root pages of {releases:,}", ours=_sample("ms", values))
 
 
@@ -165,7 +166,7 @@ def _resolving(registry: Filled, releases: int, rounds: int) -> Iterator[Row]:
             taken: dict[str, list[float]] = {many: [], one: []}
             for number in range(rounds + 1):
                 for url in (many, one) if number % 2 else (one, many):
-                    taken[url].append(1000 * seconds(lambda url=url, command=command: _run(command, url)))  # type: ignore[misc]
+                    taken[url].append(1000 * seconds(partial(_run, command, url)))
             among, beside = (_sample("ms", taken[url][1:]) for url in (many, one))
             yield Row(
                 what=f"{name} resolves, among {releases:,}",
