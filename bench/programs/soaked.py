@@ -26,14 +26,14 @@ async def soak(path: Path, state: Path, per_second: float) -> tuple[int, float]:
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), enough.set)
     ended, latest = 0, 0.0
-    async with serving(path, state) as serve, asyncio.TaskGroup() as group:
+    async with serving(path, state) as live, asyncio.TaskGroup() as group:
         print("up", flush=True)
         due, begun = time.monotonic(), 0
 
         async def one(name: str) -> None:
             nonlocal ended
             try:
-                await serve(name, datetime.now(UTC))
+                await live.assess({name}, due_at=datetime.now(UTC))
                 ended += 1
             finally:
                 limit.release()

@@ -39,12 +39,12 @@ async def assess_all(path: Path, state: Path, count: int, at_once: int) -> None:
         done = {run.run_id for run in journal.runs(limit=count)}
     left = [(name, at) for name, at in due(names, count) if run_id(config.runtime.id, name, at) not in done]
     limit = asyncio.Semaphore(at_once)
-    async with serving(path, state) as serve:
+    async with serving(path, state) as live:
         print("up", flush=True)
 
         async def one(name: str, at: datetime) -> None:
             async with limit:
-                await serve(name, at)
+                await live.assess({name}, due_at=at)
             print("recorded", flush=True)
 
         async with asyncio.TaskGroup() as group:
