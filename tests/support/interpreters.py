@@ -36,7 +36,7 @@ def copied(python: Path, to: Path) -> Path:
     """The installation that `python` belongs to, again at `to` and without its own tests; its executable there."""
     prefix = python.parent.parent
     (to / "bin").mkdir(parents=True)
-    _link_or_copy(str(python), str(to / "bin" / python.name))
+    shutil.copy2(python, to / "bin")  # never a link: a test may change its mode, and that would be the real one's
     lib = f"lib/{python.name}"
     left_out = shutil.ignore_patterns("test", "site-packages", "idlelib", "tkinter", "ensurepip", "__pycache__")
     shutil.copytree(prefix / lib, to / lib, ignore=left_out, symlinks=True, copy_function=_link_or_copy)

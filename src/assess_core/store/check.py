@@ -134,7 +134,7 @@ def _records(comparison: Comparison, found: dict[str, str], store: Store) -> lis
     """The store's records of the plugins in it: its own one, or for pip's the best match of each distribution."""
     if comparison.ours:
         try:
-            record = store.record(comparison.root.name)
+            record = store.read_record(comparison.root.name)  # although its interpreter may be gone
         except DamagedError as error:
             comparison.differs("unknown", ".", str(error))
             return []
