@@ -1,0 +1,152 @@
+"""Environments of another Python than the runtime's: verified by it, rebuilt for it, never run under yet another."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assess_core.delivery import Action
+from assess_core.errors import PluginFault
+from assess_core.host import health_check
+from assess_core.runtime import Runtime
+from assess_core.store import (
+    InstalledPlugin,
+    Interpreters,
+    Store,
+    describe_interpreter,
+    running_interpreter,
+    target_of,
+    verify_environment,
+)
+from assess_core.store.interpreter import ask_build
+from tests.integration.test_runtime import configured
+from tests.support.installed import host_config, make_installed
+from tests.support.installing import DemoRegistry, demo_registry, install_here
+from tests.support.interpreters import another_python, copied
+from tests.support.registry_tree import make_registry_tree
+from tests.support.wheels import DEMO_SOURCE, demo_plugin_wheel
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    return copied(another_python(), tmp_path / "another")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoRegistry:
+    return demo_registry(tmp_path_factory.mktemp("demo"), demo_plugin_wheel())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state")
+
+
+@pytest.fixture
+def installed(demo: DemoRegistry, store: Store, python: Path) -> InstalledPlugin:
+    return install_here(demo.verified(), store, interpreter=describe_interpreter(python))
+
+
+def cached(installed: InstalledPlugin) -> Path:
+    (path,) = installed.site_packages.glob(f"demo_plugin/__pycache__/*.{installed.interpreter.cache_tag}.pyc")
+    return path
+
+
+def test_its_bytecode_is_compared_by_itself(installed: InstalledPlugin, store: Store, python: Path) -> None:
+    known = Interpreters(configured=(python,))
+    assert installed.interpreter.cache_tag != running_interpreter().cache_tag
+    report = verify_environment(installed.environment, store=store, interpreters=known)
+    assert report.accepted, report.differences
+
+    path = cached(installed)
+    data = path.read_bytes()
+    path.unlink()  # it is a link to the store's copy
+    for changed in (data.replace(b"demo-greeting", b"demo-gREEting"), data[:-1], b"", data + b"\0"):
+        assert changed != data
+        path.write_bytes(changed)
+        report = verify_environment(installed.environment, store=store, interpreters=known)
+        assert [each.kind for each in report.differences if each.path.endswith(path.name)] == ["altered"]
+    path.write_bytes(data)
+    assert not [
+        each
+        for each in verify_environment(installed.environment, store=store, interpreters=known).differences
+        if each.path.endswith(path.name)
+    ]
+
+
+def test_with_it_gone_nobody_can_say_and_that_is_said(
+    installed: InstalledPlugin, store: Store, python: Path, tmp_path: Path
+) -> None:
+    shutil.move(tmp_path / "another", tmp_path / "away")
+    known = Interpreters(configured=(python,))
+    report = verify_environment(installed.environment, store=store, interpreters=known)
+    said = {each.path: each for each in report.differences if each.path.endswith(".pyc")}
+    assert {each.kind for each in said.values()} == {"unknown"}
+    version = installed.interpreter.version
+    expected = f"its environment needs Python {version}, which was {python}; that is gone"
+    assert all(expected in each.message for each in said.values())
+
+
+def test_what_others_may_change_is_not_run_to_compare_anything(
+    installed: InstalledPlugin, store: Store, python: Path
+) -> None:
+    python.chmod(0o777)
+    report = verify_environment(installed.environment, store=store, interpreters=Interpreters(configured=(python,)))
+    said = [each for each in report.differences if each.path.endswith(".pyc")]
+    assert {each.kind for each in said} == {"unknown"}
+    assert all("others can change it" in each.message for each in said)
+
+
+def test_an_upgraded_one_is_noticed_and_gets_an_environment_of_its_own(python: Path, tmp_path: Path) -> None:
+    wheel = demo_plugin_wheel("1.0.0", requires_python=f"=={python.name.removeprefix('python')}.*")
+    config = configured(make_registry_tree(tmp_path / "registry", plugins=[wheel]), tmp_path)
+    upgraded: dict[str, str] = {}
+
+    def ask(path: Path) -> Mapping[str, str]:
+        return {**ask_build(path), **upgraded}
+
+    def synced() -> tuple[Action, InstalledPlugin, str]:
+        with Runtime(config, state=tmp_path / "state") as runtime:
+            runtime.interpreters = Interpreters(configured=(python,), memory=tmp_path / "known.json", ask=ask)
+            (before,) = runtime.installed()
+            change = runtime.interpreters.change(before.interpreter)
+            (line,) = runtime.sync()
+            (plugin,) = runtime.installed()
+        return line.action, plugin, change
+
+    with Runtime(config, state=tmp_path / "state") as runtime:
+        runtime.interpreters = Interpreters(configured=(python,), memory=tmp_path / "known.json", ask=ask)
+        (line,) = runtime.sync()
+        assert line.action is Action.INSTALLED, line.reason
+        (first,) = runtime.installed()
+    assert synced() == (Action.PRESENT, first, "")  # the control
+    version = first.interpreter.version
+    upgraded["version"] = f"{version}1"
+    os.utime(python, ns=(1, 1))
+    _, second, change = synced()
+    assert change == f"its environment is for Python {version}, and {python} is {version}1 now"
+    assert second.interpreter == replace(first.interpreter, version=f"{version}1")
+    assert second.env_key != first.env_key
+    assert synced() == (Action.PRESENT, second, "")
+
+
+def test_a_worker_under_another_minor_version_loads_nothing(tmp_path: Path) -> None:
+    own = running_interpreter()
+    modules, plugins = {"demo_plugin": DEMO_SOURCE}, {"demo": "demo_plugin:plugin"}
+    right = make_installed(tmp_path / "right", modules, plugins=plugins)
+    asyncio.run(health_check(right, host_config(tmp_path)))  # the control
+    wrong = replace(right, interpreter=replace(own, version="3.42.0"))
+    with pytest.raises(PluginFault, match=r"is for Python 3\.42\.0, and .* now; run `assess sync`"):
+        asyncio.run(health_check(wrong, host_config(tmp_path)))
+
+
+def test_a_real_one_accepts_the_tags_that_it_says_itself(python: Path) -> None:
+    """What is worked out for another interpreter is what that interpreter works out for itself."""
+    target = target_of(describe_interpreter(python))
+    minor = python.name.removeprefix("python3.")
+    assert str(target.tags[0]) == f"cp3{minor}-cp3{minor}-{next(iter(target.tags)).platform}"
+    assert target.environment["python_version"] == f"3.{minor}"
