@@ -13,27 +13,24 @@ disk for the next runtime, until it is lifted or another version is there.
 
 import asyncio
 import contextlib
-import logging
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from assess_core.errors import ConfigError, FaultKind, PluginFault, StoreError
+from assess_core.errors import ConfigError, FaultKind, PluginFault
+from assess_core.host.call import utc_now
 from assess_core.host.config import HostConfig
 from assess_core.host.death import STOPPED, Cause, hint_of
-from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
+from assess_core.host.probation import Probation
+from assess_core.host.quarantine import Quarantines
 from assess_core.host.rights import Rights
-from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record, Standing, State
+from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Standing, State
 from assess_core.host.turns import Turn, Turns
 from assess_core.host.values import CallReport, EvaluateReport, OnEvent
+from assess_core.host.waiting import Line, Wait
 from assess_core.host.worker import Worker
 from assess_core.store import EntryKind, InstalledPlugin
 from assess_plugin.models import ActionInput, EvaluateInput
-
-logger = logging.getLogger(__name__)
 
 Report = TypeVar("Report", CallReport, EvaluateReport)
 
@@ -66,26 +63,20 @@ class Supervisor:
         self._rights = rights
         self._size = workers
         self._turns = turns or Turns(workers)
-        self._policy = policy
-        self._quarantines = quarantines
         self._names = {(entry.kind, str(entry.name)): None for entry in installed.entries}  # a set that keeps its order
         self._workers: set[Worker] = set()
         self._idle: deque[Worker] = deque()
         self._starting: set[asyncio.Task[Exception | None]] = set()
-        self._waiting: dict[Turn[Worker], _Wait] = {}
+        self._line: Line[Worker] = Line(self._turns)
         self._calls: set[asyncio.Task[object]] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self._keeps_ready = self._draining = False
         self._refusal: Cause | None = None
-        self._record = Record(policy, rng=random.random)
+        self._probation = Probation(installed, policy, quarantines)
         self._ends: deque[Ended] = deque(maxlen=KEPT_ENDS)
-        self._against: deque[Ended] = deque(maxlen=KEPT_ENDS)
-        self._not_before, self._next_start_at = 0.0, _now()
         self._timer: asyncio.TimerHandle | None = None
         self._gone = self._restarts = 0
-        found = quarantines.of(installed.distribution) if quarantines else None
-        self._quarantine = found if found is not None and found.env_key == installed.env_key else None
-        self._state, self._since = self._state_now(), _now()
+        self._state, self._since = self._state_now(), utc_now()
 
     # --- what is asked of it
 
@@ -121,7 +112,7 @@ class Supervisor:
             ConfigError: the distribution has no plugin of this name.
         """
         self._require(name, "plugin")
-        wait = _Wait(name=name, phase="execute", timeout_s=timeout_s)
+        wait = Wait(name=name, phase="execute", timeout_s=timeout_s)
         return await self._submit(
             wait, whose, lambda worker: worker.execute(name, input, timeout_s=timeout_s, on_event=on_event)
         )
@@ -135,7 +126,7 @@ class Supervisor:
             PluginFault, ConfigError: as for `execute`.
         """
         self._require(name, "provider")
-        wait = _Wait(name=name, phase="evaluate", timeout_s=timeout_s)
+        wait = Wait(name=name, phase="evaluate", timeout_s=timeout_s)
         return await self._submit(
             wait, whose, lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event)
         )
@@ -160,11 +151,13 @@ class Supervisor:
 
     def resume(self) -> None:
         """Nothing is held against it any more: it is started again when it is needed. What is on disk stays there."""
-        self._quarantine = None
-        self._record = Record(self._policy, rng=random.random)
-        self._against.clear()
-        self._not_before = 0.0
+        self._probation.forgive()
         self._tend()
+
+    async def resume_if_lifted(self) -> None:
+        """If it was quarantined, and that is not on disk any more, where it was kept, it is resumed."""
+        if self._probation.quarantine is not None and await self._probation.is_lifted():
+            self.resume()
 
     @property
     def standing(self) -> Standing:
@@ -172,10 +165,10 @@ class Supervisor:
         return Standing(
             state=self._state,
             since=self._since,
-            deaths=self._record.deaths,
+            deaths=self._probation.deaths,
             restarts=self._restarts,
-            next_start_at=self._next_start_at if self._state is State.BACKING_OFF else None,
-            quarantine=self._quarantine,
+            next_start_at=self._probation.next_start_at if self._state is State.BACKING_OFF else None,
+            quarantine=self._probation.quarantine,
         )
 
     @property
@@ -198,7 +191,7 @@ class Supervisor:
         self._moved()
         return worker
 
-    async def _submit(self, wait: "_Wait", whose: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
+    async def _submit(self, wait: Wait, whose: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
         self._admit(wait.name, wait.phase)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  a coroutine runs in a task
@@ -209,102 +202,71 @@ class Supervisor:
                 report = await call(worker)
             finally:
                 self._release(worker)
-            self._record.served()
-            self._against.clear()
+            self._probation.served()
             return report
         finally:
             self._calls.discard(task)
 
-    async def _claimed(self, wait: "_Wait", whose: str) -> Worker:
+    async def _claimed(self, wait: Wait, whose: str) -> Worker:
         turn = self._turns.ask(whose=whose, of=self)
         while not (worker := await self._granted(turn, wait)).usable:  # it died after it was claimed
             self._release(worker)
             turn = self._turns.ask(whose=whose, of=self, first=True)
         return worker
 
-    async def _granted(self, turn: Turn[Worker], wait: "_Wait") -> Worker:
+    async def _granted(self, turn: Turn[Worker], wait: Wait) -> Worker:
         if not turn.granted.done():
-            self._waiting[turn] = wait
-            self._expect(turn)
+            self._line.add(turn, wait)
+            self._let_expire()
             self._tend()
         try:
             return await turn.granted
         except asyncio.CancelledError:
-            self._turns.withdraw(turn)
             if turn.granted.done() and not turn.granted.cancelled() and turn.granted.exception() is None:
                 self._release(turn.granted.result())
             raise
         finally:
-            self._waiting.pop(turn, None)
-            wait.forget()
+            self._line.leave(turn)
 
     def _release(self, worker: Worker) -> None:
         if worker.usable and worker in self._workers:
             self._idle.append(worker)
-            if self._quarantine is not None:
+            if self._probation.quarantine is not None:
                 self._dismiss(worker)
         self._turns.give_back()
         self._tend()
 
-    def _expect(self, turn: Turn[Worker]) -> None:
-        """A call that waits because nothing is there to serve it waits no longer than its own time."""
-        wait, loop = self._waiting[turn], asyncio.get_running_loop()
-        if self._is_backing_off() and wait.timer is None:
-            wait.expires_at = wait.expires_at or loop.time() + wait.timeout_s
-            wait.timer = loop.call_at(wait.expires_at, self._give_up, turn)
+    def _let_expire(self) -> None:
+        """Calls that wait because nobody is there to serve them wait no longer than their own time."""
+        if not self._workers and asyncio.get_running_loop().time() < self._probation.not_before:
+            self._line.expire(self._expired)
 
-    def _give_up(self, turn: Turn[Worker]) -> None:
-        wait = self._waiting.get(turn)
-        if wait is None:
-            return
-        wait.forget()
-        if self._workers or self._starting or not self._against:  # it is served soon, or is told of that start
-            return
-        last = self._against[-1]
-        message = (
-            f"no worker of {self._installed.distribution} could be had within {wait.timeout_s:g} s, after "
-            f"{self._record.deaths} that died; the last one, in {last.phase}: {last.message}"
-        )
-        fault = PluginFault(message, plugin=wait.name, phase=wait.phase, kind=FaultKind.START, log_tail=last.log_tail)
-        self._fail(turn, fault)
-
-    def _fail(self, turn: Turn[Worker], error: Exception) -> None:
-        self._turns.withdraw(turn)
-        if not turn.granted.done():
-            turn.granted.set_exception(error)
-
-    def _fail_first(self, error: Exception) -> None:
-        """A worker that does not start was started for the first of those that wait."""
-        turn = next((turn for turn in self._waiting if not turn.granted.done()), None)
-        if turn is not None:
-            self._fail(turn, error)
-
-    def _fail_waiting(self) -> None:
-        for turn, wait in list(self._waiting.items()):
-            fault = self._refused(wait.name, wait.phase)
-            assert fault is not None  # noqa: S101  called when there is a reason
-            self._fail(turn, fault)
+    def _expired(self, wait: Wait) -> PluginFault | None:
+        if self._workers or self._starting:  # it is served soon, or is told of that start
+            return None
+        return self._probation.expired(plugin=wait.name, phase=wait.phase, timeout_s=wait.timeout_s)
 
     # --- workers: started when somebody waits for one, or always
 
     def _tend(self) -> None:
         """As many workers are on their way as are missing, as far as nothing is held against it."""
         self._moved()
-        if self._refusal is not None or self._quarantine is not None:
+        if self._refusal is not None or self._probation.quarantine is not None:
             return
         serving = len(self._workers) - len(self._idle)
-        needed = min(self._size, serving + len(self._waiting))
+        needed = min(self._size, serving + len(self._line))
         missing = (self._size if self._keeps_ready and not self._draining else needed) - len(self._workers)
         missing -= len(self._starting)
         if missing <= 0:
             return
         loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
+        if loop.time() < self._probation.not_before:
             if self._timer is None:
-                self._timer = loop.call_at(self._not_before, self._tend_later)
+                self._timer = loop.call_at(self._probation.not_before, self._tend_later)
             return
-        for _ in range(1 if self._record.deaths else missing):  # one tries, the others wait for what becomes of it
-            if not (self._record.deaths and self._starting):
+        tried = self._probation.deaths > 0
+        for _ in range(1 if tried else missing):  # one tries, the others wait for what becomes of it
+            if not (tried and self._starting):
                 self._start_another()
 
     def _tend_later(self) -> None:
@@ -326,7 +288,7 @@ class Supervisor:
         try:
             # In place of one that died none is forked: it may have died of a wrong guess at where its memory lies, and
             # those of one prepared parent have it at the same places.
-            spawned = bool(self._against)
+            spawned = self._probation.last is not None
             worker = await Worker.start(
                 self._installed, self._config, self._rights, on_ended=self._take_end, spawned=spawned
             )
@@ -337,27 +299,27 @@ class Supervisor:
                 self._take_failed_start(worker, error, began_at)
             else:  # ours, not the plugin's: whoever waits gets it as it is, and nobody tries again for nothing
                 self._keeps_ready = False
-                self._fail_first(error)
+                self._line.fail_first(error)
             self._tend()
             return error
         self._no_longer_starting()
         if worker.usable:
             self._workers.add(worker)
             self._idle.append(worker)
-            if self._quarantine is not None:
+            if self._probation.quarantine is not None:
                 self._dismiss(worker)
         self._turns.stir()
         self._tend()
         return None
 
     def _no_longer_starting(self) -> None:
-        self._starting = {task for task in self._starting if task is not asyncio.current_task()}
+        self._starting -= {task for task in self._starting if task is asyncio.current_task()}
 
     def _take_failed_start(self, worker: Worker | None, fault: PluginFault, began_at: float) -> None:
         ended = worker.ended if worker is not None else None
         if worker is None:  # there was not even a process: the same as one that died at once
             ended = Ended(
-                at=_now(),
+                at=utc_now(),
                 kind=fault.kind,
                 phase=fault.phase,
                 message=fault.message,
@@ -366,7 +328,7 @@ class Supervisor:
                 by_itself=False,
             )
             self._ends.append(ended)
-        self._fail_first(fault)
+        self._line.fail_first(fault)
         if ended is not None:
             self._hold_against(ended, start=True, began_at=began_at)
 
@@ -384,51 +346,13 @@ class Supervisor:
 
     def _hold_against(self, ended: Ended, *, start: bool, began_at: float) -> None:
         now = asyncio.get_running_loop().time()
-        self._against.append(ended)
-        wait_s = self._record.died(start=start, began_at=began_at, now=now)
-        if self._refusal is not None or self._quarantine is not None:
+        if not self._probation.died(ended, start=start, began_at=began_at, now=now):
+            self._let_expire()
             return
-        if wait_s is None:
-            self._put_in_quarantine(ended)
-            return
-        self._not_before = now + wait_s
-        self._next_start_at = _now() + timedelta(seconds=wait_s)
-        for turn in list(self._waiting):
-            self._expect(turn)
-
-    def _is_backing_off(self) -> bool:
-        return not self._workers and asyncio.get_running_loop().time() < self._not_before
-
-    def _put_in_quarantine(self, last: Ended) -> None:
-        installed = self._installed
-        self._quarantine = quarantine = Quarantine(
-            env_key=installed.env_key,
-            version=installed.version,
-            sha256=installed.sha256,
-            since=_now(),
-            deaths=tuple(
-                Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
-            ),
-            log_tail=last.log_tail,
-        )
-        logger.error(
-            "%s %s is quarantined: %s",
-            installed.distribution,
-            installed.version,
-            _why(quarantine),
-            extra={"action": "quarantined"},
-        )
-        if self._quarantines is not None:
-            self._beside(asyncio.to_thread(self._remember, self._quarantines, quarantine))
-        self._fail_waiting()
+        self._beside(self._probation.keep())
+        self._line.fail_all(self._refused)
         for worker in tuple(self._idle):
             self._dismiss(worker)
-
-    def _remember(self, quarantines: Quarantines, quarantine: Quarantine) -> None:
-        try:
-            quarantines.put(self._installed.distribution, quarantine)
-        except StoreError as error:
-            logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
 
     def _dismiss(self, worker: Worker) -> None:
         """It waits for no call any more, and is asked to go."""
@@ -450,7 +374,7 @@ class Supervisor:
         if self._timer is not None:
             self._timer.cancel()
         self._moved()
-        self._fail_waiting()
+        self._line.fail_all(self._refused)
         await self._end_workers(cause)
         while open_still := {*self._calls, *self._aside}:
             await asyncio.wait(open_still)
@@ -479,7 +403,7 @@ class Supervisor:
         Raises:
             PluginFault: it is not.
         """
-        fault = self._refused(name, phase)
+        fault = self._refused(Wait(name=name, phase=phase, timeout_s=0))
         if fault is None and self._draining:
             message = (
                 f"{self._installed.distribution} {self._installed.version} takes no new calls: it is being replaced"
@@ -488,32 +412,23 @@ class Supervisor:
         if fault is not None:
             raise fault
 
-    def _refused(self, name: str, phase: str) -> PluginFault | None:
+    def _refused(self, wait: Wait) -> PluginFault | None:
         """Why nothing more is done, for calls that wait as for new ones."""
         if self._refusal is not None:
             kind = self._refusal.kind or FaultKind.STOPPED
-            return PluginFault(self._refusal.message, plugin=name, phase=phase, kind=kind)
-        if self._quarantine is not None:
-            return PluginFault(
-                f"it is quarantined: {_why(self._quarantine)}. Once that is mended, "
-                f"`assess plugins resume {self._installed.distribution}` tries again",
-                plugin=name,
-                phase=phase,
-                kind=FaultKind.QUARANTINED,
-                log_tail=self._quarantine.log_tail,
-            )
-        return None
+            return PluginFault(self._refusal.message, plugin=wait.name, phase=wait.phase, kind=kind)
+        return self._probation.fault(plugin=wait.name, phase=wait.phase)
 
     def _moved(self) -> None:
         """Something may have changed its state."""
         state = self._state_now()
         if state is not self._state:
-            self._state, self._since = state, _now()
+            self._state, self._since = state, utc_now()
 
     def _state_now(self) -> State:
         if self._refusal is not None:
             return State.STOPPED
-        if self._quarantine is not None:
+        if self._probation.quarantine is not None:
             return State.QUARANTINED
         if self._draining:
             return State.DRAINING
@@ -523,33 +438,4 @@ class Supervisor:
             return State.READY
         if self._starting:
             return State.STARTING
-        return State.BACKING_OFF if self._timer is not None or self._waiting else State.STOPPED
-
-
-@dataclass(kw_only=True, slots=True)
-class _Wait:
-    """A call that waits for a worker; `expires_at` is not 0 once it has waited for one that was backing off."""
-
-    name: str
-    phase: str
-    timeout_s: float
-    expires_at: float = 0.0
-    timer: asyncio.TimerHandle | None = None
-
-    def forget(self) -> None:
-        """It does not wait any more, or is told soon."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-
-def _why(quarantine: Quarantine) -> str:
-    last = quarantine.deaths[-1] if quarantine.deaths else None
-    since = quarantine.since.isoformat(timespec="seconds")
-    if last is None:
-        return f"since {since}"
-    return f"{len(quarantine.deaths)} workers died, until {since}; the last one, in {last.phase}: {last.message}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        return State.BACKING_OFF if self._timer is not None or self._line else State.STOPPED

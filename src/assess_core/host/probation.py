@@ -1,0 +1,162 @@
+"""What is held against one distribution: its deaths, the wait before the next start, its quarantine.
+
+    probation = Probation(installed, policy, quarantines)
+    if probation.died(ended, start=False, began_at=began, now=loop.time()):
+        await probation.keep()          # it is quarantined, in memory at once, and now on disk
+    probation.served()                  # a call went well
+
+The rules are `Record`'s; here is what they are applied to, and what is said of it.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from datetime import UTC, datetime, timedelta
+
+from assess_core.errors import FaultKind, PluginFault, StoreError
+from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
+from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
+from assess_core.store import InstalledPlugin
+
+logger = logging.getLogger(__name__)
+
+
+class Probation:
+    """Of one installed plugin.
+
+    Attributes:
+        quarantine: None unless nothing of it is started any more.
+        not_before: of the loop's clock: when the next worker may start.
+        next_start_at: the same, for people.
+    """
+
+    def __init__(self, installed: InstalledPlugin, policy: Policy, quarantines: Quarantines | None) -> None:
+        self._installed = installed
+        self._policy = policy
+        self._quarantines = quarantines
+        self._record = Record(policy, rng=random.random)
+        self._against: deque[Ended] = deque(maxlen=KEPT_ENDS)
+        self.not_before, self.next_start_at = 0.0, datetime.now(UTC)
+        self.quarantine = self._found()
+        self._on_disk = self.quarantine is not None
+
+    @property
+    def deaths(self) -> int:
+        """That are held against it."""
+        return self._record.deaths
+
+    @property
+    def last(self) -> Ended | None:
+        """The last of them."""
+        return self._against[-1] if self._against else None
+
+    def served(self) -> None:
+        """A call went well: nothing is held against it."""
+        self._record.served()
+        self._against.clear()
+
+    def died(self, ended: Ended, *, start: bool, began_at: float, now: float) -> bool:
+        """Whether it is quarantined for that from now on; the times are of the loop's clock, `began_at` of a start."""
+        self._against.append(ended)
+        wait_s = self._record.died(start=start, began_at=began_at, now=now)
+        if self.quarantine is not None:
+            return False
+        if wait_s is None:
+            self._begin_quarantine(ended)
+            return True
+        self.not_before = now + wait_s
+        self.next_start_at = datetime.now(UTC) + timedelta(seconds=wait_s)
+        return False
+
+    def forgive(self) -> None:
+        """Nothing is held against it, whatever is on disk."""
+        self.quarantine, self._on_disk = None, False
+        self._record = Record(self._policy, rng=random.random)
+        self._against.clear()
+        self.not_before = 0.0
+
+    async def keep(self) -> None:
+        """The quarantine is on disk, or the log says why not."""
+        if self._quarantines is None or self.quarantine is None:
+            return
+        try:
+            await asyncio.to_thread(self._quarantines.put, self._installed.distribution, self.quarantine)
+            self._on_disk = True
+        except StoreError as error:
+            logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
+
+    async def is_lifted(self) -> bool:
+        """Whether it was on disk and is not any more: somebody has lifted it."""
+        if self._quarantines is None or not self._on_disk:
+            return False
+        try:
+            return await asyncio.to_thread(self._quarantines.of, self._installed.distribution) is None
+        except StoreError as error:
+            logger.warning("%s", error, extra={"action": "quarantine-unread"})
+            return False
+
+    def fault(self, *, plugin: str, phase: str) -> PluginFault | None:
+        """What a call is told while it is quarantined."""
+        if self.quarantine is None:
+            return None
+        return PluginFault(
+            f"it is quarantined: {_why(self.quarantine)}. Once that is mended, "
+            f"`assess plugins resume {self._installed.distribution}` tries again",
+            plugin=plugin,
+            phase=phase,
+            kind=FaultKind.QUARANTINED,
+            log_tail=self.quarantine.log_tail,
+        )
+
+    def expired(self, *, plugin: str, phase: str, timeout_s: float) -> PluginFault | None:
+        """What a call is told that waited in vain for the next start; nothing when there was no death to wait for."""
+        last = self.last
+        if last is None:
+            return None
+        return PluginFault(
+            f"no worker of {self._installed.distribution} could be had within {timeout_s:g} s, after {self.deaths} "
+            f"that died; the last one, in {last.phase}: {last.message}",
+            plugin=plugin,
+            phase=phase,
+            kind=FaultKind.START,
+            log_tail=last.log_tail,
+        )
+
+    def _found(self) -> Quarantine | None:
+        if self._quarantines is None:
+            return None
+        try:
+            found = self._quarantines.of(self._installed.distribution)
+        except StoreError as error:
+            logger.warning("%s", error, extra={"action": "quarantine-unread"})
+            return None
+        return found if found is not None and found.env_key == self._installed.env_key else None
+
+    def _begin_quarantine(self, last: Ended) -> None:
+        installed = self._installed
+        self.quarantine = Quarantine(
+            env_key=installed.env_key,
+            version=installed.version,
+            sha256=installed.sha256,
+            since=datetime.now(UTC),
+            deaths=tuple(
+                Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
+            ),
+            log_tail=last.log_tail,
+        )
+        logger.error(
+            "%s %s is quarantined: %s",
+            installed.distribution,
+            installed.version,
+            _why(self.quarantine),
+            extra={"action": "quarantined"},
+        )
+
+
+def _why(quarantine: Quarantine) -> str:
+    since = quarantine.since.isoformat(timespec="seconds")
+    if not quarantine.deaths:
+        return f"since {since}"
+    last = quarantine.deaths[-1]
+    return f"{len(quarantine.deaths)} workers died, until {since}; the last one, in {last.phase}: {last.message}"
