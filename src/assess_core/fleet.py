@@ -229,10 +229,7 @@ class Fleet:
     async def resume_lifted(self) -> None:
         """What was quarantined and is not any more by what is on disk starts again."""
         for each in tuple(self._all):
-            if each.supervisor.standing.quarantine is None or self._quarantines is None:
-                continue
-            if await aside(self._quarantines.of, each.installed.distribution) is None:
-                each.supervisor.resume()
+            await each.supervisor.resume_if_lifted()
 
     def end_unused(self) -> None:
         """Processes that nobody has and nobody will get begin to end."""
