@@ -8,6 +8,7 @@ from assess_core.grants import KEYS, Ceiling, Grant, Growth, Withheld, granted, 
 from assess_core.secrets import SecretSource
 from assess_plugin.comparing import beyond, entries
 from assess_registry.client import Permissions
+from tests.support.examples import examples
 from tests.unit.sdk.test_comparing import ARGVS, FILES, NAMES, PERMISSIONS, may
 
 ASKED = Permissions(
@@ -30,7 +31,7 @@ def composed(**tables: object) -> Grant:
     return granted(ASKED, ceiling(**tables), secrets=SOURCES, where=WHERE)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(PERMISSIONS, PERMISSIONS, st.sets(st.sampled_from(KEYS)), FILES, ARGVS, NAMES)
 def test_a_grant_is_never_larger_than_either_side(
     asked: Permissions, most: Permissions, keys: set[str], path: str, argv: list[str], name: str
@@ -48,7 +49,7 @@ def test_a_grant_is_never_larger_than_either_side(
     assert bool(grant.withheld) == bool(missing)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(PERMISSIONS)
 def test_without_a_table_all_is_granted_and_with_an_empty_one_for_each_key_nothing(asked: Permissions) -> None:
     assert granted(asked).permissions == asked

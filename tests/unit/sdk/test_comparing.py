@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assess_plugin.comparing import beyond, common, covers, entries
 from assess_plugin.permissions import Permissions
+from tests.support.examples import examples
 
 PARTS = st.sampled_from(["etc", "ssh", "s*", "*", "*h", "proc", "a*c", "abc"])
 PATHS = st.lists(PARTS, min_size=0, max_size=3).map(lambda parts: "/" + "/".join(parts))
@@ -39,7 +40,7 @@ def may(permissions: Permissions, path: str, argv: list[str], name: str) -> tupl
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(PERMISSIONS, PERMISSIONS, FILES, ARGVS, NAMES)
 def test_what_is_common_permits_only_what_both_do(
     one: Permissions, other: Permissions, path: str, argv: list[str], name: str
@@ -53,7 +54,7 @@ def test_what_is_common_permits_only_what_both_do(
     assert not list(entries(beyond(other, both)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(PERMISSIONS, PERMISSIONS, FILES, ARGVS, NAMES)
 def test_without_overlapping_globs_it_permits_all_that_both_do(
     one: Permissions, other: Permissions, path: str, argv: list[str], name: str
@@ -75,7 +76,7 @@ def test_without_overlapping_globs_it_permits_all_that_both_do(
     assert both == tuple(a and b for a, b in zip(may(one, path, argv, name), may(other, path, argv, name), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(PERMISSIONS, PERMISSIONS)
 def test_nothing_is_beyond_itself_and_what_is_beyond_is_not_covered(old: Permissions, new: Permissions) -> None:
     assert not list(entries(beyond(new, new)))
