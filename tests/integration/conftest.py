@@ -1,9 +1,12 @@
-"""What integration tests share: answers of programs that were asked the same before."""
+"""What integration tests share: answers of programs that were asked the same before, and a registry made once."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.client_place import publish_two_releases
+from tests.support.registry_tree import RegistryTree
 from tests.support.remembered import Remembered
 
 REMEMBERING = ("test_audit_cli", "test_closure_advisories", "test_new_cli", "test_reaudit")
@@ -22,3 +25,15 @@ def _asked_once(request: pytest.FixtureRequest, remembered: Remembered) -> Itera
         if request.path.stem in REMEMBERING:
             remembered.within(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def two_releases(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    """For copies: nobody changes it."""
+    return publish_two_releases(tmp_path_factory.mktemp("two-releases"))
+
+
+@pytest.fixture
+def tree(two_releases: RegistryTree, tmp_path: Path) -> RegistryTree:
+    """A registry of the test's own; files that need another one define theirs."""
+    return two_releases.copy(tmp_path / "copy")

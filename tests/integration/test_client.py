@@ -20,23 +20,12 @@ from tests.support.client_place import (
     PLUGGY,
     SECOND,
     Place,
-    publish_two_releases,
     reach,
     snapshot,
 )
 from tests.support.http_registry import serve
 from tests.support.registry_tree import RegistryTree
 from tests.support.wheels import WheelBuilder, demo_plugin_wheel
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
-    return publish_two_releases(tmp_path_factory.mktemp("registry"))
-
-
-@pytest.fixture
-def tree(published: RegistryTree, tmp_path: Path) -> RegistryTree:
-    return published.copy(tmp_path / "copy")
 
 
 @pytest.fixture(params=["file", "http"])

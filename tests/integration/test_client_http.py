@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 
 import pytest
 
@@ -15,20 +14,9 @@ from tests.support.client_place import (
     DEMO,
     PLUGGY,
     Place,
-    publish_two_releases,
 )
 from tests.support.http_registry import Answer, HttpRegistry, drip, redirect, serve, status
 from tests.support.registry_tree import RegistryTree
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
-    return publish_two_releases(tmp_path_factory.mktemp("registry"))
-
-
-@pytest.fixture
-def tree(published: RegistryTree, tmp_path: Path) -> RegistryTree:
-    return published.copy(tmp_path / "copy")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,20 +25,9 @@ from tests.support.client_place import (
     TARGET,
     Place,
     flip,
-    publish_two_releases,
 )
 from tests.support.registry_tree import RegistryTree
 from tests.support.wheels import WheelBuilder
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
-    return publish_two_releases(tmp_path_factory.mktemp("registry"))
-
-
-@pytest.fixture
-def tree(published: RegistryTree, tmp_path: Path) -> RegistryTree:
-    return published.copy(tmp_path / "copy")
 
 
 def swap_resolved(**changes: Any) -> Callable[[FetchedWheel], FetchedWheel]:

@@ -29,9 +29,15 @@ def wheel(version: str, permissions: str) -> tuple[str, bytes]:
     return demo_plugin_wheel(version, manifest=demo_manifest(DEMO_CHECKS, permissions=permissions))
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
+    """Made once, and copied."""
+    return make_registry_tree(tmp_path_factory.mktemp("grants") / "registry", plugins=[wheel("1.0.0", BEFORE)])
+
+
 @pytest.fixture
-def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[wheel("1.0.0", BEFORE)])
+def tree(published: RegistryTree, tmp_path: Path) -> RegistryTree:
+    return published.copy(tmp_path / "registry")
 
 
 @pytest.fixture
@@ -77,6 +83,21 @@ def assess(config: Config, state: Path) -> Run:
 def consent(config: Config, state: Path, digest: str, version: str = "1.1.0") -> None:
     with Runtime(config, state=state) as runtime:
         runtime.consent("demo-plugin", version, digest=digest)
+
+
+@pytest.fixture
+def synced(configured: Configured, tmp_path: Path) -> tuple[Config, Path]:
+    """A configuration without a grant, and the state directory into which 1.0.0 was installed by it."""
+    config, state = configured(), tmp_path / "state"
+    assert sync(config, state).action is Action.INSTALLED
+    return config, state
+
+
+@pytest.fixture
+def growing(tree: RegistryTree, synced: tuple[Config, Path]) -> tuple[Config, Path]:
+    """And then 1.1.0 was published, which asks for more."""
+    tree.publish(*wheel("1.1.0", MORE))
+    return synced
 
 
 def waiting(line: Synced) -> tuple[str, ...]:
@@ -184,10 +205,9 @@ def test_a_version_that_asks_for_more_waits_and_the_one_before_runs_on(
 
 @pytest.mark.parametrize("permissions", [BEFORE, 'read = ["/proc/sys/kernel"]\n'])
 def test_a_version_that_asks_for_no_more_needs_no_consent(
-    tree: RegistryTree, configured: Configured, tmp_path: Path, permissions: str
+    tree: RegistryTree, permissions: str, synced: tuple[Config, Path]
 ) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
+    config, state = synced
     tree.publish(*wheel("1.1.0", permissions))
     assert sync(config, state).action is Action.UPGRADED
 
@@ -229,11 +249,9 @@ def test_the_start_that_is_tried_before_anybody_consents_has_nothing_of_what_is_
 
 
 def test_another_wheel_and_another_difference_wait_anew(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
+    tree: RegistryTree, configured: Configured, growing: tuple[Config, Path]
 ) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
-    tree.publish(*wheel("1.1.0", MORE))
+    config, state = growing
     first = sync(config, state)
     assert first.growth is not None
     consent(config, state, first.growth.digest)
@@ -282,12 +300,8 @@ def test_with_less_a_new_version_runs_without_what_the_table_withholds(
     assert grant.permissions.allows_read("/proc/sys/kernel")
 
 
-def test_a_lost_environment_does_not_make_the_next_version_the_first(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
-) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
-    tree.publish(*wheel("1.1.0", MORE))
+def test_a_lost_environment_does_not_make_the_next_version_the_first(growing: tuple[Config, Path]) -> None:
+    config, state = growing
     with Runtime(config, state=state) as runtime:
         module = runtime.installed()[0].site_packages / "demo_plugin" / "__init__.py"
     module.chmod(0o644)
@@ -300,11 +314,9 @@ def test_a_lost_environment_does_not_make_the_next_version_the_first(
 
 
 def test_what_the_file_names_again_is_brought_in_for_the_first_time_and_who_consented_stays_known(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
+    growing: tuple[Config, Path],
 ) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
-    tree.publish(*wheel("1.1.0", MORE))
+    config, state = growing
     line = sync(config, state)
     assert line.growth is not None
     consent(config, state, line.growth.digest)
@@ -317,20 +329,18 @@ def test_what_the_file_names_again_is_brought_in_for_the_first_time_and_who_cons
 
 
 def test_a_state_directory_of_an_older_release_has_its_baseline_from_what_runs(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
+    tree: RegistryTree, synced: tuple[Config, Path]
 ) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
+    config, state = synced
     Store(state).layout.consents(NAME).unlink()
     tree.publish(*wheel("1.1.0", MORE))
     assert waiting(sync(config, state)) == ADDED
 
 
 def test_a_record_that_cannot_be_read_lets_nothing_new_start_and_the_old_one_run(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
+    tree: RegistryTree, synced: tuple[Config, Path]
 ) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
+    config, state = synced
     path = Store(state).layout.consents(NAME)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"baseline": "everything"}))
     tree.publish(*wheel("1.1.0", MORE))
@@ -342,10 +352,8 @@ def test_a_record_that_cannot_be_read_lets_nothing_new_start_and_the_old_one_run
     assert run.exit_code(None) == 4
 
 
-def test_what_waits_does_not_keep_what_was_revoked(tree: RegistryTree, configured: Configured, tmp_path: Path) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
-    tree.publish(*wheel("1.1.0", MORE))
+def test_what_waits_does_not_keep_what_was_revoked(tree: RegistryTree, growing: tuple[Config, Path]) -> None:
+    config, state = growing
     sync(config, state)
     revoke_release(tree)
     line = sync(config, state)
@@ -355,12 +363,8 @@ def test_what_waits_does_not_keep_what_was_revoked(tree: RegistryTree, configure
     assert sync(config, state).action is Action.UPGRADED
 
 
-def test_kill_9_anywhere_around_a_consent_leaves_one_of_two_versions_at_work(
-    tree: RegistryTree, configured: Configured, tmp_path: Path
-) -> None:
-    config, state = configured(), tmp_path / "state"
-    sync(config, state)
-    tree.publish(*wheel("1.1.0", MORE))
+def test_kill_9_anywhere_around_a_consent_leaves_one_of_two_versions_at_work(growing: tuple[Config, Path]) -> None:
+    config, state = growing
     line = sync(config, state)
     assert line.growth is not None
     digest = line.growth.digest
