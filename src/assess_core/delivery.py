@@ -12,7 +12,7 @@ from assess_core.errors import AssessError
 from assess_core.execute import Clock
 from assess_core.grants import Growth
 from assess_core.host import HostConfig
-from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Store
+from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Pin, Store
 from assess_registry.client import ProjectName, Registry, RegistryError, Sha256, TrustError, VerifiedWheel
 
 Notify = Callable[[str], None]
@@ -33,6 +33,7 @@ class Action(StrEnum):
     WOULD_REMOVE = "would-remove"
     WOULD_WAIT = "would-wait"
     STALE = "stale"
+    HELD = "held"
     FAILED = "failed"
     REFUSED = "refused"
 
@@ -70,6 +71,7 @@ class Delivery:
     Attributes:
         registry: None where every plugin comes from a folder.
         interpreters: whom plugins may run under.
+        retry: versions that failed here are brought up again at once, and what failed is forgotten.
     """
 
     registry: Registry | None
@@ -80,6 +82,7 @@ class Delivery:
     clock: Clock
     dry_run: bool = False
     offline: bool = False
+    retry: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +120,11 @@ def failed(name: str, active: InstalledPlugin | None, action: Action, error: Ass
         reason=str(error),
         refusal=error if isinstance(error, TrustError) else None,
     )
+
+
+def specifier_of(plugin: PluginConfig, pin: Pin | None) -> str:
+    """Which versions are asked for: what the configuration says, and of these the pinned one."""
+    return plugin.version if pin is None else f"=={pin.version}"
 
 
 def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:

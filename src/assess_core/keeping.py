@@ -1,7 +1,7 @@
 """A version that is installed and does not run: what is said of it, and what runs in its place.
 
-Two things keep a version back (`admission.py`): something that it asks for is not granted, or nobody has consented yet
-to what it asks for beyond the version before it.
+Three things keep a version back: something that it asks for is not granted, nobody has consented yet to what it asks
+for beyond the version before it (`admission.py`), or it was brought up and failed (`store/choices.py`).
 """
 
 import asyncio
@@ -11,13 +11,82 @@ from dataclasses import replace
 from assess_core.admission import Admitted, admit, asking_of, rights_of
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, line_of
-from assess_core.errors import StoreError
-from assess_core.grants import Growth
+from assess_core.errors import PluginFault, StoreError
+from assess_core.grants import Grant, Growth
 from assess_core.host import health_check
-from assess_core.store import Consents, DamagedError, InstalledPlugin, Store, Waiting, require_approved
+from assess_core.results import timestamp
+from assess_core.store import Consents, DamagedError, Failure, InstalledPlugin, Store, Waiting, require_approved
 from assess_registry.client import ProjectName, TransportError, TrustError
 
 _log = logging.getLogger(__name__)
+
+
+class HeldError(StoreError):
+    """This version failed here, and it is not time yet to bring it up again."""
+
+
+def require_not_held(release: Release, delivery: Delivery) -> None:
+    """Nothing is held against bringing up this release now; a retry forgets what was.
+
+    Raises:
+        HeldError: it failed; the message says why, and when it is tried again.
+        StoreError: the record of it is damaged, or the state directory cannot be used.
+    """
+    store, name = delivery.store, release.project
+    failure = _failure_of(release, delivery)
+    if failure is None:
+        return
+    if delivery.retry:
+        if not delivery.dry_run:
+            store.choose(name, lambda known: known.without(release.sha256))
+        return
+    if failure.holds(delivery.clock()):
+        times = "once" if failure.tries == 1 else f"{failure.tries} times"
+        again = f"after {timestamp(failure.not_before)}" if failure.not_before else "only when somebody asks for it"
+        raise HeldError(
+            f"{release.version} failed {times} under Python {failure.interpreter}, last at {timestamp(failure.at)}, "
+            f"and is brought up again {again} (at once: assess sync --retry): {failure.reason}"
+        )
+
+
+def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, grant: Grant) -> None:
+    """It was started with these rights and loaded all that it promises; what was held against it is forgotten.
+
+    What fails in its own code is remembered, so that the next sync does not do all of this again.
+
+    Raises:
+        PluginFault: it did not.
+        StoreError: the state directory cannot be used.
+    """
+    store, name = delivery.store, installed.distribution
+    try:
+        with store.lease(installed):
+            asyncio.run(health_check(installed, delivery.host, rights_of(grant)))
+    except PluginFault as fault:
+        if fault.phase != "start":  # else nothing of it had run: it is the machine that fails, and that may change
+            kit, failed_at, reason = delivery.host.kit_of(installed).name, delivery.clock(), str(fault)
+            store.choose(
+                name,
+                lambda known: known.with_failure(
+                    installed.version,
+                    installed.sha256,
+                    interpreter=release.interpreter.version,
+                    kit=kit,
+                    at=failed_at,
+                    reason=reason,
+                ),
+            )
+        raise
+    if any(each.sha256 == installed.sha256 for each in store.choices(name).failed):
+        store.choose(name, lambda known: known.without(installed.sha256))
+
+
+def _failure_of(release: Release, delivery: Delivery) -> Failure | None:
+    choices = delivery.store.choices(release.project)
+    if not choices.failed:
+        return None
+    kit = delivery.host.kits(release.interpreter).name
+    return choices.failure_of(release.sha256, interpreter=release.interpreter.version, kit=kit)
 
 
 def serving(release: Release, active: InstalledPlugin, config: Config, delivery: Delivery) -> Synced:
@@ -71,8 +140,7 @@ def kept_back(
     )
     known = consents.waiting is not None and consents.waiting.same(waiting)
     if growth and not admitted.refusals and not known and consents.baseline is not None:
-        grant = admitted.grant.reduced_to(consents.baseline.permissions)
-        asyncio.run(health_check(installed, delivery.host, rights_of(grant)))
+        answered(installed, release, delivery, admitted.grant.reduced_to(consents.baseline.permissions))
     store.wait(installed.distribution, waiting if growth else None)
     if kept is not None and release.registry is not None:
         try:

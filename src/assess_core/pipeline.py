@@ -15,15 +15,16 @@ from packaging.specifiers import SpecifierSet
 from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
 from assess_core.choosing import choose
 from assess_core.config import Config
-from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of
-from assess_core.errors import PluginFault, StoreError
+from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of, specifier_of
+from assess_core.errors import ConfigError, PluginFault, StoreError
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import health_check
-from assess_core.keeping import kept_back, planned, said_to_wait, serving
+from assess_core.keeping import HeldError, answered, kept_back, planned, require_not_held, said_to_wait, serving
 from assess_core.store import (
     DamagedError,
     InstalledPlugin,
     Interpreter,
+    Pin,
     Store,
     install,
     prove_again,
@@ -63,12 +64,16 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
     A plugin that cannot be brought to that state keeps its previous version if the registry vouches for that still, and
     its line says why; so does one whose new version asks for more than the one that runs, until somebody consents.
     Environments of versions no longer wanted stay on disk. A dry run changes nothing but what is remembered of the
-    registry - what is new is fetched and verified, and not kept - and says what would be done.
+    registry - what is new is fetched and verified, and not kept - and says what would be done. A version that failed
+    here is held back, and so is what is newer than a pinned one. Any number of processes may do this at the same time:
+    one of them brings a version up, and the others find it.
 
     Raises:
-        ConfigError: a folder of plugins, or the directory of its keys, is not there.
+        ConfigError: a folder of plugins, or the directory of its keys, is not there; or a version is pinned that the
+            configuration does not admit.
     """
     asked = wanted(config, target=target_of(delivery.interpreters.own), candidates=_candidates(delivery))
+    _require_pins(asked, delivery.store)
     silence = _silence(asked, delivery)
     lines = [_sync_one(each, config, delivery, silence) for each in asked]
     if any(isinstance(each, RefusedFolder) for each in asked):
@@ -82,6 +87,28 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
         action = Action.WOULD_REMOVE if delivery.dry_run else Action.REMOVED
         lines.append(Synced(distribution=active.distribution, action=action, previous=active.version))
     return tuple(lines)
+
+
+def _require_pins(asked: Sequence[Wanted | RefusedFolder], store: Store) -> None:
+    problems = []
+    for each in asked:
+        if isinstance(each, RefusedFolder):
+            continue
+        pin = _pin(each.name, store)
+        if pin is not None and not SpecifierSet(each.plugin.version).contains(pin.version, prereleases=True):
+            problems.append(
+                f"{each.name} is pinned to {pin.version} (by {pin.by}, {pin.why}), and the configuration asks for "
+                f"{each.plugin.version}: change one of them; `assess plugins pin {each.name} --none` takes the pin away"
+            )
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _pin(name: ProjectName, store: Store) -> Pin | None:
+    try:
+        return store.choices(name).pin
+    except DamagedError:  # said where one goes by it
+        return None
 
 
 def _silence(asked: Sequence[Wanted | RefusedFolder], delivery: Delivery) -> _Silence | None:
@@ -128,6 +155,8 @@ def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, 
         return _without_registry(each, _expired(error), config, delivery)
     except TrustError as refusal:
         return _not_brought_up(each, active, Action.REFUSED, refusal, delivery)
+    except HeldError as held:
+        return _not_brought_up(each, active, Action.HELD, held, delivery)
     except (PluginFault, StoreError) as fault:
         return _not_brought_up(each, active, Action.FAILED, fault, delivery)
 
@@ -153,7 +182,8 @@ def _not_brought_up(
 def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> Release:
     """What is to be installed; `version` in place of what the configuration asks for."""
     registry = _registry(delivery)
-    specifier = each.plugin.version if version is None else f"=={version}"
+    specifier = specifier_of(each.plugin, delivery.store.choices(each.name).pin)
+    specifier = specifier if version is None else f"=={version}"
     chosen = choose(
         Requirement(f"{each.name}{specifier}"),
         registry=registry,
@@ -182,8 +212,9 @@ def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> 
     """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
     if found is None:
         raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
-    if not SpecifierSet(each.plugin.version).contains(found.version, prereleases=True):
-        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
+    specifier = specifier_of(each.plugin, delivery.store.choices(each.name).pin)
+    if not SpecifierSet(specifier).contains(found.version, prereleases=True):
+        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {specifier}")
     return Release(
         project=found.project,
         version=found.version,
@@ -223,16 +254,36 @@ def _brought_up(
     release: Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
 ) -> Synced:
     """The stages from the resolved release to its activation."""
-    store = delivery.store
+    installed = _installed(release, delivery.store)
+    if installed is not None and active is not None and active.env_key == installed.env_key:
+        return serving(release, active, config, delivery)
+    if delivery.dry_run:
+        consents = delivery.store.consents(release.project)
+        admitted = admit(config, asking_of(installed or release.verified()), consents)
+        if admitted.ready:
+            require_not_held(release, delivery)
+        return planned(release, active, admitted)
+    with delivery.store.activating(release.project):
+        return _activated(release, each, active, config, delivery)
+
+
+def _installed(release: Release, store: Store) -> InstalledPlugin | None:
+    """What is installed of it already, and stands."""
     installed = store.installed(release.lock_sha256, release.sha256, release.interpreter)
-    if installed is not None and not _stands(installed, release, store):
-        installed = None
+    return installed if installed is not None and _stands(installed, release, store) else None
+
+
+def _activated(
+    release: Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
+) -> Synced:
+    """The same, where nobody else does it at the same time; whoever waited may find it done."""
+    store = delivery.store
+    active = store.find(each.name) if active is not None or store.pointer(each.name) is not None else None
+    installed = _installed(release, store)
     if installed is not None and active is not None and active.env_key == installed.env_key:
         return serving(release, active, config, delivery)
     consents = store.consents(release.project)
-    if delivery.dry_run:
-        asking = asking_of(installed or release.verified())
-        return planned(release, active, admit(config, asking, consents))
+    require_not_held(release, delivery)
     if installed is None:
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
@@ -244,7 +295,7 @@ def _brought_up(
         kept = active if active is not None and _may_serve(active, each, config) else None
         return kept_back(release, installed, admitted, kept, delivery)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
-    asyncio.run(health_check(installed, delivery.host, rights_of(admitted.grant)))
+    answered(installed, release, delivery, admitted.grant)
     store.activate(installed)
     action = Action.INSTALLED if active is None else Action.UPGRADED
     return line_of(release, active, action, warnings=admitted.warnings)
@@ -316,8 +367,9 @@ def _without_registry(each: Wanted, silence: _Silence, config: Config, delivery:
             return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {silence.reason}")
         if not delivery.dry_run and (served := _before(name, delivery.store)) and served.env_key != active.env_key:
             # Its interpreter is not what it was, so this is another environment of the same files: it answers first.
-            asyncio.run(health_check(active, delivery.host, rights_of(grant_of(config, asking_of(active)))))
-            delivery.store.activate(active)
+            with delivery.store.activating(name), delivery.store.lease(active):
+                asyncio.run(health_check(active, delivery.host, rights_of(grant_of(config, asking_of(active)))))
+                delivery.store.activate(active)
     except TrustError as refusal:
         return failed(name, None, Action.REFUSED, refusal)
     except (StoreError, TransportError, PluginFault) as error:

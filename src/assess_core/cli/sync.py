@@ -19,13 +19,16 @@ HEADINGS = ("PLUGIN", "ACTION", "VERSION", "WAS", "REASON")
 
 @click.command(name="sync")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--retry", is_flag=True, help="Bring up at once what failed and is held back.")
 @output_option("table", "json")
 @quiet_option
 @common
-def command(dry_run: bool, output: str, config: Path | None, state_dir: Path | None, quiet: bool) -> int:
+def command(
+    *, dry_run: bool, retry: bool, output: str, config: Path | None, state_dir: Path | None, quiet: bool
+) -> int:
     """Install exactly the plugins the configuration asks for, verified; switch off the others."""
     with open_runtime(config, state_dir) as runtime:
-        lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run)
+        lines = runtime.sync(notify=say(quiet=quiet), dry_run=dry_run, retry=retry)
     for line in lines:
         tell(line, quiet=quiet)
     if output == "json":
@@ -46,7 +49,7 @@ def exit_code(lines: Sequence[Synced]) -> int:
     idle = any(line.action is Action.WAITING and not line.previous for line in lines)
     if Action.REFUSED in actions:
         return EXIT_REFUSED
-    if idle or Action.FAILED in actions:
+    if idle or actions & {Action.FAILED, Action.HELD}:
         return EXIT_OPERATIONAL
     return EXIT_USAGE if Action.WITHHELD in actions else 0
 

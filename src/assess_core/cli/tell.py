@@ -14,7 +14,7 @@ def tell(line: Synced, *, quiet: bool = False) -> None:
     """
     if line.action is Action.REFUSED:
         _say(line, plain_lines(line.reason))
-    elif line.action is Action.FAILED:
+    elif line.action in (Action.FAILED, Action.HELD):
         _say(line, plain(line.reason))
     elif line.action is Action.STALE:
         _say(line, f"using what is installed; {plain(line.reason)}")

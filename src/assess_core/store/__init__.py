@@ -12,7 +12,7 @@ from assess_core.store.install import InstallStep, install
 from assess_core.store.interpreter import Build, describe_interpreter, running_interpreter
 from assess_core.store.interpreters import MEMORY as INTERPRETERS
 from assess_core.store.interpreters import Found, Interpreters, platforms_here, target_of
-from assess_core.store.kit import Kits, worker_kit
+from assess_core.store.kit import Kits, runtime_kits, worker_kit
 from assess_core.store.layout import DamagedError
 from assess_core.store.leases import Lease
 from assess_core.store.prune import Pruned, Removal, prune, uninstall
@@ -51,6 +51,7 @@ __all__ = [
     "prune",
     "require_approved",
     "running_interpreter",
+    "runtime_kits",
     "target_of",
     "uninstall",
     "verify_environment",

@@ -86,6 +86,12 @@ def _kit(layout: Layout, sources: dict[str, bytes], interpreter: Interpreter) ->
     return kit.top
 
 
+def runtime_kits(store: Store) -> frozenset[str]:
+    """The names of this release's own kits that are there."""
+    digest = _digest(kit_sources())
+    return frozenset(path.name for path in store.layout.path("kits").glob(f"{digest}-*") if path.is_dir())
+
+
 def kit_sources() -> dict[str, bytes]:
     """Path in the kit -> content, of every module a worker may take from the runtime."""
     sources = {}

@@ -350,6 +350,25 @@ class Store:
             if after != before:
                 write_pointer(self.layout, installed.distribution, after)
 
+    def before(self, distribution: ProjectName) -> InstalledPlugin:
+        """The plugin that served before the one that serves now, and can be gone back to.
+
+        Raises:
+            StoreError: none served before, or its environment is gone.
+        """
+        pointer = read_pointer(self.layout, distribution)
+        if pointer is None or pointer.previous is None:
+            raise StoreError(
+                f"{distribution}: no other version served before this one; to go to one that you name: "
+                f"assess plugins pin {distribution}==VERSION, and assess sync"
+            )
+        if self.read_record(pointer.previous) is None:
+            raise DamagedError(
+                f"{distribution}: the version that served before was pruned; to bring it up again: assess plugins pin "
+                f"{distribution}==VERSION, and assess sync"
+            )
+        return self._required(distribution, pointer.previous)
+
     def rollback(self, distribution: ProjectName) -> InstalledPlugin:
         """The plugin that served before serves again; returns it.
 
@@ -357,12 +376,11 @@ class Store:
             StoreError: none served before, or its environment is gone.
         """
         with self.layout.locked():
-            before = read_pointer(self.layout, distribution)
-            if before is None or before.previous is None:
-                raise StoreError(f"{distribution}: no other version served before this one; install the one you want")
-            plugin = self._required(distribution, before.previous)
+            plugin = self.before(distribution)
+            pointer = read_pointer(self.layout, distribution)
+            assert pointer is not None  # noqa: S101  under the lock
             self._settle(plugin)
-            write_pointer(self.layout, distribution, before.moved_to(before.previous))
+            write_pointer(self.layout, distribution, pointer.moved_to(plugin.env_key))
         return plugin
 
     def deactivate(self, distribution: ProjectName) -> None:
@@ -401,10 +419,7 @@ class Store:
     def _required(self, distribution: ProjectName, env_key: str) -> InstalledPlugin:
         record = self.record(env_key)
         if record is None:
-            raise DamagedError(
-                f"{distribution}: its environment {self.layout.environment(env_key)}, its record or its interpreter "
-                "is gone; install the plugin again"
-            )
+            raise DamagedError(f"{distribution}: {self._missing(env_key)}")
         if record.plugin.distribution != distribution:
             raise DamagedError(
                 f"{self.layout.pointer(distribution)} names an environment of {record.plugin.distribution}; "
@@ -412,6 +427,16 @@ class Store:
             )
         self._require_untouched(record.plugin)
         return record.plugin
+
+    def _missing(self, env_key: str) -> str:
+        """What is not there of this environment."""
+        record = self.read_record(env_key)
+        if record is not None and record.plugin.environment.is_dir() and not record.interpreter.path.exists():
+            return (
+                f"its environment needs Python {record.interpreter.version}, which was {record.interpreter.path}; that "
+                "is gone: install it again, or run `assess sync`, which takes another one if its lock serves one"
+            )
+        return f"its environment {self.layout.environment(env_key)} or its record is gone; run `assess sync`"
 
     def _require_untouched(self, installed: InstalledPlugin) -> None:
         differences = self.check_untouched(installed)

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 
-from assess_core.store import InstalledPlugin
+import click
+
+from assess_core.results import timestamp
+from assess_core.store import InstalledPlugin, Pin, Pruned, Removal
 from assess_registry.client import Manifest
 
 
@@ -44,3 +47,33 @@ def facts_of(plugin: InstalledPlugin) -> dict[str, object]:
         "plugins": [{"name": entry.name, "kind": entry.kind} for entry in plugin.entries],
         "checks": [spec.id for spec in plugin.manifest.checks],
     }
+
+
+def pin_facts(pin: Pin) -> dict[str, object]:
+    """A pin, for programs."""
+    return {"version": pin.version, "at": timestamp(pin.at), "by": pin.by, "why": pin.why}
+
+
+def pruned_facts(pruned: Pruned) -> dict[str, object]:
+    """What was removed, for programs."""
+    return {
+        "removed": [dataclasses.asdict(each) for each in pruned.removed],
+        "in_use": [dataclasses.asdict(each) for each in pruned.in_use],
+        "others": list(pruned.others),
+        "freed_bytes": pruned.freed_bytes,
+    }
+
+
+def tell_pruned(pruned: Pruned, *, dry_run: bool) -> None:
+    """What was removed, for people: names on stdout, what is left and why on stderr."""
+    for each in pruned.removed:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {_name(each)}")
+    for path in pruned.others:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {path}")
+    for each in pruned.in_use:
+        click.echo(f"{_name(each)} is in use, and left to the next `assess plugins prune`", err=True)
+    click.echo(f"{'would free' if dry_run else 'freed'} {pruned.freed_bytes / (1 << 20):.1f} MiB", err=True)
+
+
+def _name(removal: Removal) -> str:
+    return f"{removal.distribution} {removal.version}" if removal.distribution else f"envs/{removal.env_key}"

@@ -7,31 +7,39 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.permitted import granted_cell, permission_facts
 from assess_core.cli.plugins.facts import entries, facts_of
+from assess_core.versions import listed
 from assess_registry.client import table
 from assess_registry.console import print_json
 
+HEADINGS = ("DISTRIBUTION", "VERSION", "STATE", "PLUGINS", "CHECKS", "SIGNED BY", "GRANTED", "WAITING")
+
 
 @click.command(name="list")
+@click.option("--all", "everything", is_flag=True, help="Every version that is installed, not only what serves.")
 @output_option("table", "json")
 @common
-def command(output: str, config: Path | None, state_dir: Path | None) -> None:
+def command(*, everything: bool, output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the active plugins."""
     with open_runtime(config, state_dir) as runtime:
-        active = [(plugin, runtime.standing(plugin)) for plugin in runtime.store.active()]
+        found = [(each, runtime.standing(each.plugin)) for each in listed(runtime, everything=everything)]
     if output == "json":
-        print_json({"plugins": [facts_of(plugin) | permission_facts(standing) for plugin, standing in active]})
+        plugins = [
+            facts_of(each.plugin) | {"states": list(each.states)} | permission_facts(standing)
+            for each, standing in found
+        ]
+        print_json({"plugins": plugins})
         return
     rows = [
         (
-            plugin.distribution,
-            plugin.version,
-            entries(plugin),
-            str(len(plugin.manifest.checks)),
-            plugin.signer[:23],
+            each.plugin.distribution,
+            each.plugin.version,
+            ", ".join(each.states),
+            entries(each.plugin),
+            str(len(each.plugin.manifest.checks)),
+            each.plugin.signer[:23],
             granted_cell(standing.grant),
             standing.growth.version if standing.growth is not None else "",
         )
-        for plugin, standing in active
+        for each, standing in found
     ]
-    headings = ("DISTRIBUTION", "VERSION", "PLUGINS", "CHECKS", "SIGNED BY", "GRANTED", "WAITING")
-    click.echo(table(headings, rows), nl=False)
+    click.echo(table(HEADINGS, rows), nl=False)
