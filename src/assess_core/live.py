@@ -145,11 +145,9 @@ class Live:
     async def refresh(self) -> Reloaded:
         """The registry was asked, what it revoked is acted on, and what is new is followed."""
         async with self._following:
-            silent = await self._beside(self._started.ask_registry)
-            if silent is not None:
-                _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
-            await self._heed()
-            return await self._followed(self._started.config)
+            await self._ask()
+            await self._heed()  # before anything new is fetched, which may take long
+            return await self._followed(self._started.config, asked=True)
 
     async def assess(
         self,
@@ -201,19 +199,23 @@ class Live:
 
     # --- following
 
-    async def _followed(self, config: Config) -> Reloaded:
+    async def _followed(self, config: Config, *, asked: bool = False) -> Reloaded:
         """As `_follow`; whatever is wrong leaves what runs."""
         before = self._started.config
         try:
-            done = await self._follow(config)
+            done = await self._follow(config, asked=asked)
         except (AssessError, RegistryError, OSError) as error:
             await self._beside(partial(self._started.reconfigure, before))
             return self._refused(error)
         self._said = ""
         return done
 
-    async def _follow(self, config: Config) -> Reloaded:
+    async def _follow(self, config: Config, *, asked: bool = False) -> Reloaded:
         """What this configuration asks for serves from now on, as far as it could be brought up.
+
+        Args:
+            config: to be followed.
+            asked: the registry was asked just now.
 
         Raises:
             ConfigError, TrustError, StoreError: not to be followed; then nothing changed of what serves.
@@ -222,6 +224,9 @@ class Live:
         # Before anything is read: what changes while it is read is a change.
         await self._look(partial(self._changes.watch, self._places(config)))
         await self._beside(partial(runtime.reconfigure, config))
+        if not asked:
+            # By a word of half a minute ago, what another process just installed would be taken back.
+            await self._ask()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
         if self._planned is not None and (tampered := _refused_folders(config, synced)):
             raise _RefusedError(*tampered)
@@ -294,6 +299,11 @@ class Live:
         await asyncio.gather(
             *(fleet.kill(installed.env_key, _reason(error)) for installed, error in found if _kills(error))
         )
+
+    async def _ask(self) -> None:
+        silent = await self._beside(self._started.ask_registry)
+        if silent is not None:
+            _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
 
     def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
         found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)

@@ -1,0 +1,477 @@
+"""A runtime that goes on running follows what changes, and drops no assessment for it.
+
+Real processes and a real registry. The plugin waits for a file to be there before it answers for its second subject, so
+that an assessment runs for as long as a test wants.
+"""
+
+import asyncio
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assess_core.config import load
+from assess_core.errors import ConfigError
+from assess_core.journal import Journal
+from assess_core.live import Live
+from assess_core.results import ResultOutcome, Run
+from assess_core.runtime import Runtime
+from assess_core.store.leases import claim
+from assess_registry.names import ProjectName
+from assess_registry.publish.after import revoke
+from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.wheels import demo_manifest, demo_plugin_wheel
+
+DEMO = ProjectName("demo-plugin")
+POLL_S = 0.1
+
+SOURCE = '''\
+"""Says its version of each subject; of all but the first once the gate is open."""
+
+import time
+
+from assess_plugin import (
+    ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Outcome, Subject, hookimpl,
+)
+
+
+class Assess:
+    @hookimpl
+    def assess_execute(self, input: ActionInput) -> ActionOutput:
+        while input.subject.id != "host:0":
+            input.host.log("waiting")
+            try:
+                input.host.stat(input.settings["greeting"])
+                break
+            except FileNotFoundError:
+                time.sleep(0.1)
+        return ActionOutput(
+            results=tuple(CheckResult(check_id=each, outcome=Outcome.PASS, reason="VERSION") for each in input.checks)
+        )
+
+
+class Provide:
+    @hookimpl
+    def assess_evaluate(self, input: EvaluateInput) -> EvaluateResult:
+        return EvaluateResult(
+            subjects=tuple(
+                Subject(id=f"host:{number}", type="inventory-item", title=str(number))
+                for number in range(input.selector["count"])
+            )
+        )
+
+
+plugin = Assess()
+provider = Provide()
+'''
+
+
+def wheel(version: str, source: str = SOURCE) -> tuple[str, bytes]:
+    permissions = f"stat = [{json.dumps(tempfile.gettempdir())}]"
+    manifest = demo_manifest(("demo-one",), permissions=permissions)
+    return demo_plugin_wheel(version, source=source.replace("VERSION", version), manifest=manifest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A registry, a configuration and a state directory."""
+
+    tree: RegistryTree
+    directory: Path
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "assess.toml"
+
+    @property
+    def gate(self) -> Path:
+        return self.directory / "gate"
+
+    def configure(
+        self, *, entry: str = "workers = 3\n", assessment: str = "", refresh_s: float = 3600, runtime: str = ""
+    ) -> None:
+        """Write assess.toml, whole, as an editor does."""
+        values = {
+            "url": self.tree.root.as_uri(),
+            "root": str(self.directory / "1.root.json"),
+            "development": True,
+            "refresh_s": refresh_s,
+        }
+        registry = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        text = (
+            f'[runtime]\nid = "web-01"\n{runtime}[registry]\n{registry}[[plugins]]\nname = "demo-plugin"\n{entry}'
+            f"settings = {{ greeting = {json.dumps(str(self.gate))} }}\n"
+            '[[assessments]]\nid = "long"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 3 }\n'
+            '[[assessments]]\nid = "short"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 1 }\n'
+            f"{assessment}"
+        )
+        new = self.path.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.path)
+
+    async def publish(self, version: str, source: str = SOURCE) -> None:
+        await asyncio.to_thread(self.tree.publish, *wheel(version, source))
+
+    async def revoke(self, version: str, severity: Any) -> None:
+        said: dict[str, Any] = {"reason": "sends it away", "severity": severity, "now": datetime.now(UTC)}
+        keys = self.tree.everybody.release_keys
+        await asyncio.to_thread(partial(revoke, self.tree.root, DEMO, version, keys=keys, **said))
+
+    async def opened(self, running: "asyncio.Task[Run]") -> Run:
+        """What comes of an assessment that waited for this."""
+        assert not running.done()
+        self.gate.touch()
+        run = await running
+        self.gate.unlink()
+        return run
+
+    def copy(self, directory: Path) -> "Place":
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)
+        place = replace(self, tree=replace(self.tree, directory=directory / "registry"), directory=directory)
+        place.configure()
+        return place
+
+    @asynccontextmanager
+    async def live(self, **more: Any) -> AsyncIterator[Live]:
+        live = Live(lambda: load(self.path), self.state, poll_s=POLL_S, **more)
+        await live.start()
+        try:
+            yield live
+        finally:
+            await live.stop(within_s=20)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """1.0.0 is installed."""
+    directory = tmp_path_factory.mktemp("made")
+    place = Place(tree=make_registry_tree(directory / "registry", plugins=[wheel("1.0.0")]), directory=directory)
+    shutil.copy2(place.tree.root_metadata, directory / "1.root.json")
+    place.configure()
+    with Runtime(load(place.path), state=place.state) as runtime:
+        assert [line.version for line in runtime.sync()] == ["1.0.0"]
+    return place
+
+
+@pytest.fixture
+def place(made: Place, tmp_path: Path) -> Place:
+    return made.copy(tmp_path / "place")
+
+
+@pytest.fixture
+def workers(place: Place) -> Iterator[Callable[[], int]]:
+    """How many worker processes of this place there are; none may be left."""
+
+    def count() -> int:
+        return len(list((place.state / "scratch").glob("*/*")))
+
+    yield count
+    assert count() == 0
+
+
+def versions(run: Run) -> set[str]:
+    """Which version answered, by its own word and by ours."""
+    assert run.results
+    return {result.reason for result in run.results} | {result.plugin.version for result in run.results}
+
+
+def outcomes(run: Run) -> set[ResultOutcome]:
+    return {result.outcome for result in run.results}
+
+
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def begun(live: Live, assessment: str = "long") -> "asyncio.Task[Run]":
+    """This assessment runs: its plugin has answered for one subject, and is busy with the next."""
+    asked = asyncio.Event()
+    task = asyncio.create_task(live.assess({assessment}, notify=lambda _assessment, _event: asked.set()))
+    waiting = asyncio.create_task(asked.wait())
+    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    assert not task.done()
+    assert waiting.done()
+    return task
+
+
+def serving(live: Live) -> str:
+    return {name: installed.version for name, (installed, _) in live.standing.items()}.get(DEMO, "")
+
+
+def removable(lease: Path) -> bool:
+    """Whether somebody who prunes would remove what this lease is on."""
+    claimed = claim(lease)
+    if claimed is not None:
+        claimed.release()
+    return claimed is not None
+
+
+def recorded(place: Place) -> list[Any]:
+    with Journal.open(place.state / "journal.db") as journal:
+        return list(journal.runs())
+
+
+def test_an_assessment_keeps_the_version_it_began_with_and_the_next_gets_the_new_one(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            with Runtime(load(place.path), state=place.state) as runtime:
+                (old,) = runtime.store.active()
+            lease = runtime.store.layout.lease(old.env_key)
+            await place.publish("1.1.0")
+            done = await live.refresh()
+            assert [(line.action, line.previous, line.version) for line in done.synced] == [
+                ("upgraded", "1.0.0", "1.1.0")
+            ]
+            assert not removable(lease)
+            second = await live.assess({"short"})
+            assert versions(second) == {"1.1.0"}
+            run = await place.opened(first)
+            assert (versions(run), len(run.results), outcomes(run)) == ({"1.0.0"}, 3, {ResultOutcome.PASS})
+            await until(lambda: workers() == 3)
+            await until(lambda: removable(lease))
+            place.gate.touch()
+            assert versions(await live.assess()) == {"1.1.0"}
+
+    asyncio.run(main())
+    assert len(recorded(place)) == 4
+
+
+BROKEN = {
+    "raises on import": "raise RuntimeError('not today')\n",
+    "has a wrong hook": SOURCE.replace("assess_execute(self, input", "assess_execute(self, wrong"),
+    "exits on import": "import os\nos._exit(3)\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_version_that_does_not_start_never_serves_a_call(name: str, place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.publish("1.1.0", BROKEN[name])
+            (line,) = (await live.refresh()).synced
+            assert line.action in ("failed", "held")
+            second = await live.assess({"short"})
+            assert versions(second) == versions(await place.opened(first)) == {"1.0.0"}
+            assert "not with what is asked for" in (second.assessments[0].problem or "")
+            await place.publish("1.2.0")  # the control
+            assert [line.version for line in (await live.refresh()).synced] == ["1.2.0"]
+            third = await live.assess({"short"})
+            assert (versions(third), third.assessments[0].problem) == ({"1.2.0"}, None)
+
+    asyncio.run(main())
+
+
+def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
+    place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.revoke("1.0.0", "kill")
+            done = await live.refresh()
+            assert [line.action for line in done.synced] == ["refused"]
+            run = await first
+            assert outcomes(run) == {ResultOutcome.ERROR}
+            assert len(run.results) == 3
+            assert all("revoked: sends it away" in result.reason for result in run.results)
+            assert "revoked: sends it away" in (run.assessments[0].problem or "")
+            assert workers() == 0
+            second = await live.assess({"short"})
+            assert not second.results
+            assert "revoked" in (second.assessments[0].problem or "")
+            assert live.standing == {}
+            await place.publish("1.1.0")
+            await live.refresh()
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+
+    asyncio.run(main())
+    killed = [record for record in caplog.records if getattr(record, "action", "") == "revoked-killed"]
+    assert len(killed) == 1
+
+
+def test_revoked_with_less_it_ends_what_it_began_and_begins_nothing(place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.revoke("1.0.0", "critical")
+            await live.refresh()
+            second = await live.assess({"short"})
+            assert not second.results
+            assert "revoked" in (second.assessments[0].problem or "")
+            run = await place.opened(first)
+            assert (versions(run), outcomes(run)) == ({"1.0.0"}, {ResultOutcome.PASS})
+            await until(lambda: workers() == 0)
+
+    asyncio.run(main())
+
+
+def test_revoked_with_kill_while_only_who_began_with_it_still_has_it(place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.publish("1.1.0")
+            await live.refresh()
+            await place.revoke("1.0.0", "kill")
+            await live.refresh()
+            assert outcomes(await first) == {ResultOutcome.ERROR}
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+
+    asyncio.run(main())
+
+
+def test_a_changed_configuration_is_followed_and_one_that_is_none_is_not(
+    place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    more = '[[assessments]]\nid = "more"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 1 }\n'
+
+    async def knows(live: Live, name: str) -> bool:
+        try:
+            await live.assess({name})
+        except ConfigError:
+            return False
+        return True
+
+    async def main() -> None:
+        async with place.live() as live:
+            assert not await knows(live, "more")
+            first = await begun(live)
+            place.configure(assessment=more)
+            async with asyncio.timeout(20):
+                while not await knows(live, "more"):
+                    await asyncio.sleep(0.1)
+            assert not first.done()
+            assert workers() == 3, "none was replaced for it"
+            place.path.write_text(place.path.read_text().replace("[runtime]", "[runtme]"))
+            await until(lambda: any(getattr(each, "action", "") == "config-refused" for each in caplog.records))
+            assert await knows(live, "more")
+            assert outcomes(await place.opened(first)) == {ResultOutcome.PASS}
+            await live.reload()
+            await live.refresh()  # goes by the last one that was good
+            assert await knows(live, "more")
+            place.configure()
+            async with asyncio.timeout(20):
+                while await knows(live, "more"):
+                    await asyncio.sleep(0.1)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(main())
+    refused = [each for each in caplog.records if getattr(each, "action", "") == "config-refused"]
+    assert len(refused) == 1, "once for each content"
+    assert "runtme" in refused[0].getMessage()
+
+
+def test_how_many_processes_there_are_is_changed_beside_what_runs(place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            assert workers() == 3
+            place.configure(entry="workers = 4\n")
+            await live.reload()
+            assert workers() == 7
+            assert outcomes(await place.opened(first)) == {ResultOutcome.PASS}
+            await until(lambda: workers() == 4)
+            place.configure(entry='workers = 4\nversion = ">=1"\n')
+            done = await live.reload()
+            assert [line.action for line in done.synced] == ["present"]
+            assert workers() == 4, "the same are wanted"
+
+    asyncio.run(main())
+
+
+def test_what_another_process_synced_is_followed(place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.publish("1.1.0")
+
+            def sync() -> None:
+                with Runtime(load(place.path), state=place.state) as runtime:
+                    assert [line.action for line in runtime.sync()] == ["upgraded"]
+
+            await asyncio.to_thread(sync)
+            await until(lambda: serving(live) == "1.1.0")
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+            assert versions(await place.opened(first)) == {"1.0.0"}
+
+    asyncio.run(main())
+
+
+def test_the_registry_is_asked_again_by_itself(place: Place, workers: Callable[[], int]) -> None:
+    place.configure(refresh_s=0.5)
+
+    async def main() -> None:
+        async with place.live() as live:
+            await place.publish("1.1.0")
+            await until(lambda: serving(live) == "1.1.0")
+
+    asyncio.run(main())
+
+
+def test_a_registry_that_is_away_revokes_nothing_and_results_are_stale(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            assert {result.stale for result in (await live.assess({"short"})).results} == {False}
+            place.tree.root.rename(place.directory / "gone")
+            done = await live.refresh()
+            assert [line.action for line in done.synced] == ["stale"]
+            run = await live.assess({"short"})
+            assert ({result.stale for result in run.results}, versions(run)) == ({True}, {"1.0.0"})
+
+    asyncio.run(main())
+
+
+def test_stopped_it_gives_what_runs_time_and_then_ends_it(place: Place, workers: Callable[[], int]) -> None:
+    async def main(within_s: float) -> Run:
+        async with place.live() as live:
+            first = await begun(live)
+            asyncio.get_running_loop().call_later(0.5, place.gate.touch)
+            await live.stop(within_s=within_s)
+            run = await first
+            place.gate.unlink(missing_ok=True)
+            with pytest.raises(Exception, match="not running"):
+                await live.assess()
+            return run
+
+    assert outcomes(asyncio.run(main(20))) == {ResultOutcome.PASS}
+    ended = asyncio.run(main(0.1))
+    assert outcomes(ended) == {ResultOutcome.ERROR, ResultOutcome.PASS}
+    assert len(recorded(place)) == 2, "both are recorded"
+
+
+def test_what_cannot_begin_says_why_and_leaves_nothing(place: Place, workers: Callable[[], int]) -> None:
+    place.configure(assessment='[[assessments]]\nid = "x"\nplugin = "nothing"\nprovider = "demo-subjects"\n')
+
+    async def main() -> None:
+        with pytest.raises(ConfigError, match="nothing"):
+            async with place.live():
+                raise AssertionError
+
+    asyncio.run(main())
+    place.configure()
+
+    async def control() -> None:
+        async with place.live() as live:
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+
+    asyncio.run(control())
