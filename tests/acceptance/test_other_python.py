@@ -141,6 +141,7 @@ def test_it_runs_under_the_one_it_is_locked_for_and_with_that_gone_says_so(machi
         assert run.code != 0
         assert missing in run.output, run.text
         assert run.document["results"] == []
+    assert missing in machine.assess("plugins", "list").text
     doctor = {line["topic"]: line for line in machine.assess("doctor", "--output", "json").document["lines"]}
     assert doctor["demo-plugin"]["state"] == "fail"
     assert doctor["demo-plugin"]["text"] == missing
