@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from assess_registry.audit.checks import permissions
+from assess_registry.audit.code import source
 from assess_registry.audit.values import Finding
 from tests.support.examining import PERMISSIONS, examined, ids, plugin_with
 from tests.support.wheels import DEMO_SOURCE
@@ -302,15 +303,25 @@ def test_a_name_that_nothing_can_have_is_no_crash(text: str) -> None:
     assert "process-outside-host" in found
 
 
+MORE_THAN_A_PIECE = "    x = 1\n" * 500
+
+
+@pytest.fixture
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "PIECE_CHARS", len(MORE_THAN_A_PIECE) - 1000)
+
+
+@pytest.mark.usefixtures("short_pieces")
 @pytest.mark.parametrize("branch", ["elif y:", "else:"])
 def test_a_long_file_is_not_cut_in_front_of_a_branch(branch: str) -> None:
-    lines = "    x = 1\n" * 9000  # more than a piece has
+    lines = MORE_THAN_A_PIECE
     found = examined(permissions, plugin_with(f"if x:\n{lines}{branch}\n{lines}import os\nos.system('id -u')"))
     assert (ids(found), found.incomplete) == (["process-outside-host"], ())
 
 
+@pytest.mark.usefixtures("short_pieces")
 @pytest.mark.parametrize("branch", ["except ValueError:", "finally:"])
 def test_nor_in_front_of_what_ends_a_try(branch: str) -> None:
-    lines = "    x = 1\n" * 9000
+    lines = MORE_THAN_A_PIECE
     found = examined(permissions, plugin_with(f"try:\n{lines}{branch}\n{lines}import os\nos.system('id -u')"))
     assert (ids(found), found.incomplete) == (["process-outside-host"], ())
