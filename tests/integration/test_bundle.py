@@ -23,7 +23,7 @@ from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 from tests.support.word_reader import listed, page_problems
 
-STRIDE = int(os.environ.get("ASSESS_TEST_STRIDE", "48"))
+STRIDE = int(os.environ.get("ASSESS_TEST_STRIDE", "96"))
 """An import is killed before every so manieth call of the file system; ASSESS_TEST_STRIDE=1 takes ten minutes."""
 
 DEMO = "demo_plugin-1.0.0-py3-none-any.whl"

@@ -276,7 +276,7 @@ def test_after_a_kill_anywhere_the_same_import_makes_the_same_tree(gap: Gap, beg
     gap.export(SECOND)
     gap.take_in()
     whole = everything(gap.site)
-    every = stride(24)
+    every = stride(48)
     step, kills = every, 0
     while True:
         shutil.rmtree(gap.site)
