@@ -1,6 +1,7 @@
 """Every finding there is stands in docs/audit.md with its severity, and nothing else does."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,12 +27,18 @@ HANDED_ON = ("kind", "kind.id", "judged.id", "ENVIRONMENT.id", "issue.id")
 """Ids that are spelled where these come from: in a call of `_finding`, a `Kind`, a `Refused`, by strict inspection."""
 
 
+@functools.cache
 def documented() -> dict[str, str]:
     return dict(ROW.findall(DOCUMENT))
 
 
-def found() -> Iterator[tuple[str, str]]:
+@functools.cache
+def found() -> tuple[tuple[str, str], ...]:
     """Id and severity, empty when computed, of every finding that the code makes."""
+    return tuple(_found())
+
+
+def _found() -> Iterator[tuple[str, str]]:
     for path in sorted(AUDIT.rglob("*.py")):
         tree = ast.parse(path.read_text())
         constants: dict[str, ast.expr] = {"INCOMPLETE": ast.Constant(INCOMPLETE)}

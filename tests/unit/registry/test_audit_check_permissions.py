@@ -249,16 +249,18 @@ def test_the_coding_line_counts_as_it_does_for_the_interpreter() -> None:
     assert "undeclared-socket" in ids(examined(permissions, plugin_with("", more__py=hidden.encode())))
 
 
-def test_a_long_file_is_read_to_its_end_and_lines_are_counted_right() -> None:
-    filler = 'x = """\ndef\n"""\ndef f(a):\n    return a.b(1)\n\n\n' * 2_500
+def test_a_long_file_is_read_to_its_end_and_lines_are_counted_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    filler = 'x = """\ndef\n"""\ndef f(a):\n    return a.b(1)\n\n\n' * 250
+    monkeypatch.setattr(source, "PIECE_CHARS", len(filler) // 2)
     lines = filler.count("\n")
     found = examined(permissions, plugin_with("", more__py=(filler + "import socket\n").encode()))
     assert only(found, "undeclared-socket").line == lines + 1
     assert found.incomplete == ()
 
 
-def test_what_is_bound_in_one_piece_is_known_in_another() -> None:
-    filler = "y = 1\n" * 12_000
+def test_what_is_bound_in_one_piece_is_known_in_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    filler = "y = 1\n" * 1000
+    monkeypatch.setattr(source, "PIECE_CHARS", len(filler) // 2)
     text = f"def f():\n    s.system('id')\n{filler}import os as s\n"
     assert only(examined(permissions, plugin_with("", more__py=text)), "process-outside-host").line == 2
 
