@@ -1,18 +1,31 @@
 """`assess doctor` says what is so, and exits 1 exactly when plugins would not run as configured."""
 
 import json
+import os
 import platform
+import resource
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assess_core.cli.app import main
+from assess_core.doctor import disk, registry
+from assess_core.errors import FaultKind
 from assess_core.host import body
+from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
+from assess_core.journal import Journal
 from assess_core.runtime import Runtime
+from assess_core.store import InstalledPlugin, Store
+from assess_core.store.choices import Pin
+from assess_registry.client import RoleTerm
 from tests.integration.test_runtime import PLUGIN, configured, sync
+from tests.integration.test_runtime_trust import revoke_release
 from tests.support.checkout import ROOT
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
@@ -133,3 +146,228 @@ def test_for_people_it_is_a_line_each(tree: RegistryTree, tmp_path: Path, capsys
     assert "warn isolation: switched off, and there are the means for it" in lines
     assert "     -> remove runtime.run_plugins_without_isolation" in lines
     assert "warn relaxed: runtime.run_plugins_without_isolation = true" in lines
+
+
+@pytest.fixture
+def well(tree: RegistryTree, tmp_path: Path) -> list[str]:
+    """Arguments for a machine on which all is well: the plugin is installed, starts and is the newest."""
+    sync(configured(tree, tmp_path), tmp_path / "state")
+    return arguments(tree, tmp_path)
+
+
+def line(capsys: pytest.CaptureFixture[str], given: list[str], topic: str, state: str) -> dict[str, str]:
+    """The one line about a topic in this state; the document's exit code is what its lines come to."""
+    code = main(given)
+    document = json.loads(capsys.readouterr().out)
+    assert (code == 1) is any(each["state"] == "fail" for each in document["lines"])
+    found = [each for each in document["lines"] if (each["topic"], each["state"]) == (topic, state)]
+    assert len(found) == 1, [each for each in document["lines"] if each["topic"] == topic]
+    assert found[0].keys() == {"topic", "state", "text", "fix"}
+    assert (state == "ok") or found[0]["fix"], "it says what to do"
+    return dict(found[0])
+
+
+def store_of(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state")
+
+
+def the_plugin(tmp_path: Path) -> InstalledPlugin:
+    (plugin,) = store_of(tmp_path).active()
+    return plugin
+
+
+def test_on_a_machine_where_all_is_well_nothing_of_it_is_said(
+    well: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The control of all that follow."""
+    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+    lines, code = doctor(capsys, well)
+    assert code == 0
+    assert {topic for topic, found in lines.items() if any(state == "warn" for state, _ in found)} <= {
+        "registry",  # of a test, for development
+        "clock",  # of a machine that nothing synchronises
+    }
+
+
+def test_a_plugin_that_was_changed_is_named(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = the_plugin(tmp_path).site_packages / "demo_plugin/__init__.py"
+    module.chmod(0o644)
+    module.write_text(module.read_text() + "# one more line\n")
+    found = line(capsys, well, "demo-plugin", "fail")
+    assert "was changed since it was installed" in found["text"]
+    assert "assess plugins verify" in found["fix"]
+
+
+def test_a_plugin_that_was_revoked_is_named(
+    tree: RegistryTree, well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revoke_release(tree)
+    found = line(capsys, well, "demo-plugin", "fail")
+    assert "1.0.0 may not run any more" in found["text"]
+    assert "revoked" in found["text"]
+
+
+def test_a_newer_version_in_the_registry_is_a_warning(
+    tree: RegistryTree, well: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.publish(*demo_plugin_wheel("1.1.0"))
+    found = line(capsys, well, "demo-plugin", "warn")
+    assert (found["text"], found["fix"]) == ("1.1.0 is in the registry, 1.0.0 is installed", "run `assess sync`")
+
+
+def test_one_in_quarantine_is_not_started(well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin = the_plugin(tmp_path)
+    kept = Quarantine(
+        env_key=plugin.env_key,
+        version=plugin.version,
+        sha256=plugin.sha256,
+        since=datetime(2026, 11, 21, 20, 15, tzinfo=UTC),
+        deaths=(
+            Fatality(
+                at=datetime(2026, 11, 21, 20, 15, tzinfo=UTC), kind=FaultKind.EXITED, phase="load", message="it exited"
+            ),
+        ),
+        log_tail="",
+    )
+    quarantines = Quarantines(tmp_path / "state/quarantine")
+    quarantines.put(plugin.distribution, kept)
+    found = line(capsys, well, "demo-plugin", "fail")
+    assert "is in quarantine since 2026-11-21 20:15 UTC: it died 1 times, the last time: it exited" in found["text"]
+    assert found["fix"].endswith("assess plugins resume demo-plugin")
+    quarantines.put(plugin.distribution, replace(kept, env_key="0" * 64))  # of another version
+    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+
+
+def test_a_pin_and_a_version_that_failed_are_said(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin, now = the_plugin(tmp_path), datetime(2026, 11, 21, 20, 15, tzinfo=UTC)
+    store = store_of(tmp_path)
+    pin = Pin(version="1.0.0", at=now, by="rita (uid 7)", why="pin")
+    store.choose(plugin.distribution, lambda known: replace(known, pin=pin))
+    found = line(capsys, well, "demo-plugin", "warn")
+    assert found["text"] == "pinned to 1.0.0 by rita (uid 7) (pin)"
+    assert found["fix"].endswith("assess plugins pin demo-plugin --none")
+    store.choose(
+        plugin.distribution,
+        lambda known: replace(known, pin=None).with_failure(
+            "1.1.0", plugin.sha256, interpreter="3.11.2", kit="k", at=now, reason="it exited"
+        ),
+    )
+    assert line(capsys, well, "demo-plugin", "warn")["text"].startswith("1.1.0 did not answer when it was brought up")
+
+
+def test_a_registry_out_of_reach_is_a_warning_and_a_forged_one_a_failure(
+    tree: RegistryTree, well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timestamp = tree.root / "metadata/timestamp.json"
+    good = timestamp.read_bytes()
+    timestamp.write_bytes(good.replace(b'"sig":"', b'"sig":"00').replace(b'"sig": "', b'"sig": "00'))
+    assert timestamp.read_bytes() != good
+    assert line(capsys, well, "registry", "fail")["fix"]
+    timestamp.write_bytes(good)
+    tree.root.rename(tmp_path / "away")
+    code = main(well)
+    document = json.loads(capsys.readouterr().out)
+    assert code == 1, "the anchor that the configuration names lies in this registry"
+    assert any(each["state"] == "fail" for each in document["lines"])
+
+
+def test_what_expires_soon_is_a_warning_and_what_has_expired_a_failure() -> None:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+
+    def state(role: str, days: float) -> str:
+        return registry._term(RoleTerm(role=role, version=3, expires_at=now + timedelta(days=days)), now).state
+
+    assert [state("root", days) for days in (7.1, 6.9, 0, -1)] == ["ok", "warn", "fail", "fail"]
+    assert [state("timestamp", days) for days in (1.1, 0.9, -0.1)] == ["ok", "warn", "fail"]
+
+
+def test_a_clock_that_went_back_is_a_failure(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (kept,) = (tmp_path / "state/trust").glob("*/clock.json")
+    kept.write_text(json.dumps({"largest": "2099-01-01T00:00:00+00:00"}))
+    found = line(capsys, well, "clock", "fail")
+    assert "this machine's clock went back" in found["text"]
+    assert str(kept) in found["fix"]
+
+
+def test_a_damaged_journal_is_a_failure(well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "state/journal.db"
+    Journal.open(path).close()
+    assert "every page can be read" in line(capsys, well, "journal", "ok")["text"]
+    data = bytearray(path.read_bytes())
+    assert len(data) >= 3 * 4096
+    data[4096 : 2 * 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+    assert "results" in line(capsys, well, "journal", "fail")["fix"]
+
+
+@pytest.mark.parametrize(
+    ("free", "inodes", "flag", "state"),
+    [
+        (4096, 1_000_000, 0, "ok"),
+        (4096, 0, 0, "ok"),
+        (500, 1_000_000, 0, "warn"),
+        (10, 1_000_000, 0, "fail"),
+        (4096, 5_000, 0, "warn"),
+        (4096, 500, 0, "fail"),
+        (4096, 1_000_000, os.ST_RDONLY, "fail"),
+    ],
+)
+def test_room_is_looked_at_before_it_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, flag: int, state: str
+) -> None:
+    found = SimpleNamespace(
+        f_bavail=free << 8, f_frsize=1 << 12, f_favail=inodes, f_files=inodes and 2_000_000, f_flag=flag
+    )
+    monkeypatch.setattr(os, "statvfs", lambda _path: found)
+    assert disk._line("disk", tmp_path).state == state
+
+
+def test_too_few_descriptors_are_a_failure(
+    tree: RegistryTree, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = arguments(tree, tmp_path, plugins='[[plugins]]\nname = "demo-plugin"\nworkers = 30\n')
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 256))
+    found = line(capsys, given, "machine", "fail")
+    assert found["text"] == "256 open files: enough for 24 workers, and 30 are configured"
+    assert "304" in found["fix"]
+
+
+def test_a_configured_python_that_is_not_there_is_a_warning(
+    tree: RegistryTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments(tree, tmp_path, runtime='interpreters = ["/nowhere/python3.13"]', plugins="")
+    found = line(capsys, given, "interpreter", "warn")
+    assert "/nowhere/python3.13, configured, cannot be used: there is no such file" in found["text"]
+
+
+def test_it_says_who_decided_where_things_are(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, _ = doctor(capsys, well)
+    said = [text for _, text in lines["configuration"]]
+    assert f"{tmp_path}/assess.toml, by --config" in said
+    assert f"state directory {tmp_path}/state, by --state-dir" in said
+    assert "[registry] from the file: development, root, url; all others by default" in said
+    monkeypatch.setenv("ASSESS_CONFIG", str(tmp_path / "assess.toml"))
+    monkeypatch.setenv("ASSESS_STATE_DIR", str(tmp_path / "state"))
+    lines, _ = doctor(capsys, ["doctor", "--output", "json"])
+    said = [text for _, text in lines["configuration"]]
+    assert f"{tmp_path}/assess.toml, by ASSESS_CONFIG" in said
+    assert f"state directory {tmp_path}/state, by ASSESS_STATE_DIR" in said
+
+
+def test_a_topic_that_cannot_be_looked_at_does_not_end_the_others(
+    well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "statvfs", fail)
+    assert "Permission denied" in line(capsys, well, "disk", "fail")["text"]
+    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]

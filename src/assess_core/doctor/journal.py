@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from assess_core.doctor.values import Line
+from assess_core.errors import StoreError
 from assess_core.runtime import Runtime
 
 MIB = 1 << 20
+
+_MOVE = "move it away (keep it, it holds results); the next run begins a new one"
 
 LARGE_WAL_BYTES = 256 * MIB
 """Of the write-ahead log: SQLite folds it in at 4 MiB, unless somebody has been reading all the time."""
@@ -20,14 +23,18 @@ def lines(runtime: Runtime) -> Iterator[Line]:
     size = path.stat().st_size
     log = path.with_name(f"{path.name}-wal")
     waiting = log.stat().st_size if log.exists() else 0
-    problems = runtime.journal.problems()
+    try:
+        problems = runtime.journal.problems()
+    except StoreError as error:
+        yield Line(topic="journal", state="fail", text=str(error), fix=_MOVE)
+        return
     text = f"{path}: {size / MIB:.1f} MiB, write-ahead log {waiting / MIB:.1f} MiB"
     if problems:
         yield Line(
             topic="journal",
             state="fail",
             text=f"{path} is damaged: {'; '.join(problems)}",
-            fix="move it away (keep it, it holds results); the next run begins a new one",
+            fix=_MOVE,
         )
     elif waiting > LARGE_WAL_BYTES:
         fix = "find out who keeps reading it and never lets go; it shrinks when nobody does"
