@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -475,3 +476,63 @@ def test_what_cannot_begin_says_why_and_leaves_nothing(place: Place, workers: Ca
             assert versions(await live.assess({"short"})) == {"1.0.0"}
 
     asyncio.run(control())
+
+
+def test_what_runs_survives_rollback_pin_and_prune_by_other_processes(place: Place, workers: Callable[[], int]) -> None:
+    async def assess_plugins(*argv: str) -> str:
+        command = [str(Path(sys.executable).with_name("assess")), "plugins", *argv, "--config", str(place.path)]
+        process = await asyncio.create_subprocess_exec(
+            *command, "--state-dir", str(place.state), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()
+        return said.decode()
+
+    def environments() -> int:
+        return len(list((place.state / "envs").iterdir()))
+
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)  # with 1.0.0
+            await place.publish("1.1.0")
+            await live.refresh()
+            second = await begun(live)  # with 1.1.0
+            await assess_plugins("rollback", "demo-plugin")
+            await until(lambda: serving(live) == "1.0.0")
+            await place.publish("1.2.0")
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+            await live.refresh()
+            assert serving(live) == "1.0.0", "pinned by the rollback"
+            await assess_plugins("pin", "demo-plugin==1.2.0")
+            await until(lambda: serving(live) == "1.2.0")
+            await assess_plugins("prune", "--keep", "0")
+            assert environments() == 3, "each is in use"
+            assert versions(await live.assess({"short"})) == {"1.2.0"}
+            assert not first.done()
+            assert not second.done()
+            place.gate.touch()
+            assert [versions(await each) for each in (first, second)] == [{"1.0.0"}, {"1.1.0"}]
+            await until(lambda: workers() == 3)
+            await asyncio.sleep(0.2)
+            await assess_plugins("prune", "--keep", "0")
+            await until(lambda: environments() <= 2)  # the one before the one that serves may stay
+            assert versions(await live.assess({"short"})) == {"1.2.0"}
+
+    asyncio.run(main())
+
+
+def test_a_narrower_grant_holds_for_what_begins_then_and_not_for_what_has_begun(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            place.configure(entry="workers = 3\nrun_with_less = true\ngrant = { stat = [] }\n")
+            assert not (await live.reload()).refused
+            place.gate.touch()
+            second = await live.assess({"long"})
+            assert outcomes(second) == {ResultOutcome.PASS, ResultOutcome.ERROR}
+            assert any("not granted" in result.reason for result in second.results)
+            assert outcomes(await first) == {ResultOutcome.PASS}
+
+    asyncio.run(main())
