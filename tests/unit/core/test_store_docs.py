@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from assess_core.runtime import TRUST
+from assess_core.store.interpreters import MEMORY
 from assess_core.store.layout import LAYOUT, Layout
 from assess_core.store.surroundings import SEEDS
 from assess_registry.client import parse_project, parse_sha256
@@ -31,6 +32,7 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.lease("KEY"): "leases/<env key>",
         layout.root / TRUST / "DIGEST": "trust/<sha256 of the root>/",
         layout.path("kits"): "kits/<digest>-<tag>/",
+        layout.root / MEMORY: "interpreters.json",
     }
     for path, shown in places.items():
         assert path.relative_to(layout.root).parts[0] == shown.partition("/")[0]
