@@ -545,6 +545,32 @@ def test_a_call_that_is_cancelled_while_it_waits_leaves_its_turn_to_the_next(tmp
     run(tmp_path, use)
 
 
+def test_a_call_that_is_cancelled_just_when_it_is_granted_leaves_worker_and_turn_to_the_next(tmp_path: Path) -> None:
+    class Cancelling(Turns):
+        victim: asyncio.Task[CallReport] | None = None
+
+        def give_back(self) -> None:
+            super().give_back()
+            if self.victim is not None:  # granted, and not yet told
+                self.victim.cancel()
+                self.victim = None
+
+    async def use(host: Supervisor) -> None:
+        await host.start()
+        running = asyncio.create_task(call(host, "hangs", 0.2))
+        await asyncio.sleep(0.1)
+        victim = turns.victim = asyncio.create_task(call(host))
+        await running
+        with pytest.raises(asyncio.CancelledError):
+            await victim
+        async with asyncio.timeout(15):
+            assert pid_of(await call(host)) == pid_of(running.result())
+        assert (turns.busy, host.standing.restarts) == (0, 0)
+
+    turns = Cancelling(1)
+    run(tmp_path, use, turns=turns)
+
+
 # --- what a call used
 
 

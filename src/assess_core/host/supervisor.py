@@ -208,6 +208,9 @@ class Supervisor:
             self._calls.discard(task)
 
     async def _claimed(self, wait: Wait, whose: str) -> Worker:
+        free = self._turns.at_once(self)
+        if free is not None:
+            return free
         turn = self._turns.ask(whose=whose, of=self)
         while not (worker := await self._granted(turn, wait)).usable:  # it died after it was claimed
             self._release(worker)

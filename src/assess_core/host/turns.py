@@ -98,6 +98,13 @@ class Order(Generic[Of]):
                 return first
         return None
 
+    def begin(self) -> bool:
+        """Whether a turn could be had by somebody who did not wait, since nobody does."""
+        if self._ring or self.busy >= self.limit:
+            return False
+        self.busy += 1
+        return True
+
     def done(self) -> None:
         """A turn is over."""
         self.busy -= 1
@@ -144,6 +151,10 @@ class Turns:
     def busy(self) -> int:
         """How many there are."""
         return self._order.busy
+
+    def at_once(self, of: Host[Claimed]) -> Claimed | None:
+        """What there is to claim, if nobody has to wait: as `ask`, for a tenth of what that costs."""
+        return of.claim() if of.has_room and self._order.begin() else None
 
     def ask(self, *, whose: str, of: Host[Claimed], first: bool = False) -> Turn[Claimed]:
         """A turn to wait for, or to `withdraw`; `first`: one that was granted and came to nothing."""

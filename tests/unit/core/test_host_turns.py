@@ -131,6 +131,23 @@ def test_all_hosts_together_get_no_more_turns_than_there_are() -> None:
     asyncio.run(use())
 
 
+def test_nobody_is_served_at_once_while_another_waits_or_all_turns_are_taken() -> None:
+    async def use() -> None:
+        turns, free, none = Turns(2), Room(9), Room(0)
+        assert turns.at_once(none) is None
+        assert turns.at_once(free) == "piece"
+        waits = turns.ask(whose="a", of=none)
+        assert turns.at_once(free) is None, "in turn, or never"
+        turns.withdraw(waits)
+        assert turns.at_once(free) == "piece"
+        assert turns.at_once(free) is None
+        assert (turns.busy, free.pieces) == (2, 7)
+        turns.give_back()
+        assert turns.at_once(free) == "piece"
+
+    asyncio.run(use())
+
+
 def test_a_turn_is_not_spent_on_somebody_who_was_cancelled_meanwhile() -> None:
     async def use() -> None:
         turns, host = Turns(1), Room(0)
