@@ -1,10 +1,11 @@
-"""What integration tests share: answers of programs that were asked the same before, and a registry made once."""
+"""What integration tests share: answers of programs that were asked before, a registry, and how workers start."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from assess_core.host import prepared
 from tests.support.client_place import publish_two_releases
 from tests.support.registry_tree import RegistryTree
 from tests.support.remembered import Remembered
@@ -17,6 +18,14 @@ REMEMBERING = ("test_audit_cli", "test_closure_advisories", "test_new_cli", "tes
 def remembered() -> Remembered:
     """A test in which the programs matter calls `forget` first."""
     return Remembered()
+
+
+@pytest.fixture(params=["spawn", "fork"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Isolated workers of this process are all spawned, or all forked; so are those of programs that look for it."""
+    monkeypatch.setattr(prepared, "SPAWNED_FIRST", 0 if request.param == "fork" else 1 << 30)
+    monkeypatch.setenv("ASSESS_TEST_START", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)

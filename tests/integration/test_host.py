@@ -94,6 +94,7 @@ def gone(pid: int) -> bool:
 # --- what a decent plugin gets
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_the_child_has_loaded_nothing_of_ours_but_the_kit(tmp_path: Path) -> None:
     actual = behave(tmp_path, "modules").output.results[0].actual or ""
     loaded = set(actual.split())
@@ -102,6 +103,7 @@ def test_the_child_has_loaded_nothing_of_ours_but_the_kit(tmp_path: Path) -> Non
     assert not loaded & heavy
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_the_child_finds_a_bare_private_place(tmp_path: Path) -> None:
     installed = make_program(tmp_path, "behaves")
     report = supervised(installed, tmp_path, lambda host: host.execute("it", given("surroundings"), timeout_s=10))
@@ -122,6 +124,7 @@ def test_the_child_finds_a_bare_private_place(tmp_path: Path) -> None:
     assert found["flags"] == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_granted_variables_are_the_runtimes_and_nothing_else_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +138,7 @@ def test_granted_variables_are_the_runtimes_and_nothing_else_is(
     assert environment["GRANTED_SET"] == "the runtime's GRANTED_SET"
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_a_plugins_own_copies_are_not_what_runs(tmp_path: Path) -> None:
     source = "import assess_plugin, pluggy\nfrom assess_plugin import hookimpl, ActionOutput, CheckResult, Outcome\n"
     source += "@hookimpl\ndef assess_execute(input):\n"
@@ -148,6 +152,7 @@ def test_a_plugins_own_copies_are_not_what_runs(tmp_path: Path) -> None:
     assert report.output.results[0].actual == f"{kit()}/assess_plugin/__init__.py own pluggy"
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_a_pth_file_and_sitecustomize_never_run(tmp_path: Path) -> None:
     installed = make_program(tmp_path, "behaves")
     marker = tmp_path / "ran"
@@ -268,6 +273,7 @@ def test_a_wrong_reply_fails_the_call_and_leaves_the_worker(tmp_path: Path, chec
     assert before.output == after.output, "the same process"
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(
     ("check", "kind", "reason"),
     [
@@ -290,6 +296,7 @@ def test_what_ends_a_worker_is_classified_and_the_next_call_gets_another(
     assert before.output != after.output, "another process"
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_the_log_tail_says_what_a_plugin_said_last(tmp_path: Path) -> None:
     exited, raised, crashed, _ = misbehave(tmp_path, "exits", "raises", "crashes")
     assert isinstance(exited, PluginFault)
@@ -416,6 +423,7 @@ def test_a_sound_plugin_passes_the_health_check(tmp_path: Path) -> None:
     assert not list((tmp_path / "scratch").iterdir())
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(
     ("program", "reason", "tail"),
     [
@@ -433,6 +441,7 @@ def test_what_is_never_ready_is_a_failed_start(tmp_path: Path, program: str, rea
     assert caught.value.log_tail == tail
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_an_interpreter_that_is_not_there_is_a_failed_start(tmp_path: Path) -> None:
     installed = make_program(tmp_path, "behaves")
     installed.python.unlink()
@@ -460,6 +469,7 @@ def test_stop_fails_open_and_queued_calls_and_is_quick(tmp_path: Path) -> None:
     assert not list((tmp_path / "scratch").iterdir())
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_stop_during_a_start_leaves_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         supervisor = Supervisor(make_program(tmp_path, "deaf"), host_config(tmp_path))
@@ -473,6 +483,7 @@ def test_stop_during_a_start_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "scratch").iterdir())
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_a_cancelled_call_takes_its_worker_along(tmp_path: Path) -> None:
     async def use(host: Supervisor) -> None:
         told: asyncio.Queue[Any] = asyncio.Queue()

@@ -39,13 +39,24 @@ async def launch(
     Raises:
         OSError: it could not be started.
     """
-    loop = asyncio.get_running_loop()
     environment = worker_environment(scratch, variables, uid)
+    while True:
+        try:
+            return await _launch(installed, kit, scratch, environment, fork=fork and forkable(environment))
+        except prepared.GoneError:
+            # A copy may be there that nobody was told of, and has what it was given: never handed out twice.
+            continue
+
+
+async def _launch(
+    installed: InstalledPlugin, kit: Path, scratch: Path, environment: Mapping[str, str], *, fork: bool
+) -> Launched:
+    loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     log, their_log = os.pipe2(os.O_CLOEXEC)
     try:
         process = None
-        if fork and forkable(environment):
+        if fork:
             begin = _begin(installed, scratch, environment)
             process = await _forked(installed, kit, (theirs.fileno(), their_log), ours, begin)
         if process is None:

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import os
 import secrets
 import signal
@@ -38,6 +39,9 @@ MOST_STARTS = 64
 SPAWNED_FIRST = 1
 """Starts of a loop that are not worth preparing for; the next one's parent serves those after it, too."""
 
+GIVEN_UP_S = 600.0
+"""Until it is tried again, where it may have been a passing thing."""
+
 ANSWER_S = 10.0
 """From a request to the process: some 10 ms, or 100 if the parent is still preparing itself."""
 
@@ -57,39 +61,33 @@ class Forked:
     pidfd: int
 
 
+class GoneError(Exception):
+    """The prepared parent ended before it answered. A copy may have what it was given: ask again with other things."""
+
+
 async def fork(python: Path, kit: Path, descriptors: Sequence[int]) -> Forked | None:
     """A worker's process with these three descriptors, or None if it is to be spawned.
 
     Raises:
+        GoneError: it is to be asked for again.
         OSError: the interpreter is not there, or the machine has no room for another process.
     """
     loop = asyncio.get_running_loop()
     line = _line_of(loop, _Kind.of(python, kit))
     if not line.worthwhile(loop.time()):
         return None
-    why = ""
-    for _ in range(2):
-        parent = line.parent_at(loop)
-        try:
-            return await parent.fork(descriptors)
-        except _GoneError as error:
-            why = str(error)
-            if not parent.ready:
-                break
-        except _RefusedError as error:
-            why = str(error)
-            parent.retire()
-            break
-    if line.refused != why:
-        line.refused = why
-        logger.warning(
-            "Workers of %s are spawned, since none can be forked: %s", python, why, extra={"action": "workers-spawned"}
-        )
-    return None
-
-
-class _GoneError(Exception):
-    """The prepared parent ended before it answered."""
+    parent = line.parent_at(loop)
+    try:
+        forked = await parent.fork(descriptors)
+    except _RefusedError as error:
+        parent.retire()
+        line.give_up(str(error), until=math.inf)
+        return None
+    except GoneError as error:
+        line.lose(parent, str(error), now=loop.time())
+        raise
+    line.lost = None
+    return forked
 
 
 class _RefusedError(Exception):
@@ -118,7 +116,9 @@ class _Line:
     kind: _Kind
     starts: deque[float] = field(default_factory=deque)
     parent: "_Prepared | None" = None
-    refused: str = ""
+    lost: "_Prepared | None" = None
+    spawns_until: float = 0.0
+    said: str = ""
 
     def worthwhile(self, now: float) -> bool:
         """Whether this start is to be a fork."""
@@ -127,7 +127,24 @@ class _Line:
         often = len(self.starts) >= SPAWNED_FIRST
         if not often:
             self.starts.append(now)
-        return often and not self.refused
+        return often and now >= self.spawns_until
+
+    def lose(self, parent: "_Prepared", why: str, *, now: float) -> None:
+        """A parent ended, or hung: the second in a row is enough for now, as is one that was never ready."""
+        if not parent.ready or self.lost not in (None, parent):
+            self.give_up(why, until=now + GIVEN_UP_S)
+        self.lost = parent
+
+    def give_up(self, why: str, *, until: float) -> None:
+        self.spawns_until = until
+        if self.said != why:
+            self.said = why
+            logger.warning(
+                "Workers of %s are spawned, since none can be forked: %s",
+                self.kind.python,
+                why,
+                extra={"action": "workers-spawned"},
+            )
 
     def parent_at(self, loop: asyncio.AbstractEventLoop) -> "_Prepared":
         if self.parent is None or not self.parent.usable:
@@ -155,7 +172,7 @@ class _Prepared:
     def __init__(self, kind: _Kind, loop: asyncio.AbstractEventLoop) -> None:
         self.usable, self.ready = True, False
         self._loop = loop
-        self._token = secrets.token_hex(16)
+        self._name = f"assess-{secrets.token_hex(4)}"
         self._left = MOST_STARTS
         self._answers: deque[asyncio.Future[Forked]] = deque()
         self._known: set[int] = set()
@@ -164,7 +181,7 @@ class _Prepared:
         log, their_log = os.pipe2(os.O_CLOEXEC)
         try:
             self._process = spawn(
-                prepared_argv(kind.python, kit=kind.kit, descriptor=theirs.fileno(), token=self._token),
+                prepared_argv(kind.python, kit=kind.kit, descriptor=theirs.fileno(), name=self._name),
                 loop=loop,
                 cwd=Path("/"),
                 environment={"LANG": "C.UTF-8"},
@@ -194,7 +211,7 @@ class _Prepared:
             socket.send_fds(self._control, [b"f"], list(descriptors))
         except OSError as error:
             self._end()
-            raise _GoneError(f"it takes no request: {error.strerror}") from error
+            raise GoneError(f"it takes no request: {error.strerror}") from error
         self._answers.append(answer)
         self._left -= 1
         if not self._left:
@@ -202,9 +219,13 @@ class _Prepared:
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await answer
-        except TimeoutError:
+        except BaseException as error:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                _discard(answer.result().pidfd)  # it came in the very turn of the loop in which we were cancelled
+            if not isinstance(error, TimeoutError):
+                raise
             self._end()
-            raise _GoneError(f"it did not answer within {ANSWER_S:g} s") from None
+            raise GoneError(f"it did not answer within {ANSWER_S:g} s") from None
 
     def retire(self) -> None:
         """It gets no more requests, and ends when it has answered those it has."""
@@ -262,7 +283,10 @@ class _Prepared:
             self._control.close()
             await self._copies_have_left()
             self._process.signal_group(signal.SIGKILL)
-            await self._process.wait(REAP_S)
+            try:
+                await self._process.wait(REAP_S)
+            except asyncio.CancelledError:  # the loop ends just now, and with it whoever would wait for this process
+                await self._process.wait(REAP_S)
             code = self._process.reap()
             self._log.close()
             if self._answers:
@@ -279,8 +303,8 @@ class _Prepared:
         why = self._log.text().strip().replace("\n", "; ") or f"it ended with {code}"
         for answer in self._answers:
             if not answer.done():
-                answer.set_exception(_GoneError(why))
-        await aside(_discard_lost, self._token, self._known | {self._process.pid})
+                answer.set_exception(GoneError(why))
+        await aside(_discard_lost, self._name, self._known | {self._process.pid})
 
 
 def _group_of(pid: int) -> int:
@@ -296,18 +320,16 @@ def _error(number: int) -> Exception:
     return OSError(number, os.strerror(number))
 
 
-def _discard_lost(token: str, known: set[int]) -> None:
+def _discard_lost(name: str, known: set[int]) -> None:
     """Copies that a parent made and could not tell us of are gone; they end by themselves, and are ours to wait for."""
     for pid in set(_children()) - known:
-        try:
+        with contextlib.suppress(OSError):
             pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        # Looked at now: whoever has the number from here on is the one whose descriptor we have.
-        if token in _arguments(pid):
-            _discard(pidfd)
-        else:
-            os.close(pidfd)
+            # Looked at now: whoever has the number from here on is the one whose descriptor we have.
+            if _stat(pid)[0] == name.encode():
+                _discard(pidfd)
+            else:
+                os.close(pidfd)
 
 
 def _discard(pidfd: int) -> None:
@@ -319,15 +341,16 @@ def _discard(pidfd: int) -> None:
 
 
 def _children() -> Iterator[int]:
+    """Of this process, dead ones too."""
     own = str(os.getpid()).encode()
-    for name in os.listdir("/proc"):  # noqa: PTH208  names are all that is wanted
-        if name.isdecimal():
+    for number in os.listdir("/proc"):  # noqa: PTH208  names are all that is wanted
+        if number.isdecimal():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()[1] == own:
-                    yield int(name)
+                if _stat(int(number))[1] == own:
+                    yield int(number)
 
 
-def _arguments(pid: int) -> list[str]:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    return []
+def _stat(pid: int) -> tuple[bytes, bytes]:
+    """What the process is called, and whose it is."""
+    first, _, rest = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")
+    return first.partition(b"(")[2], rest.split()[1]

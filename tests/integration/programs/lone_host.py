@@ -3,12 +3,14 @@
 lone_host.py '{"root": DIRECTORY, "plugin": PROGRAM, "checks": [...], "isolation": "required", "settings": {...},
                "without": null | "landlock", "tell": false}'
 
-`without: landlock` makes the kernel say that it has none, to this process and whatever it starts.
+`without: landlock` makes the kernel say that it has none, to this process and whatever it starts. ASSESS_TEST_START
+says how workers are started: `spawn`, or `fork` from the first on.
 """
 
 import asyncio
 import ctypes
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 from tests.support.installed import host_config, make_program
 
 from assess_core.errors import PluginFault
-from assess_core.host import LogLine, Progress, Supervisor
+from assess_core.host import LogLine, Progress, Supervisor, prepared
 from assess_plugin import ActionInput, Subject
 from assess_plugin.isolation import bpf
 
@@ -72,6 +74,7 @@ async def call(asked: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
+    prepared.SPAWNED_FIRST = 0 if os.environ.get("ASSESS_TEST_START") == "fork" else 1 << 30
     if asked["without"] == "landlock":
         hide_landlock()
     print(json.dumps(asyncio.run(call(asked))))

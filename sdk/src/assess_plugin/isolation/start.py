@@ -26,17 +26,17 @@ def worker_argv(python: Path, *, kit: Path, descriptor: int, environment: Path, 
     return [str(python), *FLAGS, str(bootstrap), str(descriptor), *map(str, (kit, environment, *sites))]
 
 
-def prepared_argv(python: Path, *, kit: Path, descriptor: int, token: str) -> list[str]:
+def prepared_argv(python: Path, *, kit: Path, descriptor: int, name: str) -> list[str]:
     """The command of a prepared parent, of which workers are forked.
 
     Args:
         python: the base interpreter; a worker is told which environment it is of.
         kit: as of its workers.
         descriptor: of its end of the socket on which it is asked for workers.
-        token: tells processes that it has forked from any others.
+        name: tells processes that it has forked from any others, until they are workers; at most 15 bytes.
     """
     prepared = kit / "assess_plugin" / "worker" / "prepared.py"
-    return [str(python), *FLAGS, str(prepared), str(descriptor), str(kit), token]
+    return [str(python), *FLAGS, str(prepared), str(descriptor), str(kit), name]
 
 
 def forkable(environment: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ import time
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
 from typing import Any
 
-from assess_plugin.worker.forking import Forking, UnforkableError, die_with_parent, show_as
+from assess_plugin.worker.forking import Forking, UnforkableError, be_called, die_with_parent, show_as
 from assess_plugin.worker.serve import main
 
 NUMBER = 4
@@ -24,9 +24,13 @@ _DESCRIPTORS = 3
 _MAX_BEGIN = 256 * 1024
 
 
-def serve_starts(descriptor: int) -> int:
-    """Copy this process as often as the runtime asks; the exit code, of this process as of each copy."""
+def serve_starts(descriptor: int, name: str) -> int:
+    """Copy this process as often as the runtime asks; the exit code, of this process as of each copy.
+
+    By its name a copy is known that could not be announced any more.
+    """
     die_with_parent()
+    be_called(name)
     control = socket(fileno=descriptor)
     try:
         forking = Forking()
