@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import assess_plugin.models
@@ -22,6 +22,7 @@ from assess_registry.manifest import (
 )
 from assess_registry.manifest import parse as parsing
 from assess_registry.manifest.parse import KEYS, MAX_MANIFEST_BYTES
+from tests.support.examples import examples
 from tests.support.wheels import demo_manifest
 
 DOC = Path(__file__).parents[3] / "docs" / "manifest.md"
@@ -271,6 +272,7 @@ def test_hostile_text_is_a_syntax_issue(data: bytes) -> None:
     assert kind == "syntax"
 
 
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=60) | st.text(alphabet="[]{}=.'\"\n #ax1", max_size=60).map(str.encode))
 def test_any_bytes_are_a_manifest_or_a_manifest_error(data: bytes) -> None:
     with pytest.raises(ManifestError):  # nothing this short is complete
@@ -315,6 +317,7 @@ def test_the_root_directory_as_an_entry_means_everything() -> None:
 absolute = st.text(alphabet="/a.", max_size=8).map("/".__add__)
 
 
+@settings(max_examples=examples(100))
 @given(absolute.filter(is_normal_path), absolute)
 def test_what_is_readable_stays_below_the_entry_however_it_is_resolved(entry: str, path: str) -> None:
     allowed = Permissions(read=(entry,)).allows_read(path)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_plugin.permissions import Permissions, is_normal_path, leads_astray, not_permitted
+from tests.support.examples import examples
 
 ASKED = Permissions(
     commands=(("find", "/etc", "-maxdepth", "*"), ("uname", "-m"), ("/usr/bin/id",)),
@@ -126,7 +127,7 @@ def test_a_pattern_of_many_stars_takes_no_time() -> None:
     st.lists(st.text("ab*", min_size=1, max_size=4).filter(lambda part: "**" not in part), min_size=1, max_size=3),
     st.lists(st.text("ab", min_size=0, max_size=2), min_size=12, max_size=12),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_what_covers_a_pattern_covers_all_that_the_pattern_reaches(
     old: list[str], new: list[str], fillings: list[str]
 ) -> None:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assess_plugin import CheckResult, Evidence, Outcome, Subject, wire
+from tests.support.examples import examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 TAKEN = {"type": "taken", "call": 1, "id": 2}
@@ -76,7 +77,7 @@ class Cut:
         return len(taken), [], 0, None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(sizes=st.lists(st.integers(0, 300), max_size=6), piece=st.integers(1, 700))
 @example(sizes=[3 * wire.READ_SIZE, 5, wire.READ_SIZE - 80], piece=10_007)
 @example(sizes=[3 * wire.READ_SIZE, 5], piece=1 << 20)
