@@ -36,8 +36,8 @@ from assess_registry.client import ProjectName
 
 _log = logging.getLogger(__name__)
 
-_EACH_ITS_OWN = ("kits", "scratch_root")
-"""Of a `HostConfig`: where things lie, which is no reason to replace a process."""
+_EACH_ITS_OWN = ("kits", "scratch_root", "before_start")
+"""Of a `HostConfig`: where things lie and what comes before a start, which is no reason to replace a process."""
 
 
 TakeLease = Callable[[InstalledPlugin], Lease]
