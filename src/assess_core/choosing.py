@@ -61,7 +61,8 @@ def choose(
     """
     first = before.interpreter if before is not None else None
     chosen = _first_served(requirement, registry, interpreters, first, before)
-    if before is not None and first is not None and chosen.resolved.lock.sha256 != before.lock_sha256:
+    stayed = first is not None and first.path == chosen.interpreter.path != interpreters.own.path
+    if before is not None and stayed and chosen.resolved.lock.sha256 != before.lock_sha256:
         return _first_served(requirement, registry, interpreters, None, before)  # another release, chosen for anew
     return chosen
 

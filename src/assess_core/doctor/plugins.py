@@ -1,5 +1,6 @@
 """Each plugin: whether it is there as it was audited, may run, starts, and is the newest."""
 
+import os
 from collections.abc import Iterator
 
 from packaging.version import Version
@@ -27,7 +28,10 @@ def lines(runtime: Runtime) -> Iterator[Line]:
         if not found:
             yield Line(topic=str(entry.name or entry.dir), state="fail", text="is not installed", fix=SYNC)
         for name in found:
-            yield from _plugin(name, entry, runtime)
+            try:
+                yield from _plugin(name, entry, runtime)
+            except (AssessError, RegistryError, OSError) as error:  # of one; the others are looked at all the same
+                yield Line(topic=name, state="fail", text=f"could not be looked at: {error}", fix=SYNC)
 
 
 def _plugin(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
@@ -61,7 +65,7 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
     if record is None:
         return fail("is not installed", SYNC)
     plugin = record.plugin
-    if not plugin.python.exists():
+    if not os.path.exists(plugin.python):  # noqa: PTH110  false, too, where it may not be looked at
         fix = f"install that Python again; or {SYNC}, which takes another one if its lock serves one"
         return fail(runtime.interpreters.change(plugin.interpreter), fix)
     if not plugin.environment.is_dir():

@@ -49,6 +49,8 @@ MAX_MEMORY_BYTES = 1 << 20
 MAX_FOUND = 64
 """Executables looked at; a build machine may have hundreds, and each costs 60 ms to ask."""
 
+NO_FILE = "there is no such file"
+
 SCHEMA = 1
 
 _STICKY_DIRECTORY = stat.S_ISVTX | stat.S_IFDIR
@@ -151,7 +153,7 @@ class Interpreters:
     def change(self, interpreter: Interpreter) -> str:
         """What has become of an interpreter for which something was built; empty when it is as it was."""
         now = self.now(interpreter)
-        if not interpreter.path.exists():
+        if now.problem == NO_FILE:
             return f"its environment needs Python {interpreter.version}, which was {interpreter.path}; that is gone"
         if now.problem:
             return f"its environment needs {interpreter.path}, which is not used any more: {now.problem}"
@@ -194,7 +196,7 @@ class Interpreters:
         try:
             problem = who_may_change(path)
         except FileNotFoundError:
-            return Found(path=path, build=None, problem="there is no such file", configured=configured)
+            return Found(path=path, build=None, problem=NO_FILE, configured=configured)
         except OSError as error:
             return Found(
                 path=path, build=None, problem=f"it may not be looked at: {error.strerror}", configured=configured

@@ -47,6 +47,8 @@ class Store:
 
     Args:
         root: the state directory; made when something is first put into it.
+        shared: another state directory, of this user or of root. What is installed there is used where it lies, and
+            nothing is written there; what serves, what was chosen and what is known is this one's own.
         write_file: creates each file that is built (a full disk can be played by a test).
 
     Raises:
@@ -54,16 +56,29 @@ class Store:
         StoreError: a newer release wrote the state directory, or it may not be read.
     """
 
-    def __init__(self, root: Path, *, write_file: FileWriter = write_new_file) -> None:
+    def __init__(self, root: Path, *, shared: Path | None = None, write_file: FileWriter = write_new_file) -> None:
         # Absolute, because workers have another working directory; not resolved, so that messages say what was given.
         self.layout = Layout(root=Path(os.path.abspath(root)), write_file=write_file)  # noqa: PTH100  resolve() would
         self.layout.check()
+        self._shared = None if shared is None else Layout(root=Path(os.path.abspath(shared)), ours=False)  # noqa: PTH100
+        if self._shared is not None and self._shared.check() and not self._shared.root.is_dir():
+            message = "%s, the shared store, is not there; what it held is installed here"
+            _log.warning(message, self._shared.root, extra={"action": "shared-store-missing"})
         self._decoded: dict[str, tuple[bytes, Record]] = {}
 
     @property
     def root(self) -> Path:
         """The state directory, absolute."""
         return self.layout.root
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Where environments and kits are looked for, in this order: here, and in the shared store if there is one."""
+        return (self.layout,) if self._shared is None else (self.layout, self._shared)
+
+    def layout_of(self, env_key: str) -> Layout:
+        """Where the environment with this key lies, or would be built."""
+        return next((each for each in self.layouts if each.record(env_key).exists()), self.layout)
 
     def active(self) -> tuple[InstalledPlugin, ...]:
         """Every plugin that serves, by distribution name.
@@ -105,7 +120,7 @@ class Store:
             plugin = record.plugin
             if (plugin.sha256, plugin.lock_sha256, record.interpreter) == (sha256, lock_sha256, interpreter):
                 try:
-                    self._require_untouched(plugin)
+                    self.require_untouched(plugin)
                 except DamagedError as error:
                     _log.warning("%s", error, extra={"action": "store-damaged", "distribution": plugin.distribution})
                     return None
@@ -119,7 +134,8 @@ class Store:
             mentioning: only records in whose text all of these stand; spares parsing the manifests of all others.
         """
         with explained(self.root):
-            keys = sorted(path.stem for path in self.layout.path("installed").glob("*.json") if path.stem[0] != ".")
+            found_in = (path for layout in self.layouts for path in layout.path("installed").glob("*.json"))
+            keys = sorted({path.stem for path in found_in if path.stem[0] != "."})
         for gone in self._decoded.keys() - set(keys):  # by whom it was removed: this may live for months
             self._decoded.pop(gone, None)
         found = []
@@ -151,8 +167,9 @@ class Store:
         Raises:
             DamagedError: the record is damaged.
         """
-        path, environment = self.layout.record(env_key), self.layout.environment(env_key)
         with explained(self.root):
+            layout = self.layout_of(env_key)
+            path, environment = layout.record(env_key), layout.environment(env_key)
             try:
                 data = read_own(path, MAX_RECORD_BYTES)
                 if not all(digest.encode() in data for digest in mentioning):
@@ -176,7 +193,7 @@ class Store:
         """
         record = self.record(env_key)
         if record is not None:
-            self._require_untouched(record.plugin)
+            self.require_untouched(record.plugin)
         return record
 
     def check_untouched(self, installed: InstalledPlugin) -> tuple[Difference, ...]:
@@ -186,7 +203,10 @@ class Store:
             StoreError: it may not be read.
         """
         with explained(self.root):
-            return touched(self.layout.built_environment(installed.env_key))
+            layout = next(
+                (each for each in self.layouts if each.path("envs") == installed.environment.parent), self.layout
+            )
+            return touched(layout.built_environment(installed.env_key))
 
     def pointed(self, distribution: ProjectName) -> Record | None:
         """The record of what its pointer names, whatever became of the environment; None when nothing serves.
@@ -216,7 +236,8 @@ class Store:
             StoreError: the state directory may not be read.
         """
         found = (self.pointer(distribution) for distribution in pointed_distributions(self.layout))
-        environments = (self.layout.environment(pointer.env_key) for pointer in found if pointer is not None)
+        keys = (pointer.env_key for pointer in found if pointer is not None)
+        environments = (self.layout_of(key).environment(key) for key in keys)
         return tuple(environment for environment in environments if environment.is_dir())
 
     def kept(self, installed: InstalledPlugin) -> KeptWheel:
@@ -229,7 +250,7 @@ class Store:
         if record is None:
             raise DamagedError(f"{installed.distribution}: the record of {installed.environment} is gone")
         try:
-            return kept_wheel(record, self.layout)
+            return kept_wheel(record, self.layout_of(installed.env_key))
         except AlteredError as error:
             raise DamagedError(f"{self.root / error.difference.path}: {error}; install the plugin again") from error
 
@@ -261,18 +282,28 @@ class Store:
             DamagedError: the environment or its record is gone.
             StoreError: the state directory cannot be used.
         """
-        layout, key = self.layout, installed.env_key
+        key = installed.env_key
         with explained(self.root):
-            if not layout.path("leases").is_dir() and os.access(self.root, os.W_OK):
-                with layout.locked():  # an older layout: it is upgraded
-                    pass
-            lease = take(layout.lease(key), lambda: layout.record(key).exists() and layout.environment(key).is_dir())
+            layout = self.layout_of(key)
+            lease = self.hold(layout, key, lambda: layout.record(key).exists() and layout.environment(key).is_dir())
         if lease is None:
             raise DamagedError(
                 f"{installed.distribution} {installed.version}: its environment {installed.environment} is gone: "
                 "it was pruned or uninstalled meanwhile; run `assess sync`"
             )
         return lease
+
+    @staticmethod
+    def hold(layout: Layout, name: str, present: Callable[[], bool]) -> Lease | None:
+        """A lease of this name in one of `layouts`; None when what it stands for is not there.
+
+        Raises:
+            StoreError, OSError: as `take`.
+        """
+        if layout.ours and not layout.path("leases").is_dir() and os.access(layout.root, os.W_OK):
+            with layout.locked():  # an older layout: it is upgraded
+                pass
+        return take(layout.lease(name), present, make=layout.ours)
 
     def consents(self, distribution: ProjectName) -> Consents:
         """What was consented to for this distribution, and what waits.
@@ -425,20 +456,25 @@ class Store:
                 f"{self.layout.pointer(distribution)} names an environment of {record.plugin.distribution}; "
                 "remove this file and install the plugin again"
             )
-        self._require_untouched(record.plugin)
+        self.require_untouched(record.plugin)
         return record.plugin
 
     def _missing(self, env_key: str) -> str:
         """What is not there of this environment."""
         record = self.read_record(env_key)
-        if record is not None and record.plugin.environment.is_dir() and not record.interpreter.path.exists():
+        if record is not None and record.plugin.environment.is_dir() and not os.path.exists(record.interpreter.path):  # noqa: PTH110  false, too, where it may not be looked at
             return (
                 f"its environment needs Python {record.interpreter.version}, which was {record.interpreter.path}; that "
                 "is gone: install it again, or run `assess sync`, which takes another one if its lock serves one"
             )
         return f"its environment {self.layout.environment(env_key)} or its record is gone; run `assess sync`"
 
-    def _require_untouched(self, installed: InstalledPlugin) -> None:
+    def require_untouched(self, installed: InstalledPlugin) -> None:
+        """Its environment is as it was built, by what `stat` says of each file.
+
+        Raises:
+            StoreError: it is not (`DamagedError`), or may not be read.
+        """
         differences = self.check_untouched(installed)
         if differences:
             raise DamagedError(
