@@ -179,7 +179,7 @@ class Runtime:
                 f"state directory: {state}: this is no directory; remove it, or name another: --state-dir"
             )
         self.config = config
-        self.store = Store(state)
+        self.store = Store(state, shared=config.runtime.shared_store)
         self.interpreters = Interpreters(configured=config.runtime.interpreters, memory=state.absolute() / INTERPRETERS)
         self.interpreter = self.interpreters.own
         self._kits = Kits(self.store)
@@ -534,6 +534,7 @@ class Runtime:
         return HostConfig(
             kits=self._kits,
             scratch_root=self._scratch.directory,
+            before_start=self.store.require_untouched,
             private=self._private(),
             isolation=isolation_of(self.config.runtime),
             start_workers=self.config.runtime.start_workers,

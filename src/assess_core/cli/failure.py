@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from assess_core.errors import AssessError, ConfigError, PluginFault
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import RegistryError, TransportError, TrustError
-from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, Failure
+from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, Failure, os_error_message
 
 
 def explain(error: Exception) -> Failure | None:
@@ -18,12 +18,19 @@ def explain(error: Exception) -> Failure | None:
         case TransportError():
             return _failure("transport", error, EXIT_OPERATIONAL, {"url": error.url})
         case PluginFault():
-            fault = {"plugin": error.plugin, "phase": error.phase, "fault": error.kind.value, "log": error.log_tail}
+            fault = {
+                "plugin": error.plugin,
+                "phase": error.phase,
+                "fault": error.kind.value,
+                "hint": error.hint,
+                "log": error.log_tail,
+            }
             return _failure("plugin", error, EXIT_OPERATIONAL, fault)
         case AssessError() | RegistryError():
             return _failure("operational", error, EXIT_OPERATIONAL, {})
         case OSError():
-            return _failure("system", error, EXIT_OPERATIONAL, {"path": str(error.filename or "")})
+            details = {"path": str(error.filename or "")}
+            return Failure(kind="system", message=os_error_message(error), exit_code=EXIT_OPERATIONAL, details=details)
         case _:
             return None
 

@@ -42,7 +42,7 @@ def require_approved(installed: InstalledPlugin, *, store: Store, registry: Regi
     if record is None:
         raise _refusal(f"the record of {installed.environment} is gone", installed)
     try:
-        wheel = installed_wheel(record, store.layout)
+        wheel = installed_wheel(record, store.layout_of(record.plugin.env_key))
     except AlteredError as error:
         raise _refusal(f"{error.difference.path}: {error}", installed) from error
     check_installed(wheel, registry=registry)
@@ -66,7 +66,10 @@ def prove_again(
     if record is None:
         return None
     try:
-        kept, wheel = kept_wheel(record, store.layout), installed_wheel(record, store.layout)
+        kept, wheel = (
+            kept_wheel(record, store.layout_of(record.plugin.env_key)),
+            installed_wheel(record, store.layout_of(record.plugin.env_key)),
+        )
     except AlteredError as error:
         raise _refusal(f"{error.difference.path}: {error}", record.plugin) from error
     # Before the bytes: it says best what is wrong with a plugin that is not vouched for any more.

@@ -27,7 +27,7 @@ from assess_core.store.compare import BYTECODE, MAX_METADATA_BYTES, Comparison, 
 from assess_core.store.differences import EnvironmentReport
 from assess_core.store.disk import regular_files
 from assess_core.store.interpreters import Interpreters, target_of
-from assess_core.store.layout import DamagedError
+from assess_core.store.layout import DamagedError, Layout
 from assess_core.store.originals import AlteredError, kept_wheel, locked_digests, read_original
 from assess_core.store.othercode import Judges
 from assess_core.store.records import Record, StoredWheel
@@ -53,7 +53,7 @@ def verify_environment(
     """
     root = Path(os.path.realpath(environment))
     try:
-        ours = root.parent == Path(os.path.realpath(store.layout.path("envs")))
+        ours = root.parent in (Path(os.path.realpath(layout.path("envs"))) for layout in store.layouts)
         comparison = _begin(root, ours=ours, judges=Judges(interpreters or Interpreters()))
         return _examine(comparison, environment, store, registry)
     except PermissionError as error:
@@ -76,9 +76,9 @@ def _examine(comparison: Comparison, environment: Path, store: Store, registry: 
             _verify_again(comparison, record, store, registry)
     extras: list[Extra] = []
     verified = []
-    for wheel, locked, is_plugin in _wheels(comparison, records, store):
+    for wheel, locked, layout, is_plugin in _wheels(comparison, records, store):
         try:
-            data, inspected = read_original(wheel, locked, store.layout, is_plugin=is_plugin)
+            data, inspected = read_original(wheel, locked, layout, is_plugin=is_plugin)
         except AlteredError as error:
             comparison.differences.append(error.difference)
             continue
@@ -158,7 +158,7 @@ def _fits(comparison: Comparison, record: Record) -> bool:
 def _verify_again(comparison: Comparison, record: Record, store: Store, registry: Registry) -> None:
     target = target_of(record.interpreter)
     try:
-        kept = kept_wheel(record, store.layout)
+        kept = kept_wheel(record, store.layout_of(record.plugin.env_key))
         verify(reopen(kept, registry=registry, target=target), registry=registry, target=target)
     except AlteredError as error:
         comparison.differences.append(error.difference)
@@ -168,19 +168,20 @@ def _verify_again(comparison: Comparison, record: Record, store: Store, registry
 
 def _wheels(
     comparison: Comparison, records: Iterable[Record], store: Store
-) -> Iterator[tuple[StoredWheel, Mapping[str, str], bool]]:
-    """Every wheel to compare with, once, with the digests its lock vouches for, and whether it is a plugin's own."""
+) -> Iterator[tuple[StoredWheel, Mapping[str, str], Layout, bool]]:
+    """Every wheel to compare with, once: what its lock vouches for, where it lies, and whether it is a plugin's own."""
     seen: dict[str, str] = {}
     for record in records:
+        layout = store.layout_of(record.plugin.env_key)
         try:
-            locked = locked_digests(record, store.layout)
+            locked = locked_digests(record, layout)
         except AlteredError as error:
             comparison.differences.append(error.difference)
             continue
         for wheel in record.wheels:
             if wheel.project not in seen:
                 seen[wheel.project] = wheel.sha256
-                yield wheel, locked, wheel.sha256 == record.plugin.sha256
+                yield wheel, locked, layout, wheel.sha256 == record.plugin.sha256
             elif seen[wheel.project] != wheel.sha256:
                 message = f"{record.plugin.distribution} is locked to another wheel of it than another plugin here"
                 comparison.differs("altered", wheel.project, message)

@@ -82,7 +82,7 @@ def install(
     with store.layout.locked():
         if (existing := _existing(record, wheel, store)) is not None:
             return existing
-        if _recorded(record, store) is not None:
+        if _recorded(record, store) is not None and store.layout_of(record.plugin.env_key).ours:
             # The same files, accepted under another signature or by another verdict: only what says so is new.
             keep_original(wheel, store.layout)
             keep_lock(record.plugin.lock_sha256, wheel.lock.data, wheel.lock_signature, store.layout)
@@ -125,6 +125,7 @@ def _build(
     built = layout.built_environment(key)
     remember(built, describe(built.top, digests))
     _write(record, store)
+    store.lease(record.plugin).release()  # makes its file: of a shared store, others can only open it
 
 
 def _write(record: Record, store: Store) -> None:
@@ -136,14 +137,16 @@ def _existing(record: Record, wheel: VerifiedWheel, store: Store) -> InstalledPl
     existing = _recorded(record, store)
     if existing is None or not _verdict_is(wheel.verdict, record, store):
         return None
-    same = replace(existing, plugin=replace(existing.plugin, installed_at=record.plugin.installed_at)) == record
+    # It may lie in the shared store.
+    own = {name: getattr(record.plugin, name) for name in ("installed_at", "environment", "python", "site_packages")}
+    same = replace(existing, plugin=replace(existing.plugin, **own)) == record
     return existing.plugin if same else None
 
 
 def _verdict_is(verdict: bytes, record: Record, store: Store) -> bool:
     """Whether this verdict is kept already; of a plugin that has none, whatever is kept may stay."""
     try:
-        return not verdict or read_verdict(record, store.layout) == verdict
+        return not verdict or read_verdict(record, store.layout_of(record.plugin.env_key)) == verdict
     except AlteredError:
         return False
 

@@ -20,6 +20,7 @@ from assess_core.store.differences import describe_differences
 from assess_core.store.disk import READ_ONLY, make_directory, regular_files, sync_directories, sync_files
 from assess_core.store.interpreter import compile_for
 from assess_core.store.layout import Layout, explained
+from assess_core.store.leases import Lease
 from assess_core.store.store import Store
 from assess_core.store.untouched import describe, remember, touched
 from assess_core.store.values import Interpreter
@@ -44,13 +45,26 @@ class Kits:
         self._store = store
         self._reading = threading.Lock()
         self._sources: dict[str, bytes] = {}
+        self._leases: dict[Path, Lease] = {}
 
     def __call__(self, interpreter: Interpreter) -> Path:
-        """As `worker_kit`; from any thread."""
+        """As `worker_kit`; from any thread. What was given once is not pruned as long as this lives."""
         with self._reading:
             if not self._sources:
                 self._sources = kit_sources()
-        return _kit(self._store.layout, self._sources, interpreter)
+            while True:
+                kit = _kit(self._store, self._sources, interpreter)
+                if kit in self._leases or self._leased(kit):
+                    return kit
+
+    def _leased(self, kit: Path) -> bool:
+        """Whether it is there still, and stays: without a lease it may have been pruned at this moment."""
+        layout = next(each for each in self._store.layouts if each.path("kits") == kit.parent)
+        with explained(layout.root):
+            lease = self._store.hold(layout, f"kit-{kit.name}", kit.is_dir)
+        if lease is not None:
+            self._leases[kit] = lease
+        return lease is not None
 
 
 def worker_kit(store: Store, interpreter: Interpreter) -> Path:
@@ -63,14 +77,16 @@ def worker_kit(store: Store, interpreter: Interpreter) -> Path:
         TrustError: step `state`; somebody else can change the state directory.
         StoreError: the state directory cannot be used.
     """
-    return _kit(store.layout, kit_sources(), interpreter)
+    return _kit(store, kit_sources(), interpreter)
 
 
-def _kit(layout: Layout, sources: dict[str, bytes], interpreter: Interpreter) -> Path:
-    kit = layout.built_kit(f"{_digest(sources)}-{interpreter.cache_tag}")
-    with explained(layout.root):
-        if not touched(kit):
-            return kit.top
+def _kit(store: Store, sources: dict[str, bytes], interpreter: Interpreter) -> Path:
+    name, layout = f"{_digest(sources)}-{interpreter.cache_tag}", store.layout
+    for each in store.layouts:
+        with explained(each.root):
+            if not touched(found := each.built_kit(name)):
+                return found.top
+    kit = layout.built_kit(name)
     with layout.locked():
         if differences := touched(kit):  # else built by another process while this one waited
             if kit.top.exists():

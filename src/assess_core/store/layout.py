@@ -73,10 +73,12 @@ class Layout:
 
     Attributes:
         write_file: creates each file that is built; a parameter so that a full disk can be played.
+        ours: False of a shared store, to which nothing is written.
     """
 
     root: Path
     write_file: FileWriter = write_new_file
+    ours: bool = True
 
     def path(self, kind: str) -> Path:
         """The directory for one kind of thing, for example `wheels`: one of those above."""
@@ -186,7 +188,7 @@ class Layout:
 
     def _built(self, top: Path, beside: Path) -> Built:
         contents, stat = (beside.with_name(f"{beside.name}.{what}") for what in ("contents", "stat"))
-        return Built(top=top, contents=contents, stat=stat, lock=self.root / "store.lock")
+        return Built(top=top, contents=contents, stat=stat, lock=self.root / "store.lock" if self.ours else None)
 
     def _sweep(self) -> None:
         # Staging is used under the lock only, and so is `atomic_write` in these directories: whoever left something

@@ -33,7 +33,7 @@ _READABLE = 0o644
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _UNWRITABLE = frozenset((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT))
-"""ENOENT: of its directory, which an older release did not make."""
+"""ENOENT: of its directory, which an older release did not make, or of the file where none is made."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,11 +70,11 @@ class Lease:
             self.release()
 
 
-def take(path: Path, present: Callable[[], bool]) -> Lease | None:
-    """A lease through this file; None when what it stands for is not there.
+def take(path: Path, present: Callable[[], bool], *, make: bool = True) -> Lease | None:
+    """A lease through this file, which is made if it is not there; None when what it stands for is not there.
 
-    Where the file cannot be made because nothing may be written, there is no lock, and a warning: nobody can remove
-    anything there either, as far as this machine's view of it goes.
+    Where the file cannot or (`make`) shall not be made, there is no lock, and a warning: nobody can remove anything
+    from what nobody may write to, and an older release, which makes no such files, prunes nothing.
 
     Raises:
         StoreError: somebody who is just removing it does not come to an end.
@@ -83,11 +83,16 @@ def take(path: Path, present: Callable[[], bool]) -> Lease | None:
     deadline = time.monotonic() + LEASE_TIMEOUT_S
     while True:
         try:
-            descriptor = _opened(path)
+            descriptor = _opened(path) if make else os.open(path, _FLAGS)
         except OSError as error:
-            if error.errno not in _UNWRITABLE or path.exists():
+            if error.errno not in _UNWRITABLE or os.path.lexists(path):
                 raise
-            _log.warning("%s cannot be made: %s", path, error.strerror, extra={"action": "lease-not-taken"})
+            _log.warning(
+                "%s: %s; what it stands for is used without a lease",
+                path,
+                error.strerror,
+                extra={"action": "lease-not-taken"},
+            )
             return Lease(path, None) if present() else None
         lease = Lease(path, descriptor)
         while not _locked(descriptor, fcntl.LOCK_SH):

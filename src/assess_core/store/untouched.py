@@ -40,6 +40,9 @@ Contents = Mapping[str, tuple[str, str]]
 
 _CHUNK_BYTES = 1 << 20
 
+_LOOKED_AT: dict[Path, bytes] = {}
+"""What the kernel said of trees that are not ours to write beside, when all in them was found right."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +53,14 @@ class Built:
     Attributes:
         top: its directory.
         contents, stat: the two files.
-        lock: held while `stat` is renewed; the store's.
+        lock: held while `stat` is renewed; the store's. None where nothing may be written: then it is remembered for
+            as long as this process lives.
     """
 
     top: Path
     contents: Path
     stat: Path
-    lock: Path
+    lock: Path | None
 
 
 def describe(top: Path, known: Mapping[str, str] | None = None) -> Contents:
@@ -168,6 +172,8 @@ def _digest(found: Iterable[tuple[str, os.stat_result]]) -> bytes:
 
 
 def _remembered(built: Built) -> bytes:
+    if built.lock is None and built.top in _LOOKED_AT:
+        return _LOOKED_AT[built.top]
     try:
         return read_own(built.stat, 100)
     except (OSError, RegistryError):
@@ -175,6 +181,9 @@ def _remembered(built: Built) -> bytes:
 
 
 def _renew(built: Built, now: bytes) -> None:
+    if built.lock is None:
+        _LOOKED_AT[built.top] = now
+        return
     # Only saves work: where it cannot be written, or somebody holds the store's lock, the next use hashes once more.
     try:
         with file_lock(built.lock, timeout_s=0):
