@@ -23,6 +23,7 @@ from assess_core.store import (
     verify_environment,
 )
 from assess_core.store.interpreter import ask_build
+from assess_registry.simple import install as install_into
 from tests.integration.test_runtime import configured
 from tests.support.installed import host_config, make_installed
 from tests.support.installing import DemoRegistry, demo_registry, install_here
@@ -109,12 +110,12 @@ def test_an_upgraded_one_is_noticed_and_gets_an_environment_of_its_own(python: P
     def ask(path: Path) -> Mapping[str, str]:
         return {**ask_build(path), **upgraded}
 
-    def synced() -> tuple[Action, InstalledPlugin, str]:
+    def synced(*, offline: bool = False) -> tuple[Action, InstalledPlugin, str]:
         with Runtime(config, state=tmp_path / "state") as runtime:
             runtime.interpreters = Interpreters(configured=(python,), memory=tmp_path / "known.json", ask=ask)
             (before,) = runtime.installed()
             change = runtime.interpreters.change(before.interpreter)
-            (line,) = runtime.sync()
+            (line,) = runtime.sync(offline=offline)
             (plugin,) = runtime.installed()
         return line.action, plugin, change
 
@@ -133,6 +134,13 @@ def test_an_upgraded_one_is_noticed_and_gets_an_environment_of_its_own(python: P
     assert second.env_key != first.env_key
     assert synced() == (Action.PRESENT, second, "")
 
+    # Once more, and the registry cannot be asked: what was kept is verified again and built for it.
+    upgraded["version"] = f"{version}2"
+    os.utime(python, ns=(2, 2))
+    action, third, _ = synced(offline=True)
+    assert (action, third.interpreter.version) == (Action.STALE, f"{version}2")
+    assert synced() == (Action.PRESENT, third, "")
+
 
 def test_a_worker_under_another_minor_version_loads_nothing(tmp_path: Path) -> None:
     own = running_interpreter()
@@ -150,3 +158,55 @@ def test_a_real_one_accepts_the_tags_that_it_says_itself(python: Path) -> None:
     minor = python.name.removeprefix("python3.")
     assert str(target.tags[0]) == f"cp3{minor}-cp3{minor}-{next(iter(target.tags)).platform}"
     assert target.environment["python_version"] == f"3.{minor}"
+
+
+def release(version: str, python: Path | None) -> tuple[str, bytes]:
+    """Of the demo plugin, for this Python only, or for any."""
+    only = ">=3.11" if python is None else f"=={python.name.removeprefix('python')}.*"
+    return demo_plugin_wheel(version, requires_python=only)
+
+
+def test_a_release_stays_where_it_runs_and_the_next_one_is_chosen_for_anew(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+
+    def synced(places: tuple[str, ...]) -> InstalledPlugin:
+        with Runtime(config, state=state) as runtime:
+            runtime.interpreters = Interpreters(places=places)
+            (line,) = runtime.sync()
+            assert not line.reason, line
+            (plugin,) = runtime.installed()
+            return plugin
+
+    here = (str(python.parent),)
+    first = synced(here)
+    assert first.interpreter.path == python
+    tree.publish(*release("1.1.0", None))
+    second = synced(here)
+    assert (second.version, second.interpreter) == ("1.1.0", running_interpreter())
+    assert synced(here) == second, "the other Python is there all the time, and moves nothing"
+
+
+def test_a_plugin_of_a_folder_runs_under_the_python_that_its_wheels_are_for(python: Path, tmp_path: Path) -> None:
+    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    folder = tmp_path / "plugins"
+    target = target_of(describe_interpreter(python))
+    install_into("demo-plugin", index=tree.root, to=folder, trusted_keys=tree.trusted_keys, target=target)
+    entry = f'[[plugins]]\ndir = "{folder}"\ntrusted_keys = "{tree.trusted_keys}"\n'
+    config = configured(tree, tmp_path, plugins=entry)
+    with Runtime(config, state=tmp_path / "state") as runtime:
+        runtime.interpreters = Interpreters(places=())
+        (line,) = runtime.sync()
+        assert line.action is Action.REFUSED
+        assert "does not serve this interpreter" in line.reason
+        runtime.interpreters = Interpreters(places=(str(python.parent),))
+        (line,) = runtime.sync()
+        assert line.action is Action.INSTALLED, line.reason
+        (plugin,) = runtime.installed()
+        (found,) = runtime.compat()
+    assert plugin.interpreter.path == python
+    assert found.runs
+    assert found.python is not None
+    assert found.python.path == python
