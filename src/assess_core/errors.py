@@ -55,6 +55,7 @@ class PluginFault(AssessError):
         phase: `start`, `load`, `evaluate` or `execute`.
         kind: how it failed; `TIMEOUT` alone becomes the outcome `timeout`, all others become `error`.
         log_tail: the last lines the process wrote to its standard output and error, cleaned for a terminal.
+        hint: what to do about it, a sentence, where that is known.
         record: what the call had done until then, nothing in a start; None when there was not even a process.
     """
 
@@ -66,6 +67,7 @@ class PluginFault(AssessError):
         phase: str,
         kind: FaultKind,
         log_tail: str = "",
+        hint: str = "",
         record: CallRecord | None = None,
     ) -> None:
         super().__init__(message)
@@ -74,6 +76,7 @@ class PluginFault(AssessError):
         self.phase = phase
         self.kind = kind
         self.log_tail = log_tail
+        self.hint = hint
         self.record = record
 
     def __str__(self) -> str:

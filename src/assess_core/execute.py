@@ -263,7 +263,8 @@ class _Call:
         evidence: tuple[EvidenceRef, ...],
     ) -> Result:
         outcome = ResultOutcome.TIMEOUT if fault.kind is FaultKind.TIMEOUT else ResultOutcome.ERROR
-        return self._make(spec, outcome, str(fault), provenance=provenance, evidence=evidence)
+        reason = f"{fault}; {fault.hint}" if fault.hint else str(fault)
+        return self._make(spec, outcome, reason, provenance=provenance, evidence=evidence)
 
     def _make(
         self,

@@ -31,6 +31,7 @@ kept = []
 def assess_execute(input):
     what, amount = input.settings.get("do", ""), float(input.settings.get("amount", 0))
     if what == "exits":
+        os.write(1, b"first words\\nlast words\\n")
         os._exit(int(amount))
     if what == "hangs":
         time.sleep(amount)
@@ -217,7 +218,9 @@ def test_five_deaths_are_too_many_here_and_for_the_next_runtime_until_it_is_lift
 
     with caplog.at_level(logging.WARNING):
         run(tmp_path, die, installed, quarantines=quarantines)
-    assert [getattr(record, "action", "") for record in caplog.records] == ["quarantined"]
+    assert [getattr(record, "action", "") for record in caplog.records] == ["worker-ended"] * 5 + ["quarantined"]
+    assert "exited with code 3. What to do: a plugin must not end its process" in caplog.records[0].message
+    assert caplog.records[0].message.endswith("Its last line of output: last words")
     kept = quarantines.of(installed.distribution)
     assert kept is not None
     assert (kept.env_key, kept.version, kept.sha256) == (installed.env_key, "1.0.0", installed.sha256)

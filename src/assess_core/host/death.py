@@ -92,7 +92,15 @@ class Death:
     def fault(self, *, plugin: str, phase: str, record: CallRecord | None) -> PluginFault:
         """What happened to a call, or a start, that was open then; `record` is what is known of the call."""
         kind, message = self._classify(phase)
-        return PluginFault(message, plugin=plugin, phase=phase, kind=kind, log_tail=self.log_tail, record=record)
+        return PluginFault(
+            message,
+            plugin=plugin,
+            phase=phase,
+            kind=kind,
+            log_tail=self.log_tail,
+            hint=hint_of(kind, phase),
+            record=record,
+        )
 
     def ended(self, *, phase: str, at: datetime) -> Ended | None:
         """What is remembered of it; nothing when it was simply stopped, or went when it was asked to."""

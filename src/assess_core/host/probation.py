@@ -121,6 +121,7 @@ class Probation:
             phase=phase,
             kind=FaultKind.START,
             log_tail=last.log_tail,
+            hint=last.hint,
         )
 
     def _found(self) -> Quarantine | None:

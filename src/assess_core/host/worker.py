@@ -64,7 +64,7 @@ OnEnded = Callable[["Worker"], None]
 _MIB = 1 << 20
 
 _UNHEARD = {"idle": "idle-worker-ended", "shutdown": "shutdown-overrun"}
-"""Phases in which no caller is told of an end, and how the log calls it."""
+"""Phases in which no caller is told of an end, and how the log calls that; any other is `worker-ended`."""
 
 
 def _nobody(worker: "Worker") -> None:
@@ -478,7 +478,7 @@ class Worker:
             await self._open.cut_short()
         death = await self._body.end(cause, self._config)
         self.ended = death.ended(phase=phase, at=utc_now())
-        if self.ended is not None and phase in _UNHEARD:
+        if self.ended is not None:
             self._say(self.ended)
         self._on_ended(self)
         if self._reply is not None and not self._reply.done():
@@ -487,13 +487,19 @@ class Worker:
         return death
 
     def _say(self, ended: Ended) -> None:
-        """In the log, where no caller is told."""
-        limit = ended.kind is FaultKind.LIMIT and ended.phase == "idle"
-        logger.warning(
-            "A worker of %s ended in %s (%s): %s.",
+        """In the log, with what to do and its last words: of an end in a call, or a start, its caller hears, too."""
+        action = _UNHEARD.get(ended.phase, "worker-ended")
+        if ended.kind is FaultKind.LIMIT and ended.phase == "idle":
+            action = "idle-worker-beyond-limits"
+        last_line = ended.log_tail.strip().rpartition("\n")[2]
+        logger.log(
+            logging.WARNING if ended.counts or ended.phase in _UNHEARD else logging.INFO,
+            "A worker of %s ended in %s (%s): %s. What to do: %s%s",
             self._installed.distribution,
             ended.phase,
             ended.kind.value,
             ended.message,
-            extra={"action": "idle-worker-beyond-limits" if limit else _UNHEARD[ended.phase]},
+            ended.hint,
+            f". Its last line of output: {last_line}" if last_line else "",
+            extra={"action": action},
         )
