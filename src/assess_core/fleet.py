@@ -19,6 +19,7 @@ import logging
 import resource
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from types import MappingProxyType
 
 from assess_core.admission import rights_of
@@ -53,6 +54,7 @@ class Identity:
     """What decides whether processes that run are the ones that are wanted."""
 
     env_key: str
+    installed_at: datetime
     grant: Grant | None
     workers: int
     host: tuple[object, ...]
@@ -62,6 +64,7 @@ class Identity:
         """Of the processes that this callee wants."""
         return cls(
             env_key=callee.installed.env_key,
+            installed_at=callee.installed.installed_at,
             grant=callee.grant,
             workers=callee.workers,
             host=tuple(getattr(host, each.name) for each in fields(host) if each.name not in _EACH_ITS_OWN),
@@ -256,6 +259,7 @@ class Fleet:
             lease = await aside(self._lease, callee.installed)
         except AssessError as gone:
             return gone
+        await aside(self._lift_outdated, callee.installed)
         served = Served(callee, identity, self._supervisor(callee), lease)
         self._all.append(served)
         if started:
@@ -268,6 +272,15 @@ class Fleet:
                     return fault
                 raise
         return served
+
+    def _lift_outdated(self, installed: InstalledPlugin) -> None:
+        """What died in an environment that was touched or broken is not held against the one built in its place."""
+        found = self._quarantines.of(installed.distribution) if self._quarantines is not None else None
+        if found is None or found.env_key != installed.env_key or found.since >= installed.installed_at:
+            return
+        if self._quarantines is not None and self._quarantines.lift(installed.distribution):
+            message = "%s was built again after it was quarantined, and is tried again"
+            _log.warning(message, installed.distribution, extra={"action": "quarantine-outdated"})
 
     def _supervisor(self, callee: Callee) -> Supervisor:
         return Supervisor(

@@ -7,7 +7,9 @@ that an assessment runs for as long as a test wants.
 import asyncio
 import json
 import logging
+import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -29,6 +31,7 @@ from assess_core.runtime import Runtime
 from assess_core.store.leases import claim
 from assess_registry.names import ProjectName
 from assess_registry.publish.after import revoke
+from tests.support.plugin_folder import make_folder
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_manifest, demo_plugin_wheel
 
@@ -534,5 +537,70 @@ def test_a_narrower_grant_holds_for_what_begins_then_and_not_for_what_has_begun(
             assert outcomes(second) == {ResultOutcome.PASS, ResultOutcome.ERROR}
             assert any("not granted" in result.reason for result in second.results)
             assert outcomes(await first) == {ResultOutcome.PASS}
+
+    asyncio.run(main())
+
+
+def test_what_was_tampered_with_is_not_started_again_and_what_runs_is_not_touched(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    def touch(environment: Path) -> None:
+        (module,) = environment.glob("lib/*/site-packages/demo_plugin/__init__.py")
+        module.parent.chmod(0o755)
+        (module.parent / "planted.py").write_text("")
+
+    async def main() -> None:
+        async with place.live() as live:
+            installed, _ = live.standing[DEMO]
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+            touch(installed.environment)
+            assert versions(await live.assess({"short"})) == {"1.0.0"}, "loaded long ago"
+            fleet = live._fleet
+            assert fleet is not None
+            for worker in tuple(fleet.serving[DEMO].supervisor._workers):
+                os.kill(worker.pid, signal.SIGKILL)
+            said = ""
+            async with asyncio.timeout(30):
+                while "quarantined" not in said:  # each of these takes as long as it backs off
+                    run = await live.assess({"short"})
+                    assert outcomes(run) <= {ResultOutcome.ERROR}
+                    said = " ".join(result.reason for result in run.results) + (run.assessments[0].problem or "")
+                    assert "SIGKILL" in said or ("planted.py" in said and "assess sync" in said)
+            await live.reload()  # which syncs
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+
+    asyncio.run(main())
+
+
+def test_a_folder_that_was_tampered_with_leaves_what_runs_until_it_is_right_again(
+    tmp_path: Path, made: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_folder(tmp_path, made.tree.copy(tmp_path / "registry"))
+    path, state = tmp_path / "assess.toml", tmp_path / "state"
+    gate = tmp_path / "gate"
+    gate.touch()
+    path.write_text(
+        f'[[plugins]]\ndir = "{folder.path}"\ntrusted_keys = "{folder.tree.trusted_keys}"\n'
+        f'[[plugins]]\ndir = "{folder.path}"\ntrusted_keys = "{folder.tree.trusted_keys}"\nname = "demo-plugin"\n'
+        f'settings = {{ greeting = "{gate}" }}\n'
+        '[[assessments]]\nid = "short"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 2 }\n'
+    )
+    good = folder.wheel.read_bytes()
+
+    async def main() -> None:
+        live = Live(lambda: load(path), state, poll_s=POLL_S)
+        await live.start()
+        try:
+            assert versions(await live.assess()) == {"1.0.0"}
+            folder.wheel.write_bytes(good[:-1] + b"!")
+            await until(lambda: any(getattr(each, "action", "") == "config-refused" for each in caplog.records))
+            assert versions(await live.assess()) == {"1.0.0"}
+            assert "refused at step" in (await live.reload()).refused
+            folder.wheel.write_bytes(good)
+            done = await live.reload()
+            assert (done.refused, [line.action for line in done.synced]) == ("", ["present"])
+            assert versions(await live.assess()) == {"1.0.0"}
+        finally:
+            await live.stop(within_s=10)
 
     asyncio.run(main())
