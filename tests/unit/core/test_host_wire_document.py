@@ -1,6 +1,7 @@
 """docs/wire.md is the contract: its examples are messages of both ends, and its numbers are those of the code."""
 
 import json
+import os
 import re
 import typing
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from assess_core.execute import MAX_RUN_EVIDENCE_BYTES
-from assess_core.host import HostConfig, messages
+from assess_core.host import HostConfig, messages, prepared, starting
 from assess_plugin import wire
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "wire.md"
@@ -76,3 +77,13 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"`start_timeout_s`, {config.start_timeout_s:g} s" in TEXT
     assert f"`stop_timeout_s`, {config.stop_timeout_s:g} s" in TEXT
     assert f"`kill_after_s`, {config.kill_after_s:g} s" in TEXT
+
+
+def test_how_many_start_at_once_and_how_long_a_parent_lives_is_what_the_documents_say() -> None:
+    isolation = (DOCUMENT.parent / "isolation.md").read_text()
+    assert f"serves at most {prepared.MOST_STARTS} starts and ends after a minute without one" in isolation
+    assert prepared.IDLE_S == 60.0
+    assert "At most twice as many starts as there are processors are under way at a time" in TEXT
+    assert 2 * (os.cpu_count() or 1) == starting.AT_ONCE
+    assert starting.OVERDUE_S == 1.0
+    assert prepared.SPAWNED_FIRST == 1
