@@ -18,6 +18,7 @@ from assess_core.store.differences import describe_differences
 from assess_registry.client import ProjectName, RegistryError
 
 SYNC = "run `assess sync`"
+LOOK = "see to this first, then again"
 
 
 def lines(runtime: Runtime) -> Iterator[Line]:
@@ -31,7 +32,7 @@ def lines(runtime: Runtime) -> Iterator[Line]:
             try:
                 yield from _plugin(name, entry, runtime)
             except (AssessError, RegistryError, OSError) as error:  # of one; the others are looked at all the same
-                yield Line(topic=name, state="fail", text=f"could not be looked at: {error}", fix=SYNC)
+                yield Line(topic=name, state="fail", text=f"could not be looked at: {error}", fix=LOOK)
 
 
 def _plugin(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:

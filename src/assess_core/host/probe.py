@@ -26,7 +26,7 @@ async def probe(interpreter: Interpreter, config: HostConfig) -> Held:
     """
     environment = Path(tempfile.mkdtemp(prefix="probe-", dir=config.scratch_root))
     try:
-        worker = await Worker.start(_nothing(environment, interpreter), replace(config, isolation="required"))
+        worker = await Worker.start(_nothing(environment, interpreter), _as_asked(config))
         try:
             await worker.load()
             return worker.held
@@ -34,6 +34,11 @@ async def probe(interpreter: Interpreter, config: HostConfig) -> Held:
             await worker.stop()
     finally:
         shutil.rmtree(environment)
+
+
+def _as_asked(config: HostConfig) -> HostConfig:
+    """Isolated whatever was configured; and of an environment that no store has built, no store knows anything."""
+    return replace(config, isolation="required", before_start=lambda _: None)
 
 
 def _nothing(environment: Path, interpreter: Interpreter) -> InstalledPlugin:
