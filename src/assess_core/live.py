@@ -32,6 +32,7 @@ from assess_core.delivery import Action, Synced
 from assess_core.errors import AssessError, ConfigError
 from assess_core.execute import Context
 from assess_core.fleet import Fleet, Served, sorted_out
+from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
 from assess_core.plan import Task, Unrunnable, callees_of, without
 from assess_core.results import Run
@@ -227,6 +228,7 @@ class Live:
         if not asked:
             # By a word of half a minute ago, what another process just installed would be taken back.
             await self._ask()
+        forget_accounts()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
         if self._planned is not None and (tampered := _refused_folders(config, synced)):
             raise _RefusedError(*tampered)

@@ -129,10 +129,10 @@ class Place:
     async def publish(self, version: str, source: str = SOURCE) -> None:
         await asyncio.to_thread(self.tree.publish, *wheel(version, source))
 
-    async def revoke(self, version: str, severity: Any) -> None:
+    async def revoke(self, version: str, severity: Any, *, project: str = DEMO) -> None:
         said: dict[str, Any] = {"reason": "sends it away", "severity": severity, "now": datetime.now(UTC)}
         keys = self.tree.everybody.release_keys
-        await asyncio.to_thread(partial(revoke, self.tree.root, DEMO, version, keys=keys, **said))
+        await asyncio.to_thread(partial(revoke, self.tree.root, ProjectName(project), version, keys=keys, **said))
 
     async def opened(self, running: "asyncio.Task[Run]") -> Run:
         """What comes of an assessment that waited for this."""
@@ -284,13 +284,15 @@ def test_a_version_that_does_not_start_never_serves_a_call(name: str, place: Pla
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("what", ["demo-plugin", "pluggy"])
 def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
-    place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+    what: str, place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         async with place.live() as live:
             first = await begun(live)
-            await place.revoke("1.0.0", "kill")
+            (version,) = (path.name for path in (place.tree.root / "files" / what).iterdir())
+            await place.revoke(version, "kill", project=what)
             done = await live.refresh()
             assert [line.action for line in done.synced] == ["refused"]
             run = await first
@@ -303,9 +305,10 @@ def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
             assert not second.results
             assert "revoked" in (second.assessments[0].problem or "")
             assert live.standing == {}
-            await place.publish("1.1.0")
-            await live.refresh()
-            assert versions(await live.assess({"short"})) == {"1.1.0"}
+            if what == DEMO:  # nothing is published any more with a dependency that is revoked
+                await place.publish("1.1.0")
+                await live.refresh()
+                assert versions(await live.assess({"short"})) == {"1.1.0"}
 
     asyncio.run(main())
     killed = [record for record in caplog.records if getattr(record, "action", "") == "revoked-killed"]
@@ -600,6 +603,10 @@ def test_a_folder_that_was_tampered_with_leaves_what_runs_until_it_is_right_agai
             done = await live.reload()
             assert (done.refused, [line.action for line in done.synced]) == ("", ["present"])
             assert versions(await live.assess()) == {"1.0.0"}
+            await asyncio.to_thread(folder.tree.publish, *wheel("1.1.0"))
+            await asyncio.to_thread(folder.install)
+            await until(lambda: serving(live) == "1.1.0")
+            assert versions(await live.assess()) == {"1.1.0"}
         finally:
             await live.stop(within_s=10)
 

@@ -180,6 +180,11 @@ def _is_free(uid: int) -> bool:
     return False
 
 
+def forget_accounts() -> None:
+    """Who has an account is asked anew: for whoever runs so long that some are made meanwhile."""
+    _has_account.cache_clear()
+
+
 @functools.cache
 def _has_account(uid: int) -> bool:
     for known in (pwd.getpwuid, grp.getgrgid):
