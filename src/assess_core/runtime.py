@@ -30,7 +30,7 @@ from assess_core.execute import Context, Event
 from assess_core.fleet import Fleet, raise_descriptor_limit, sorted_out
 from assess_core.folders import entry_of, keys_for
 from assess_core.grants import Grant, Growth
-from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe
+from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe, probe_forking
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.turns import Turns
 from assess_core.journal import Journal
@@ -466,6 +466,15 @@ class Runtime:
             PluginFault: nothing does; the message says why.
         """
         return asyncio.run(probe(self.interpreter, self.host()))
+
+    def why_spawned(self) -> str:
+        """Why workers are not forked although they may be; empty when they are, or are not to be.
+
+        Raises:
+            PluginFault: none can be started.
+        """
+        host = self.host()
+        return asyncio.run(probe_forking(self.interpreter, host)) if host.start_workers == "fork" else ""
 
     def try_start(self, plugin: InstalledPlugin) -> tuple[str, ...]:
         """Why this plugin may not be started by the configuration; nothing once it was started, loaded and stopped.

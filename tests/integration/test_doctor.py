@@ -17,7 +17,7 @@ import pytest
 from assess_core.cli.app import main
 from assess_core.doctor import disk, registry
 from assess_core.errors import FaultKind
-from assess_core.host import body
+from assess_core.host import body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.journal import Journal
 from assess_core.runtime import Runtime
@@ -187,6 +187,18 @@ def test_on_a_machine_where_all_is_well_nothing_of_it_is_said(
         "registry",  # of a test, for development
         "clock",  # of a machine that nothing synchronises
     }
+
+
+def test_workers_that_cannot_be_forked_are_a_warning(
+    well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert line(capsys, well, "start", "ok")["text"] == "workers are forked from a prepared parent"
+
+    async def refused(_self: object, _descriptors: object) -> None:
+        raise prepared._RefusedError("the kernel says EPERM")
+
+    monkeypatch.setattr(prepared._Prepared, "fork", refused)
+    assert line(capsys, well, "start", "warn")["text"] == "no worker can be forked: the kernel says EPERM"
 
 
 def test_a_plugin_that_was_changed_is_named(

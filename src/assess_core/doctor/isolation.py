@@ -32,6 +32,13 @@ def lines(runtime: Runtime) -> Iterator[Line]:
         yield Line(topic="isolation", state="ok", text=f"{held.isolation}, seen from inside and outside a worker")
         yield Line(topic="user", state="ok", text=f"a worker's is {own}: {held.user}")
     yield Line(topic="kernel", state="ok", text=kernel)
+    if config.start_workers == "fork" and not config.run_plugins_without_isolation:
+        why = runtime.why_spawned()
+        fix = "workers start all the same, each by itself: slower, and with more memory; docs/isolation.md says why"
+        if why:
+            yield Line(topic="start", state="warn", text=f"no worker can be forked: {why}", fix=fix)
+        else:
+            yield Line(topic="start", state="ok", text="workers are forked from a prepared parent")
 
 
 def relaxed(runtime: Runtime) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from assess_core.host.config import HostConfig, Isolation, KitSource
 from assess_core.host.health import health_check
-from assess_core.host.probe import probe
+from assess_core.host.probe import probe, probe_forking
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.scratch import Scratch
 from assess_core.host.standing import Ended, Policy, Standing, State
@@ -43,4 +43,5 @@ __all__ = [
     "Used",
     "health_check",
     "probe",
+    "probe_forking",
 ]

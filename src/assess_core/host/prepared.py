@@ -90,6 +90,12 @@ async def fork(python: Path, kit: Path, descriptors: Sequence[int]) -> Forked | 
     return forked
 
 
+def why_spawned() -> str:
+    """Why workers of this loop are spawned that could be forked; empty as long as nothing went wrong."""
+    lines = _lines.get(asyncio.get_running_loop(), {})
+    return next((line.said for line in lines.values() if line.said), "")
+
+
 class _RefusedError(Exception):
     """The kernel does not let it copy itself this way."""
 

@@ -1,10 +1,12 @@
-"""Can plugins be isolated here? Asked of a worker that is started for nothing else, and holds no plugin.
+"""Can plugins be isolated here, and forked? Asked of workers that are started for nothing else, and hold no plugin.
 
 held = await probe(interpreter, config)
 """
 
+import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from assess_core.host.config import HostConfig
+from assess_core.host.prepared import SPAWNED_FIRST, why_spawned
 from assess_core.host.worker import Worker
 from assess_core.record import Held
 from assess_core.store import InstalledPlugin, Interpreter
@@ -24,14 +27,37 @@ async def probe(interpreter: Interpreter, config: HostConfig) -> Held:
     Raises:
         PluginFault: nothing does, or it did not start; the message says why.
     """
+    with _environment(interpreter, config) as nothing:
+        return await _held(nothing, config)
+
+
+async def probe_forking(interpreter: Interpreter, config: HostConfig) -> str:
+    """Why workers are spawned where the configuration lets them be forked; empty when they can be.
+
+    Raises:
+        PluginFault: one did not start.
+    """
+    with _environment(interpreter, config) as nothing:
+        for _ in range(SPAWNED_FIRST + 1):
+            await _held(nothing, config)
+    return why_spawned()
+
+
+async def _held(nothing: InstalledPlugin, config: HostConfig) -> Held:
+    worker = await Worker.start(nothing, _as_asked(config))
+    try:
+        await worker.load()
+        return worker.held
+    finally:
+        await worker.stop()
+
+
+@contextlib.contextmanager
+def _environment(interpreter: Interpreter, config: HostConfig) -> Iterator[InstalledPlugin]:
+    """Inside, an environment in which nothing is installed is there."""
     environment = Path(tempfile.mkdtemp(prefix="probe-", dir=config.scratch_root))
     try:
-        worker = await Worker.start(_nothing(environment, interpreter), _as_asked(config))
-        try:
-            await worker.load()
-            return worker.held
-        finally:
-            await worker.stop()
+        yield _nothing(environment, interpreter)
     finally:
         shutil.rmtree(environment)
 

@@ -15,7 +15,7 @@ INTERPRETERS = (DOCS / "interpreters.md").read_text()
 def test_every_topic_has_a_row() -> None:
     rows = set(re.findall(r"`([a-z]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", DOCTOR, re.MULTILINE))))
     assert {name for name, _ in TOPICS} - {"plugins"} <= rows
-    assert rows - {name for name, _ in TOPICS} == {"configuration", "user", "kernel", "keys"}
+    assert rows - {name for name, _ in TOPICS} == {"configuration", "user", "kernel", "start", "keys"}
 
 
 def test_the_bounds_are_those_of_the_code() -> None:
