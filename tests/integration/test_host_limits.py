@@ -13,7 +13,7 @@ import pytest
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Isolation, Supervisor
-from assess_core.host.identities import lease
+from assess_core.host.identities import Identity, lease
 from assess_core.host.limits import UnwatchableError, tree
 from assess_core.host.limits.process import WatchedProcess
 from assess_core.store import InstalledPlugin
@@ -236,7 +236,17 @@ def test_a_worker_that_somebody_else_killed_says_so(tmp_path: Path) -> None:
     assert "killed by SIGKILL from outside: was the machine, or its control group, out of memory?" in str(fault)
 
 
-def test_a_worker_without_a_directory_is_a_fault_and_takes_no_user_id(tmp_path: Path) -> None:
+def test_a_worker_without_a_directory_is_a_fault_and_takes_no_user_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leased: list[Identity] = []
+
+    def leasing() -> Identity:
+        leased.append(lease())
+        return leased[-1]
+
+    monkeypatch.setattr("assess_core.host.body.lease", leasing)
+
     async def run() -> None:
         config = host_config(tmp_path)
         config.scratch_root.rmdir()
@@ -244,9 +254,7 @@ def test_a_worker_without_a_directory_is_a_fault_and_takes_no_user_id(tmp_path: 
             await Supervisor(devourer(tmp_path), config).start()
         assert caught.value.kind is FaultKind.START
 
-    before = lease()
-    before.release()
     asyncio.run(run())
-    after = lease()
-    after.release()
-    assert after.uid == before.uid
+    (identity,) = leased
+    again = lease(uids=[identity.uid])  # nobody has it
+    again.release()

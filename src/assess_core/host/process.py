@@ -58,6 +58,7 @@ class ChildProcess:
         self._unarmed = unarmed
         self._loop = loop
         self._on_exit: Callable[[], None] | None = None
+        self._exit_code: int | None = None
         self._pidfd = pidfd
         loop.add_reader(pidfd, self._notice_exit)
 
@@ -96,13 +97,13 @@ class ChildProcess:
         await self.wait(REAP_S)
 
     def reap(self) -> int | None:
-        """Release what is held of it; its exit code, negative for a signal.
+        """Release what is held of it; its exit code, negative for a signal, as often as it is asked for.
 
         None when SIGKILL could not end it, and when somebody else in this process waited for it (`waitpid(-1)`).
         """
         if self._pidfd < 0:
-            return None
-        code = _wait(self._pidfd) if self.exited.is_set() else None
+            return self._exit_code
+        code = self._exit_code = _wait(self._pidfd) if self.exited.is_set() else None
         if self._popen is not None and self.exited.is_set():
             # It would wait for the number, which may be another's by now.
             self._popen.returncode = -1 if code is None else code
