@@ -172,3 +172,28 @@ def test_who_was_granted_something_unusable_asks_again_before_its_own() -> None:
         assert not later.granted.done()
 
     asyncio.run(use())
+
+
+def test_the_limit_is_raised_for_who_waits_and_lowered_for_who_comes() -> None:
+    class Host:
+        has_room = True
+
+        def claim(self) -> str:
+            return "worker"
+
+    async def main() -> None:
+        turns, host = Turns(1), Host()
+        asked = [turns.ask(whose="one", of=host) for _ in range(4)]
+        assert [turn.granted.done() for turn in asked] == [True, False, False, False]
+        turns.limit = 3
+        assert [turn.granted.done() for turn in asked] == [True, True, True, False]
+        turns.limit = 1
+        turns.give_back()
+        turns.give_back()
+        assert (turns.busy, asked[3].granted.done()) == (1, False)
+        turns.give_back()
+        assert asked[3].granted.done()
+        with pytest.raises(ConfigError, match="at least 1"):
+            turns.limit = 0
+
+    asyncio.run(main())
