@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
-from tests.support.fleet_place import MANY
+from tests.support.fleet_place import MANY, SETTINGS
 from tests.support.fleet_place import SOURCE as NEIGHBOUR
 from tests.support.installed import PROGRAMS, host_config, make_installed
 
@@ -125,7 +125,7 @@ async def _p95(neighbours: list[Supervisor], seconds: float) -> float:
     taken: list[float] = []
 
     async def call(one: Supervisor, due: float) -> None:
-        await one.execute("many", _given(pause_ms=PAUSE_MS), timeout_s=30)
+        await one.execute("many", _given(pause_ms=PAUSE_MS, gate=""), timeout_s=30)
         taken.append(perf_counter() - due)
 
     began = perf_counter()
@@ -170,7 +170,7 @@ def _neighbour(root: Path, number: int) -> InstalledPlugin:
         {"many": NEIGHBOUR},
         plugins={"many": "many:plugin"},
         distribution=f"many-{number:02}",
-        settings='[settings.pause_ms]\ntype = "number"\ndefault = 0\n',
+        settings=SETTINGS,
     )
 
 

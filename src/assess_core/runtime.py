@@ -217,6 +217,7 @@ class Runtime:
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
+        self._kits.release()
 
     @property
     def journal(self) -> Journal:

@@ -7,8 +7,10 @@ Plugin `fleet-07` of distribution `fleet-07` has the checks `fleet-07-a` to `fle
 assessment of its own name.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +29,16 @@ MANY = 50
 SUBJECTS = 2
 SOURCE = (PROGRAMS / "one_of_many.py").read_text()
 RUNTIME = "fleet"
+SETTINGS = """
+[settings.pause_ms]
+type = "number"
+minimum = 0
+default = 0
+
+[settings.gate]
+type = "string"
+default = ""
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,12 +122,12 @@ def checks(name: str) -> tuple[str, ...]:
 def one_of_many(name: str, version: str = "1.0.0", *, source: str = SOURCE) -> WheelBuilder:
     """The wheel of one plugin; `source` is of its module, which says its version when asked."""
     module = name.replace("-", "_")
-    manifest = demo_manifest(checks(name), plugin=name, permissions="read = []\n")
+    manifest = demo_manifest(checks(name), plugin=name, permissions=f"stat = [{json.dumps(tempfile.gettempdir())}]\n")
     return WheelBuilder(
         name=name,
         version=version,
         files={f"{module}/__init__.py": source.replace('VERSION = "1.0.0"', f'VERSION = "{version}"')},
-        manifest=f'{manifest}\n[settings.pause_ms]\ntype = "number"\nminimum = 0\ndefault = 0\n',
+        manifest=manifest + SETTINGS,
         entry_points={
             "assess.plugins": {name: f"{module}:plugin"},
             "assess.providers": {f"{name}-subjects": f"{module}:provider"},

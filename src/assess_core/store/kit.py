@@ -48,7 +48,7 @@ class Kits:
         self._leases: dict[Path, Lease] = {}
 
     def __call__(self, interpreter: Interpreter) -> Path:
-        """As `worker_kit`; from any thread. What was given once is not pruned as long as this lives."""
+        """As `worker_kit`; from any thread. What was given once is not pruned before `release`."""
         with self._reading:
             if not self._sources:
                 self._sources = kit_sources()
@@ -56,6 +56,12 @@ class Kits:
                 kit = _kit(self._store, self._sources, interpreter)
                 if kit in self._leases or self._leased(kit):
                     return kit
+
+    def release(self) -> None:
+        """What was given may be pruned, as far as this process goes: nothing of it runs any more."""
+        with self._reading:
+            while self._leases:
+                self._leases.popitem()[1].release()
 
     def _leased(self, kit: Path) -> bool:
         """Whether it is there still, and stays: without a lease it may have been pruned at this moment."""

@@ -1,4 +1,7 @@
-"""One of many plugins: its checks pass, its provider knows as many subjects as it is asked for, and it can be slow."""
+"""One of many plugins: its checks pass, its provider knows as many subjects as it is asked for, and it can be slow.
+
+With a `gate` set, all but the first two subjects wait until there is a file of that name.
+"""
 
 import time
 
@@ -21,9 +24,18 @@ class Plugin:
     def assess_execute(self, input: ActionInput) -> ActionOutput:
         if pause_ms := input.settings["pause_ms"]:
             time.sleep(pause_ms / 1000)
+        while input.settings["gate"] and input.subject.id > "host:001" and not self._open(input):
+            time.sleep(0.1)
         return ActionOutput(
             results=tuple(CheckResult(check_id=check, outcome=Outcome.PASS, actual=VERSION) for check in input.checks)
         )
+
+    def _open(self, input: ActionInput) -> bool:
+        try:
+            input.host.stat(input.settings["gate"])
+        except FileNotFoundError:
+            return False
+        return True
 
 
 class Provider:
