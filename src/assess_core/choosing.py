@@ -98,7 +98,7 @@ def gone(change: str, wanted: tuple[str, ...], tried: list[Interpreter]) -> str:
         tried: those that are there.
     """
     there = ", ".join(f"{each.version} ({each.path})" for each in tried)
-    needs = f"it runs under Python {_either(wanted)} only" if wanted else "no other Python of this machine serves it"
+    needs = f"It runs under Python {_either(wanted)} only" if wanted else "No other Python of this machine serves it"
     return (
         f"{change}. {needs}, and here are: {there}. Install that Python again, or ask the publisher for another wheel"
     )
@@ -117,8 +117,7 @@ def refused(
     )
     advice = ""
     if wanted:
-        where = "is not here to be used" if unusable else "is not on this machine"
-        advice = f"it runs under Python {_either(wanted)}, which {where}: install it; or "
+        advice = f"it runs under Python {_either(wanted)}, which {_where(interpreters, unusable=bool(unusable))}; or "
     return UnservedError(
         first.what,
         step=first.step,
@@ -128,6 +127,13 @@ def refused(
         next_step=advice + first.next_step,
         issues=(*tried, *unusable) if len(refusals) > 1 or unusable else first.issues,
     )
+
+
+def _where(interpreters: Interpreters, *, unusable: bool) -> str:
+    """Why the Python that it wants was not tried, and what to do."""
+    if interpreters.configured:
+        return "is none of runtime.interpreters: install it, and name it there"
+    return "is here and cannot be used" if unusable else "is not on this machine: install it"
 
 
 def _tried(interpreter: Interpreter, refusal: UnservedError) -> Issue:

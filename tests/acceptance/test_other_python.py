@@ -135,7 +135,7 @@ def test_it_runs_under_the_one_it_is_locked_for_and_with_that_gone_says_so(machi
     code, line = machine.synced()
     assert (code, line["action"]) == (1, "failed"), line
     assert missing in line["reason"]
-    assert f"it runs under Python {machine.minor} only" in line["reason"]
+    assert f"It runs under Python {machine.minor} only" in line["reason"]
     for offline in ((), ("--offline",)):
         run = machine.assess("run", "--output", "json", "--fail-on", "none", *offline)
         assert run.code != 0

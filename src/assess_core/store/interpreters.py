@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -52,6 +53,9 @@ MAX_FOUND = 64
 NO_FILE = "there is no such file"
 
 SCHEMA = 1
+
+FAILED_S = 300.0
+"""How long one that failed to answer is not asked again."""
 
 _STICKY_DIRECTORY = stat.S_ISVTX | stat.S_IFDIR
 
@@ -95,6 +99,7 @@ class Interpreters:
         memory: file that answers are kept in; where it cannot be written they are asked for again.
         places: directories to look in, as patterns.
         ask: asks an executable (`interpreter.ask_build`).
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Interpreters:
         own: Build | None = None,
         places: Sequence[str] = PLACES,
         ask: Ask = ask_build,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.configured = tuple(configured)
         self._own = own or running_build()
@@ -112,7 +118,9 @@ class Interpreters:
         self._places = tuple(places)
         self._ask = ask
         self._lock = threading.Lock()
+        self._clock = clock
         self._answers: dict[str, dict[str, Any]] | None = None
+        self._failed: dict[Path, tuple[float, str]] = {}
 
     @property
     def own(self) -> Interpreter:
@@ -170,7 +178,7 @@ class Interpreters:
         yield self.own
         minors = {_minor(self.own.version)}
         for each in self.found():
-            if each.interpreter is None or _minor(each.version) in minors or Version(each.version).is_prerelease:
+            if each.interpreter is None or _minor(each.version) in minors or _newest(each).is_prerelease:
                 continue
             minors.add(_minor(each.version))
             yield each.interpreter
@@ -203,32 +211,37 @@ class Interpreters:
             )
         if problem:
             return Found(path=path, build=None, problem=f"others can change it: {problem}", configured=configured)
-        answer = self._answer(path)
-        if "facts" not in answer:
-            return Found(path=path, build=None, problem=str(answer.get("problem", "")), configured=configured)
-        build = parse_build(answer["facts"])
+        facts, problem = self._answer(path)
+        if problem:
+            return Found(path=path, build=None, problem=problem, configured=configured)
+        build = parse_build(facts)
         return Found(path=path, build=build, problem=unlike(build, self._own), configured=configured)
 
-    def _answer(self, path: Path) -> dict[str, Any]:
-        """What the executable said, now or the last time; `facts` or `problem`."""
+    def _answer(self, path: Path) -> tuple[Mapping[str, str], str]:
+        """What the executable says of itself, or said the last time; else why it did not.
+
+        A failure is not remembered for long, nor for others: it may have been the machine's, which had no room.
+        """
         with self._lock:
             answers = self._remembered()
             known = answers.get(str(path))
-            if known is not None and _still(known.get("seen")):
-                return known
+            if known is not None and _still(known["seen"]):
+                return known["facts"], ""
+            at, problem = self._failed.get(path, (0.0, ""))
+            if problem and self._clock() < at + FAILED_S:
+                return {}, problem
             try:
-                facts = dict(self._ask(path))
-                changeable = who_may_change(parse_build(facts).interpreter.path)
-                answer: dict[str, Any] = (
-                    {"problem": f"others can change it: {changeable}"} if changeable else {"facts": facts}
-                )
-                parts = {str(path), facts["path"], *([facts["library"]] if facts["library"] else [])}
+                facts = self._ask(path)
+                if changeable := who_may_change(parse_build(facts).interpreter.path):
+                    raise StoreError(f"others can change it: {changeable}")
             except (StoreError, OSError) as error:
-                answer, parts = {"problem": str(error)}, {str(path)}
-            answer["seen"] = [[part, *(_print_of(part) or ())] for part in sorted(parts)]
-            answers[str(path)] = answer
+                self._failed[path] = (self._clock(), str(error))
+                return {}, str(error)
+            parts = {str(path), facts["path"], *([facts["library"]] if facts["library"] else [])}
+            seen = [[part, *(_print_of(part) or ())] for part in sorted(parts)]
+            answers[str(path)] = {"seen": seen, "facts": dict(facts)}
             self._remember(answers)
-            return answer
+            return facts, ""
 
     def _remembered(self) -> dict[str, dict[str, Any]]:
         if self._answers is None:
@@ -337,8 +350,9 @@ def _decoded(path: Path) -> dict[str, dict[str, Any]]:
             return {}
         answers = {str(asked): dict(answer) for asked, answer in document["interpreters"].items()}
         for answer in answers.values():
-            if "facts" in answer:
-                parse_build(answer["facts"])
+            parse_build(answer["facts"])
+            if not isinstance(answer["seen"], list):
+                return {}
     except (OSError, RegistryError, StoreError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return answers
