@@ -128,7 +128,12 @@ def file_lock(path: Path, *, timeout_s: float, patient: bool = False) -> Iterato
     try:
         _acquire(descriptor, path, timeout_s, patient=patient)
         os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        try:
+            os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # Who holds it is for people; on a full disk it must be possible to lock what is to be removed.
         try:
             yield
         finally:
