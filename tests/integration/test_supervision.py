@@ -155,7 +155,10 @@ def test_a_call_waits_while_it_backs_off_no_longer_than_its_own_time(tmp_path: P
         came = await fault(host, timeout_s=0.3)
         assert 0.25 < time.monotonic() - began < 5
         assert (came.kind, came.plugin, came.phase) == (FaultKind.START, "it", "execute")
-        assert "within 0.3 s, after 1 that died; the last one, in execute: its process exited with code 3" in str(came)
+        assert (
+            "within 0.3 s, after 1 that died or did not start; the last one, in execute: its process exited with code 3"
+            in str(came)
+        )
 
     run(tmp_path, use, policy=SLOW)
 
@@ -291,7 +294,10 @@ def test_a_call_waits_no_longer_also_when_one_start_after_another_fails(tmp_path
         first, second = await asyncio.gather(fault(host, timeout_s=60), fault(host, timeout_s=3.0))
         assert first.phase == "load", "it was started for this one"
         assert second.phase == "execute"
-        assert "within 3 s, after 2 that died; the last one, in load: it took longer than 0.8 s" in str(second)
+        assert (
+            "within 3 s, after 2 that died or did not start; the last one, in load: it took longer than 0.8 s"
+            in str(second)
+        )
         assert 3.0 <= time.monotonic() - began < 5.5, "not three seconds more after that start"
 
     hangs = plugin(tmp_path, "import time\ntime.sleep(60)\n" + SOURCE)
@@ -330,6 +336,32 @@ def test_after_a_death_one_start_tries_for_all_that_wait(tmp_path: Path) -> None
 
     kinds = run(tmp_path, use, plugin(tmp_path, "raise ValueError('no')"), workers=4)
     assert sorted(kinds) == [FaultKind.QUARANTINED] * 2 + [FaultKind.START] * 2
+
+
+def test_a_machine_that_has_no_room_for_a_while_is_no_reason_for_a_quarantine(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scratch = tmp_path / "scratch"
+
+    async def use(host: Supervisor) -> None:
+        await host.start()
+        scratch_of_now, away = next(scratch.iterdir()), tmp_path / "away"
+        os.kill(pid_of(await call(host)), signal.SIGKILL)
+        await until(lambda: not scratch_of_now.exists())
+        scratch.rename(away)
+        await until(lambda: len(host.ended) >= 6)
+        assert state_of(host) is not State.QUARANTINED
+        assert {(ended.kind, ended.phase) for ended in list(host.ended)[2:]} == {(FaultKind.START, "start")}
+        came = await fault(host, timeout_s=20)
+        assert "its scratch directory could not be made" in str(came)
+        away.rename(scratch)
+        await until(lambda: state_of(host) is State.READY)
+        await call(host)
+        assert host.standing.deaths == 0
+
+    with caplog.at_level(logging.WARNING):
+        run(tmp_path, use)
+    assert "worker-not-started" in {getattr(record, "action", "") for record in caplog.records}
 
 
 def test_calls_that_go_well_between_them_make_any_number_of_deaths_bearable(tmp_path: Path) -> None:

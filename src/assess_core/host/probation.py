@@ -65,9 +65,13 @@ class Probation:
         if wait_s is None:
             self._begin_quarantine(ended)
             return True
-        self.not_before = now + wait_s
-        self.next_start_at = datetime.now(UTC) + timedelta(seconds=wait_s)
+        self._back_off(wait_s, now)
         return False
+
+    def refused(self, ended: Ended, *, now: float) -> None:
+        """A start came to no process, which the plugin cannot help."""
+        self._against.append(ended)
+        self._back_off(self._record.refused(), now)
 
     def forgive(self) -> None:
         """Nothing is held against it, whatever is on disk."""
@@ -116,13 +120,17 @@ class Probation:
             return None
         return PluginFault(
             f"no worker of {self._installed.distribution} could be had within {timeout_s:g} s, after {self.deaths} "
-            f"that died; the last one, in {last.phase}: {last.message}",
+            f"that died or did not start; the last one, in {last.phase}: {last.message}",
             plugin=plugin,
             phase=phase,
             kind=FaultKind.START,
             log_tail=last.log_tail,
             hint=last.hint,
         )
+
+    def _back_off(self, wait_s: float, now: float) -> None:
+        self.not_before = now + wait_s
+        self.next_start_at = datetime.now(UTC) + timedelta(seconds=wait_s)
 
     def _found(self) -> Quarantine | None:
         if self._quarantines is None:

@@ -147,6 +147,14 @@ class Record:
             self.failed_starts = 0
         return None if self._is_enough(now) else self._backoff_s()
 
+    def refused(self) -> float:
+        """How many seconds to wait after a start for which there was not even a process.
+
+        It is the machine's fault, such as a full disk: no number of those is a reason for a quarantine.
+        """
+        self.deaths += 1
+        return self._backoff_s()
+
     def _is_enough(self, now: float) -> bool:
         policy = self._policy
         within = len(self._died_at) == policy.deaths and now - self._died_at[0] <= policy.within_s

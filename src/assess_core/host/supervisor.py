@@ -13,6 +13,7 @@ disk for the next runtime, until it is lifted or another version is there.
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ from assess_core.host.waiting import Line, Wait
 from assess_core.host.worker import Worker
 from assess_core.store import EntryKind, InstalledPlugin
 from assess_plugin.models import ActionInput, EvaluateInput
+
+logger = logging.getLogger(__name__)
 
 Report = TypeVar("Report", CallReport, EvaluateReport)
 
@@ -319,21 +322,32 @@ class Supervisor:
         self._starting -= {task for task in self._starting if task is asyncio.current_task()}
 
     def _take_failed_start(self, worker: Worker | None, fault: PluginFault, began_at: float) -> None:
-        ended = worker.ended if worker is not None else None
-        if worker is None:  # there was not even a process: the same as one that died at once
-            ended = Ended(
-                at=utc_now(),
-                kind=fault.kind,
-                phase=fault.phase,
-                message=fault.message,
-                hint=hint_of(fault.kind, fault.phase),
-                log_tail=fault.log_tail,
-                by_itself=False,
-            )
-            self._ends.append(ended)
         self._line.fail_first(fault)
-        if ended is not None:
-            self._hold_against(ended, start=True, began_at=began_at)
+        if worker is None:
+            self._take_refusal(fault)
+        elif worker.ended is not None:
+            self._hold_against(worker.ended, start=True, began_at=began_at)
+
+    def _take_refusal(self, fault: PluginFault) -> None:
+        """There was not even a process, for which nothing of the plugin is to blame."""
+        ended = Ended(
+            at=utc_now(),
+            kind=fault.kind,
+            phase=fault.phase,
+            message=fault.message,
+            hint=hint_of(fault.kind, fault.phase),
+            log_tail=fault.log_tail,
+            by_itself=False,
+        )
+        self._ends.append(ended)
+        self._probation.refused(ended, now=asyncio.get_running_loop().time())
+        self._let_expire()
+        logger.warning(
+            "No worker of %s was started: %s.",
+            self._installed.distribution,
+            fault.message,
+            extra={"action": "worker-not-started"},
+        )
 
     def _take_end(self, worker: Worker) -> None:
         self._gone += 1

@@ -81,6 +81,15 @@ def test_starts_that_failed_side_by_side_count_once() -> None:
     assert held.died(start=True, began_at=7.0, now=8.0) is None, "but these came one after the other"
 
 
+def test_a_start_that_came_to_no_process_is_waited_after_and_never_too_many() -> None:
+    held = record(Policy())
+    assert [held.refused() for _ in range(4)] == [0.2, 0.4, 0.8, 1.6]
+    assert all(held.refused() <= 60 for _ in range(100))
+    assert held.died(start=True, began_at=1.0, now=2.0) == 60.0, "its own count begins with it"
+    held.served()
+    assert held.refused() == pytest.approx(0.2)
+
+
 def test_who_looks_at_the_plugin_is_patient() -> None:
     held = record(Policy.patient())
     for number in range(3 * MOST_DEATHS):
