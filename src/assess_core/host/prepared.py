@@ -287,12 +287,13 @@ class _Prepared:
             self._idle.cancel()
             self._loop.remove_reader(self._control.fileno())
             self._control.close()
-            await self._copies_have_left()
+            # Cancelled, it goes on: the loop ends just now, and with it whoever would wait for this process.
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._copies_have_left()
             self._process.signal_group(signal.SIGKILL)
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await self._process.wait(REAP_S)
-            except asyncio.CancelledError:  # the loop ends just now, and with it whoever would wait for this process
-                await self._process.wait(REAP_S)
+            await self._process.wait(REAP_S)
             code = self._process.reap()
             self._log.close()
             if self._answers:

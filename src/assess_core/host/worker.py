@@ -273,7 +273,7 @@ class Worker:
 
     async def _keep_no_connection(self, sockets: Collection[int]) -> None:
         """What was connected for a call, and is on record there, is used in no other: its process goes with it."""
-        if self._ending is None and sockets and await asyncio.to_thread(keeps_any, self.pid, sockets):
+        if self._ending is None and sockets and await aside(keeps_any, self.pid, sockets):
             logger.debug("A worker of %s has kept a connection and is replaced.", self._installed.distribution)
             await self._ended(STOPPED)
 
