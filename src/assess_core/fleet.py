@@ -51,7 +51,11 @@ Raises:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """What decides whether processes that run are the ones that are wanted."""
+    """What decides whether processes that run are the ones that are wanted.
+
+    Attributes:
+        installed_at: another one when the same environment was built again, because somebody had touched it.
+    """
 
     env_key: str
     installed_at: datetime
@@ -259,7 +263,6 @@ class Fleet:
             lease = await aside(self._lease, callee.installed)
         except AssessError as gone:
             return gone
-        await aside(self._lift_outdated, callee.installed)
         served = Served(callee, identity, self._supervisor(callee), lease)
         self._all.append(served)
         if started:
@@ -272,15 +275,6 @@ class Fleet:
                     return fault
                 raise
         return served
-
-    def _lift_outdated(self, installed: InstalledPlugin) -> None:
-        """What died in an environment that was touched or broken is not held against the one built in its place."""
-        found = self._quarantines.of(installed.distribution) if self._quarantines is not None else None
-        if found is None or found.env_key != installed.env_key or found.since >= installed.installed_at:
-            return
-        if self._quarantines is not None and self._quarantines.lift(installed.distribution):
-            message = "%s was built again after it was quarantined, and is tried again"
-            _log.warning(message, installed.distribution, extra={"action": "quarantine-outdated"})
 
     def _supervisor(self, callee: Callee) -> Supervisor:
         return Supervisor(

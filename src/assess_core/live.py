@@ -38,6 +38,7 @@ from assess_core.plan import Task, Unrunnable, callees_of, without
 from assess_core.results import Run
 from assess_core.runtime import NotifyEvent, Runtime, calls_at_once
 from assess_core.store import InstalledPlugin
+from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import ProjectName, RegistryError, RevokedError, TrustError
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Reloaded:
 
     Attributes:
         synced: what became of each plugin.
-        refused: why everything goes on as it was; empty when it does not.
+        refused: why the configuration as it is now is not followed; empty when it is.
         faults: why what is installed does not run, by distribution; what ran before does, where it may.
     """
 
@@ -111,7 +112,7 @@ class Live:
         self._runtime: Runtime | None = None
         self._fleet: Fleet | None = None
         self._planned: _Planned | None = None
-        self._said = ""
+        self._said: set[str] = set()
         self._heeded: dict[str, bool] = {}
         """Environments that are used still and must not be: whether they were ended for it."""
         self._running: set[asyncio.Future[None]] = set()
@@ -135,20 +136,28 @@ class Live:
         return done
 
     async def reload(self) -> Reloaded:
-        """The configuration as it is now is followed, unless something is wrong with it."""
-        async with self._following:
-            try:
-                config = await self._beside(self._load)
-            except (AssessError, RegistryError, OSError) as error:
-                return self._refused(error)
-            return await self._followed(config)
+        """The registry was asked, what it revoked is acted on; configuration and versions are followed as they are now.
 
-    async def refresh(self) -> Reloaded:
-        """The registry was asked, what it revoked is acted on, and what is new is followed."""
+        Something that is wrong with the configuration leaves the last one that was good: that is followed instead.
+        """
         async with self._following:
             await self._ask()
             await self._heed()  # before anything new is fetched, which may take long
-            return await self._followed(self._started.config, asked=True)
+            good = self._started.config
+            try:
+                config = await self._beside(self._load)
+            except (AssessError, RegistryError, OSError) as error:
+                return replace(await self._followed(good), refused=self._refused(error))
+            done = await self._followed(config)
+            if not done.refused:
+                self._said.clear()
+            elif config != good:
+                return replace(await self._followed(good), refused=done.refused)
+            return done
+
+    async def refresh(self) -> Reloaded:
+        """As `reload`: who looks at the registry looks at all the rest."""
+        return await self.reload()
 
     async def assess(
         self,
@@ -200,23 +209,17 @@ class Live:
 
     # --- following
 
-    async def _followed(self, config: Config, *, asked: bool = False) -> Reloaded:
+    async def _followed(self, config: Config) -> Reloaded:
         """As `_follow`; whatever is wrong leaves what runs."""
         before = self._started.config
         try:
-            done = await self._follow(config, asked=asked)
+            return await self._follow(config)
         except (AssessError, RegistryError, OSError) as error:
             await self._beside(partial(self._started.reconfigure, before))
-            return self._refused(error)
-        self._said = ""
-        return done
+            return Reloaded(refused=self._refused(error))
 
-    async def _follow(self, config: Config, *, asked: bool = False) -> Reloaded:
+    async def _follow(self, config: Config) -> Reloaded:
         """What this configuration asks for serves from now on, as far as it could be brought up.
-
-        Args:
-            config: to be followed.
-            asked: the registry was asked just now.
 
         Raises:
             ConfigError, TrustError, StoreError: not to be followed; then nothing changed of what serves.
@@ -225,9 +228,6 @@ class Live:
         # Before anything is read: what changes while it is read is a change.
         await self._look(partial(self._changes.watch, self._places(config)))
         await self._beside(partial(runtime.reconfigure, config))
-        if not asked:
-            # By a word of half a minute ago, what another process just installed would be taken back.
-            await self._ask()
         forget_accounts()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
         if self._planned is not None and (tampered := _refused_folders(config, synced)):
@@ -303,6 +303,7 @@ class Live:
         )
 
     async def _ask(self) -> None:
+        """By a word of half a minute ago, what another process installed since would be taken back."""
         silent = await self._beside(self._started.ask_registry)
         if silent is not None:
             _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
@@ -311,14 +312,15 @@ class Live:
         found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)
         return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
 
-    def _refused(self, error: Exception) -> Reloaded:
-        """What runs goes on. Said once for as long as it is the same."""
+    def _refused(self, error: Exception) -> str:
+        """Why what runs goes on as it was; logged once for as long as that is so."""
         said = str(error)
-        if said != self._said:
-            self._said = said
-            action = "reload-failed" if isinstance(error, OSError) else "config-refused"
+        if said not in self._said:
+            self._said.add(said)
+            ours = isinstance(error, ConfigError | RegistryConfigError | TrustError | _RefusedError)
+            action = "config-refused" if ours else "reload-failed"
             _log.error("what runs goes on as it was: %s", said, extra={"action": action})
-        return Reloaded(refused=said)
+        return said
 
     # --- watching
 
@@ -333,9 +335,8 @@ class Live:
                     await self._serving.resume_lifted()
                 if topics:
                     _log.info("changed: %s", ", ".join(sorted(topics)), extra={"action": "changed"})
+                if topics or loop.time() >= due:
                     await self.reload()
-                if loop.time() >= due:
-                    await self.refresh()
                     due = loop.time() + self._until_refresh_s()
             except Exception:
                 # A bug of ours: loud, and no reason to stop following for the months to come.
