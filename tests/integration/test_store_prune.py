@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assess_core.errors import StoreError
 from assess_core.store import (
     Consents,
     DamagedError,
@@ -16,6 +17,7 @@ from assess_core.store import (
     Pin,
     Store,
     Waiting,
+    check,
     prune,
     uninstall,
     verify_environment,
@@ -118,6 +120,28 @@ def test_a_dry_run_changes_nothing(store: Store) -> None:
 def test_there_may_be_nothing_at_all(tmp_path: Path) -> None:
     assert prune(Store(tmp_path / "none"), kits=KITS).removed == ()
     assert not (tmp_path / "none").exists()
+
+
+def test_what_cannot_be_gone_back_to_is_not_kept_for_that(store: Store) -> None:
+    """Its Python is gone: the one before it is what one would go back to."""
+    before = plugin(store, "1.2.0")
+    (before.environment / "bin/python").unlink()
+    prune(store, kits=KITS)
+    assert versions(store) == ["1.1.0", "1.3.0"]
+
+
+def test_nobody_prunes_what_is_being_verified(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    examined, looked = plugin(store, "1.0.0"), []
+
+    def examine(*_: object) -> object:
+        looked.append([each.version for each in prune(store, kits=KITS, keep=0).in_use])
+        raise StoreError("enough")
+
+    monkeypatch.setattr(check, "_examine", examine)
+    with pytest.raises(StoreError, match="enough"):
+        verify_environment(examined.environment, store=store)
+    assert looked == [["1.0.0"]]
+    assert versions(store) == ["1.0.0", "1.3.0"]
 
 
 # What stays

@@ -21,7 +21,7 @@ from assess_core.store import (
     verify_environment,
 )
 from assess_registry.client import Registry, TrustError
-from tests.support.installing import DemoRegistry, install_here
+from tests.support.installing import DemoRegistry, install_here, run_in_child
 from tests.support.mounts import in_mounts, may_mount, mount_read_only
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
@@ -142,6 +142,38 @@ def test_one_that_is_not_there_is_said_and_done_without(
     assert [getattr(each, "action", "") for each in caplog.records] == ["shared-store-missing"]
     store.activate(install_here(demo.verified("demo-plugin==1.0.0"), store))
     assert len(store.active()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_another_user_uses_what_root_installed_where_it_may_be_read(
+    shared: Store, tmp_path: Path, demo: DemoRegistry
+) -> None:
+    verified = demo.verified("demo-plugin==1.0.0")
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    for directory in (tmp_path, *tmp_path.parents[:3]):
+        if directory != Path("/tmp"):
+            directory.chmod(0o755)
+
+    def work() -> None:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        store = Store(tmp_path / "theirs/state", shared=shared.root)
+        installed = install_here(verified, store)
+        where = "shared" if installed.environment.is_relative_to(shared.root) else "own"
+        assert where == os.environ["ASSESS_TEST_WHERE"]
+        with store.lease(installed):
+            store.activate(installed)
+            assert store.find(installed.distribution) == installed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSESS_TEST_WHERE", "shared")
+        assert run_in_child(work) != 0, "nobody may read it yet"
+        for path in (shared.root, *shared.root.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+        assert run_in_child(work) == 0
 
 
 # Read-only for real

@@ -14,6 +14,7 @@ Bytecode is compared in both kinds of environments, and by recompiling: the stor
 environment's, and pip's bytes differ from run to run.
 """
 
+import contextlib
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,9 +54,14 @@ def verify_environment(
     """
     root = Path(os.path.realpath(environment))
     try:
-        ours = root.parent in (Path(os.path.realpath(layout.path("envs"))) for layout in store.layouts)
-        comparison = _begin(root, ours=ours, judges=Judges(interpreters or Interpreters()))
-        return _examine(comparison, environment, store, registry)
+        with contextlib.ExitStack() as stack:
+            ours = next(
+                (each for each in store.layouts if Path(os.path.realpath(each.path("envs"))) == root.parent), None
+            )
+            if ours is not None and (lease := store.hold(ours, root.name, root.is_dir)) is not None:
+                stack.enter_context(lease)  # nobody prunes it meanwhile
+            comparison = _begin(root, ours=ours is not None, judges=Judges(interpreters or Interpreters()))
+            return _examine(comparison, environment, store, registry)
     except PermissionError as error:
         raise StoreError(f"{error.filename}: may not be read by this user; verify it as its owner") from error
 

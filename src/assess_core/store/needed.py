@@ -54,8 +54,6 @@ def needed(store: Store, *, keep: int) -> Needed:
     for distribution in store.distributions():
         pointer = store.pointer(distribution)
         keys |= {pointer.env_key} if pointer is not None else set()
-        if pointer is not None and pointer.previous is not None and keep:
-            keys.add(pointer.previous)
     for distribution, group in groupby(named, key=lambda each: each.distribution):
         if distribution is not None:
             keys |= _of(distribution, list(group), store, keep)
@@ -89,9 +87,9 @@ def _of(distribution: ProjectName, mine: list[Known], store: Store, keep: int) -
             found.add(each.env_key)
     if pointer is None:  # nothing of it serves, so nothing can be gone back to
         return found
-    # What served before comes first, then the newest: in this order one would go back.
+    # What served before comes first, then the newest: in this order one would go back. Not to one whose Python is gone.
     older = sorted(
-        (each for each in mine if each.env_key != pointer.env_key and each.record is not None),
+        (each for each in mine if each.env_key != pointer.env_key and store.record(each.env_key) is not None),
         key=lambda each: (each.env_key == pointer.previous, each.record.plugin.installed_at if each.record else None),
         reverse=True,
     )
