@@ -403,6 +403,81 @@ def test_a_runtime_that_is_killed_takes_all_of_them_along_one_that_has_only_begu
     wait_until(lambda: all(map(gone, pids)))
 
 
+ORPHAN = """
+import asyncio, sys
+from dataclasses import replace
+from pathlib import Path
+from assess_core.host import prepared
+from assess_core.host.worker import Worker
+from tests.support.installed import host_config, make_installed, one_kit
+prepared.SPAWNED_FIRST = 0
+SOURCE = (
+    "import threading, time\\nfrom assess_plugin import hookimpl\\n"
+    "@hookimpl\\ndef assess_execute(input): ...\\n"
+    "threading.Thread(target=time.sleep, args=(600,)).start()\\n"  # its end of the socket ends nothing
+)
+
+async def main(root, kit):
+    installed = make_installed(root, {"it": SOURCE}, plugins={"it": "it"})
+    worker = await Worker.start(installed, replace(host_config(root), kits=one_kit(Path(kit))))
+    if sys.argv[3] == "unarmed":
+        worker._process.arm = lambda: None
+    await worker.load()
+    print(worker.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("lifeline", ["armed", "unarmed"])
+def test_its_lifeline_alone_ends_it_with_the_runtime(tmp_path: Path, lifeline: str) -> None:
+    """Without what the kernel does for isolated ones (PR_SET_PDEATHSIG), which is left out of this copy of the kit."""
+    kit = changed_kit(tmp_path, isolate={'    _prctl("pdeathsig", _PDEATHSIG, signal.SIGKILL)  # 6\n': ""})
+    command = [sys.executable, "-c", ORPHAN, str(tmp_path), str(kit), lifeline]
+    runtime = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=lone_environment())
+    assert runtime.stdout is not None
+    worker = int(runtime.stdout.readline())
+    assert not gone(worker)
+    runtime.kill()
+    runtime.communicate()
+    if lifeline == "armed":
+        wait_until(lambda: gone(worker))
+        return
+    time.sleep(0.5)
+    left = not gone(worker)
+    os.kill(worker, signal.SIGKILL)
+    assert left, "the control: nothing else ends it"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to read the memory of a process that has other rights")
+def test_nothing_of_a_worker_is_in_the_memory_of_the_parent_that_the_next_begins_with(
+    tmp_path: Path, installed: InstalledPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = f"sesame-{os.urandom(8).hex()}"
+    monkeypatch.setenv("GRANTED", secret)
+
+    async def look(worker: Worker) -> tuple[bool, bool]:
+        (parent,) = parents()
+        assert (await told(worker))["environment"]["GRANTED"] == secret
+        return secret.encode() in memory(parent), secret.encode() in memory(worker.pid)
+
+    assert using(installed, host_config(tmp_path), look) == (False, True)
+
+
+def memory(pid: int) -> bytes:
+    """All that the process may write."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:  # noqa: PTH123  read from many places
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            area, rights = line.split()[:2]
+            if rights.startswith("rw") and "[v" not in line:
+                first, last = (int(each, 16) for each in area.split("-"))
+                file.seek(first)
+                found.append(file.read(last - first))
+    return b"".join(found)
+
+
 def test_a_parent_killed_while_it_is_asked_leaves_nothing_and_every_worker_starts(
     tmp_path: Path, installed: InstalledPlugin
 ) -> None:
@@ -604,3 +679,55 @@ def test_a_group_is_signalled_by_a_descriptor_and_never_by_a_number_that_may_be_
             assert host_process._by_descriptor
         assert not groups
         os.close(pidfd)
+
+
+PIDS = """
+import asyncio, os, signal, subprocess, sys
+from pathlib import Path
+from assess_core.host import prepared
+from assess_core.host.worker import Worker
+from tests.support.installed import host_config, make_program
+Path("/proc/sys/kernel/pid_max").write_text("310")
+prepared.SPAWNED_FIRST = 0
+busy = subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"], start_new_session=True)
+others = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(8)]
+
+async def main(root):
+    installed, config, seen = make_program(root, "behaves"), host_config(root), []
+    async def one(number):
+        worker = await Worker.start(installed, config, spawned=number % 5 == 0)
+        seen.append(worker.pid)
+        if number % 2:
+            worker._process.signal_group(signal.SIGKILL)
+            await worker._process.wait(10)
+        await worker.stop()
+    for first in range(0, 60, 6):
+        await asyncio.gather(*(one(number) for number in range(first, first + 6)))
+    known = {busy.pid, *(each.pid for each in others)}
+    parents = [pid for pid in prepared._children() if pid not in known]
+    print(len(seen), len(set(seen)), busy.poll(), [each.poll() for each in others], len(parents), flush=True)
+
+asyncio.run(main(Path(sys.argv[1])))
+for each in (busy, *others):
+    each.kill()
+    each.wait()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a namespace of process ids")
+def test_where_numbers_come_round_quickly_none_but_its_own_processes_are_signalled_and_waited_for(
+    tmp_path: Path,
+) -> None:
+    inside = subprocess.run(
+        ["unshare", "-pf", "--mount-proc", sys.executable, "-c", PIDS, tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=lone_environment(),
+        timeout=200,
+        check=False,
+    )
+    if "Operation not permitted" in inside.stderr:
+        pytest.skip("no namespace of process ids can be made here")
+    assert inside.returncode == 0, inside.stderr
+    assert inside.stdout.splitlines()[-1] in {f"60 {n} None {[None] * 8} 1" for n in range(1, 59)}, inside.stdout
