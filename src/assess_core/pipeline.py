@@ -171,6 +171,8 @@ def _not_brought_up(
     """What served before goes on serving, unless that is refused, too. The first refusal is the one to tell of."""
     if active is None or each.plugin.dir is not None:
         return failed(each.name, active, action, error)
+    if active.interpreter.path not in (usable.path for usable in _usable(each.name, delivery)):
+        return failed(each.name, None, action, error)  # an order of interpreters leaves out the one it runs under
     try:
         require_approved(active, store=delivery.store, registry=_registry(delivery))
     except (TrustError, TransportError, StoreError) as unfit:

@@ -12,6 +12,7 @@ import pytest
 from assess_core.delivery import Action
 from assess_core.errors import PluginFault
 from assess_core.host import health_check
+from assess_core.plan import Task
 from assess_core.runtime import Runtime
 from assess_core.store import (
     InstalledPlugin,
@@ -210,3 +211,22 @@ def test_a_plugin_of_a_folder_runs_under_the_python_that_its_wheels_are_for(pyth
     assert found.runs
     assert found.python is not None
     assert found.python.path == python
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_what_an_order_leaves_out_does_not_run_on(python: Path, tmp_path: Path, offline: bool) -> None:
+    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+
+    def synced(*order: Path, offline: bool = False) -> tuple[str, str, str, int]:
+        with Runtime(config, state=state) as runtime:
+            runtime.interpreters = Interpreters(configured=order)
+            (line,) = runtime.sync(offline=offline)
+            runnable = [task for task in runtime.plan([line]) if isinstance(task, Task)]
+            return line.action, line.previous, line.reason, len(runnable)
+
+    assert synced(python)[3] == 1
+    action, previous, reason, runnable = synced(running_interpreter().path, offline=offline)
+    assert (action, previous, runnable) == ("refused", "", 0)
+    assert ("is not to be used any more" if offline else "is none of runtime.interpreters") in reason
+    assert synced(python)[0] == "present"

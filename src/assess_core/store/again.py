@@ -98,7 +98,16 @@ def _verified_for_one_of(
             if isinstance(refusal, UnservedError) or (refusal.step == "closure" and interpreter != record.interpreter):
                 continue
             raise
-    became = interpreters.change(record.interpreter) or f"{record.interpreter.path} is not to be used any more"
+    became = interpreters.change(record.interpreter)
+    if not became:
+        raise UnservedError(
+            "it runs under a Python that is not to be used any more, and no other one serves it",
+            step="python",
+            thing=f"{record.plugin.distribution} {record.plugin.version}",
+            expected=f"{record.interpreter.version} ({record.interpreter.path})",
+            got=", ".join(f"{each.version} ({each.path})" for each in interpreters.usable()),
+            next_step="name it in runtime.interpreters, or reach the registry once for a version for another one",
+        )
     raise StoreError(
         f"{record.plugin.distribution}: {became}, and no other Python of this machine serves it; install Python "
         f"{record.interpreter.version} again, or let `assess sync` ask the registry for another version"
