@@ -329,8 +329,11 @@ class WatchedProcess:
 
 
 def is_halted(pid: int) -> bool:
-    """Whether a child of ours, not reaped yet, does nothing until somebody lets it go on."""
-    return _fields(Path(f"/proc/{pid}/stat").read_bytes())[0] == _STOPPED
+    """Whether a child of ours, not reaped by us yet, does nothing until somebody lets it go on."""
+    try:
+        return _fields(Path(f"/proc/{pid}/stat").read_bytes())[0] == _STOPPED
+    except OSError:  # somebody else in this process has waited for it
+        return False
 
 
 def _fields(stat: bytes) -> list[bytes]:
