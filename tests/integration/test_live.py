@@ -23,12 +23,13 @@ from typing import Any
 import pytest
 
 from assess_core.config import load
-from assess_core.errors import ConfigError
+from assess_core.errors import ConfigError, StoreError
 from assess_core.journal import Journal
 from assess_core.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
-from assess_core.store.leases import claim
+from assess_core.store import InstalledPlugin
+from assess_core.store.leases import Lease, claim
 from assess_registry.names import ProjectName
 from assess_registry.publish.after import revoke
 from tests.support.plugin_folder import make_folder
@@ -611,5 +612,59 @@ def test_a_folder_that_was_tampered_with_leaves_what_runs_until_it_is_right_agai
             assert versions(await live.assess()) == {"1.1.0"}
         finally:
             await live.stop(within_s=10)
+
+    asyncio.run(main())
+
+
+def test_a_version_that_is_installed_and_cannot_be_had_leaves_the_one_before(
+    place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            fleet = live._fleet
+            assert fleet is not None
+            take = fleet._lease
+
+            def pruned(installed: InstalledPlugin) -> Lease:
+                if installed.version == "1.1.0":
+                    raise StoreError("1.1.0 was pruned meanwhile")
+                return take(installed)
+
+            fleet._lease = pruned
+            await place.publish("1.1.0")
+            done = await live.refresh()
+            assert ([line.action for line in done.synced], done.refused) == (["upgraded"], "")
+            assert done.faults == {DEMO: "1.1.0 was pruned meanwhile"}
+            run = await live.assess({"short"})
+            assert versions(run) == {"1.0.0"}
+            assert "pruned meanwhile" in (run.assessments[0].problem or "")
+            assert workers() == 3
+            place.configure(entry='workers = 3\nversion = ">=1.1"\n')  # nothing else will do
+            await live.refresh()
+            run = await live.assess({"short"})
+            assert not run.results
+            assert "pruned meanwhile" in (run.assessments[0].problem or "")
+            fleet._lease = take
+            await live.refresh()
+            run = await live.assess({"short"})
+            assert (versions(run), run.assessments[0].problem) == ({"1.1.0"}, None)
+
+    asyncio.run(main())
+    assert "start-refused" in {getattr(each, "action", "") for each in caplog.records}
+
+
+def test_what_may_not_run_any_more_when_the_registry_was_silent_too_long(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            place.tree.root.rename(place.directory / "gone")
+            place.path.write_text(place.path.read_text().replace("refresh_s = 3600", "max_staleness_d = 0"))
+            await live.reload()
+            run = await live.assess({"short"})
+            assert not run.results
+            assert run.assessments[0].problem
+            assert (versions(await place.opened(first))) == {"1.0.0"}
 
     asyncio.run(main())
