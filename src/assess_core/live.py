@@ -155,10 +155,6 @@ class Live:
                 return replace(await self._followed(good), refused=done.refused)
             return done
 
-    async def refresh(self) -> Reloaded:
-        """As `reload`: who looks at the registry looks at all the rest."""
-        return await self.reload()
-
     async def assess(
         self,
         ids: Collection[str] = (),

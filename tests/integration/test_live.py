@@ -241,7 +241,7 @@ def test_an_assessment_keeps_the_version_it_began_with_and_the_next_gets_the_new
                 (old,) = runtime.store.active()
             lease = runtime.store.layout.lease(old.env_key)
             await place.publish("1.1.0")
-            done = await live.refresh()
+            done = await live.reload()
             assert [(line.action, line.previous, line.version) for line in done.synced] == [
                 ("upgraded", "1.0.0", "1.1.0")
             ]
@@ -272,13 +272,13 @@ def test_a_version_that_does_not_start_never_serves_a_call(name: str, place: Pla
         async with place.live() as live:
             first = await begun(live)
             await place.publish("1.1.0", BROKEN[name])
-            (line,) = (await live.refresh()).synced
+            (line,) = (await live.reload()).synced
             assert line.action in ("failed", "held")
             second = await live.assess({"short"})
             assert versions(second) == versions(await place.opened(first)) == {"1.0.0"}
             assert "not with what is asked for" in (second.assessments[0].problem or "")
             await place.publish("1.2.0")  # the control
-            assert [line.version for line in (await live.refresh()).synced] == ["1.2.0"]
+            assert [line.version for line in (await live.reload()).synced] == ["1.2.0"]
             third = await live.assess({"short"})
             assert (versions(third), third.assessments[0].problem) == ({"1.2.0"}, None)
 
@@ -294,7 +294,7 @@ def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
             first = await begun(live)
             (version,) = (path.name for path in (place.tree.root / "files" / what).iterdir())
             await place.revoke(version, "kill", project=what)
-            done = await live.refresh()
+            done = await live.reload()
             assert [line.action for line in done.synced] == ["refused"]
             run = await first
             assert outcomes(run) == {ResultOutcome.ERROR}
@@ -308,7 +308,7 @@ def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
             assert live.standing == {}
             if what == DEMO:  # nothing is published any more with a dependency that is revoked
                 await place.publish("1.1.0")
-                await live.refresh()
+                await live.reload()
                 assert versions(await live.assess({"short"})) == {"1.1.0"}
 
     asyncio.run(main())
@@ -321,7 +321,7 @@ def test_revoked_with_less_it_ends_what_it_began_and_begins_nothing(place: Place
         async with place.live() as live:
             first = await begun(live)
             await place.revoke("1.0.0", "critical")
-            await live.refresh()
+            await live.reload()
             second = await live.assess({"short"})
             assert not second.results
             assert "revoked" in (second.assessments[0].problem or "")
@@ -337,9 +337,9 @@ def test_revoked_with_kill_while_only_who_began_with_it_still_has_it(place: Plac
         async with place.live() as live:
             first = await begun(live)
             await place.publish("1.1.0")
-            await live.refresh()
+            await live.reload()
             await place.revoke("1.0.0", "kill")
-            await live.refresh()
+            await live.reload()
             assert outcomes(await first) == {ResultOutcome.ERROR}
             assert versions(await live.assess({"short"})) == {"1.1.0"}
 
@@ -443,7 +443,7 @@ def test_a_registry_that_is_away_revokes_nothing_and_results_are_stale(
         async with place.live() as live:
             assert {result.stale for result in (await live.assess({"short"})).results} == {False}
             place.tree.root.rename(place.directory / "gone")
-            done = await live.refresh()
+            done = await live.reload()
             assert [line.action for line in done.synced] == ["stale"]
             run = await live.assess({"short"})
             assert ({result.stale for result in run.results}, versions(run)) == ({True}, {"1.0.0"})
@@ -504,13 +504,13 @@ def test_what_runs_survives_rollback_pin_and_prune_by_other_processes(place: Pla
         async with place.live() as live:
             first = await begun(live)  # with 1.0.0
             await place.publish("1.1.0")
-            await live.refresh()
+            await live.reload()
             second = await begun(live)  # with 1.1.0
             await assess_plugins("rollback", "demo-plugin")
             await until(lambda: serving(live) == "1.0.0")
             await place.publish("1.2.0")
             assert versions(await live.assess({"short"})) == {"1.0.0"}
-            await live.refresh()
+            await live.reload()
             assert serving(live) == "1.0.0", "pinned by the rollback"
             await assess_plugins("pin", "demo-plugin==1.2.0")
             await until(lambda: serving(live) == "1.2.0")
@@ -632,7 +632,7 @@ def test_a_version_that_is_installed_and_cannot_be_had_leaves_the_one_before(
 
             fleet._lease = pruned
             await place.publish("1.1.0")
-            done = await live.refresh()
+            done = await live.reload()
             assert ([line.action for line in done.synced], done.refused) == (["upgraded"], "")
             assert done.faults == {DEMO: "1.1.0 was pruned meanwhile"}
             run = await live.assess({"short"})
@@ -640,12 +640,12 @@ def test_a_version_that_is_installed_and_cannot_be_had_leaves_the_one_before(
             assert "pruned meanwhile" in (run.assessments[0].problem or "")
             assert workers() == 3
             place.configure(entry='workers = 3\nversion = ">=1.1"\n')  # nothing else will do
-            await live.refresh()
+            await live.reload()
             run = await live.assess({"short"})
             assert not run.results
             assert "pruned meanwhile" in (run.assessments[0].problem or "")
             fleet._lease = take
-            await live.refresh()
+            await live.reload()
             run = await live.assess({"short"})
             assert (versions(run), run.assessments[0].problem) == ({"1.1.0"}, None)
 

@@ -96,7 +96,7 @@ def test_a_version_whose_health_check_fails_never_serves_a_call(what: str, one: 
             done = await asyncio.to_thread(command, one, "sync")
             assert done.returncode == 1, done.stdout + done.stderr
             assert "failed" in done.stdout
-            await live.refresh()
+            await live.reload()
             assert version(live) == "1.0.0"
             assert versions(await live.assess({NAME})) == {"1.0.0"}
             again = await asyncio.to_thread(command, one, "sync")
