@@ -71,7 +71,12 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One line of the table. `most_per_hour` is the goal; None where growing is what it is for."""
+    """One line of the table.
+
+    Attributes:
+        most_per_hour: the goal; None where growing is no fault: a forked worker makes what it shares its own as it is
+            called. One thread more, or its descriptor, is one of a pool that is made when it is first needed.
+    """
 
     what: str
     of: Callable[[Look], float]
@@ -84,10 +89,10 @@ LINES = (
     Line(what="of which its own alone", of=lambda look: look.private, unit="MiB", most_per_hour=1),
     Line(what="resident memory of the prepared parent", of=lambda look: look.prepared, unit="MiB", most_per_hour=1),
     Line(what="proportional memory of all workers", of=lambda look: look.workers, unit="MiB", most_per_hour=None),
-    Line(what="descriptors of the runtime", of=lambda look: look.descriptors, unit="", most_per_hour=0),
-    Line(what="threads of the runtime", of=lambda look: look.threads, unit="", most_per_hour=0),
+    Line(what="descriptors of the runtime", of=lambda look: look.descriptors, unit="", most_per_hour=1),
+    Line(what="threads of the runtime", of=lambda look: look.threads, unit="", most_per_hour=1),
     Line(what="processes below it", of=lambda look: look.processes, unit="", most_per_hour=0),
-    Line(what="write-ahead log of the journal", of=lambda look: look.log, unit="MiB", most_per_hour=0),
+    Line(what="write-ahead log of the journal", of=lambda look: look.log, unit="MiB", most_per_hour=1),
 )
 
 
