@@ -76,7 +76,7 @@ class Listed:
 def listed(runtime: Runtime, *, everything: bool = False) -> tuple[Listed, ...]:
     """Every plugin that serves, by distribution; or every version that is installed, the newest first.
 
-    The registry is asked at most once; while it is silent, nothing is said to be revoked.
+    What is revoked goes by what the registry said last, which a sync asks; nobody waits for a network here.
 
     Raises:
         StoreError: a record is damaged, or the state directory may not be read.
@@ -86,17 +86,11 @@ def listed(runtime: Runtime, *, everything: bool = False) -> tuple[Listed, ...]:
     if everything:
         plugins.sort(key=lambda each: each.installed_at, reverse=True)
         plugins.sort(key=lambda each: each.distribution)
-    from_registry = any(entry.dir is None for entry in runtime.config.plugins)
-    silent = runtime.ask_registry() if plugins and from_registry else None
-    if silent is not None:
-        _log.warning("what is revoked is not known: %s", silent, extra={"action": "registry-silent"})
     quarantines = Quarantines(store.root / QUARANTINE)
-    return tuple(
-        Listed(plugin=each, states=tuple(_states(each, runtime, quarantines, asked=silent is None))) for each in plugins
-    )
+    return tuple(Listed(plugin=each, states=tuple(_states(each, runtime, quarantines))) for each in plugins)
 
 
-def _states(plugin: InstalledPlugin, runtime: Runtime, quarantines: Quarantines, *, asked: bool) -> Iterator[str]:
+def _states(plugin: InstalledPlugin, runtime: Runtime, quarantines: Quarantines) -> Iterator[str]:
     store, name = runtime.store, plugin.distribution
     pointer, choices, waiting = store.pointer(name), store.choices(name), store.consents(name).waiting
     quarantine = quarantines.of(name)
@@ -110,8 +104,16 @@ def _states(plugin: InstalledPlugin, runtime: Runtime, quarantines: Quarantines,
         yield "waiting"
     if quarantine is not None and quarantine.env_key == plugin.env_key:
         yield "quarantined"
-    if asked and isinstance(runtime.refusal_of(plugin), RevokedError):
+    if _revoked(plugin, runtime):
         yield "revoked"
+
+
+def _revoked(plugin: InstalledPlugin, runtime: Runtime) -> bool:
+    try:
+        return isinstance(runtime.refusal_of(plugin), RevokedError)
+    except OSError as error:  # a state directory that may only be looked at: how late it is cannot be remembered
+        _log.warning("whether %s is revoked: %s", plugin.distribution, error, extra={"action": "approval-unknown"})
+        return False
 
 
 def rollback(runtime: Runtime, distribution: str) -> WentBack:

@@ -245,6 +245,7 @@ def test_a_state_directory_that_is_mounted_read_only_can_be_looked_at_and_says_s
             with pytest.raises(StoreError, match=r"may not be used by this user.*Read-only"):
                 runtime.store.choose(installed.distribution, lambda known: known.without(installed.sha256))
         config.source.write_text(text)
+        assert main(["plugins", "list", "--config", str(config.source), "--state-dir", str(state)]) == 0
         assert main(["sync", "--config", str(config.source), "--state-dir", str(state)]) == 1
 
     text = _text(demo.tree, None)

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assess_core.cli import main
+from assess_registry.client import parse_project
+from assess_registry.publish.after import revoke
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
@@ -107,6 +110,16 @@ def test_what_failed_is_listed_and_can_be_resumed(run: Run, tree: RegistryTree) 
     assert code == 0
     assert out.startswith("demo-plugin: 1.2.0 had failed 1 times: ")
     assert told(run, "plugins", "list")[1]["plugins"][0]["states"] == ["active"]
+
+
+def test_what_was_revoked_is_listed_as_soon_as_a_sync_has_heard_of_it(run: Run, tree: RegistryTree) -> None:
+    assert told(run, "plugins", "list")[1]["plugins"][0]["states"] == ["active"]
+    said: dict[str, Any] = {"reason": "leaks", "severity": "high", "now": datetime.now(UTC)}
+    for version in ("1.0.0", "1.1.0"):
+        revoke(tree.root, parse_project("demo-plugin"), version, keys=tree.everybody.release_keys, **said)
+    assert run("sync")[0] == 5
+    assert told(run, "plugins", "list")[1]["plugins"][0]["states"] == ["active", "revoked"]
+    assert run("plugins", "rollback", "demo-plugin")[0] == 5
 
 
 def test_whether_it_would_run_here(run: Run) -> None:
