@@ -95,7 +95,7 @@ def verify_folder(folder: Path, *, trusted_keys: Path, target: Target | None = N
     except ValueError as error:
         raise ConfigError(f"{folder}: a plugin's directory is named as its project: {error}") from error
     with folder_registry(directory.parent, trusted_keys=trusted_keys) as registry:
-        plugin = open_plugin(directory, project, registry=registry, target=running)
+        plugin = open_plugin(directory, project, registry=registry, targets=(running,))
     return (replace(_report(plugin), path=folder),)
 
 
