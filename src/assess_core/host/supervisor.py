@@ -217,6 +217,8 @@ class Supervisor:
         turn = self._turns.ask(whose=whose, of=self)
         while not (worker := await self._granted(turn, wait)).usable:  # it died after it was claimed
             self._release(worker)
+            if (fault := self._refused(wait)) is not None:  # meanwhile all that waited were told so
+                raise fault
             turn = self._turns.ask(whose=whose, of=self, first=True)
         return worker
 
