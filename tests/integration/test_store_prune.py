@@ -235,6 +235,18 @@ def test_an_environment_without_a_record_goes(store: Store) -> None:
     assert list(store.layout.path("installed").iterdir()) == []
 
 
+def test_all_of_it_moves_with_the_state_directory(store: Store, tmp_path: Path) -> None:
+    pinned(store)
+    moved = Store(store.root.rename(tmp_path / "moved"))
+    assert moved.choices(NAME) == Store(moved.root).choices(NAME)
+    assert moved.choices(NAME).pin is not None
+    with moved.lease(plugin(moved, "1.1.0")):
+        pruned = prune(moved, kits=KITS, keep=0)
+    assert [each.version for each in pruned.in_use] == ["1.1.0"]
+    assert versions(moved) == ["1.0.0", "1.1.0", "1.3.0"]
+    assert not store.root.exists()
+
+
 # Uninstalling
 
 
