@@ -1,0 +1,117 @@
+"""A few start at a time, nobody holds the others up for long, and what nobody waits for any more is given back."""
+
+import asyncio
+import threading
+
+import pytest
+
+from assess_core.host import starting
+from assess_core.host.starting import Turn, beside, gone, turn_to_start
+
+
+def test_so_many_start_at_once_and_the_next_when_one_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "AT_ONCE", 2)
+
+    async def run() -> list[bool]:
+        first, second = await turn_to_start(), await turn_to_start()
+        third = asyncio.create_task(turn_to_start())
+        await asyncio.sleep(0)
+        seen = [third.done()]
+        first.over()
+        first.over()  # said twice, it lets one in
+        fourth = asyncio.create_task(turn_to_start())
+        (await third).over()
+        (await fourth).over()
+        second.over()
+        return seen
+
+    assert asyncio.run(run()) == [False]
+
+
+def test_one_that_takes_long_lets_the_next_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "AT_ONCE", 1)
+    monkeypatch.setattr(starting, "OVERDUE_S", 0.01)
+
+    async def run() -> Turn:
+        await turn_to_start()  # hangs
+        return await asyncio.wait_for(turn_to_start(), 5)
+
+    assert isinstance(asyncio.run(run()), Turn)
+
+
+def test_ends_wait_for_no_start_and_are_let_through_when_a_disk_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "AT_ONCE", 1)
+    monkeypatch.setattr(starting, "OVERDUE_S", 0.01)
+    answers, removed = threading.Event(), list[str]()
+
+    def remove(what: str) -> None:
+        if what == "on a disk that hangs":
+            answers.wait(10)
+        removed.append(what)
+
+    async def run() -> list[str]:
+        turn = await turn_to_start()
+        hanging = asyncio.create_task(gone(remove, "on a disk that hangs"))
+        await asyncio.wait_for(gone(remove, "elsewhere"), 5)
+        seen = list(removed)
+        answers.set()
+        await hanging
+        turn.over()
+        return seen
+
+    assert asyncio.run(run()) == ["elsewhere"]
+    assert removed == ["elsewhere", "on a disk that hangs"]
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["while-it-is-made", "just-made"])
+def test_what_was_made_for_somebody_who_gave_up_is_given_back(*, made: bool) -> None:
+    go, given_back = threading.Event(), threading.Event()
+    back: list[int] = []
+
+    def make() -> int:
+        go.wait(10)
+        return 7
+
+    def give_back(value: int) -> None:
+        back.append(value)
+        given_back.set()
+
+    async def run() -> None:
+        task = asyncio.create_task(beside(make, give_back))
+        await asyncio.sleep(0)
+        if made:
+            go.set()
+            while not any(name.name == "aside" and not name.is_alive() for name in threads):
+                pass
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+
+    threads: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        threads.append(thread)
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", noted)
+        asyncio.run(run())
+        assert given_back.wait(10)
+    assert back == [7]
+
+
+def test_what_somebody_waits_for_is_not_given_back() -> None:
+    back: list[int] = []
+    assert asyncio.run(beside(lambda: 7, back.append)) == 7
+    assert back == []
+
+
+def test_a_loop_that_is_closed_is_forgotten() -> None:
+    async def run() -> None:
+        (await turn_to_start()).over()
+
+    for _ in range(5):
+        asyncio.run(run())
+    assert len(starting._turns) <= 1
