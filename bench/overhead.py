@@ -18,7 +18,6 @@ from assess_core.host.turns import Turns
 from assess_core.journal import Journal
 from assess_core.plan import Callee, Task, callees_of
 from assess_core.report import commit
-from assess_core.results import Run
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease
 from assess_plugin.models import ActionInput, EvaluateInput, Host
@@ -75,16 +74,16 @@ class Bench:
 
     def whole(self, task: Task, journal: Journal) -> None:
         """What `assess run` does between planning and printing."""
-        run = asyncio.run(self._assess(task, journal))
-        _require(len(run.results), task.selector["count"] * CHECKS)
+        asyncio.run(self._assess(task, journal))
 
-    async def _assess(self, task: Task, journal: Journal) -> Run:
+    async def _assess(self, task: Task, journal: Journal) -> None:
         fleet = Fleet(self.place.host(), lease=lambda installed: Lease(installed.environment, None), turns=Turns(8))
         try:
             made, missing = sorted_out(await fleet.make(callees_of([task]), started=False))
             _require(len(missing), 0)
             fleet.swap(made)
-            return await assess([task], fleet=fleet, journal=journal, context=context())
+            run = await assess([task], fleet=fleet, journal=journal, context=context())
+            _require(len(run.results), task.selector["count"] * CHECKS)
         finally:
             await fleet.stop()
 

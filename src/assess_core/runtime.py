@@ -419,7 +419,16 @@ class Runtime:
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
         """Execute the tasks, commit their results, and return them (`assessing.assess`)."""
-        return asyncio.run(self._assess(tasks, self.context(tasks, synced, notify=notify)))
+        context = self.context(tasks, synced, notify=notify)
+        ended: list[Run] = []
+
+        async def main() -> None:
+            # Kept, not returned: `asyncio.run` asks the enum of signal handlers about its own, which fails with a text
+            # that has the task's result in it. 200 ms of 700 for 6,000 results (CPython 3.11).
+            ended.append(await self._assess(tasks, context))
+
+        asyncio.run(main())
+        return ended[0]
 
     async def _assess(self, tasks: Sequence[Task | Unrunnable], context: Context) -> Run:
         fleet = self.fleet()
