@@ -97,7 +97,7 @@ def _require_pins(asked: Sequence[Wanted | RefusedFolder], store: Store) -> None
         pin = _pin(each.name, store)
         if pin is not None and not SpecifierSet(each.plugin.version).contains(pin.version, prereleases=True):
             problems.append(
-                f"{each.name} is pinned to {pin.version} (by {pin.by}, {pin.why}), and the configuration asks for "
+                f"{each.name} is pinned to {pin.version} ({pin.why} by {pin.by}), and the configuration asks for "
                 f"{each.plugin.version}: change one of them; `assess plugins pin {each.name} --none` takes the pin away"
             )
     if problems:
@@ -214,9 +214,15 @@ def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> 
     """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
     if found is None:
         raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
-    specifier = specifier_of(each.plugin, delivery.store.choices(each.name).pin)
-    if not SpecifierSet(specifier).contains(found.version, prereleases=True):
-        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {specifier}")
+    if not SpecifierSet(each.plugin.version).contains(found.version, prereleases=True):
+        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
+    pin = delivery.store.choices(each.name).pin
+    if pin is not None and not SpecifierSet(f"=={pin.version}").contains(found.version, prereleases=True):
+        raise StoreError(
+            f"{each.plugin.dir} holds {each.name} {found.version}, and {pin.version} is pinned "
+            f"({pin.why} by {pin.by}): put that one into the folder, or take the "
+            f"pin away: assess plugins pin {each.name} --none"
+        )
     return Release(
         project=found.project,
         version=found.version,

@@ -17,6 +17,7 @@ from assess_core.delivery import Action, Synced
 from assess_core.errors import ConfigError
 from assess_core.results import Run
 from assess_core.runtime import Runtime
+from assess_core.versions import rollback
 from assess_registry.client import ConfigError as RegistryConfigError
 from tests.support.client_place import DEMO, OLDER, PLUGGY, STRANGER, flip, publish_two_releases
 from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
@@ -104,6 +105,21 @@ def test_what_is_put_in_or_taken_out_is_installed_or_switched_off(site: Site) ->
     site.folder.install("other-plugin")
     shutil.rmtree(site.folder.demo)
     assert site.actions() == {"other-plugin": "installed", "demo-plugin": "removed"}
+
+
+def test_what_is_gone_back_to_serves_on_and_the_line_says_what_is_in_its_way(site: Site) -> None:
+    site.folder.install("demo-plugin==0.9.0")
+    site.sync()
+    site.folder.install()
+    assert site.sync()["demo-plugin"].version == "1.0.0"
+    with site.runtime() as runtime:
+        assert rollback(runtime, "demo-plugin").plugin.version == "0.9.0"
+    line = site.sync()["demo-plugin"]
+    assert (line.action, line.previous) == (Action.FAILED, "0.9.0")
+    assert "holds demo-plugin 1.0.0, and 0.9.0 is pinned" in line.reason
+    assert "assess plugins pin demo-plugin --none" in line.reason
+    site.folder.install("demo-plugin==0.9.0")
+    assert site.actions() == {"demo-plugin": "present"}
 
 
 def test_environments_are_verified_with_the_folders_keys(site: Site) -> None:
