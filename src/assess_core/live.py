@@ -113,6 +113,7 @@ class Live:
         self._fleet: Fleet | None = None
         self._planned: _Planned | None = None
         self._said: set[str] = set()
+        self._told: set[tuple[str, Action, str]] = set()
         self._heeded: dict[str, bool] = {}
         """Environments that are used still and must not be: whether they were ended for it."""
         self._running: set[asyncio.Future[None]] = set()
@@ -226,6 +227,7 @@ class Live:
         await self._beside(partial(runtime.reconfigure, config))
         forget_accounts()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
+        self._tell(synced)
         if self._planned is not None and (tampered := _refused_folders(config, synced)):
             raise _RefusedError(*tampered)
         await self._heed()
@@ -307,6 +309,19 @@ class Live:
     def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
         found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)
         return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
+
+    def _tell(self, synced: tuple[Synced, ...]) -> None:
+        """What was done about each plugin, and what went wrong with it: once for as long as that is so."""
+        wrong = {(line.distribution, line.action, line.reason) for line in synced if line.reason}
+        for line in synced:
+            what = (line.distribution, line.action, line.reason)
+            if what in wrong - self._told:
+                extra = {"action": f"sync-{line.action}", "distribution": line.distribution}
+                _log.warning("%s: %s: %s", *what, extra=extra)
+            elif line.action in (Action.INSTALLED, Action.UPGRADED, Action.REMOVED):
+                extra = {"action": f"sync-{line.action}", "distribution": line.distribution}
+                _log.info("%s %s: %s", line.distribution, line.version or line.previous, line.action, extra=extra)
+        self._told = wrong
 
     def _refused(self, error: Exception) -> str:
         """Why what runs goes on as it was; logged once for as long as that is so."""

@@ -267,7 +267,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_version_that_does_not_start_never_serves_a_call(name: str, place: Place, workers: Callable[[], int]) -> None:
+def test_a_version_that_does_not_start_never_serves_a_call(
+    name: str, place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> None:
         async with place.live() as live:
             first = await begun(live)
@@ -283,6 +285,8 @@ def test_a_version_that_does_not_start_never_serves_a_call(name: str, place: Pla
             assert (versions(third), third.assessments[0].problem) == ({"1.2.0"}, None)
 
     asyncio.run(main())
+    said = [getattr(each, "action", "") for each in caplog.records]
+    assert said.count("sync-failed") == 1
 
 
 @pytest.mark.parametrize("what", ["demo-plugin", "pluggy"])
