@@ -86,7 +86,7 @@ class Result:
     """One check on one subject in one run.
 
     Attributes:
-        cpu_ms: processor time of that call; None when there was no process, or in a journal from before it was measured.
+        cpu_ms: processor time of that call; None when there was no process, or in a journal of before it was measured.
         memory_mib: the most memory that the plugin's process had until the call's end; None likewise.
         provenance: what the parent did for the plugin to reach this, for example `{"open": "/etc/login.defs"}`.
         isolation: `full` or `none`: what held the plugin while it ran.
