@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
+from assess_core.host.text import sentence
 from assess_core.store import InstalledPlugin
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Probation:
         if self.quarantine is None:
             return None
         return PluginFault(
-            f"it is quarantined: {_why(self.quarantine)}. Once that is mended, "
+            f"it is quarantined: {sentence(_why(self.quarantine))} Once that is mended, "
             f"`assess plugins resume {self._installed.distribution}` tries again",
             plugin=plugin,
             phase=phase,

@@ -26,6 +26,7 @@ from assess_core.host.probation import Probation
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.rights import Rights
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Standing, State
+from assess_core.host.text import sentence
 from assess_core.host.turns import Turn, Turns
 from assess_core.host.values import CallReport, EvaluateReport, OnEvent
 from assess_core.host.waiting import Line, Wait
@@ -345,9 +346,9 @@ class Supervisor:
         self._probation.refused(ended, now=asyncio.get_running_loop().time())
         self._let_expire()
         logger.warning(
-            "No worker of %s was started: %s.",
+            "No worker of %s was started: %s",
             self._installed.distribution,
-            fault.message,
+            sentence(fault.message),
             extra={"action": "worker-not-started"},
         )
 

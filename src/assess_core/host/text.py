@@ -22,3 +22,8 @@ def clean_line(text: str) -> str:
 def clean_lines(text: str) -> str:
     """`plain` text of several lines."""
     return plain_lines(_ESCAPES.sub("", text).expandtabs(4))
+
+
+def sentence(text: str) -> str:
+    """With a full stop, unless it ends as a sentence does already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -48,6 +48,7 @@ from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
 from assess_core.host.standing import Ended
+from assess_core.host.text import sentence
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held, Used
 from assess_core.store import InstalledPlugin
@@ -494,11 +495,11 @@ class Worker:
         last_line = ended.log_tail.strip().rpartition("\n")[2]
         logger.log(
             logging.WARNING if ended.counts or ended.phase in _UNHEARD else logging.INFO,
-            "A worker of %s ended in %s (%s): %s. What to do: %s%s",
+            "A worker of %s ended in %s (%s): %s What to do: %s%s",
             self._installed.distribution,
             ended.phase,
             ended.kind.value,
-            ended.message,
+            sentence(ended.message),
             ended.hint,
             f". Its last line of output: {last_line}" if last_line else "",
             extra={"action": action},

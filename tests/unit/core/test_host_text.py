@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from assess_core.errors import FaultKind
 from assess_core.host.death import GONE, Cause, Death
-from assess_core.host.text import clean_line, clean_lines
+from assess_core.host.text import clean_line, clean_lines, sentence
 
 
 @given(st.text())
@@ -44,6 +44,13 @@ def test_escapes_are_taken_out_and_the_rest_is_shown(text: str, line: str) -> No
 
 def test_lines_stay_apart_and_keep_their_blanks() -> None:
     assert clean_lines("Traceback:\n\tat\x1b[0m  line 1  \r\nend\n") == "Traceback:\n    at  line 1\nend"
+
+
+def test_a_sentence_ends_once() -> None:
+    killed = death(exit_code=-9).fault(plugin="it", phase="execute", record=None)
+    assert sentence(str(killed)).endswith("out of memory?")
+    assert sentence("it exited with code 3") == "it exited with code 3."
+    assert sentence("It must not.") == "It must not."
 
 
 def death(cause: Cause = GONE, exit_code: int | None = 0, *, by_itself: bool = True) -> Death:
