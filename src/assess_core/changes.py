@@ -38,11 +38,11 @@ class Topic(StrEnum):
 
 Place = tuple[Topic, Path]
 
-Signature = tuple[tuple[str, int, int, int, int], ...]
+Stamp = tuple[tuple[str, int, int, int, int], ...]
 """Of every file at a place, the place itself included: path below it, device, inode, size, nanoseconds. Empty when
 nothing is there."""
 
-Look = Mapping[Place, Signature]
+Look = Mapping[Place, Stamp]
 
 
 def places_of(config: Config, *, state: Path, interpreters: Collection[Path] = ()) -> frozenset[Place]:
@@ -65,8 +65,8 @@ def places_of(config: Config, *, state: Path, interpreters: Collection[Path] = (
 class _Seen:
     """What one place was when it was last told of, and at the last look."""
 
-    told: Signature
-    last: Signature
+    told: Stamp
+    last: Stamp
 
 
 class Noticing:
@@ -79,21 +79,21 @@ class Noticing:
         """These places are watched from now on and no others; what was not watched before is as it is to be."""
         for place in self._seen.keys() - look.keys():
             del self._seen[place]
-        for place, signature in look.items():
+        for place, stamp in look.items():
             if place not in self._seen:
-                self._seen[place] = _Seen(signature, signature)
+                self._seen[place] = _Seen(stamp, stamp)
 
     def changed(self, look: Look) -> frozenset[Topic]:
         """What is not as it was when it was last told of, and was at the last look as it is now. It is told of now."""
         found = set()
-        for place, signature in look.items():
+        for place, stamp in look.items():
             seen = self._seen.get(place)
             if seen is None:
                 continue
-            if signature == seen.last and signature != seen.told:
-                seen.told = signature
+            if stamp == seen.last and stamp != seen.told:
+                seen.told = stamp
                 found.add(place[0])
-            seen.last = signature
+            seen.last = stamp
         return frozenset(found)
 
 
@@ -114,11 +114,11 @@ class Changes:
         return self._noticing.changed(_look(self._places))
 
 
-def _look(places: Collection[Place]) -> dict[Place, Signature]:
-    return {place: signature_of(place[1]) for place in places}
+def _look(places: Collection[Place]) -> dict[Place, Stamp]:
+    return {place: stamp_of(place[1]) for place in places}
 
 
-def signature_of(path: Path) -> Signature:
+def stamp_of(path: Path) -> Stamp:
     """What is there now. A link is followed at the place itself, not below it."""
     try:
         top = path.stat()
@@ -151,12 +151,6 @@ def _below(directory: Path, prefix: str, depth: int, left: list[int]) -> Iterato
 
 
 def _entry(name: str, found: os.stat_result) -> tuple[str, int, int, int, int]:
-    if stat.S_ISDIR(found.st_mode):
-        return (
-            name,
-            found.st_dev,
-            found.st_ino,
-            0,
-            0,
-        )  # its time says that somebody took a lock in it, as every sync does
+    if stat.S_ISDIR(found.st_mode):  # its time says that somebody took a lock in it, as every sync does
+        return name, found.st_dev, found.st_ino, 0, 0
     return name, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

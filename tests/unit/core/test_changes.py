@@ -6,14 +6,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assess_core.changes import Changes, Look, Noticing, Signature, Topic, places_of, signature_of
+from assess_core.changes import Changes, Look, Noticing, Stamp, Topic, places_of, stamp_of
 from assess_core.config import parse
 
 FILE = (Topic.CONFIGURATION, Path("/assess.toml"))
 FOLDER = (Topic.FOLDERS, Path("/plugins"))
 
 
-def at(number: int) -> Signature:
+def at(number: int) -> Stamp:
     return (("", 1, number, 1, 1),) if number else ()
 
 
@@ -80,20 +80,20 @@ def test_files_that_are_replaced_removed_or_come_change_a_folder_and_hidden_ones
     inner = tmp_path / "inner"
     inner.mkdir()
     (inner / "a").write_text("a")
-    before = signature_of(tmp_path)
+    before = stamp_of(tmp_path)
     (inner / ".tmp-b").write_text("b")
     (inner / ".demo.lock").touch()
     (inner / ".demo.lock").unlink()
-    assert signature_of(tmp_path) == before
+    assert stamp_of(tmp_path) == before
     (inner / ".tmp-b").rename(inner / "a")
-    replaced = signature_of(tmp_path)
+    replaced = stamp_of(tmp_path)
     assert [entry[0] for entry in replaced] == [entry[0] for entry in before] == ["", "inner", "inner/a"]
     assert replaced != before
     (inner / "b").touch()
-    assert len(signature_of(tmp_path)) == 4
+    assert len(stamp_of(tmp_path)) == 4
     (inner / "a").unlink()
-    assert "inner/a" not in {entry[0] for entry in signature_of(tmp_path)}
-    assert signature_of(tmp_path / "gone") == ()
+    assert "inner/a" not in {entry[0] for entry in stamp_of(tmp_path)}
+    assert stamp_of(tmp_path / "gone") == ()
 
 
 def test_a_file_of_the_same_length_and_time_under_the_same_name_is_another(tmp_path: Path) -> None:
