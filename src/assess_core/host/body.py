@@ -1,8 +1,10 @@
-"""What a worker is made of: a user id, a scratch directory, a process. Had in this order, given back in the other.
+"""What a worker is made of: a user id, a scratch directory, a process.
 
-body = await make_body(installed, config, rights)
-...                                     # the worker is talked to over `body.launched.socket`
-death = await body.end(cause, config)
+    body = await make_body(installed, config, rights)
+    ...                                     # the worker is talked to over `body.launched.socket`
+    death = await body.end(cause, config)
+
+Had in this order, given back in the other.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from assess_core.host.identities import Identity, IdentityError, lease
 from assess_core.host.launch import Launched, launch
 from assess_core.host.rights import Rights
 from assess_core.host.scratch import make_scratch, remove_scratch
-from assess_core.host.starting import Turn, beside, turn_to_start
+from assess_core.host.starting import Slot, beside, slot_to_start
 from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
 from assess_registry.client import TrustError
@@ -36,7 +38,7 @@ class Body:
 
     Attributes:
         profile: how the process is to isolate itself; None where it is not to.
-        turn: of its start, over when the plugin is loaded.
+        slot: of its start, over when the plugin is loaded.
     """
 
     installed: InstalledPlugin
@@ -44,7 +46,7 @@ class Body:
     scratch: Path
     launched: Launched
     profile: Profile | None
-    turn: Turn
+    slot: Slot
 
     @property
     def pid(self) -> int:
@@ -53,7 +55,7 @@ class Body:
 
     async def end(self, cause: Cause, config: HostConfig) -> Death:
         """Nothing is left of it, and its user id may be another's."""
-        self.turn.over()
+        self.slot.over()
         whose = self.installed.distribution
         death = await end_worker(self.launched, self.scratch, cause, config=config, whose=whose)
         self.identity.release()
@@ -79,7 +81,7 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
     Raises:
         PluginFault: a part of it could not be had; none is left.
     """
-    turn = await turn_to_start()
+    slot = await slot_to_start()
     try:
         isolating = _isolating(config)
         async with asyncio.timeout(PLACE_S):
@@ -88,14 +90,14 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
         fork = config.start_workers == "fork" and config.isolation == "required" and not spawned
         launched = await _launched(installed, place, rights, fork=fork)
     except UnheldError as error:
-        turn.over()
+        slot.over()
         raise start_fault(installed, unheld(str(error)).message) from error
     except TimeoutError as error:
-        turn.over()
+        slot.over()
         message = f"it got no scratch directory in {config.scratch_root} within {PLACE_S:g} s: does that disk answer?"
         raise start_fault(installed, message) from error
     except BaseException:
-        turn.over()
+        slot.over()
         raise
     pid = launched.process.pid
     profile = (
@@ -109,7 +111,7 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
         scratch=place.scratch,
         launched=launched,
         profile=profile,
-        turn=turn,
+        slot=slot,
     )
 
 

@@ -1,11 +1,13 @@
 """When a worker may start or go: a few at a time, so that fifty at once keep neither each other nor the loop waiting.
 
-turn = await turn_to_start()
-place = await beside(make, give_back)   # what waits for a disk, in a thread of its own
-...                                     # its process is made, it loads
-turn.over()                             # or after OVERDUE_S: who hangs in a start holds nobody up
+    slot = await slot_to_start()
+    place = await beside(make, give_back)   # what waits for a disk, in a thread of its own
+    ...                                     # its process is made, it loads
+    slot.over()                             # or after OVERDUE_S: who hangs in a start holds nobody up
 
     await gone(remove_scratch, scratch)     # at the end of a worker, likewise
+
+Whose calls come first is another question: `turns.py`.
 """
 
 import asyncio
@@ -24,12 +26,12 @@ OVERDUE_S = 1.0
 
 Value = TypeVar("Value")
 
-_turns: dict[asyncio.AbstractEventLoop, tuple[asyncio.Semaphore, asyncio.Semaphore]] = {}
+_slots: dict[asyncio.AbstractEventLoop, tuple[asyncio.Semaphore, asyncio.Semaphore]] = {}
 """Of each loop: for starts, for ends."""
 
 
-class Turn:
-    """The right to start one worker, until it is over; that it is may be said more than once."""
+class Slot:
+    """The right to start or to end one worker, until it is over; that it is may be said more than once."""
 
     def __init__(self, semaphore: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
         self._semaphore: asyncio.Semaphore | None = semaphore
@@ -43,18 +45,18 @@ class Turn:
             self._semaphore = None
 
 
-async def turn_to_start() -> Turn:
+async def slot_to_start() -> Slot:
     """In the order in which it was asked for."""
-    return await _turn(_of_this_loop()[0])
+    return await _slot(_of_this_loop()[0])
 
 
 async def gone(remove: Callable[[Value], None], what: Value) -> None:
     """It is removed, in a thread of its own."""
-    turn = await _turn(_of_this_loop()[1])
+    slot = await _slot(_of_this_loop()[1])
     try:
         await aside(remove, what)
     finally:
-        turn.over()
+        slot.over()
 
 
 async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) -> Value:
@@ -81,12 +83,12 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
         raise
 
 
-async def _turn(semaphore: asyncio.Semaphore) -> Turn:
+async def _slot(semaphore: asyncio.Semaphore) -> Slot:
     await semaphore.acquire()
-    return Turn(semaphore, asyncio.get_running_loop())
+    return Slot(semaphore, asyncio.get_running_loop())
 
 
 def _of_this_loop() -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
-    for known in [each for each in list(_turns) if each.is_closed()]:
-        _turns.pop(known, None)
-    return _turns.setdefault(asyncio.get_running_loop(), (asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)))
+    for known in [each for each in list(_slots) if each.is_closed()]:
+        _slots.pop(known, None)
+    return _slots.setdefault(asyncio.get_running_loop(), (asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)))

@@ -144,7 +144,7 @@ class Worker:
             PluginFault: it was not ready in time, or has an entry point that cannot be served; the worker is gone.
         """
         await self._converse(self._handshake.opening(), self._config.start_timeout_s)
-        self._body.turn.over()
+        self._body.slot.over()
         held = self.held
         logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, held)
 

@@ -6,20 +6,20 @@ import threading
 import pytest
 
 from assess_core.host import starting
-from assess_core.host.starting import Turn, beside, gone, turn_to_start
+from assess_core.host.starting import Slot, beside, gone, slot_to_start
 
 
 def test_so_many_start_at_once_and_the_next_when_one_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starting, "AT_ONCE", 2)
 
     async def run() -> list[bool]:
-        first, second = await turn_to_start(), await turn_to_start()
-        third = asyncio.create_task(turn_to_start())
+        first, second = await slot_to_start(), await slot_to_start()
+        third = asyncio.create_task(slot_to_start())
         await asyncio.sleep(0)
         seen = [third.done()]
         first.over()
         first.over()  # said twice, it lets one in
-        fourth = asyncio.create_task(turn_to_start())
+        fourth = asyncio.create_task(slot_to_start())
         (await third).over()
         (await fourth).over()
         second.over()
@@ -32,11 +32,11 @@ def test_one_that_takes_long_lets_the_next_begin(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(starting, "AT_ONCE", 1)
     monkeypatch.setattr(starting, "OVERDUE_S", 0.01)
 
-    async def run() -> Turn:
-        await turn_to_start()  # hangs
-        return await asyncio.wait_for(turn_to_start(), 5)
+    async def run() -> Slot:
+        await slot_to_start()  # hangs
+        return await asyncio.wait_for(slot_to_start(), 5)
 
-    assert isinstance(asyncio.run(run()), Turn)
+    assert isinstance(asyncio.run(run()), Slot)
 
 
 def test_ends_wait_for_no_start_and_are_let_through_when_a_disk_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +50,13 @@ def test_ends_wait_for_no_start_and_are_let_through_when_a_disk_hangs(monkeypatc
         removed.append(what)
 
     async def run() -> list[str]:
-        turn = await turn_to_start()
+        slot = await slot_to_start()
         hanging = asyncio.create_task(gone(remove, "on a disk that hangs"))
         await asyncio.wait_for(gone(remove, "elsewhere"), 5)
         seen = list(removed)
         answers.set()
         await hanging
-        turn.over()
+        slot.over()
         return seen
 
     assert asyncio.run(run()) == ["elsewhere"]
@@ -110,8 +110,8 @@ def test_what_somebody_waits_for_is_not_given_back() -> None:
 
 def test_a_loop_that_is_closed_is_forgotten() -> None:
     async def run() -> None:
-        (await turn_to_start()).over()
+        (await slot_to_start()).over()
 
     for _ in range(5):
         asyncio.run(run())
-    assert len(starting._turns) <= 1
+    assert len(starting._slots) <= 1
