@@ -34,7 +34,7 @@ from assess_registry.folder import FolderPlugin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Served:
+class PythonHere:
     """One Python of this machine, and whether the plugin would run under it.
 
     Attributes:
@@ -61,8 +61,8 @@ class Compat:
     distribution: str
     version: str = ""
     api: str = ""
-    python: Served | None = None
-    pythons: tuple[Served, ...] = ()
+    python: PythonHere | None = None
+    pythons: tuple[PythonHere, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -129,27 +129,27 @@ class _Look:
                 pythons=pythons,
                 problems=(str(error),),
             )
-        python = Served(path=chosen.interpreter.path, version=chosen.interpreter.version)
+        python = PythonHere(path=chosen.interpreter.path, version=chosen.interpreter.version)
         return self._judged(wheel, python, pythons)
 
-    def _asked(self, requirement: Requirement, registry: Registry) -> Iterator[Served]:
+    def _asked(self, requirement: Requirement, registry: Registry) -> Iterator[PythonHere]:
         for found in self.interpreters.found():
             interpreter = found.interpreter
             if interpreter is None:
-                yield Served(path=found.path, version=found.version, problem=found.problem)
+                yield PythonHere(path=found.path, version=found.version, problem=found.problem)
                 continue
             try:
                 resolve(requirement, registry=registry, target=target_of(interpreter))
                 problem = ""
             except UnservedError as refusal:
                 problem = refusal.what + (f": it wants {refusal.expected}" if refusal.step == "python" else "")
-            yield Served(path=interpreter.path, version=interpreter.version, problem=problem)
+            yield PythonHere(path=interpreter.path, version=interpreter.version, problem=problem)
 
     def _in_folder(self, name: str, found: FolderPlugin | None) -> Compat:
         if found is None:
             return Compat(distribution=name, problems=("its folder does not hold it",))
         under = next(each for each in self.interpreters.usable() if target_of(each) == found.target)
-        python = Served(path=under.path, version=under.version)
+        python = PythonHere(path=under.path, version=under.version)
         return self._judged(found.verified, python, (python,))
 
     def _known(self, chosen: Chosen) -> InstalledPlugin | None:
@@ -157,7 +157,9 @@ class _Look:
         resolved = chosen.resolved
         return self.store.installed(resolved.lock.sha256, resolved.sha256, chosen.interpreter)
 
-    def _judged(self, wheel: InstalledPlugin | VerifiedWheel, python: Served, pythons: Sequence[Served]) -> Compat:
+    def _judged(
+        self, wheel: InstalledPlugin | VerifiedWheel, python: PythonHere, pythons: Sequence[PythonHere]
+    ) -> Compat:
         asking = asking_of(wheel)
         manifest = wheel.manifest if isinstance(wheel, InstalledPlugin) else wheel.inspected.manifest
         assert manifest is not None  # noqa: S101  a plugin has one

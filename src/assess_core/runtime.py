@@ -136,7 +136,7 @@ def _failed(line: Synced) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Permitted:
     """What one active plugin may do.
 
     Attributes:
@@ -361,14 +361,14 @@ class Runtime:
         found = (waiting_growth(distribution, consents) for distribution, consents in self._consents().items())
         return tuple(growth for growth in found if growth is not None)
 
-    def standing(self, plugin: InstalledPlugin) -> Standing:
+    def permitted(self, plugin: InstalledPlugin) -> Permitted:
         """What an active plugin is granted, what of it waits, and what was consented to.
 
         Raises:
             StoreError: the record of consents is damaged.
         """
         consents = self.store.consents(plugin.distribution)
-        return Standing(
+        return Permitted(
             grant=grant_of(self.config, asking_of(plugin)),
             growth=waiting_growth(plugin.distribution, consents),
             consents=consents,

@@ -295,7 +295,7 @@ def test_with_less_a_new_version_runs_without_what_the_table_withholds(
     assert sync(config, state).action is Action.UPGRADED
     with Runtime(config, state=state) as runtime:
         (plugin,) = runtime.installed()
-        grant = runtime.standing(plugin).grant
+        grant = runtime.permitted(plugin).grant
     assert not grant.permissions.allows_read("/etc/passwd")
     assert grant.permissions.allows_read("/proc/sys/kernel")
 

@@ -4,7 +4,7 @@ import shlex
 
 from assess_core.grants import KEYS, Grant, Growth
 from assess_core.results import timestamp
-from assess_core.runtime import Standing
+from assess_core.runtime import Permitted
 from assess_core.store import Consent
 from assess_registry.client import Permissions, permissions_words
 
@@ -33,15 +33,15 @@ def consent_facts(consent: Consent) -> dict[str, object]:
     }
 
 
-def permission_facts(standing: Standing) -> dict[str, object]:
+def permission_facts(permitted: Permitted) -> dict[str, object]:
     """What is asked, granted, withheld, waited for, and consented to, for programs."""
-    grant, growth = standing.grant, standing.growth
+    grant, growth = permitted.grant, permitted.growth
     return {
         "asked": _table(grant.asked),
         "granted": _table(grant.permissions),
         "withheld": [{"key": each.key, "value": each.value} for each in grant.withheld],
         "waiting": waiting_facts(growth) if growth is not None else None,
-        "consents": [consent_facts(each) for each in standing.consents.given],
+        "consents": [consent_facts(each) for each in permitted.consents.given],
     }
 
 
@@ -49,9 +49,9 @@ def _table(permissions: Permissions) -> dict[str, list[object]]:
     return {key: list(getattr(permissions, key)) for key in KEYS}
 
 
-def permission_lines(standing: Standing) -> dict[str, list[str]]:
+def permission_lines(permitted: Permitted) -> dict[str, list[str]]:
     """The same for people: headings, and the lines of each."""
-    grant, growth = standing.grant, standing.growth
+    grant, growth = permitted.grant, permitted.growth
     may = grant.permissions
     return {
         "may read": list(may.read),
@@ -64,7 +64,7 @@ def permission_lines(standing: Standing) -> dict[str, list[str]]:
         "waiting": [*(f"{growth.version}: {each}" for each in growth.words), growth.command] if growth else [],
         "consents": [
             f"{timestamp(each.at)} {each.by}: {each.version}: {'; '.join(permissions_words(each.added))}"
-            for each in standing.consents.given
+            for each in permitted.consents.given
         ],
     }
 

@@ -21,11 +21,11 @@ HEADINGS = ("DISTRIBUTION", "VERSION", "STATE", "PLUGINS", "CHECKS", "SIGNED BY"
 def command(*, everything: bool, output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the active plugins."""
     with open_runtime(config, state_dir) as runtime:
-        found = [(each, runtime.standing(each.plugin)) for each in listed(runtime, everything=everything)]
+        found = [(each, runtime.permitted(each.plugin)) for each in listed(runtime, everything=everything)]
     if output == "json":
         plugins = [
-            facts_of(each.plugin) | {"states": list(each.states)} | permission_facts(standing)
-            for each, standing in found
+            facts_of(each.plugin) | {"states": list(each.states)} | permission_facts(permitted)
+            for each, permitted in found
         ]
         print_json({"plugins": plugins})
         return
@@ -37,9 +37,9 @@ def command(*, everything: bool, output: str, config: Path | None, state_dir: Pa
             entries(each.plugin),
             str(len(each.plugin.manifest.checks)),
             each.plugin.signer[:23],
-            granted_cell(standing.grant),
-            standing.growth.version if standing.growth is not None else "",
+            granted_cell(permitted.grant),
+            permitted.growth.version if permitted.growth is not None else "",
         )
-        for each, standing in found
+        for each, permitted in found
     ]
     click.echo(table(HEADINGS, rows), nl=False)

@@ -24,12 +24,12 @@ def command(distribution: str, output: str, config: Path | None, state_dir: Path
         found = next((plugin for name, plugin in active.items() if name == distribution), None)
         if found is None:
             raise ConfigError(unknown_name("plugin", distribution, active, where="argument"))
-        standing = runtime.standing(found)
+        permitted = runtime.permitted(found)
     facts = facts_of(found) | manifest_facts(found.manifest)
     if output == "json":
-        print_json({"plugin": facts | permission_facts(standing)})
+        print_json({"plugin": facts | permission_facts(permitted)})
         return
-    for name, value in (facts | permission_lines(standing)).items():
+    for name, value in (facts | permission_lines(permitted)).items():
         lines = lines_of(value)
         click.echo(f"{name + ':':14}{plain(lines[0]) if lines else '-'}")
         for line in lines[1:]:
