@@ -130,9 +130,14 @@ def _protection(run: Run) -> Iterator[str]:
     """What was less than it is by default, as long as anything was."""
     for text in dict.fromkeys(text for result in run.results for text in result.relaxed):
         yield f"relaxed: {plain(text)}"
-    unheld = sum(result.isolation != "full" for result in run.results)
+    unheld = sum(result.isolation != "full" and _had_a_process(result) for result in run.results)
     if unheld:
         yield f"not isolated: {_number(unheld, 'result')} of plugins that ran with all rights of the runtime's user"
+
+
+def _had_a_process(result: Result) -> bool:
+    """Only an error can be without one; all else had one, also where nobody measured it yet."""
+    return result.outcome is not ResultOutcome.ERROR or result.memory_mib is not None
 
 
 def _number(count: int, noun: str) -> str:

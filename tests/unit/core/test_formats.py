@@ -271,3 +271,19 @@ def test_what_is_relaxed_and_what_was_not_isolated_is_said_in_every_format() -> 
     (observation,) = oscal["assessment-results"]["results"][0]["observations"]
     props = {prop["name"]: prop["value"] for prop in observation["props"]}
     assert (props["isolation"], props["landlock-abi"], props["relaxed"]) == ("none", "0", text)
+
+
+@pytest.mark.parametrize(("memory_mib", "counted"), [(None, False), (17, True)])
+def test_of_a_call_that_came_to_no_process_nobody_is_told_that_it_ran_with_all_rights(
+    memory_mib: int | None, counted: bool
+) -> None:
+    result = make_result(
+        outcome=ResultOutcome.ERROR, reason="it is quarantined", isolation="none", landlock_abi=0, memory_mib=memory_mib
+    )
+    shown = " ".join(table.render(make_run(results=(result,)), fail_on="low").split())
+    assert ("not isolated: 1 result" in shown) == counted
+
+
+def test_results_of_before_anything_was_measured_are_counted_as_not_isolated_all_the_same() -> None:
+    old = make_result(isolation="none", landlock_abi=0, cpu_ms=None, memory_mib=None)
+    assert "not isolated: 1 result" in " ".join(table.render(make_run(results=(old,)), fail_on="low").split())
