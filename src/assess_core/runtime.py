@@ -73,9 +73,6 @@ CALLS_EACH_PROCESSOR = 4
 
 MIN_CALLS = 8
 
-QUARANTINE = "quarantine"
-"""In the state directory."""
-
 TRUST = "trust"
 """In the state directory: what is remembered of registries, one directory for each root."""
 
@@ -225,6 +222,11 @@ class Runtime:
         if self._journal is None:
             self._journal = Journal.open(self._state / "journal.db")
         return self._journal
+
+    @property
+    def quarantines(self) -> Quarantines:
+        """What is not started any more, by what is on disk."""
+        return Quarantines(self.store.layout.path("quarantine"))
 
     def sync(
         self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False, retry: bool = False
@@ -446,7 +448,7 @@ class Runtime:
             self.host(),
             lease=self.store.lease,
             turns=Turns(calls_at_once(self.config.runtime)),
-            quarantines=Quarantines(self._state.absolute() / QUARANTINE),
+            quarantines=self.quarantines,
         )
 
     def context(

@@ -24,8 +24,8 @@ from assess_core.config import Config, PluginConfig, unknown_name
 from assess_core.errors import ConfigError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
-from assess_core.host.quarantine import Quarantine, Quarantines
-from assess_core.runtime import QUARANTINE, Runtime, user_name, utc_now
+from assess_core.host.quarantine import Quarantine
+from assess_core.runtime import Runtime, user_name, utc_now
 from assess_core.store import (
     Choices,
     Failure,
@@ -86,14 +86,13 @@ def listed(runtime: Runtime, *, everything: bool = False) -> tuple[Listed, ...]:
     if everything:
         plugins.sort(key=lambda each: each.installed_at, reverse=True)
         plugins.sort(key=lambda each: each.distribution)
-    quarantines = Quarantines(store.root / QUARANTINE)
-    return tuple(Listed(plugin=each, states=tuple(_states(each, runtime, quarantines))) for each in plugins)
+    return tuple(Listed(plugin=each, states=tuple(_states(each, runtime))) for each in plugins)
 
 
-def _states(plugin: InstalledPlugin, runtime: Runtime, quarantines: Quarantines) -> Iterator[str]:
+def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
     store, name = runtime.store, plugin.distribution
     pointer, choices, waiting = store.pointer(name), store.choices(name), store.consents(name).waiting
-    quarantine = quarantines.of(name)
+    quarantine = runtime.quarantines.of(name)
     if pointer is not None and plugin.env_key in (pointer.env_key, pointer.previous):
         yield "active" if plugin.env_key == pointer.env_key else "previous"
     if choices.pin is not None and choices.pin.version == plugin.version:
@@ -187,12 +186,11 @@ def resume(runtime: Runtime, distribution: str) -> Resumed:
         StoreError: a record is damaged or cannot be written.
     """
     name = _known(runtime, distribution)
-    quarantines = Quarantines(runtime.store.root / QUARANTINE)
-    quarantine = quarantines.of(name)
+    quarantine = runtime.quarantines.of(name)
     failed = runtime.store.choices(name).failed
     if failed:
         runtime.store.choose(name, lambda known: replace(known, failed=()))
-    quarantines.lift(name)
+    runtime.quarantines.lift(name)
     return Resumed(quarantine=quarantine, failed=failed)
 
 
@@ -251,7 +249,7 @@ def _names(runtime: Runtime) -> Iterable[ProjectName]:
     yield from runtime.store.distributions()
     yield from (record.plugin.distribution for record in runtime.store.records())
     yield from (entry.name for entry in runtime.config.plugins if entry.name is not None)
-    for kind in ("choices", "consents", QUARANTINE):
+    for kind in ("choices", "consents", "quarantine"):
         for path in runtime.store.layout.path(kind).glob("*.json"):
             with contextlib.suppress(ValueError):  # none of ours
                 yield parse_project(path.stem)

@@ -10,7 +10,6 @@ from assess_core.delivery import fits
 from assess_core.doctor.values import Line
 from assess_core.errors import AssessError
 from assess_core.folders import entry_of
-from assess_core.host.quarantine import Quarantines
 from assess_core.keeping import waiting_growth
 from assess_core.runtime import Runtime
 from assess_core.store import DamagedError, InstalledPlugin
@@ -78,7 +77,7 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
         return fail(f"{plugin.version} may not run any more: {refusal.what}", refusal.next_step or SYNC)
     if not fits(entry, plugin):
         return fail(f"{plugin.version} is installed, and {entry.version} is asked for", SYNC)
-    kept = Quarantines(runtime.store.layout.path("quarantine")).of(name)
+    kept = runtime.quarantines.of(name)
     if kept is not None and kept.env_key == plugin.env_key:
         last = f", the last time: {kept.deaths[-1].message}" if kept.deaths else ""
         died = f"it died {len(kept.deaths)} times{last}"
