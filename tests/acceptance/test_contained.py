@@ -74,8 +74,24 @@ BREAKS_THE_PIPE = {
 }
 FOREIGN = {"by-i386": "SIGSYS", "by-x32": "SIGSYS"} if platform.machine() == "x86_64" else {}
 
-WORSE = {"devours": DEVOURS, "breaks-wire": BREAKS_THE_PIPE, "foreign-calls": FOREIGN}
-"""Plugin -> check -> how its worker ends."""
+DEATHS = 4
+"""Of a plugin's workers in one run. Five, and it is quarantined: nothing more of it would be tried."""
+
+
+def _in_turn(name: str, checks: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """As many plugins, all alike, as it takes for each check to end a worker."""
+    each = sorted(checks)
+    parts = [each[start : start + DEATHS] for start in range(0, len(each), DEATHS)]
+    return {f"{name}-{number}": {check: checks[check] for check in part} for number, part in enumerate(parts, 1)}
+
+
+SOURCES = {"devours": DEVOURS, "breaks_wire": BREAKS_THE_PIPE, "foreign_calls": FOREIGN}
+WORSE = {
+    plugin: (source, checks)
+    for source, ends in SOURCES.items()
+    for plugin, checks in _in_turn(source.replace("_", "-"), ends).items()
+}
+"""Plugin -> where its code is; check -> how its worker ends."""
 
 BYSTANDER = """\
 import ctypes, time
@@ -99,9 +115,9 @@ class Place:
         good = [{"id": name, "plugin": name, "provider": "demo-subjects"} for name in GOOD]
         worse = [
             {"id": check, "plugin": plugin, "provider": "demo-subjects", "checks": [check]}
-            for plugin, checks in WORSE.items()
+            for plugin, (source, checks) in WORSE.items()
             for check in checks
-            if isolated or plugin == "foreign-calls"
+            if isolated or source == "foreign_calls"
         ]
         self.site.configure(plugins=[*plugins, *WORSE], assessments=[tries, *worse, *good])
         if not isolated:
@@ -145,10 +161,11 @@ def hostile() -> WheelBuilder:
 
 def worse(name: str) -> WheelBuilder:
     module = name.replace("-", "_")
-    manifest = demo_manifest(tuple(WORSE[name]) or ("none",), plugin=name)
+    source, checks = WORSE[name]
+    manifest = demo_manifest(tuple(checks), plugin=name)
     return WheelBuilder(
         name=name,
-        files={f"{module}/__init__.py": (SOURCE.parent / f"{module}.py").read_text()},
+        files={f"{module}/__init__.py": (SOURCE.parent / f"{source}.py").read_text()},
         manifest=manifest.partition("[limits]")[0].replace(
             "[permissions]", '[settings.size]\ntype = "integer"\ndefault = 1000\n\n[permissions]'
         )
@@ -274,7 +291,7 @@ def test_each_try_is_held_and_by_isolation_alone(attempt: str, place: Place, iso
     )
 
 
-@pytest.mark.parametrize(("check", "said"), [each for checks in WORSE.values() for each in checks.items()])
+@pytest.mark.parametrize(("check", "said"), [each for checks in SOURCES.values() for each in checks.items()])
 def test_whatever_else_it_does_costs_its_own_worker_alone(check: str, said: str, isolated: Outcome) -> None:
     result = isolated.of(check)[check]
     assert result["outcome"] == "error", result
