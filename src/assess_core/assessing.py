@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from assess_core.execute import Context, Evidence, Executed, execute
 from assess_core.fleet import Fleet, Use
-from assess_core.journal import Journal
+from assess_core.journal import Journal, OvertakenError
 from assess_core.plan import Task, Unrunnable, callees_of
 from assess_core.report import combine, commit
 from assess_core.results import Result, ResultOutcome, Run
@@ -45,11 +46,9 @@ async def assess(
 
     async def one(task: Task | Unrunnable, use: Use) -> Executed:
         executed = await execute(task, hosts=use.hosts, context=context, due_at=due_at or started_at, keep=keep)
-        if why := use.distrusted:
-            executed = _distrusted(executed, why)
+        recorded = await _recorded(executed, use, journal)
         use.release()
-        await asyncio.to_thread(commit, executed, journal=journal)
-        return executed
+        return recorded
 
     try:
         ended = await asyncio.gather(*(one(*pair) for pair in zip(tasks, uses, strict=True)), return_exceptions=True)
@@ -64,6 +63,25 @@ async def assess(
         ended_at=max(started_at, context.clock()),
         waiting=context.waiting,
     )
+
+
+async def _recorded(executed: Executed, use: Use, journal: Journal) -> Executed:
+    """It is in the journal, as far as it may be believed by what is known when it gets there.
+
+    Another process may write to the journal for long, and what was found may be revoked meanwhile.
+    """
+    while True:
+        why = use.distrusted
+        believed = _distrusted(executed, why) if why else executed
+        try:
+            await asyncio.to_thread(commit, believed, journal=journal, holds=partial(_still, use, why))
+        except OvertakenError:
+            continue
+        return believed
+
+
+def _still(use: Use, why: str) -> bool:
+    return use.distrusted == why
 
 
 def _distrusted(executed: Executed, why: str) -> Executed:

@@ -17,7 +17,7 @@ valid encoding. Cleaning is the business of whoever shows it.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -92,6 +92,10 @@ _CAUSES: tuple[tuple[str, str], ...] = (
 )
 
 
+class OvertakenError(Exception):
+    """What was to be recorded did not hold any more when its turn came; nothing of it was recorded."""
+
+
 class Journal:
     """An open journal. Threads may share it, processes may each have one; a context manager that closes."""
 
@@ -147,10 +151,24 @@ class Journal:
             rows = self._connection.execute("PRAGMA quick_check(5)").fetchall()
         return tuple(str(row[0]) for row in rows if row[0] != "ok")
 
-    def record(self, run: AssessmentRun, results: Sequence[Result], evidence: Evidence) -> int:
+    def record(
+        self,
+        run: AssessmentRun,
+        results: Sequence[Result],
+        evidence: Evidence,
+        *,
+        holds: Callable[[], bool] = lambda: True,
+    ) -> int:
         """The run, its results and their evidence are on disk; returns how many of the results were new.
 
+        Args:
+            run: of which they are.
+            results: what was found.
+            evidence: that they refer to.
+            holds: whether that is still so; asked when nobody else writes any more, which may be long after the call.
+
         Raises:
+            OvertakenError: it is not.
             StoreError: it could not be done (no room, no right); nothing of it is there then.
             ValueError: a result of another run, or evidence that is missing or is not what its digest says.
         """
@@ -163,6 +181,8 @@ class Journal:
             connection.executemany(_INSERT_RESULT, rows)
             new = connection.total_changes - before
             _insert_evidence(connection, evidence)
+            if not holds():
+                raise OvertakenError
         return new
 
     def keep(self, evidence: Evidence) -> None:

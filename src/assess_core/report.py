@@ -1,6 +1,6 @@
 """Results become facts: committed to the journal first, only then counted or shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from assess_core.errors import StoreError
@@ -9,14 +9,15 @@ from assess_core.journal import Journal
 from assess_core.results import Run, WaitingVersion
 
 
-def commit(executed: Executed, *, journal: Journal) -> None:
+def commit(executed: Executed, *, journal: Journal, holds: Callable[[], bool] = lambda: True) -> None:
     """This assessment's results are on disk, each exactly once, with their evidence.
 
     Raises:
+        OvertakenError: when the journal's turn came they did not hold any more (`Journal.record`).
         StoreError: the journal could not take them (no room, no right); none of them is there then. Or it has results
             of this run already, which only a clock that was set back can cause.
     """
-    new = journal.record(executed.run, executed.results, {})
+    new = journal.record(executed.run, executed.results, {}, holds=holds)
     if new != len(executed.results):
         raise StoreError(
             f"run {executed.run.run_id} of assessment {executed.run.assessment!r} is in the journal already: was the "

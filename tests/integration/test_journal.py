@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import MIGRATIONS, Journal
+from assess_core.journal import MIGRATIONS, Journal, OvertakenError
 from assess_core.results import AssessmentRun, EvidenceRef, Result, ResultOutcome
 from tests.support.results import HOSTILE, NOON, make_assessment, make_result, run_of
 
@@ -75,6 +75,15 @@ def test_recording_again_changes_nothing(journal: Journal) -> None:
     assert journal.record(run, [*results, more], EVIDENCE) == 1
     assert journal.runs() == (run,)
     assert journal.results(run.run_id) == (*results, more)
+
+
+def test_what_does_not_hold_any_more_when_its_turn_comes_is_not_recorded(journal: Journal) -> None:
+    run, results = batch()
+    with pytest.raises(OvertakenError):
+        journal.record(run, results, EVIDENCE, holds=lambda: False)
+    assert journal.runs() == ()
+    assert journal.evidence(DIGEST) is None
+    assert journal.record(run, results, EVIDENCE, holds=lambda: True) == 3
 
 
 def test_runs_come_newest_first_and_the_latest_of_each_assessment_is_known(journal: Journal) -> None:

@@ -10,10 +10,11 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,7 @@ import pytest
 
 from assess_core.config import load
 from assess_core.errors import ConfigError, StoreError
+from assess_core.host.standing import State
 from assess_core.journal import Journal
 from assess_core.live import Live
 from assess_core.results import ResultOutcome, Run
@@ -318,6 +320,37 @@ def test_revoked_with_kill_it_is_ended_and_nothing_of_what_it_said_counts(
     asyncio.run(main())
     killed = [record for record in caplog.records if getattr(record, "action", "") == "revoked-killed"]
     assert len(killed) == 1
+
+
+@pytest.mark.parametrize("revoked", [True, False])
+def test_revoked_with_kill_while_another_process_writes_to_the_journal(
+    revoked: bool, place: Place, workers: Callable[[], int]
+) -> None:
+    async def main() -> Run:
+        async with place.live() as live:
+            first = await begun(live)
+            with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                place.gate.touch()
+                fleet = live._fleet
+                assert fleet is not None
+                await until(lambda: fleet.serving[DEMO].supervisor.standing.state is State.READY)
+                await asyncio.sleep(0.2)  # all is answered, and waits to be recorded
+                if revoked:
+                    await place.revoke("1.0.0", "kill")
+                    await live.reload()
+                assert not first.done()
+                other.execute("ROLLBACK")
+            return await first
+
+    run = asyncio.run(main())
+    with Journal.open(place.state / "journal.db") as journal:
+        assert journal.results(run.assessments[0].run_id) == run.results
+    if revoked:
+        assert outcomes(run) == {ResultOutcome.ERROR}
+        assert "revoked: sends it away" in (run.assessments[0].problem or "")
+    else:
+        assert (outcomes(run), run.assessments[0].problem) == ({ResultOutcome.PASS}, None)
 
 
 def test_revoked_with_less_it_ends_what_it_began_and_begins_nothing(place: Place, workers: Callable[[], int]) -> None:
