@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from assess_core.errors import FaultKind, PluginFault, StoreError
-from assess_core.host import CallReport, HostConfig, Policy, Supervisor, prepared
+from assess_core.host import CallReport, HostConfig, Policy, Supervisor, copies, prepared
 from assess_core.host import process as host_process
 from assess_core.host.worker import Worker
 from assess_core.store import InstalledPlugin
@@ -134,7 +134,7 @@ def is_forked(worker: Worker) -> bool:
 
 def parents() -> list[int]:
     """Prepared parents of this process, alive."""
-    return [pid for pid in prepared._children() if "prepared.py" in " ".join(command(pid)) and not gone(pid)]
+    return [pid for pid in copies.children() if "prepared.py" in " ".join(command(pid)) and not gone(pid)]
 
 
 def descriptors() -> int:
@@ -373,7 +373,7 @@ def test_the_end_of_its_parent_is_nothing_to_it_and_the_next_gets_another(
 RUNTIME = """
 import asyncio, sys
 from pathlib import Path
-from assess_core.host import prepared
+from assess_core.host import copies, prepared
 from assess_core.host.worker import Worker
 from tests.support.installed import host_config, make_program
 prepared.SPAWNED_FIRST = 0
@@ -383,7 +383,7 @@ async def main(root):
     workers = [await Worker.start(installed, config) for _ in range(3)]
     for worker in workers[:2]:
         await worker.load()
-    print(*(worker.pid for worker in workers), *prepared._children(), flush=True)
+    print(*(worker.pid for worker in workers), *copies.children(), flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(Path(sys.argv[1])))
@@ -493,8 +493,8 @@ def test_a_parent_killed_while_it_is_asked_leaves_nothing_and_every_worker_start
         for worker in workers:
             await worker.stop()
         deadline = time.monotonic() + 10
-        while set(prepared._children()) - set(parents()):
-            assert time.monotonic() < deadline, [command(pid) for pid in prepared._children()]
+        while set(copies.children()) - set(parents()):
+            assert time.monotonic() < deadline, [command(pid) for pid in copies.children()]
             await asyncio.sleep(0.01)
 
     for turn in range(6):
@@ -515,7 +515,7 @@ def test_a_copy_that_nobody_was_told_of_is_found_and_shares_nothing_with_the_nex
         way = is_forked(worker)
         await worker.stop()
         deadline = time.monotonic() + 10
-        while left := list(prepared._children()):
+        while left := list(copies.children()):
             assert time.monotonic() < deadline, [command(pid) for pid in left]
             await asyncio.sleep(0.01)
         return way
@@ -539,9 +539,9 @@ def test_a_start_that_is_given_up_leaves_nothing(tmp_path: Path, installed: Inst
             if isinstance(outcome, Worker):
                 await outcome.stop()
         deadline = time.monotonic() + 10
-        while descriptors() > before or list(config.scratch_root.iterdir()) or len(list(prepared._children())) > 1:
+        while descriptors() > before or list(config.scratch_root.iterdir()) or len(list(copies.children())) > 1:
             assert time.monotonic() < deadline, [
-                (command(pid), Path(f"/proc/{pid}/stat").read_text()[:60]) for pid in prepared._children()
+                (command(pid), Path(f"/proc/{pid}/stat").read_text()[:60]) for pid in copies.children()
             ]
             await asyncio.sleep(0.01)
 
@@ -684,7 +684,7 @@ def test_a_group_is_signalled_by_a_descriptor_and_never_by_a_number_that_may_be_
 PIDS = """
 import asyncio, os, signal, subprocess, sys
 from pathlib import Path
-from assess_core.host import prepared
+from assess_core.host import copies, prepared
 from assess_core.host.worker import Worker
 from tests.support.installed import host_config, make_program
 Path("/proc/sys/kernel/pid_max").write_text("310")
@@ -704,7 +704,7 @@ async def main(root):
     for first in range(0, 60, 6):
         await asyncio.gather(*(one(number) for number in range(first, first + 6)))
     known = {busy.pid, *(each.pid for each in others)}
-    parents = [pid for pid in prepared._children() if pid not in known]
+    parents = [pid for pid in copies.children() if pid not in known]
     print(len(seen), len(set(seen)), busy.poll(), [each.poll() for each in others], len(parents), flush=True)
 
 asyncio.run(main(Path(sys.argv[1])))

@@ -23,11 +23,12 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from assess_core.host.aside import aside
+from assess_core.host.copies import discard, discard_lost
 from assess_core.host.logtail import LogTail
 from assess_core.host.process import REAP_S, spawn
 from assess_plugin.isolation.start import prepared_argv
@@ -227,7 +228,7 @@ class _Prepared:
                 return await answer
         except BaseException as error:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
-                _discard(answer.result().pidfd)  # it came in the very turn of the loop in which we were cancelled
+                discard(answer.result().pidfd)  # it came in the very turn of the loop in which we were cancelled
             if not isinstance(error, TimeoutError):
                 raise
             self._end()
@@ -275,7 +276,7 @@ class _Prepared:
             if not answer.done():
                 answer.set_exception(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         elif answer.done():  # whoever asked has given up
-            _discard(descriptors[0])
+            discard(descriptors[0])
         else:
             answer.set_result(Forked(pid=pid, pidfd=descriptors[0]))
 
@@ -311,7 +312,7 @@ class _Prepared:
         for answer in self._answers:
             if not answer.done():
                 answer.set_exception(GoneError(why))
-        await aside(_discard_lost, self._name, self._known | {self._process.pid})
+        await aside(discard_lost, self._name, self._known | {self._process.pid})
 
 
 def _group_of(pid: int) -> int:
@@ -325,39 +326,3 @@ def _error(number: int) -> Exception:
     if number in _STRUCTURAL:
         return _RefusedError(f"clone: {os.strerror(number)}")
     return OSError(number, os.strerror(number))
-
-
-def _discard_lost(name: str, known: set[int]) -> None:
-    """Copies that a parent made and could not tell us of are gone; they end by themselves, and are ours to wait for."""
-    for pid in set(_children()) - known:
-        with contextlib.suppress(OSError):
-            pidfd = os.pidfd_open(pid)
-            # Looked at now: whoever has the number from here on is the one whose descriptor we have.
-            if _stat(pid)[0] == name.encode():
-                _discard(pidfd)
-            else:
-                os.close(pidfd)
-
-
-def _discard(pidfd: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-    os.close(pidfd)
-
-
-def _children() -> Iterator[int]:
-    """Of this process, dead ones too."""
-    own = str(os.getpid()).encode()
-    for number in os.listdir("/proc"):  # noqa: PTH208  names are all that is wanted
-        if number.isdecimal():
-            with contextlib.suppress(OSError):
-                if _stat(int(number))[1] == own:
-                    yield int(number)
-
-
-def _stat(pid: int) -> tuple[bytes, bytes]:
-    """What the process is called, and whose it is."""
-    first, _, rest = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")
-    return first.partition(b"(")[2], rest.split()[1]
