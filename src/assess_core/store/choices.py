@@ -12,18 +12,16 @@ lock around a change.
 """
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
-from assess_core.store.ownership import read_own
+from assess_core.store.layout import Layout
+from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
 from assess_registry.client import (
     ProjectName,
-    RegistryError,
     Sha256,
-    TrustError,
     atomic_write,
     parse_sha256,
     sync_directory,
@@ -121,19 +119,11 @@ def read_choices(layout: Layout, distribution: ProjectName) -> Choices:
         TrustError: step `state`; somebody else can have written it.
         StoreError: it may not be read.
     """
-    path = layout.choices(distribution)
-    with explained(layout.root):
-        try:
-            return decode_choices(read_own(path, MAX_RECORD_BYTES))
-        except FileNotFoundError:
-            return Choices()
-        except TrustError:
-            raise
-        except (RegistryError, ValueError, TypeError, KeyError) as error:
-            raise DamagedError(
-                f"{path}: {error}; no other version of {distribution} is brought up before that is put right. Restore "
-                "it from a backup, or remove it: then nothing is pinned, and what failed is tried again"
-            ) from error
+    damage = (
+        f"no other version of {distribution} is brought up before that is put right. Restore it from a backup, or "
+        "remove it: then nothing is pinned, and what failed is tried again"
+    )
+    return read_table(layout.choices(distribution), layout.root, decode_choices, damage=damage) or Choices()
 
 
 def write_choices(layout: Layout, distribution: ProjectName, choices: Choices) -> None:
@@ -152,7 +142,7 @@ def remove_choices(layout: Layout, distribution: ProjectName) -> None:
 
 def encode_choices(choices: Choices) -> bytes:
     """The record as JSON."""
-    return json.dumps({"schema": SCHEMA, **_plain(choices)}, indent=1).encode() + b"\n"
+    return json.dumps({"schema": SCHEMA, **as_json(choices)}, indent=1).encode() + b"\n"
 
 
 def decode_choices(data: bytes) -> Choices:
@@ -169,28 +159,9 @@ def decode_choices(data: bytes) -> Choices:
     if not isinstance(document["failed"], list):
         raise ValueError("failed: expected an array")
     return Choices(
-        pin=None if document["pin"] is None else Pin(**_values(document["pin"], Pin)),
-        failed=tuple(Failure(**_values(each, Failure)) for each in document["failed"]),
+        pin=None if document["pin"] is None else Pin(**fields_in(document["pin"], Pin, _value)),
+        failed=tuple(Failure(**fields_in(each, Failure, _value)) for each in document["failed"]),
     )
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case datetime():
-            return value.isoformat()
-        case tuple():
-            return [_plain(each) for each in value]
-        case Choices() | Pin() | Failure():
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        case _:
-            return value
-
-
-def _values(table: Any, kind: type[Pin | Failure]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    if not isinstance(table, dict) or table.keys() != names:
-        raise ValueError(f"expected a table of {', '.join(sorted(names))}")
-    return {name: _value(name, value) for name, value in table.items()}
 
 
 def _value(name: str, value: Any) -> Any:
@@ -200,15 +171,10 @@ def _value(name: str, value: Any) -> Any:
         return value
     if name == "not_before" and value is None:
         return None
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: expected a text")
+    if name in ("at", "not_before"):
+        return moment(name, value)
     if name == "sha256":
-        return parse_sha256(value)
+        return parse_sha256(text(name, value))
     if name == "why" and value not in get_args(Why):
         raise ValueError(f"why: expected one of {', '.join(get_args(Why))}, got {value!r}")
-    if name in ("at", "not_before"):
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError(f"{name}: expected a time with its zone")
-        return moment
-    return value
+    return text(name, value)

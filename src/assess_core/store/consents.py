@@ -15,15 +15,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
-from assess_core.store.ownership import read_own
+from assess_core.store.layout import Layout
+from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
 from assess_registry.client import (
     Permissions,
     ProjectName,
-    RegistryError,
     Sha256,
-    TrustError,
     atomic_write,
     parse_sha256,
 )
@@ -117,19 +115,11 @@ def read_consents(layout: Layout, distribution: ProjectName) -> Consents:
         TrustError: step `state`; somebody else can have written it.
         StoreError: it may not be read.
     """
-    path = layout.consents(distribution)
-    with explained(layout.root):
-        try:
-            return decode_consents(read_own(path, MAX_RECORD_BYTES))
-        except FileNotFoundError:
-            return Consents()
-        except TrustError:
-            raise
-        except (RegistryError, ValueError, TypeError, KeyError) as error:
-            raise DamagedError(
-                f"{path}: {error}; nothing new of {distribution} starts before that is put right. Restore it from a "
-                "backup, or remove it: then the version that runs counts as consented to"
-            ) from error
+    damage = (
+        f"nothing new of {distribution} starts before that is put right. Restore it from a backup, or remove it: then "
+        "the version that runs counts as consented to"
+    )
+    return read_table(layout.consents(distribution), layout.root, decode_consents, damage=damage) or Consents()
 
 
 def write_consents(layout: Layout, distribution: ProjectName, consents: Consents) -> None:
@@ -139,7 +129,7 @@ def write_consents(layout: Layout, distribution: ProjectName, consents: Consents
 
 def encode_consents(consents: Consents) -> bytes:
     """The record as JSON."""
-    return json.dumps({"schema": SCHEMA, **_plain(consents)}, indent=1).encode() + b"\n"
+    return json.dumps({"schema": SCHEMA, **as_json(consents)}, indent=1).encode() + b"\n"
 
 
 def decode_consents(data: bytes) -> Consents:
@@ -157,49 +147,24 @@ def decode_consents(data: bytes) -> Consents:
     if not isinstance(given, list) or not isinstance(document["ran"], list):
         raise ValueError("ran and given: expected arrays")
     return Consents(
-        baseline=None if baseline is None else Baseline(**_values(baseline, Baseline)),
+        baseline=None if baseline is None else Baseline(**fields_in(baseline, Baseline, _value)),
         ran=tuple(parse_sha256(each) for each in document["ran"]),
-        waiting=None if waiting is None else Waiting(**_values(waiting, Waiting)),
-        given=tuple(Consent(**_values(each, Consent)) for each in given),
+        waiting=None if waiting is None else Waiting(**fields_in(waiting, Waiting, _value)),
+        given=tuple(Consent(**fields_in(each, Consent, _value)) for each in given),
     )
 
 
 _KEYS = tuple(table.name for table in fields(Permissions))
 
 
-def _plain(value: Any) -> Any:
-    """A value of this module as JSON has it."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case tuple():
-            return [_plain(each) for each in value]
-        case Consents() | Baseline() | Waiting() | Consent() | Permissions():
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        case _:
-            return value
-
-
-def _values(table: Any, kind: type[Baseline | Waiting | Consent]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    if not isinstance(table, dict) or table.keys() != names:
-        raise ValueError(f"expected a table of {', '.join(sorted(names))}")
-    return {name: _value(name, value) for name, value in table.items()}
-
-
 def _value(name: str, value: Any) -> Any:
     if name in ("permissions", "added"):
         return _permissions(value)
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: expected a text")
-    if name == "sha256":
-        return parse_sha256(value)
     if name in ("at", "seen_at"):
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError(f"{name}: expected a time with its zone")
-        return moment
-    return value
+        return moment(name, value)
+    if name == "sha256":
+        return parse_sha256(text(name, value))
+    return text(name, value)
 
 
 def _permissions(table: Mapping[str, Any]) -> Permissions:
