@@ -337,7 +337,7 @@ def test_room_is_looked_at_before_it_runs_out(
         f_bavail=free << 8, f_frsize=1 << 12, f_favail=inodes, f_files=inodes and 2_000_000, f_flag=flag
     )
     monkeypatch.setattr(os, "statvfs", lambda _path: found)
-    assert disk._line("disk", tmp_path).state == state
+    assert disk._line(tmp_path).state == state
 
 
 def test_too_few_descriptors_are_a_failure(

@@ -15,29 +15,28 @@ LOW_BYTES, NO_BYTES = 1024 * MIB, 64 * MIB
 LOW_INODES, NO_INODES = 20_000, 1_000
 """An environment with eighty wheels has some ten thousand files."""
 
+_FIX = "free some room: `assess plugins prune` removes what no plugin uses any more; or choose another --state-dir"
+
 
 def lines(runtime: Runtime) -> Iterator[Line]:
     """A line for the state directory, and one for scratch where that lies on another file system."""
     state = runtime.store.root
-    yield _line("disk", state)
+    yield _line(state)
     scratch = state / "scratch"
     if scratch.exists() and scratch.stat().st_dev != state.stat().st_dev:
-        yield _line("disk", scratch)
+        yield _line(scratch)
 
 
-def _line(topic: str, path: Path) -> Line:
+def _line(path: Path) -> Line:
     found = os.statvfs(path)
     free, inodes = found.f_bavail * found.f_frsize, found.f_favail
     text = f"{path}: {free // MIB} MiB free" + (f", {inodes} inodes" if found.f_files else "")
     if found.f_flag & os.ST_RDONLY or not os.access(path, os.W_OK):
         fix = "make it writable: neither results nor plugins can be written; or choose another --state-dir"
-        return Line(topic=topic, state="fail", text=f"{text}, and it is read-only", fix=fix)
+        return Line(topic="disk", state="fail", text=f"{text}, and it is read-only", fix=fix)
     counted = found.f_files > 0  # btrfs has as many as it needs, and says none
     if free < NO_BYTES or (counted and inodes < NO_INODES):
-        return Line(topic=topic, state="fail", text=text, fix=_FIX)
+        return Line(topic="disk", state="fail", text=text, fix=_FIX)
     if free < LOW_BYTES or (counted and inodes < LOW_INODES):
-        return Line(topic=topic, state="warn", text=text, fix=_FIX)
-    return Line(topic=topic, state="ok", text=text)
-
-
-_FIX = "free some room: `assess plugins prune` removes what no plugin uses any more; or choose another --state-dir"
+        return Line(topic="disk", state="warn", text=text, fix=_FIX)
+    return Line(topic="disk", state="ok", text=text)

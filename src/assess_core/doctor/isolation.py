@@ -17,10 +17,8 @@ def lines(runtime: Runtime) -> Iterator[Line]:
     try:
         held = runtime.probe()
     except PluginFault as fault:
-        state, fix = ("fail", _KERNEL) if wanted else ("warn", "")
-        yield Line(
-            topic="isolation", state="fail" if state == "fail" else "warn", text=f"none: {fault.args[0]}", fix=fix
-        )
+        fix = _KERNEL if wanted else ""
+        yield Line(topic="isolation", state="fail" if wanted else "warn", text=f"none: {fault.message}", fix=fix)
         return
     name = os.uname()
     own = "its own, of no account here" if os.geteuid() == 0 else "the runtime's own"

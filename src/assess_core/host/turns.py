@@ -40,9 +40,7 @@ class Order(Generic[Of]):
     """
 
     def __init__(self, limit: int) -> None:
-        if limit < 1:
-            raise ConfigError(f"calls at the same time must be at least 1, got {limit}")
-        self.limit = limit
+        self.limit = _bound(limit)
         self.busy = 0
         self._numbers = count(1)
         self._earlier = count(-1, -1)
@@ -142,9 +140,7 @@ class Turns:
 
     @limit.setter
     def limit(self, limit: int) -> None:
-        if limit < 1:
-            raise ConfigError(f"calls at the same time must be at least 1, got {limit}")
-        self._order.limit = limit
+        self._order.limit = _bound(limit)
         self.stir()
 
     @property
@@ -180,6 +176,12 @@ class Turns:
                 self._order.done()
             else:
                 turn.granted.set_result(turn.of.claim())
+
+
+def _bound(limit: int) -> int:
+    if limit < 1:
+        raise ConfigError(f"calls at the same time must be at least 1, got {limit}")
+    return limit
 
 
 def _has_room(host: Host[Any]) -> bool:
