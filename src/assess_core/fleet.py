@@ -174,6 +174,7 @@ class Fleet:
         self._serving: dict[ProjectName, Served] = {}
         self._all: list[Served] = []
         self._ending: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     async def make(self, callees: Iterable[Callee], *, started: bool = True) -> dict[ProjectName, Served | AssessError]:
         """What serves each distribution of these, made where it is not there; what cannot be had is the reason.
@@ -247,7 +248,8 @@ class Fleet:
             task.add_done_callback(self._ending.discard)
 
     async def stop(self) -> None:
-        """No process is left, and no lease; open calls fail."""
+        """No process is left, and no lease; open calls fail, and nothing is made any more."""
+        self._stopped = True
         self._serving = {}
         stopping = [self._end(each) for each in self._all]
         self._all = []
@@ -263,6 +265,9 @@ class Fleet:
             lease = await aside(self._lease, callee.installed)
         except AssessError as gone:
             return gone
+        if self._stopped:
+            lease.release()
+            return AssessError(f"{callee.installed.distribution}: nothing is started any more: this is being stopped")
         served = Served(callee, identity, self._supervisor(callee), lease)
         self._all.append(served)
         if started:

@@ -17,13 +17,13 @@ a time (`_sync`); looking for changes has another one.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from assess_core.assessing import assess
 from assess_core.changes import Changes, Topic, places_of
@@ -50,7 +50,9 @@ JITTER = 0.1
 """Of the time between two questions to the registry: a thousand machines started together do not ask together."""
 
 LAST_WORDS_S = 30.0
-"""For assessments to record what they have, once their plugins were ended."""
+"""For assessments to record what they have, once their plugins were ended; and for what the state is written by."""
+
+_NOT_RUNNING = "this runtime is not running"
 
 Value = TypeVar("Value")
 
@@ -117,30 +119,46 @@ class Live:
         self._heeded: dict[str, bool] = {}
         """Environments that are used still and must not be: whether they were ended for it."""
         self._running: set[asyncio.Future[None]] = set()
-        self._stopping = False
+        self._work: set[asyncio.Task[Any]] = set()
+        """What follows a change; the end gives it up."""
+        self._begun = self._stopping = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def start(self) -> Reloaded:
         """What is configured is installed, started and watched; plugins that could not be are in what is returned.
 
         Raises:
             ConfigError, TrustError, StoreError: it cannot begin like this; nothing was started.
+            AssessError: it was stopped before it had begun, or is started a second time.
         """
+        if self._begun:
+            raise AssessError("this runtime was started before: make another one")
+        self._begun = True
         try:
-            self._runtime = await self._beside(lambda: Runtime(self._load(), state=self._state))
-            await self._beside(lambda: self._started.journal)
-            self._fleet = self._runtime.fleet()
-            done = await self._follow(self._runtime.config)
+            return await self._unless_closed(self._begin)
         except BaseException:
             await self._close()
             raise
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
-        return done
+
+    async def _begin(self) -> Reloaded:
+        async with self._following:
+            await self._beside(self._open)
+            self._fleet = self._started.fleet()
+            done = await self._follow(self._started.config)
+            self._watching = asyncio.get_running_loop().create_task(self._watch())
+            return done
 
     async def reload(self) -> Reloaded:
         """The registry was asked, what it revoked is acted on; configuration and versions are followed as they are now.
 
         Something that is wrong with the configuration leaves the last one that was good: that is followed instead.
+
+        Raises:
+            AssessError: it is not running, or was stopped meanwhile.
         """
+        return await self._unless_closed(self._reload)
+
+    async def _reload(self) -> Reloaded:
         async with self._following:
             await self._ask()
             await self._heed()  # before anything new is fetched, which may take long
@@ -177,7 +195,7 @@ class Live:
         """
         planned, fleet = self._planned, self._fleet
         if planned is None or fleet is None or self._stopping:
-            raise AssessError("this runtime is not running")
+            raise AssessError(_NOT_RUNNING)
         known = [task.assessment for task in planned.tasks]
         if unknown := [name for name in ids if name not in known]:
             raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
@@ -192,7 +210,10 @@ class Live:
             over.set_result(None)
 
     async def stop(self, within_s: float = 60.0) -> None:
-        """Nothing runs any more: what runs may end within this time; what it had not done by then is an error."""
+        """Nothing runs any more: what runs may end within this time; what it had not done by then is an error.
+
+        Idempotent. Whoever asks for it while it is being done waits for the same end.
+        """
         self._stopping = True
         if self._running:
             await asyncio.wait(tuple(self._running), timeout=within_s)
@@ -368,13 +389,13 @@ class Live:
     @property
     def _started(self) -> Runtime:
         if self._runtime is None:
-            raise AssessError("this runtime is not running")
+            raise AssessError(_NOT_RUNNING)
         return self._runtime
 
     @property
     def _serving(self) -> Fleet:
         if self._fleet is None:
-            raise AssessError("this runtime is not running")
+            raise AssessError(_NOT_RUNNING)
         return self._fleet
 
     async def _beside(self, work: Callable[[], Value]) -> Value:
@@ -383,22 +404,63 @@ class Live:
     async def _look(self, work: Callable[[], Value]) -> Value:
         return await asyncio.get_running_loop().run_in_executor(self._looking, work)
 
+    async def _unless_closed(self, work: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+        """What comes of this, in a task of its own: the end gives that up, and not its caller's.
+
+        Raises:
+            AssessError: it is not done, or was given up.
+        """
+        if self._closing is not None:
+            raise AssessError(_NOT_RUNNING)
+        task = asyncio.get_running_loop().create_task(work())
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if self._closing is None or (ours is not None and ours.cancelling()):
+                raise
+            raise AssessError("this runtime was stopped meanwhile") from None
+
     async def _close(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
-            self._watching = None
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._end())
+        await asyncio.shield(self._closing)
+
+    async def _end(self) -> None:
+        following = {*self._work, *((self._watching,) if self._watching is not None else ())}
+        for task in following:
+            task.cancel()
+        if following:
+            await asyncio.wait(following)
+        # No process is made from here on: what would have been is given up, and nothing new is begun.
+        if self._runtime is not None:
+            self._runtime.abandon()
         if self._fleet is not None:
-            async with self._following:  # a reload that somebody asked for comes to its end first
-                await self._fleet.stop()
+            await self._fleet.stop()
             if self._running:
                 await asyncio.wait(tuple(self._running), timeout=LAST_WORDS_S)
             self._fleet = None
-        if self._runtime is not None:
-            await self._beside(partial(self._runtime.__exit__, None, None, None))
-            self._runtime = None
+        left = asyncio.get_running_loop().run_in_executor(self._sync, self._leave)
         self._sync.shutdown(wait=False)
         self._looking.shutdown(wait=False)
+        if not (await asyncio.wait([left], timeout=LAST_WORDS_S))[0]:
+            _log.warning(
+                "stopped, while %s is still being written to by what was begun before; it ends by itself",
+                self._state,
+                extra={"action": "sync-left"},
+            )
+
+    def _open(self) -> None:
+        # In the thread that does this, so that it is closed also if nobody waits for it any more.
+        self._runtime = Runtime(self._load(), state=self._state)
+        self._runtime.journal  # noqa: B018  a property that opens it
+
+    def _leave(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            runtime.__exit__(None, None, None)
 
 
 def _notice(sentence: str) -> None:

@@ -184,6 +184,7 @@ class Runtime:
         self._journal: Journal | None = None
         self._scratch: Scratch | None = None
         self._connected: Registry | None = None
+        self._abandoned = False
 
     def reconfigure(self, config: Config) -> None:
         """This configuration from now on; the state directory stays the one it is."""
@@ -195,6 +196,12 @@ class Runtime:
             )
             self.interpreter = self.interpreters.own
         self.config = config
+
+    def abandon(self) -> None:
+        """No registry is waited for any more, for good; what waits in another thread fails soon, as if it were away."""
+        self._abandoned = True
+        if (connected := self._connected) is not None:
+            connected.abandon()
 
     def _disconnect(self) -> None:
         if self._connected is not None:
@@ -544,6 +551,8 @@ class Runtime:
                 access=settings.access,
             )
         )
+        if self._abandoned:
+            self._connected.abandon()
         return self._connected
 
     def host(self) -> HostConfig:

@@ -24,16 +24,17 @@ from typing import Any
 import pytest
 
 from assess_core.config import load
-from assess_core.errors import ConfigError, StoreError
+from assess_core.errors import AssessError, ConfigError, StoreError
 from assess_core.host.standing import State
 from assess_core.journal import Journal
-from assess_core.live import Live
+from assess_core.live import Live, Reloaded
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease, claim
 from assess_registry.names import ProjectName
 from assess_registry.publish.after import revoke
+from tests.support.http_registry import HttpRegistry, serve
 from tests.support.plugin_folder import make_folder
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_manifest, demo_plugin_wheel
@@ -705,3 +706,120 @@ def test_what_may_not_run_any_more_when_the_registry_was_silent_too_long(
             assert (versions(await place.opened(first))) == {"1.0.0"}
 
     asyncio.run(main())
+
+
+def children() -> set[str]:
+    """Processes that this one started, by name."""
+    found = set()
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = each.read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if rest.split()[1] == str(os.getpid()) and rest.split()[0] != "Z":
+            found.add(f"{each.parent.name} {name.partition('(')[2]}")
+    return found
+
+
+def held(state: Path) -> set[str]:
+    """What of the state directory is open here."""
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(each)
+        except FileNotFoundError:
+            continue
+        if target.startswith(str(state)):
+            found.add(target)
+    return found
+
+
+@pytest.mark.parametrize("asked", ["before", "meanwhile"])
+def test_a_reload_beside_the_end_leaves_no_process(asked: str, place: Place, workers: Callable[[], int]) -> None:
+    before = children()
+
+    async def main() -> None:
+        live = Live(lambda: load(place.path), place.state, poll_s=POLL_S)
+        await live.start()
+        first = await begun(live)
+        with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # so that the end takes a while
+            ending = asyncio.create_task(live.stop(within_s=0.3))
+            await asyncio.sleep(0.2 if asked == "before" else 0.5)
+            reloading = [asyncio.create_task(live.reload()) for _ in range(2)]
+            await asyncio.sleep(1)
+            assert not ending.done()
+            other.execute("ROLLBACK")
+        await ending
+        assert {type(each) for each in await asyncio.gather(*reloading, return_exceptions=True)} <= {
+            AssessError,
+            Reloaded,
+        }
+        assert outcomes(await first) == {ResultOutcome.ERROR, ResultOutcome.PASS}
+        assert workers() == 0
+        with pytest.raises(AssessError, match="not running"):
+            await live.reload()
+
+    asyncio.run(main())
+    assert not {each for each in children() - before if "assess-worker" in each or "demo-plugin" in each}
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1, 0.2, 0.3, 0.4, 0.6, None])
+def test_stopped_while_it_starts_it_does_not_start(
+    after_s: float | None, place: Place, workers: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = held(place.state)
+
+    async def main() -> None:
+        live = Live(lambda: load(place.path), place.state, poll_s=POLL_S)
+        starting = asyncio.create_task(live.start())
+        if after_s is None:  # the control
+            await starting
+            assert serving(live) == "1.0.0"
+        else:
+            await asyncio.sleep(after_s)
+        began = starting.done()
+        await live.stop(within_s=1)
+        assert live.standing == {}
+        assert workers() == 0
+        assert held(place.state) == before
+        if not began:
+            with pytest.raises(AssessError, match="not running|stopped meanwhile"):
+                await starting
+        with pytest.raises(AssessError):
+            await live.start()
+
+    asyncio.run(main())
+    assert "follow-failed" not in {getattr(each, "action", "") for each in caplog.records}
+
+
+def test_two_who_stop_it_wait_for_the_same_end(place: Place, workers: Callable[[], int]) -> None:
+    async def main() -> None:
+        live = Live(lambda: load(place.path), place.state, poll_s=POLL_S)
+        await live.start()
+        await asyncio.gather(live.stop(within_s=1), live.stop(within_s=1))
+        assert (workers(), live.standing) == (0, {})
+        await live.stop(within_s=1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_the_end_waits_for_no_registry(hangs: bool, place: Place, workers: Callable[[], int]) -> None:
+    def configure(http: HttpRegistry) -> None:
+        place.path.write_text(place.path.read_text().replace(place.tree.root.as_uri(), http.url) + "\n")
+
+    async def main(http: HttpRegistry) -> None:
+        async with place.live() as live:
+            if hangs:
+                http.answers["/metadata/timestamp.json"] = lambda _handler: http.stopping.wait(100) and None
+            asked = len(http.requests)
+            configure(http)
+            await until(lambda: "/metadata/timestamp.json" in http.requests[asked:])
+            began = asyncio.get_running_loop().time()
+            await live.stop(within_s=1)
+            assert asyncio.get_running_loop().time() - began < 10
+
+    with serve(place.tree.root) as http:
+        configure(http)
+        asyncio.run(main(http))

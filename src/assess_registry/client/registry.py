@@ -139,6 +139,10 @@ class Registry:
         """Give back connections."""
         self._transport.close()
 
+    def abandon(self) -> None:
+        """Nothing is read any more; reading that waits in another thread fails soon. To be closed by who reads."""
+        self._transport.abandon()
+
     def __enter__(self) -> Self:
         return self
 

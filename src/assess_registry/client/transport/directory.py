@@ -38,6 +38,9 @@ class DirectoryTransport:
     def close(self) -> None:
         """Nothing is held."""
 
+    def abandon(self) -> None:
+        """Nothing is waited for but a disk."""
+
     def _missing(self, url: str) -> TransportError:
         # "No such project" would send people looking for a typing error when the whole registry is elsewhere.
         if not Path(self._directory).is_dir():

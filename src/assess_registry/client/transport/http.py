@@ -12,6 +12,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -81,6 +82,10 @@ class HttpTransport:
         """Close all connections."""
         self._client.close()
 
+    def abandon(self) -> None:
+        """No answer is waited for any more; see `Transport.abandon`."""
+        self._clamp.abandon()
+
 
 def _refuse_redirect(response: httpx.Response) -> None:
     if 300 <= response.status_code < 400:
@@ -134,11 +139,29 @@ class _Clamp:
     def __init__(self) -> None:
         self._deadline: Deadline | None = None
         self._url = ""
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._abandoned = False
 
     def set(self, deadline: Deadline, url: str) -> None:
         self._deadline, self._url = deadline, url
 
+    def opened(self, stream: httpcore.NetworkStream) -> None:
+        """Its socket is one of those that are abandoned."""
+        found = stream.get_extra_info("socket")
+        if isinstance(found, socket.socket):
+            self._sockets.add(found)
+            if self._abandoned:
+                _shut(found)
+
+    def abandon(self) -> None:
+        """Who reads or writes is told that there is nothing more to come, and who is about to fails."""
+        self._abandoned = True
+        for each in tuple(self._sockets):
+            _shut(each)
+
     def __call__(self, timeout: float | None) -> float:
+        if self._abandoned:
+            raise TransportError(f"{self._url}: given up: nobody waits for it any more", url=self._url)
         # Before the first request there is nothing to clamp, and no socket either.
         left = self._deadline.remaining_s(self._url) if self._deadline is not None else 0.0
         return left if timeout is None else min(timeout, left)
@@ -188,6 +211,7 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
             else:
+                self._clamp.opened(stream)
                 return _Stream(stream, self._clamp)
         raise error or httpcore.ConnectError(f"{host} has no address")
 
@@ -209,10 +233,18 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, self._clamp(timeout)), self._clamp)
+        stream = self._inner.start_tls(ssl_context, server_hostname, self._clamp(timeout))
+        self._clamp.opened(stream)  # another socket object, which the first one's number now belongs to
+        return _Stream(stream, self._clamp)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _shut(connected: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # closed already, at either end
+        # Not the shutdown of an SSLSocket: that takes away what a reading thread is just using.
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _addresses(host: str, port: int) -> tuple[str, ...]:

@@ -64,6 +64,9 @@ class Transport(Protocol):
     def close(self) -> None:
         """Give back connections; nothing can be read any more."""
 
+    def abandon(self) -> None:
+        """Nobody on the network is waited for any more: `TransportError`, also for what waits in another thread."""
+
 
 def overdue(url: str, deadline: Deadline) -> TransportError:
     """The error of an operation that took too long."""
