@@ -5,6 +5,8 @@
     ...                                     # its process is made, it loads
     slot.over()                             # or after OVERDUE_S: who hangs in a start holds nobody up
 
+    slot = await slot_to_leave()            # a worker is asked to go, and has gone: over()
+
     await gone(remove_scratch, scratch)     # at the end of a worker, likewise
 
 Whose calls come first is another question: `turns.py`.
@@ -14,28 +16,42 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from assess_core.host.aside import aside
 
 AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Starts in one loop, and ends."""
+"""Starts in one loop, removals, and workers that are asked to go."""
 
 OVERDUE_S = 1.0
 """A start that takes longer lets the next begin: it waits for something, or will be killed for it."""
 
+LEAVING_S = 0.1
+"""As much for a worker that was asked to go: all of them asked at once have work at once, and the loop waits its turn
+among them for a core (measured, fifty on two: 150 ms)."""
+
 Value = TypeVar("Value")
 
-_slots: dict[asyncio.AbstractEventLoop, tuple[asyncio.Semaphore, asyncio.Semaphore]] = {}
-"""Of each loop: for starts, for ends."""
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Of one loop."""
+
+    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    removals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    leavings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+
+_slots: dict[asyncio.AbstractEventLoop, _Slots] = {}
 
 
 class Slot:
     """The right to start or to end one worker, until it is over; that it is may be said more than once."""
 
-    def __init__(self, semaphore: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, semaphore: asyncio.Semaphore, loop: asyncio.AbstractEventLoop, overdue_s: float) -> None:
         self._semaphore: asyncio.Semaphore | None = semaphore
-        self._overdue = loop.call_later(OVERDUE_S, self.over)
+        self._overdue = loop.call_later(overdue_s, self.over)
 
     def over(self) -> None:
         """The next may start."""
@@ -47,12 +63,17 @@ class Slot:
 
 async def slot_to_start() -> Slot:
     """In the order in which it was asked for."""
-    return await _slot(_of_this_loop()[0])
+    return await _slot(_of_this_loop().starts)
+
+
+async def slot_to_leave() -> Slot:
+    """For a worker that is asked to go, in the order in which it was asked for."""
+    return await _slot(_of_this_loop().leavings, LEAVING_S)
 
 
 async def gone(remove: Callable[[Value], None], what: Value) -> None:
     """It is removed, in a thread of its own."""
-    slot = await _slot(_of_this_loop()[1])
+    slot = await _slot(_of_this_loop().removals)
     try:
         await aside(remove, what)
     finally:
@@ -83,12 +104,12 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
         raise
 
 
-async def _slot(semaphore: asyncio.Semaphore) -> Slot:
+async def _slot(semaphore: asyncio.Semaphore, overdue_s: float = OVERDUE_S) -> Slot:
     await semaphore.acquire()
-    return Slot(semaphore, asyncio.get_running_loop())
+    return Slot(semaphore, asyncio.get_running_loop(), overdue_s)
 
 
-def _of_this_loop() -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
+def _of_this_loop() -> _Slots:
     for known in [each for each in list(_slots) if each.is_closed()]:
         _slots.pop(known, None)
-    return _slots.setdefault(asyncio.get_running_loop(), (asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)))
+    return _slots.setdefault(asyncio.get_running_loop(), _Slots())

@@ -48,6 +48,7 @@ from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
 from assess_core.host.standing import Ended
+from assess_core.host.starting import slot_to_leave
 from assess_core.host.text import sentence
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, Held, Used
@@ -192,19 +193,11 @@ class Worker:
     async def stop(self, cause: Cause = STOPPED) -> None:
         """Nothing is left of it. An open call fails; an idle worker is asked to go, and killed when it does not."""
         if cause is STOPPED and self._ending is None and self._reply is None:
-            self._leaving = True
-            self._channel.send(wire.encode(wire.Shutdown()))
             try:
-                await self._process.wait(self._config.stop_timeout_s)
+                cause = await self._asked_to_go()
             except asyncio.CancelledError:  # nobody waits for it any more, and it goes all the same
                 self._end_for(STOPPED)
                 raise
-            if self._process.exited.is_set():
-                cause = GONE
-            elif self._stands_still():
-                self._found(Halted())
-            else:
-                cause = overstayed(self._config.stop_timeout_s)
         await self._ended(cause)
 
     @property
@@ -213,6 +206,23 @@ class Worker:
         abi = self._handshake.landlock_abi
         uid = self._body.identity.uid if abi else os.geteuid()
         return Held(isolation="full" if abi else "none", user=f"uid:{uid}", landlock_abi=abi)
+
+    async def _asked_to_go(self) -> Cause:
+        slot = await slot_to_leave()
+        try:
+            if self._ending is not None or self._reply is not None:
+                return STOPPED
+            self._leaving = True
+            self._channel.send(wire.encode(wire.Shutdown()))
+            await self._process.wait(self._config.stop_timeout_s)
+        finally:
+            slot.over()
+        if self._process.exited.is_set():
+            return GONE
+        if self._stands_still():
+            self._found(Halted())
+            return STOPPED
+        return overstayed(self._config.stop_timeout_s)
 
     # --- one exchange at a time: the start, or a call
 
