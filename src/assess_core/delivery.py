@@ -129,4 +129,9 @@ def specifier_of(plugin: PluginConfig, pin: Pin | None) -> str:
 
 def fits(plugin: PluginConfig, installed: InstalledPlugin) -> bool:
     """Whether an installed version is one that the configuration asks for."""
-    return SpecifierSet(plugin.version).contains(installed.version, prereleases=True)
+    return admits(plugin, installed.version)
+
+
+def admits(plugin: PluginConfig, version: str) -> bool:
+    """Whether a version is one that the configuration asks for; a pre-release is, too, where it is there."""
+    return SpecifierSet(plugin.version).contains(version, prereleases=True)

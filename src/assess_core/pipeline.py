@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
 from assess_core.choosing import choose
 from assess_core.config import Config
-from assess_core.delivery import Action, Delivery, Release, Synced, failed, fits, line_of, specifier_of
+from assess_core.delivery import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
 from assess_core.errors import ConfigError, PluginFault, StoreError
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import health_check
@@ -95,7 +95,7 @@ def _require_pins(asked: Sequence[Wanted | RefusedFolder], store: Store) -> None
         if isinstance(each, RefusedFolder):
             continue
         pin = _pin(each.name, store)
-        if pin is not None and not SpecifierSet(each.plugin.version).contains(pin.version, prereleases=True):
+        if pin is not None and not admits(each.plugin, pin.version):
             problems.append(
                 f"{each.name} is pinned to {pin.version} ({pin.why} by {pin.by}), and the configuration asks for "
                 f"{each.plugin.version}: change one of them; `assess plugins pin {each.name} --none` takes the pin away"
@@ -214,7 +214,7 @@ def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> 
     """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
     if found is None:
         raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
-    if not SpecifierSet(each.plugin.version).contains(found.version, prereleases=True):
+    if not admits(each.plugin, found.version):
         raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
     pin = delivery.store.choices(each.name).pin
     if pin is not None and not SpecifierSet(f"=={pin.version}").contains(found.version, prereleases=True):
@@ -314,10 +314,7 @@ def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery)
     store = delivery.store
     consents = store.consents(each.name)
     version = consents.baseline.version if consents.baseline is not None else ""
-    if not SpecifierSet(each.plugin.version).contains(version or "0", prereleases=True) or version in (
-        "",
-        line.version,
-    ):
+    if version in ("", line.version) or not admits(each.plugin, version):
         return line
     try:
         again = _brought_up(_resolved(each, delivery, version=version), each, None, config, delivery)

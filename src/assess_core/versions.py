@@ -16,11 +16,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from assess_core.admission import admit, asking_of, rights_of
 from assess_core.config import Config, PluginConfig, unknown_name
+from assess_core.delivery import admits
 from assess_core.errors import ConfigError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
@@ -263,7 +263,7 @@ def _entry(config: Config, name: ProjectName) -> PluginConfig:
 
 
 def _require_fitting(name: ProjectName, version: str, entry: PluginConfig) -> None:
-    if not SpecifierSet(entry.version).contains(version, prereleases=True):
+    if not admits(entry, version):
         raise ConfigError(
             f"{name} {version}: the configuration asks for {entry.version}; change its `version` first, or name another"
         )
