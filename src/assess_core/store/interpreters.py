@@ -162,7 +162,7 @@ class Interpreters:
         """What has become of an interpreter for which something was built; empty when it is as it was."""
         now = self.now(interpreter)
         if now.problem == NO_FILE:
-            return f"its environment needs Python {interpreter.version}, which was {interpreter.path}; that is gone"
+            return missing(interpreter)
         if now.problem:
             return f"its environment needs {interpreter.path}, which is not used any more: {now.problem}"
         if now.build is not None and now.build.interpreter != interpreter:
@@ -260,6 +260,11 @@ class Interpreters:
             atomic_write(self._memory, data, mode=PRIVATE)
         except OSError as error:  # asked again the next time
             _log.debug("%s: %s", self._memory, error, extra={"action": "interpreters-not-remembered"})
+
+
+def missing(interpreter: Interpreter) -> str:
+    """What to say of something that was built for an interpreter which is not there any more."""
+    return f"its environment needs Python {interpreter.version}, which was {interpreter.path}; that is gone"
 
 
 def target_of(interpreter: Interpreter) -> Target:

@@ -30,6 +30,7 @@ from assess_core.store.choices import Choices, read_choices, write_choices
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting, read_consents, write_consents
 from assess_core.store.differences import Difference, describe_differences
 from assess_core.store.disk import FileWriter, write_new_file
+from assess_core.store.interpreters import missing
 from assess_core.store.layout import LOCK_TIMEOUT_S, MAX_RECORD_BYTES, DamagedError, Layout, explained
 from assess_core.store.leases import Lease, take
 from assess_core.store.originals import AlteredError, kept_wheel
@@ -464,8 +465,8 @@ class Store:
         record = self.read_record(env_key)
         if record is not None and record.plugin.environment.is_dir() and not os.path.exists(record.interpreter.path):  # noqa: PTH110  false, too, where it may not be looked at
             return (
-                f"its environment needs Python {record.interpreter.version}, which was {record.interpreter.path}; that "
-                "is gone: install it again, or run `assess sync`, which takes another one if its lock serves one"
+                f"{missing(record.interpreter)}: install it again, or run `assess sync`, which takes another one if "
+                "its lock serves one"
             )
         return f"its environment {self.layout.environment(env_key)} or its record is gone; run `assess sync`"
 

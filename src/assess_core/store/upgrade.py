@@ -17,13 +17,13 @@ LAYOUT = 2
 """Version of the state directory's layout."""
 
 
-def _leases(root: Path) -> None:
+def _with_leases_and_choices(root: Path) -> None:
     # By name, although a directory of this release's is made with them: what 2 is does not change with later layouts.
     for name in ("leases", "choices", "quarantine"):
         make_directory(root / name)
 
 
-MIGRATIONS: Mapping[int, Callable[[Path], None]] = {1: _leases}
+MIGRATIONS: Mapping[int, Callable[[Path], None]] = {1: _with_leases_and_choices}
 """Layout -> what makes the next one of it. Only ever added to: directories of any of them are out there."""
 
 
