@@ -726,7 +726,7 @@ def held(state: Path) -> set[str]:
     found = set()
     for each in Path("/proc/self/fd").iterdir():
         try:
-            target = os.readlink(each)
+            target = str(each.readlink())
         except FileNotFoundError:
             continue
         if target.startswith(str(state)):
@@ -784,7 +784,7 @@ def test_stopped_while_it_starts_it_does_not_start(
         assert workers() == 0
         assert held(place.state) == before
         if not began:
-            with pytest.raises(AssessError, match="not running|stopped meanwhile"):
+            with pytest.raises(AssessError, match=r"not running|stopped meanwhile"):
                 await starting
         with pytest.raises(AssessError):
             await live.start()
@@ -810,9 +810,12 @@ def test_the_end_waits_for_no_registry(hangs: bool, place: Place, workers: Calla
         place.path.write_text(place.path.read_text().replace(place.tree.root.as_uri(), http.url) + "\n")
 
     async def main(http: HttpRegistry) -> None:
+        def never(_: object) -> None:
+            http.stopping.wait(100)
+
         async with place.live() as live:
             if hangs:
-                http.answers["/metadata/timestamp.json"] = lambda _handler: http.stopping.wait(100) and None
+                http.answers["/metadata/timestamp.json"] = never
             asked = len(http.requests)
             configure(http)
             await until(lambda: "/metadata/timestamp.json" in http.requests[asked:])
@@ -823,3 +826,27 @@ def test_the_end_waits_for_no_registry(hangs: bool, place: Place, workers: Calla
     with serve(place.tree.root) as http:
         configure(http)
         asyncio.run(main(http))
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_the_end_waits_for_what_is_being_recorded(cancelled: bool, place: Place, workers: Callable[[], int]) -> None:
+    place.gate.touch()
+
+    async def main() -> None:
+        async with place.live() as live:
+            with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                running = asyncio.create_task(live.assess({"short"}))
+                await asyncio.sleep(1.5)
+                if cancelled:
+                    running.cancel()
+                ending = asyncio.create_task(live.stop(within_s=0.1))
+                await asyncio.sleep(1)
+                assert not ending.done()
+                other.execute("ROLLBACK")
+            await ending
+            await asyncio.wait([running])
+            assert running.cancelled() is cancelled
+
+    asyncio.run(main())
+    assert len(recorded(place)) == 1
