@@ -128,7 +128,11 @@ class Turn(Ticket["Host[Any]"], Generic[Claimed]):
 
 
 class Turns:
-    """At most `limit` at the same time, in order; for one event loop."""
+    """At most `limit` at the same time, in order; for one event loop.
+
+    Raises:
+        ConfigError: the limit, now or when it is set, is below 1.
+    """
 
     def __init__(self, limit: int) -> None:
         self._order: Order[Host[Any]] = Order(limit)
