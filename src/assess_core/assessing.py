@@ -73,8 +73,16 @@ async def _recorded(executed: Executed, use: Use, journal: Journal) -> Executed:
     while True:
         why = use.distrusted
         believed = _distrusted(executed, why) if why else executed
+        recording = asyncio.create_task(
+            asyncio.to_thread(commit, believed, journal=journal, holds=partial(_still, use, why))
+        )
         try:
-            await asyncio.to_thread(commit, believed, journal=journal, holds=partial(_still, use, why))
+            await asyncio.shield(recording)
+        except asyncio.CancelledError:
+            await asyncio.wait(
+                [recording]
+            )  # a thread goes on with it: whoever is told that this is over may rely on it
+            raise
         except OvertakenError:
             continue
         return believed

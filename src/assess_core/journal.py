@@ -103,6 +103,7 @@ class Journal:
         self._path = path
         self._connection = connection
         self._one_at_a_time = threading.Lock()  # a transaction belongs to the connection, not to the thread
+        self._closed = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -130,8 +131,11 @@ class Journal:
         return cls(path, connection)
 
     def close(self) -> None:
-        """Give the file back; every record is in it already."""
-        self._connection.close()
+        """Give the file back: what is being recorded is in it then, and nothing more is taken. Idempotent."""
+        self._closed = True  # before it is its turn: it waits for one transaction, and not for all that wait for theirs
+        # SQLite's memory of a connection is freed here: a thread that is using it would end the process.
+        with self._one_at_a_time:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +151,7 @@ class Journal:
         Raises:
             StoreError: it cannot be read at all.
         """
-        with _explained(self._path), self._one_at_a_time:
+        with self._turn(), _explained(self._path):
             rows = self._connection.execute("PRAGMA quick_check(5)").fetchall()
         return tuple(str(row[0]) for row in rows if row[0] != "ok")
 
@@ -240,7 +244,7 @@ class Journal:
         return tuple(self._decoded(_parse_run, row[0]) for row in self._select(statement, *values))
 
     def _select(self, statement: str, *values: object) -> list[Any]:
-        with self._one_at_a_time, _explained(self._path):
+        with self._turn(), _explained(self._path):
             return self._connection.execute(statement, values).fetchall()
 
     def _decoded(self, parse: Any, document: bytes) -> Any:
@@ -251,8 +255,15 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._one_at_a_time, _explained(self._path), _transaction(self._connection) as connection:
+        with self._turn(), _explained(self._path), _transaction(self._connection) as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._one_at_a_time:
+            if self._closed:
+                raise StoreError(f"journal {self._path}: it was closed before this could be done; nothing was recorded")
+            yield
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -305,7 +316,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
-        raise  # ours: a closed journal was used, a row of the wrong shape was written
+        raise  # ours: a row of the wrong shape was written
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         cause = next((sentence for prefix, sentence in _CAUSES if name.startswith(prefix)), str(error))

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,35 @@ def test_what_does_not_hold_any_more_when_its_turn_comes_is_not_recorded(journal
     assert journal.runs() == ()
     assert journal.evidence(DIGEST) is None
     assert journal.record(run, results, EVIDENCE, holds=lambda: True) == 3
+
+
+def test_closed_while_somebody_records_it_waits_for_that_and_takes_no_more(path: Path) -> None:
+    run, results = batch()
+    journal = Journal.open(path)
+    inside, on = threading.Event(), threading.Event()
+
+    def holds() -> bool:
+        inside.set()
+        return on.wait(30)
+
+    recording = threading.Thread(target=partial(journal.record, run, results, EVIDENCE, holds=holds))
+    recording.start()
+    assert inside.wait(30)
+    closing = threading.Thread(target=journal.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    on.set()
+    for each in (recording, closing):
+        each.join(30)
+        assert not each.is_alive()
+    with pytest.raises(StoreError, match="closed"):
+        journal.record(*batch("second"), EVIDENCE)
+    with pytest.raises(StoreError, match="closed"):
+        journal.runs()
+    journal.close()
+    with Journal.open(path) as again:
+        assert again.runs() == (run,)
 
 
 def test_runs_come_newest_first_and_the_latest_of_each_assessment_is_known(journal: Journal) -> None:
@@ -278,8 +308,8 @@ def test_altered_rows_are_noticed(journal: Journal) -> None:
         journal.results(run.run_id)
 
 
-def test_a_closed_journal_is_our_own_mistake(path: Path) -> None:
+def test_a_closed_journal_says_so(path: Path) -> None:
     journal = Journal.open(path)
     journal.close()
-    with pytest.raises(sqlite3.ProgrammingError):
+    with pytest.raises(StoreError, match="closed"):
         journal.runs()
