@@ -9,6 +9,7 @@ Had in this order, given back in the other.
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host.aside import aside
 from assess_core.host.config import HostConfig
-from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, profile_of
+from assess_core.host.confinement import HAS_TABLE, MACHINE, REMEDY, UnheldError, for_process, profile_of
 from assess_core.host.death import Cause, Death, unheld
 from assess_core.host.ending import end_worker
 from assess_core.host.identities import Identity, IdentityError, lease
@@ -26,6 +27,7 @@ from assess_core.host.scratch import make_scratch, remove_scratch
 from assess_core.host.starting import Slot, beside, slot_to_start
 from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
+from assess_plugin.isolation.start import worker_environment
 from assess_registry.client import TrustError
 
 PLACE_S = 60.0
@@ -69,6 +71,8 @@ class _Place:
     kit: Path
     identity: Identity
     scratch: Path
+    environment: Mapping[str, str]
+    profile: Profile | None
 
     def give_back(self) -> None:
         remove_scratch(self.scratch)
@@ -85,10 +89,10 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
     try:
         isolating = _isolating(config)
         async with asyncio.timeout(PLACE_S):
-            place = await beside(partial(_make_place, installed, config, isolating=isolating), _Place.give_back)
+            place = await beside(partial(_make_place, installed, config, rights, isolating=isolating), _Place.give_back)
         # A process that forks is found by an environment of its own (`escapees`). One that is isolated cannot.
         fork = config.start_workers == "fork" and config.isolation == "required" and not spawned
-        launched = await _launched(installed, place, rights, fork=fork)
+        launched = await _launched(installed, place, fork=fork)
     except UnheldError as error:
         slot.over()
         raise start_fault(installed, unheld(str(error)).message) from error
@@ -99,23 +103,17 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
     except BaseException:
         slot.over()
         raise
-    pid = launched.process.pid
-    profile = (
-        profile_of(installed, kit=place.kit, scratch=place.scratch, pid=pid, identity=place.identity)
-        if isolating
-        else None
-    )
     return Body(
         installed=installed,
         identity=place.identity,
         scratch=place.scratch,
         launched=launched,
-        profile=profile,
+        profile=None if place.profile is None else for_process(place.profile, launched.process.pid),
         slot=slot,
     )
 
 
-def _make_place(installed: InstalledPlugin, config: HostConfig, *, isolating: bool) -> _Place:
+def _make_place(installed: InstalledPlugin, config: HostConfig, rights: Rights, *, isolating: bool) -> _Place:
     try:
         config.before_start(installed)
     except (StoreError, TrustError) as error:
@@ -135,19 +133,23 @@ def _make_place(installed: InstalledPlugin, config: HostConfig, *, isolating: bo
         if isinstance(error, OSError):
             raise start_fault(installed, f"its scratch directory could not be made: {error}") from error
         raise
-    return _Place(kit=kit, identity=identity, scratch=scratch)
-
-
-async def _launched(installed: InstalledPlugin, place: _Place, rights: Rights, *, fork: bool) -> Launched:
     try:
-        return await launch(
-            installed,
-            kit=place.kit,
-            scratch=place.scratch,
-            uid=place.identity.uid,
-            variables=rights.permissions.env,
-            fork=fork,
+        return _Place(
+            kit=kit,
+            identity=identity,
+            scratch=scratch,
+            environment=worker_environment(scratch, rights.permissions.env, identity.uid),
+            profile=profile_of(installed, kit=kit, scratch=scratch, identity=identity) if isolating else None,
         )
+    except BaseException:
+        remove_scratch(scratch)
+        identity.release()
+        raise
+
+
+async def _launched(installed: InstalledPlugin, place: _Place, *, fork: bool) -> Launched:
+    try:
+        return await launch(installed, kit=place.kit, scratch=place.scratch, environment=place.environment, fork=fork)
     except BaseException as error:
         await aside(place.give_back)
         if isinstance(error, OSError):

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from assess_core.host import prepared
 from assess_core.host.logtail import LogTail
 from assess_core.host.process import ChildProcess, spawn
 from assess_core.store import InstalledPlugin
-from assess_plugin.isolation.start import forkable, worker_argv, worker_environment
+from assess_plugin.isolation.start import forkable, worker_argv
 from assess_plugin.wire import HEADER
 
 MOST_BEGIN = 64 * 1024
@@ -30,16 +30,15 @@ class Launched:
 
 
 async def launch(
-    installed: InstalledPlugin, *, kit: Path, scratch: Path, uid: int, variables: Iterable[str], fork: bool
+    installed: InstalledPlugin, *, kit: Path, scratch: Path, environment: Mapping[str, str], fork: bool
 ) -> Launched:
-    """The worker's process, which waits for its first message; `uid` is whom it is to run as once it is isolated.
+    """The worker's process, which waits for its first message; `environment` is all of its own.
 
-    It finds these `variables` of ours. `fork` lets it be a copy of a prepared parent, if there is one.
+    `fork` lets it be a copy of a prepared parent, if there is one.
 
     Raises:
         OSError: it could not be started.
     """
-    environment = worker_environment(scratch, variables, uid)
     while True:
         try:
             return await _launch(installed, kit, scratch, environment, fork=fork and forkable(environment))

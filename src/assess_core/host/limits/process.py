@@ -12,6 +12,7 @@ is what it was handed as a file in memory, for as long as it keeps that open or 
 """
 
 import contextlib
+import functools
 import os
 import re
 import stat
@@ -128,12 +129,18 @@ class WatchedProcess:
     """
 
     def __init__(self, pid: int, *, scratch: str) -> None:
-        self._inside = os.fsencode(os.path.realpath(scratch)) + b"/"
+        self._scratch = scratch
         self._mapped = _Mapped()
         self._proc = os.open(f"/proc/{pid}", _DIRECTORY)
         self._stat = os.open("stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
         self._status = os.open("status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
         self._channels = frozenset(self._sockets())
+
+    @functools.cached_property
+    def _inside(self) -> bytes:
+        """How paths in its scratch directory begin. Asked of the disk, so not while somebody waits for the rest."""
+        above, name = os.path.split(self._scratch)
+        return os.fsencode(os.path.join(os.path.realpath(above), name)) + b"/"  # noqa: PTH118  as realpath
 
     def close(self) -> None:
         """Let go of it."""
