@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from assess_core.admission import admit, asking_of
 from assess_core.choosing import Chosen, choose
 from assess_core.config import Config
+from assess_core.delivery import specifier_of
 from assess_core.errors import StoreError
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.store import InstalledPlugin, Interpreters, Store, target_of
@@ -106,7 +107,11 @@ class _Look:
             return Compat(distribution=each.name, problems=(str(each.refusal),))
         if each.plugin.dir is not None:
             return self._in_folder(each.name, each.found)
-        return self.in_registry(Requirement(f"{each.name}{each.plugin.version}"))
+        try:
+            pin = self.store.choices(each.name).pin
+        except (StoreError, TrustError) as error:
+            return Compat(distribution=each.name, problems=(str(error),))
+        return self.in_registry(Requirement(f"{each.name}{specifier_of(each.plugin, pin)}"))
 
     def in_registry(self, requirement: Requirement) -> Compat:
         if self.registry is None:

@@ -9,6 +9,8 @@ from assess_core.compat import Compat
 from assess_core.config import Config
 from assess_core.runtime import Runtime
 from assess_core.store import Interpreters
+from assess_core.versions import pin
+from assess_registry.client import parse_project
 from tests.integration.test_runtime import configured, sync
 from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_manifest, demo_plugin_wheel
@@ -59,6 +61,19 @@ def test_no_python_that_it_is_locked_for(tree: RegistryTree, tmp_path: Path) -> 
     assert "it runs under Python 3.19, which is not on this machine" in found.problems[0]
     older = looked(configured(tree, tmp_path), tmp_path / "state", "demo-plugin==1.0.0")
     assert (older.runs, older.version) == (True, "1.0.0")
+
+
+def test_a_pinned_version_is_the_one_that_is_looked_at(tree: RegistryTree, tmp_path: Path) -> None:
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    sync(config, state)
+    tree.publish(*demo_plugin_wheel("2.0.0", requires_python="==3.19.*"))
+    assert not looked(config, state).runs  # the control
+    with Runtime(config, state=state) as runtime:
+        pin(runtime, "demo-plugin", "1.0.0")
+        choices = runtime.store.layout.choices(parse_project("demo-plugin"))
+    assert (looked(config, state).runs, looked(config, state).version) == (True, "1.0.0")
+    choices.write_text("{")
+    assert str(choices) in looked(config, state).problems[0]
 
 
 def test_what_the_configuration_does_not_grant(tree: RegistryTree, tmp_path: Path) -> None:
