@@ -66,6 +66,7 @@ class Channel:
         self._stop_writing()
         self._sock.close()
         self._drop_output()
+        self._buffer = bytearray()  # a worker that ended is in a circle of references: it may stay for minutes
 
     def _drop_output(self) -> None:
         for _, descriptor in self._out:
