@@ -151,7 +151,7 @@ def test_a_full_disk_for_stdout_is_no_success(output: str, published: Site) -> N
     command = " ".join(map(str, published.argv("run", "--output", output)))
     full = published.place.shell(f"{command} > /dev/full")
     assert full.returncode == 1, full.stderr
-    assert "No space left" in full.stderr
+    assert "no space left on device; make room" in full.stderr
     assert "Traceback" not in full.stderr
     assert "Exception ignored" not in full.stderr
     assert published.place.shell(f"{command} > /dev/null").returncode == 0
