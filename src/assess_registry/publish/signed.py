@@ -34,8 +34,6 @@ from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, v
 from assess_registry.verdict import check_approval
 from assess_registry.wheel import MAX_WHEEL_BYTES
 
-MAX_REVIEW_BYTES = 2 << 20
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedThing:
