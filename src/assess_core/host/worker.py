@@ -306,8 +306,9 @@ class Worker:
     def _measured(self) -> Used | None:
         """What has been used since the call, or the start, began; of a worker that ends, until it was ended."""
         if self._ending is None and self._watch is not None:
-            cpu_ms = (self._cpu_ns() - self._cpu_from_ns) / 1_000_000
-            self._used = Used(cpu_ms=round(cpu_ms, 3), memory_mib=-(-self._watch.peak_bytes() // _MIB))
+            cpu_ns = self._cpu_ns()
+            cpu_ms, peak_bytes = (cpu_ns - self._cpu_from_ns) / 1_000_000, self._watch.peak_bytes(cpu_ns=cpu_ns)
+            self._used = Used(cpu_ms=round(cpu_ms, 3), memory_mib=-(-peak_bytes // _MIB))
         return self._used
 
     def _cpu_ns(self) -> int:
@@ -327,7 +328,7 @@ class Worker:
         deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
         if self._watch is not None:
             self._cpu_from_ns = self._cpu_ns()
-            self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s))
+            self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s), cpu_from_s=self._cpu_from_ns / 1e9)
         self._channel.expecting = True
         self._channel.send(frame)
         try:

@@ -35,6 +35,10 @@ REST_S = 1.0
 SCAN_SHARE = 20
 """A tree that takes long to count is counted again after so many times as long: that is 5 % of a processor."""
 
+UNREAD_NS = 300_000
+"""Of processor time, in which a process can touch some 3 MiB of new memory; reading what it has had takes 15 us or
+more of the loop, and as much of what a short call takes."""
+
 HALTED_LOOKS = 2
 """In a row at which a process is stopped, and it is taken to stay so: nobody lets it go on."""
 
@@ -67,7 +71,7 @@ class Watch:
         self._cpu = (0.0, float("inf"))  # counted from, and the limit: one value, as two threads use it
         self._called, self._resting = False, True
         self._halted_looks = 0
-        self._peak_bytes = 0
+        self._peak_bytes, self._peak_cpu_ns = 0, -UNREAD_NS
         self._scan_at = 0.0
         self._scratch_bytes, self._unmeasurable = 0, ""
         self._wake = threading.Event()
@@ -81,11 +85,11 @@ class Watch:
             return
         threading.Thread(target=self._run, name=f"assess-watch-{pid}", daemon=True).start()
 
-    def begin(self, *, cpu_limit_s: float) -> None:
-        """Processor time counts from now, and looks are frequent."""
+    def begin(self, *, cpu_limit_s: float, cpu_from_s: float | None = None) -> None:
+        """Looks are frequent; processor time counts from now, or from what the caller knows to have been used."""
         with self._letting_go, contextlib.suppress(GoneError, UnwatchableError):
             if not self._over:
-                self._cpu = (self._process.cpu_s(), cpu_limit_s)
+                self._cpu = (self._process.cpu_s() if cpu_from_s is None else cpu_from_s, cpu_limit_s)
         self._called = True
         if self._resting:  # else it is about to look: a thread that is woken in each short call costs three of them
             self._wake.set()
@@ -94,11 +98,17 @@ class Watch:
         """One more look, when it is due, then a few."""
         self._called = False
 
-    def peak_bytes(self) -> int:
-        """The most memory that it is known to have had at one time, also when it is dead; asked in each call."""
+    def peak_bytes(self, *, cpu_ns: int | None = None) -> int:
+        """The most memory that it is known to have had at one time, also when it is dead; asked in each call.
+
+        Told how much processor time it has used by now, we do not read again what so little can hardly have changed.
+        """
+        if cpu_ns is not None and cpu_ns - self._peak_cpu_ns < UNREAD_NS:
+            return self._peak_bytes
         with self._letting_go, contextlib.suppress(GoneError):
             if not self._over:
                 self._peak_bytes = max(self._peak_bytes, self._process.peak_bytes())
+                self._peak_cpu_ns = cpu_ns or 0
         return self._peak_bytes
 
     def is_halted(self) -> bool:
