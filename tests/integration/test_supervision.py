@@ -463,6 +463,30 @@ def test_what_is_drained_does_what_it_was_asked_for_and_nothing_else(tmp_path: P
     run(tmp_path, use)
 
 
+@pytest.mark.parametrize("in_a_task_of_its_own", [True, False])
+def test_what_is_drained_waits_for_the_call_and_not_for_what_its_caller_does_next(
+    tmp_path: Path, *, in_a_task_of_its_own: bool
+) -> None:
+    async def use(host: Supervisor) -> None:
+        await host.start()
+        drained = asyncio.Event()
+
+        async def assessment() -> int:
+            calling = call(host, "hangs", 0.3)
+            report = await (asyncio.create_task(calling) if in_a_task_of_its_own else calling)
+            await drained.wait()  # its next work, which may be to wait for this very end
+            return pid_of(report)
+
+        asked = asyncio.create_task(assessment())
+        await until(lambda: state_of(host) is State.BUSY)
+        async with asyncio.timeout(5):
+            await host.drain()
+        drained.set()
+        assert await asked > 0, "its call was done first"
+
+    run(tmp_path, use)
+
+
 def test_what_is_killed_fails_every_call_with_the_reason_at_once(tmp_path: Path) -> None:
     async def use(host: Supervisor) -> None:
         pid = pid_of(await call(host))

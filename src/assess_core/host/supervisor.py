@@ -72,7 +72,7 @@ class Supervisor:
         self._idle: deque[Worker] = deque()
         self._starting: set[asyncio.Task[Exception | None]] = set()
         self._line: Line[Worker] = Line(self._turns)
-        self._calls: set[asyncio.Task[object]] = set()
+        self._calls: set[asyncio.Future[None]] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self._keeps_ready = self._draining = False
         self._refusal: Cause | None = None
@@ -197,9 +197,9 @@ class Supervisor:
 
     async def _submit(self, wait: Wait, whose: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
         self._admit(wait.name, wait.phase)
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  a coroutine runs in a task
-        self._calls.add(task)
+        # Not the task: what that does after its call may take long, and may be to wait for the end of this.
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._calls.add(over)
         try:
             worker = await self._claimed(wait, whose)
             try:
@@ -209,7 +209,8 @@ class Supervisor:
             self._probation.served()
             return report
         finally:
-            self._calls.discard(task)
+            self._calls.discard(over)
+            over.set_result(None)
 
     async def _claimed(self, wait: Wait, whose: str) -> Worker:
         free = self._turns.at_once(self)
