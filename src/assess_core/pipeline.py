@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
 from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
 from assess_core.choosing import choose
@@ -217,7 +216,7 @@ def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> 
     if not admits(each.plugin, found.version):
         raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
     pin = delivery.store.choices(each.name).pin
-    if pin is not None and not SpecifierSet(f"=={pin.version}").contains(found.version, prereleases=True):
+    if pin is not None and not pin.names(found.version):
         raise StoreError(
             f"{each.plugin.dir} holds {each.name} {found.version}, and {pin.version} is pinned "
             f"({pin.why} by {pin.by}): put that one into the folder, or take the "

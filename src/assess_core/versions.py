@@ -95,7 +95,7 @@ def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
     quarantine = runtime.quarantines.of(name)
     if pointer is not None and plugin.env_key in (pointer.env_key, pointer.previous):
         yield "active" if plugin.env_key == pointer.env_key else "previous"
-    if choices.pin is not None and choices.pin.version == plugin.version:
+    if choices.pin is not None and choices.pin.names(plugin.version):
         yield "pinned"
     if any((each.sha256, each.interpreter) == (plugin.sha256, plugin.interpreter.version) for each in choices.failed):
         yield "held"

@@ -77,6 +77,16 @@ def test_what_serves_and_what_served_before_stay(store: Store) -> None:
     assert prune(store, kits=KITS).removed == ()
 
 
+@pytest.mark.parametrize(
+    ("pinned", "left"), [("1.0", ["1.0.0", "1.3.0"]), ("1.0.0", ["1.0.0", "1.3.0"]), ("1.0rc1", ["1.3.0"])]
+)
+def test_what_is_pinned_stays_however_the_pin_is_spelled(store: Store, pinned: str, left: list[str]) -> None:
+    pin = Pin(version=pinned, at=NOW, by="rita (uid 7)", why="pin")
+    store.choose(NAME, lambda known: replace(known, pin=pin))
+    prune(store, kits=KITS, keep=0)
+    assert versions(store) == left
+
+
 @pytest.mark.parametrize(("keep", "left"), [(0, 1), (1, 2), (2, 3), (3, 4), (9, 4)])
 def test_as_many_older_ones_stay_as_are_asked_for(store: Store, keep: int, left: int) -> None:
     prune(store, kits=KITS, keep=keep)

@@ -13,7 +13,7 @@ from assess_core.delivery import Action, Synced
 from assess_core.errors import ConfigError, StoreError
 from assess_core.pipeline import sync as pipeline_sync
 from assess_core.runtime import Runtime
-from assess_core.versions import pin, remove, remove_unneeded, resume, rollback, unpin
+from assess_core.versions import listed, pin, remove, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import TrustError, parse_project
 from assess_registry.publish.after import revoke
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -189,6 +189,14 @@ def test_what_is_pinned_is_what_comes(upgraded: Place) -> None:
     with upgraded.runtime() as runtime:
         unpin(runtime, "demo-plugin")
     assert (upgraded.sync().action, upgraded.serves()) == (Action.UPGRADED, "1.2.0")
+
+
+@pytest.mark.parametrize(("version", "states"), [("1.0", ("previous", "pinned")), ("1.0.1", ("previous",))])
+def test_a_pin_is_listed_however_it_is_spelled(upgraded: Place, version: str, states: tuple[str, ...]) -> None:
+    with upgraded.runtime() as runtime:
+        pin(runtime, "demo-plugin", version)
+        found = {each.plugin.version: each.states for each in listed(runtime, everything=True)}
+    assert found == {"1.1.0": ("active",), "1.0.0": states}
 
 
 def test_a_pin_that_the_configuration_does_not_admit_is_refused_both_ways(place: Place) -> None:

@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
 from assess_core.store.layout import Layout
 from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
@@ -50,6 +53,10 @@ class Pin:
     at: datetime
     by: str
     why: Why
+
+    def names(self, version: str) -> bool:
+        """Whether it is this version that is pinned: as a sync takes it, so 1.0 is 1.0.0 (PEP 440)."""
+        return SpecifierSet(f"=={self.version}").contains(version, prereleases=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +175,9 @@ def _value(name: str, value: Any) -> Any:
     if name == "tries":
         if type(value) is not int or value < 1:
             raise ValueError(f"tries: expected how often it failed, got {value!r}")
+        return value
+    if name == "version":
+        Version(text(name, value))
         return value
     if name == "not_before" and value is None:
         return None

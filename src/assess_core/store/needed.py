@@ -83,7 +83,7 @@ def _of(distribution: ProjectName, mine: list[Known], store: Store, keep: int) -
     for each in mine:
         assert each.record is not None, each  # noqa: S101  it has a distribution
         plugin = each.record.plugin
-        if (waiting and waiting.sha256 == plugin.sha256) or (pin and pin.version == plugin.version):
+        if (waiting and waiting.sha256 == plugin.sha256) or (pin and pin.names(plugin.version)):
             found.add(each.env_key)
     if pointer is None:  # nothing of it serves, so nothing can be gone back to
         return found

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+from packaging.version import Version
+
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 from assess_registry.client import (
     ProjectName,
@@ -107,7 +109,7 @@ def decode_record(data: bytes, *, env_key: str, environment: Path) -> Record:
         raise ValueError(f"installed_at: expected a time with its zone, got {installed_at.isoformat()!r}")
     plugin = InstalledPlugin(
         distribution=parse_project(_take(fields, "distribution", str)),
-        version=_take(fields, "version", str),
+        version=_version(_take(fields, "version", str)),
         sha256=parse_sha256(_take(fields, "sha256", str)),
         env_key=env_key,
         interpreter=interpreter,
@@ -143,6 +145,11 @@ def _interpreter(value: object) -> Interpreter:
     if site_packages.is_absolute() or ".." in site_packages.parts:
         raise ValueError(f"interpreter.site_packages: expected a path inside the environment, got {site_packages}")
     return Interpreter(path=Path(_take(fields, "path", str, "interpreter")), **texts)
+
+
+def _version(text: str) -> str:
+    Version(text)  # InvalidVersion is a ValueError; the spelling stays
+    return text
 
 
 def _entry(value: object, where: str) -> PluginEntry:

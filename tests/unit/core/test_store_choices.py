@@ -1,6 +1,7 @@
 """What was pinned and what failed: when it is tried again, and what is no such record."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_a_clock_that_was_set_back_lets_it_be_tried() -> None:
     (failure,) = failed(Choices()).failed
     assert failure.holds(NOW)
     assert not failure.holds(NOW - timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("pinned", "version", "names"),
+    [
+        ("1.0.0", "1.0.0", True),
+        ("1.0", "1.0.0", True),
+        ("1.0.0", "1.0", True),
+        ("1.0rc1", "1.0.0rc1", True),
+        ("1.0", "1.0.1", False),
+        ("1.0rc1", "1.0.0", False),
+        ("1.0", "1.0.0rc1", False),
+    ],
+)
+def test_a_pin_names_a_version_however_it_is_spelled(pinned: str, version: str, names: bool) -> None:
+    assert replace(PIN, version=pinned).names(version) is names
 
 
 def test_another_python_runtime_or_wheel_did_not_fail() -> None:
