@@ -173,7 +173,7 @@ class Fleet:
         self._policy = policy
         self._serving: dict[ProjectName, Served] = {}
         self._all: list[Served] = []
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Served] = {}
         self._stopped = False
 
     async def make(self, callees: Iterable[Callee], *, started: bool = True) -> dict[ProjectName, Served | AssessError]:
@@ -219,13 +219,19 @@ class Fleet:
         """Every version that has processes, also one that is only kept for who has it; each once."""
         return tuple({each.identity.env_key: each.installed for each in self._all}.values())
 
+    @property
+    def alive(self) -> tuple[InstalledPlugin, ...]:
+        """The same, with what is just ending."""
+        everything = (*self._all, *self._ending.values())
+        return tuple({each.identity.env_key: each.installed for each in everything}.values())
+
     def drop(self, env_key: str) -> None:
         """No assessment gets this environment any more."""
         self.swap({name: each for name, each in self._serving.items() if each.identity.env_key != env_key})
 
     async def kill(self, env_key: str, reason: str) -> None:
         """Nothing of this environment runs any more; nothing that it says or said counts for who has it."""
-        ended = [each for each in self._all if each.identity.env_key == env_key]
+        ended = [each for each in (*self._all, *self._ending.values()) if each.identity.env_key == env_key]
         for each in ended:
             each.distrusted = reason
         self._serving = {name: each for name, each in self._serving.items() if each not in ended}
@@ -244,8 +250,8 @@ class Fleet:
         for each in [each for each in self._all if each.unused]:
             self._all.remove(each)
             task = asyncio.get_running_loop().create_task(self._end(each))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending[task] = each
+            task.add_done_callback(self._ending.pop)
 
     async def stop(self) -> None:
         """No process is left, and no lease; open calls fail, and nothing is made any more."""

@@ -113,6 +113,8 @@ class Live:
         self._watching: asyncio.Task[None] | None = None
         self._runtime: Runtime | None = None
         self._fleet: Fleet | None = None
+        self._good: Config | None = None
+        """What is followed, whatever is just being tried."""
         self._planned: _Planned | None = None
         self._said: set[str] = set()
         self._told: set[tuple[str, Action, str]] = set()
@@ -160,15 +162,17 @@ class Live:
 
     async def _reload(self) -> Reloaded:
         async with self._following:
-            await self._ask()
+            rootless = await self._ask()
             await self._heed()  # before anything new is fetched, which may take long
-            good = self._started.config
+            good = self._followed_now
             try:
                 config = await self._beside(self._load)
             except (AssessError, RegistryError, OSError) as error:
                 return replace(await self._followed(good), refused=self._refused(error))
             done = await self._followed(config)
             if not done.refused:
+                if config.registry == good.registry and rootless:
+                    return replace(done, refused=rootless)
                 self._said.clear()
             elif config != good:
                 return replace(await self._followed(good), refused=done.refused)
@@ -229,12 +233,14 @@ class Live:
 
     async def _followed(self, config: Config) -> Reloaded:
         """As `_follow`; whatever is wrong leaves what runs."""
-        before = self._started.config
         try:
             return await self._follow(config)
-        except (AssessError, RegistryError, OSError) as error:
-            await self._beside(partial(self._started.reconfigure, before))
-            return Reloaded(refused=self._refused(error))
+        except BaseException as error:
+            # Not waited for, since this may have been cancelled; whatever comes next in that thread comes after it.
+            self._sync.submit(self._started.reconfigure, self._followed_now)
+            if isinstance(error, AssessError | RegistryError | OSError):
+                return Reloaded(refused=self._refused(error))
+            raise
 
     async def _follow(self, config: Config) -> Reloaded:
         """What this configuration asks for serves from now on, as far as it could be brought up.
@@ -246,6 +252,8 @@ class Live:
         # Before anything is read: what changes while it is read is a change.
         await self._look(partial(self._changes.watch, self._places(config)))
         await self._beside(partial(runtime.reconfigure, config))
+        if self._good is not None and config.registry != self._good.registry:
+            await self._beside(runtime.require_root)
         forget_accounts()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
         self._tell(synced)
@@ -264,6 +272,7 @@ class Live:
         fleet.swap(made)
         fleet.turns.limit = calls_at_once(config.runtime)
         self._planned = _Planned(tasks=tasks, context=context)
+        self._good = config
         await self._look(partial(self._changes.watch, self._places(config)))  # with the interpreters that serve now
         for name, why in faults.items():
             _log.error("%s", why, extra={"action": "start-refused", "distribution": name})
@@ -298,7 +307,7 @@ class Live:
     async def _heed(self) -> None:
         """What is revoked by what is known of the registry now is given to nobody, and ended if that is to be."""
         fleet = self._serving
-        refusals = await self._beside(partial(self._refusals, fleet.running))
+        refusals = await self._beside(partial(self._refusals, fleet.alive))
         found = [pair for pair in refusals if self._heeded.get(pair[0].env_key) != _kills(pair[1])]
         self._heeded = {installed.env_key: _kills(error) for installed, error in refusals}
         if not found:
@@ -312,8 +321,9 @@ class Live:
                 if each.installed.env_key in why
             }
             self._planned = replace(self._planned, tasks=without(self._planned.tasks, missing))
-        for installed, _ in found:
-            fleet.drop(installed.env_key)
+        for installed, error in found:
+            if not _kills(error):  # dropped, those that nobody has would be asked to go, and given time for it
+                fleet.drop(installed.env_key)
         for installed, error in found:
             action = "revoked-killed" if _kills(error) else "revoked-drained"
             _log.error("%s", error, extra={"action": action, "distribution": installed.distribution})
@@ -321,11 +331,18 @@ class Live:
             *(fleet.kill(installed.env_key, _reason(error)) for installed, error in found if _kills(error))
         )
 
-    async def _ask(self) -> None:
-        """By a word of half a minute ago, what another process installed since would be taken back."""
-        silent = await self._beside(self._started.ask_registry)
+    async def _ask(self) -> str:
+        """By a word of half a minute ago, what another process installed since would be taken back.
+
+        Returns why the registry's root is none, which is a mistake in the configuration; mostly nothing.
+        """
+        try:
+            silent = await self._beside(self._started.ask_registry)
+        except (AssessError, RegistryError, OSError) as error:
+            return self._refused(error)
         if silent is not None:
             _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
+        return ""
 
     def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
         found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)
@@ -391,6 +408,10 @@ class Live:
         if self._runtime is None:
             raise AssessError(_NOT_RUNNING)
         return self._runtime
+
+    @property
+    def _followed_now(self) -> Config:
+        return self._good if self._good is not None else self._started.config
 
     @property
     def _serving(self) -> Fleet:

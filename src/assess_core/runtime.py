@@ -23,7 +23,7 @@ from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
 from assess_core.choosing import choose
 from assess_core.compat import Compat, compat
-from assess_core.config import Config, PluginConfig, RuntimeConfig
+from assess_core.config import Config, PluginConfig, RegistrySettings, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.execute import Context, Event
@@ -57,6 +57,7 @@ from assess_registry.client import (
     ProjectName,
     Registry,
     RegistryConfig,
+    RevokedError,
     RoleTerm,
     TransportError,
     TrustError,
@@ -254,8 +255,23 @@ class Runtime:
             clock=utc_now,
         )
 
+    def require_root(self) -> None:
+        """The file that is configured as the registry's root can be one, as it is now.
+
+        Raises:
+            ConfigError, RegistryError: it is none, or cannot be read.
+        """
+        if self.config.registry is not None:
+            with self._made(self.config.registry) as registry:
+                registry.require_root()
+
     def ask_registry(self) -> TransportError | TrustError | None:
-        """The registry was asked for its word now, however lately it was before; why that could not be had."""
+        """The registry was asked for its word now, however lately it was before; why that could not be had.
+
+        Raises:
+            ConfigError, RegistryError: its root is none any more; what was known of the registry still is.
+        """
+        self.require_root()
         self._disconnect()
         registry = self._registry()
         if registry is None:
@@ -269,15 +285,22 @@ class Runtime:
     def refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
         """Why an installed plugin may not run any more, by what is known of its registry; None when it may."""
         registry, entry = self._registry(), entry_of(self.config, plugin.distribution)
-        if registry is None or (entry is not None and entry.dir is not None):
+        if registry is None:
             return None
+        from_folder = entry is not None and entry.dir is not None
         try:
             require_approved(plugin, store=self.store, registry=registry)
+        except RevokedError as refusal:
+            # What ran before the folder was configured came from the registry.
+            return None if from_folder and self._is_active(plugin) else refusal
         except TrustError as refusal:
-            return refusal
+            return None if from_folder else refusal
         except (TransportError, StoreError) as error:  # the next sync says more of it
             _log.warning("%s", error, extra={"action": "approval-unknown", "distribution": plugin.distribution})
         return None
+
+    def _is_active(self, plugin: InstalledPlugin) -> bool:
+        return any(each.env_key == plugin.env_key for each in self.store.active())
 
     def may_stay(self, plugin: InstalledPlugin) -> bool:
         """Whether the configuration asks for this version, and it may run."""
@@ -540,7 +563,13 @@ class Runtime:
         settings = self.config.registry
         if self._connected is not None or settings is None:
             return self._connected
-        self._connected = Registry(
+        self._connected = self._made(settings)
+        if self._abandoned:
+            self._connected.abandon()
+        return self._connected
+
+    def _made(self, settings: RegistrySettings) -> Registry:
+        return Registry(
             RegistryConfig(
                 url=settings.url,
                 root=settings.root,
@@ -551,9 +580,6 @@ class Runtime:
                 access=settings.access,
             )
         )
-        if self._abandoned:
-            self._connected.abandon()
-        return self._connected
 
     def host(self) -> HostConfig:
         """What all workers of this runtime share, by the configuration as it is now."""

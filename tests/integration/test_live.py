@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -154,7 +155,7 @@ class Place:
 
     @asynccontextmanager
     async def live(self, **more: Any) -> AsyncIterator[Live]:
-        live = Live(lambda: load(self.path), self.state, poll_s=POLL_S, **more)
+        live = Live(lambda: load(self.path), self.state, **{"poll_s": POLL_S, **more})
         await live.start()
         try:
             yield live
@@ -850,3 +851,118 @@ def test_the_end_waits_for_what_is_being_recorded(cancelled: bool, place: Place,
 
     asyncio.run(main())
     assert len(recorded(place)) == 1
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_reload_that_was_cancelled_leaves_the_last_good_configuration(
+    cancelled: bool, place: Place, workers: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planning, on = threading.Event(), threading.Event()
+    plan = Runtime.plan
+
+    def slow(*given: Any, **more: Any) -> Any:
+        planning.set()
+        assert on.wait(30)
+        return plan(*given, **more)
+
+    async def main() -> None:
+        async with place.live(poll_s=3600) as live:
+            text = place.path.read_text()
+            place.path.write_text(text.replace('id = "long"\n', 'id = "long"\nchecks = ["no-such-check"]\n'))
+            monkeypatch.setattr(Runtime, "plan", slow)
+            reloading = asyncio.create_task(live.reload())
+            assert await asyncio.to_thread(planning.wait, 30)
+            if cancelled:
+                reloading.cancel()
+                await asyncio.wait([reloading])
+                assert reloading.cancelled()
+            on.set()
+            if not cancelled:
+                assert "no-such-check" in (await reloading).refused
+            await place.publish("1.1.0")
+            assert "no-such-check" in (await live.reload()).refused
+            assert serving(live) == "1.1.0"
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_root_that_was_cut_short_leaves_what_runs(broken: bool, place: Place, workers: Callable[[], int]) -> None:
+    root = place.directory / "1.root.json"
+    whole = root.read_bytes()
+
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            root.write_bytes(whole[: len(whole) // 2] if broken else whole)
+            done = await live.reload()
+            assert bool(done.refused) is broken
+            assert ("1.root.json" in done.refused) is broken
+            run = await live.assess({"short"})
+            assert (versions(run), outcomes(run)) == ({"1.0.0"}, {ResultOutcome.PASS})
+            assert outcomes(await place.opened(first)) == {ResultOutcome.PASS}
+            if broken:
+                root.unlink()
+                assert "1.root.json" in (await live.reload()).refused
+                assert outcomes(await live.assess({"short"})) == {ResultOutcome.PASS}
+            root.write_bytes(whole)
+            await place.publish("1.1.0")
+            assert (await live.reload()).refused == ""
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+            await place.revoke("1.1.0", "kill")  # it is heard again
+            await live.reload()
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("to_folder", [True, False])
+def test_kill_reaches_what_came_from_the_registry_when_a_folder_serves_by_now(
+    to_folder: bool, place: Place, tmp_path: Path, workers: Callable[[], int]
+) -> None:
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            await place.publish("1.1.0")
+            if to_folder:
+                folder = make_folder(tmp_path / "other", place.tree)
+                folder.install("demo-plugin==1.1.0")
+                place.configure(
+                    entry=f'workers = 3\ndir = "{folder.path}"\ntrusted_keys = "{place.tree.trusted_keys}"\n'
+                )
+            assert not (await live.reload()).refused
+            assert serving(live) == "1.1.0"
+            await place.revoke("1.0.0", "kill")
+            await live.reload()
+            assert outcomes(await asyncio.wait_for(first, 20)) == {ResultOutcome.ERROR}
+            assert versions(await live.assess({"short"})) == {"1.1.0"}
+
+    (tmp_path / "other").mkdir()
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("which", ["idle", "busy", "ending"])
+def test_kill_asks_nobody_to_go(which: str, place: Place, workers: Callable[[], int]) -> None:
+    slow = "    @hookimpl\n    def assess_shutdown(self) -> None:\n        time.sleep(4)\n\n"
+    source = SOURCE.replace("class Assess:\n", f"class Assess:\n{slow}")
+
+    async def main() -> None:
+        await place.publish("1.1.0", source)
+        async with place.live(poll_s=3600) as live:
+            assert serving(live) == "1.1.0"
+            first = await begun(live) if which == "busy" else None
+            if which == "ending":
+                await place.publish("1.2.0")
+                await live.reload()
+                assert workers() == 6
+            await place.revoke("1.1.0", "kill")
+            began = asyncio.get_running_loop().time()
+            await live._ask()
+            await live._heed()
+            assert workers() == (3 if which == "ending" else 0)
+            assert asyncio.get_running_loop().time() - began < 3
+            if first is not None:
+                assert outcomes(await first) == {ResultOutcome.ERROR}
+
+    asyncio.run(main())

@@ -14,7 +14,7 @@ from typing import Self
 
 from assess_registry.client.location import Location, parse_base
 from assess_registry.client.transport import NO_ACCESS, Access, Deadline, Transport, open_transport
-from assess_registry.client.trust import RoleTerm, TrustState, Word, kept_terms, open_word
+from assess_registry.client.trust import RoleTerm, TrustState, Word, check_root, kept_terms, open_word
 from assess_registry.errors import ConfigError
 from assess_registry.keys import TrustedKeys, load_trusted_keys
 from assess_registry.keys.way import read_guarded
@@ -126,6 +126,16 @@ class Registry:
             As `TrustState.remembered`.
         """
         return self._younger_than(IN_USE_S) or self._trust().remembered()
+
+    def require_root(self) -> None:
+        """What is said to be its root can be one; nothing is contacted.
+
+        Raises:
+            ConfigError: it cannot be read.
+            TrustError: step `root`; it is none.
+        """
+        if self.config.root is not None:
+            check_root(_read_root(self.config.root), str(self.config.root))
 
     def terms(self) -> tuple[RoleTerm, ...]:
         """Until when what is known of it is believed, role by role; nothing where it goes by publishers' keys alone.

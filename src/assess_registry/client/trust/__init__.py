@@ -5,8 +5,8 @@
 them by itself, and `open.py` does at first use.
 """
 
-from assess_registry.client.trust.open import open_word
+from assess_registry.client.trust.open import check_root, open_word
 from assess_registry.client.trust.port import TrustState, Word
 from assess_registry.client.trust.terms import RoleTerm, kept_terms
 
-__all__ = ["RoleTerm", "TrustState", "Word", "kept_terms", "open_word"]
+__all__ = ["RoleTerm", "TrustState", "Word", "check_root", "kept_terms", "open_word"]

@@ -18,3 +18,12 @@ def open_word(*, state: Path, root: bytes, read: ReadFile, max_staleness_s: floa
     module = importlib.import_module("assess_registry.client.trust.word")
     word: TrustState = module.SignedWord(state=state, root=root, read=read, max_staleness_s=max_staleness_s)
     return word
+
+
+def check_root(data: bytes, thing: str) -> None:
+    """The document can be what a registry is trusted by; as `open_word`, tuf is imported only now.
+
+    Raises:
+        TrustError: step `root`; it cannot.
+    """
+    importlib.import_module("assess_registry.client.trust.rules").check_anchor(data, thing)

@@ -40,6 +40,20 @@ def check_document(role: str, data: bytes, thing: str) -> None:
         raise _refusal(role, thing, str(error)) from error
 
 
+def check_anchor(data: bytes, thing: str) -> None:
+    """The document can be what a registry is trusted by: root metadata that its own keys have signed.
+
+    Raises:
+        TrustError: step `root`; it cannot.
+    """
+    check_document(Root.type, data, thing)
+    try:
+        document = Metadata[Root].from_bytes(data)
+        document.signed.verify_delegate(Root.type, document.signed_bytes, document.signatures)
+    except (RepositoryError, ValueError) as error:
+        raise _refusal(Root.type, thing, str(error)) from error
+
+
 def check_json(role: str, data: bytes, thing: str) -> Any:
     """The document, which reads the same for every reader.
 
