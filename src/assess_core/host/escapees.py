@@ -144,14 +144,15 @@ def _whose(pid: int, marks: Sequence[Mark]) -> int | None:
         for index, mark in enumerate(marks):
             if mark.session == session:
                 return index
-        variables = set(_read(f"/proc/{pid}/environ", _ENVIRONMENT_BYTES).split(b"\0"))
-        directory = None
+        # Compared as bytes, without a Path for each: this is done for each process of the machine at each end.
+        variables = b"\0" + _read(f"/proc/{pid}/environ", _ENVIRONMENT_BYTES) + b"\0"
+        directory = b""
         for index, mark in enumerate(marks):
-            if os.fsencode(mark.variable) in variables:
+            if b"\0" + os.fsencode(mark.variable) + b"\0" in variables:
                 return index
             if mark.directory is not None:
-                directory = directory or Path(f"/proc/{pid}/cwd").readlink()
-                if directory.is_relative_to(mark.directory):
+                directory = directory or os.readlink(f"/proc/{pid}/cwd".encode()) + b"/"  # noqa: PTH115
+                if directory.startswith(os.fsencode(mark.directory) + b"/"):
                     return index
     except (OSError, ValueError):  # gone, or another user's: not one of ours
         pass
