@@ -236,6 +236,22 @@ def test_five_deaths_are_too_many_here_and_for_the_next_runtime_until_it_is_lift
     run(tmp_path, serve, installed, quarantines=quarantines)
 
 
+@pytest.mark.parametrize(("at_once_s", "state"), [(5.0, State.READY), (0.0, State.QUARANTINED)])
+def test_workers_that_somebody_kills_all_at_once_are_one_death(tmp_path: Path, at_once_s: float, state: State) -> None:
+    async def use(host: Supervisor) -> None:
+        await host.start()
+        calls = [asyncio.create_task(call(host, "hangs", 0.3)) for _ in range(5)]
+        pids = {pid_of(await each) for each in calls}
+        assert len(pids) == 5
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: len(host.ended) == 5)
+        await until(lambda: host.standing.state is state)
+
+    policy = Policy(backoff_s=0.02, jitter=(1.0, 1.0), at_once_s=at_once_s)
+    run(tmp_path, use, workers=5, policy=policy)
+
+
 def test_what_is_lifted_by_another_process_is_resumed_and_what_could_not_be_kept_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -284,7 +300,8 @@ def test_what_runs_when_it_is_quarantined_is_done_first_and_then_nothing_runs(tm
         assert (await fault(host)).kind is FaultKind.QUARANTINED
         await host.drain()
 
-    run(tmp_path, use, workers=3)
+    policy = Policy(backoff_s=0.02, jitter=(1.0, 1.0), at_once_s=0)  # it is one call after the other that kills them
+    run(tmp_path, use, workers=3, policy=policy)
 
 
 def test_a_call_waits_no_longer_also_when_one_start_after_another_fails(tmp_path: Path) -> None:

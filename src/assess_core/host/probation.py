@@ -58,7 +58,7 @@ class Probation:
         self._against.clear()
 
     def died(self, ended: Ended, *, start: bool, began_at: float, now: float) -> bool:
-        """Whether it is quarantined for that from now on; the times are of the loop's clock, `began_at` of a start."""
+        """Whether it is quarantined for that from now on; the times are of the loop's clock."""
         self._against.append(ended)
         wait_s = self._record.died(start=start, began_at=began_at, now=now)
         if self.quarantine is not None:

@@ -96,6 +96,7 @@ class Policy:
         most_backoff_s: no longer than that, before it is multiplied.
         deaths, within_s: so many within that time, no good call between them, and it is quarantined.
         starts: so many starts in a row that fail, likewise.
+        at_once_s: what died within that of another, beside which it had lived, died of the same: it counts no more.
     """
 
     backoff_s: float = 0.2
@@ -104,6 +105,7 @@ class Policy:
     deaths: int = 5
     within_s: float = 600.0
     starts: int = 3
+    at_once_s: float = 5.0
 
     @classmethod
     def patient(cls) -> Self:
@@ -118,7 +120,7 @@ class Record:
         self._policy = policy
         self._rng = rng
         self._died_at: deque[float] = deque(maxlen=min(policy.deaths, MOST_DEATHS))
-        self._failed_start_at = float("-inf")
+        self._failed_start_at = self._counted_at = float("-inf")
         self.deaths = 0
         self.failed_starts = 0
 
@@ -132,11 +134,11 @@ class Record:
 
         Args:
             start: it died while it was being started.
-            began_at: when that start began. Of several starts that were under way at the same time one failure counts:
-                they say the same.
+            began_at: when that start began, or that worker was there. Of several starts that were under way at the same
+                time one failure counts, and of several workers one death if they died at once: they say the same.
             now: both by one clock that does not go backwards.
         """
-        if start and began_at < self._failed_start_at:
+        if began_at < self._failed_start_at if start else self._is_of_the_last(began_at, now):
             return self._backoff_s()
         self.deaths += 1
         self._died_at.append(now)
@@ -144,6 +146,7 @@ class Record:
             self._failed_start_at = now
             self.failed_starts += 1
         else:
+            self._counted_at = now
             self.failed_starts = 0
         return None if self._is_enough(now) else self._backoff_s()
 
@@ -154,6 +157,9 @@ class Record:
         """
         self.deaths += 1
         return self._backoff_s()
+
+    def _is_of_the_last(self, began_at: float, now: float) -> bool:
+        return began_at < self._counted_at and now - self._counted_at <= self._policy.at_once_s
 
     def _is_enough(self, now: float) -> bool:
         policy = self._policy

@@ -362,7 +362,7 @@ class Supervisor:
         if ended is not None:
             self._ends.append(ended)
             if ended.counts and ended.phase not in ("start", "load"):  # whoever starts it is told of those
-                self._hold_against(ended, start=False, began_at=0.0)
+                self._hold_against(ended, start=False, began_at=worker.made_at)
         self._tend()
 
     def _hold_against(self, ended: Ended, *, start: bool, began_at: float) -> None:

@@ -77,6 +77,7 @@ class Worker:
     """A process for one distribution's plugins, which exists as long as this does; made by `start`.
 
     Attributes:
+        made_at: by the loop's clock.
         ended: how it ended; None before, and when it was simply stopped.
     """
 
@@ -115,7 +116,8 @@ class Worker:
         self._open: OpenCall | None = None
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
-        self._began_at, self._started_at, self._deadline_at = utc_now(), loop.time(), 0.0
+        self.made_at = loop.time()
+        self._began_at, self._started_at, self._deadline_at = utc_now(), self.made_at, 0.0
         self._rights = rights
         self._redactor = Redactor()
         self._ending: asyncio.Task[Death] | None = None

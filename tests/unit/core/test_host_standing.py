@@ -21,7 +21,7 @@ def record(policy: Policy = ENDLESS, rng: float = 0.5) -> Record:
 
 def test_each_death_doubles_the_wait_until_a_minute() -> None:
     held = record()
-    waits = [held.died(start=False, began_at=0, now=float(number)) for number in range(12)]
+    waits = [held.died(start=False, began_at=float(number), now=float(number)) for number in range(12)]
     assert waits[:9] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2]
     assert waits[9:] == [60.0] * 3
 
@@ -30,7 +30,7 @@ def test_each_death_doubles_the_wait_until_a_minute() -> None:
 def test_the_wait_is_never_more_than_half_off_and_never_without_end(deaths: int, rolled: float) -> None:
     held = record(rng=rolled)
     for number in range(deaths):
-        wait = held.died(start=False, began_at=0, now=float(number))
+        wait = held.died(start=False, began_at=float(number), now=float(number))
     assert wait is not None
     steady = min(60.0, 0.2 * 2 ** min(deaths - 1, 64))
     assert steady * 0.5 <= wait <= steady * 1.5
@@ -49,18 +49,19 @@ def test_five_deaths_within_ten_minutes_are_too_many_and_no_others(gaps: list[fl
         now += gap
         times.append(now)
         too_many = len(times) >= 5 and now - times[-5] <= 600
-        assert (held.died(start=False, began_at=0, now=now) is None) == too_many
+        assert (held.died(start=False, began_at=now, now=now) is None) == too_many
 
 
 def test_a_call_that_went_well_is_the_end_of_all_that_was_held_against_it() -> None:
     held = record(Policy())
     for round_ in range(20):
         for death in range(4):
-            assert held.died(start=False, began_at=0, now=round_ * 10 + death) is not None
+            began_at = now = round_ * 10 + death
+            assert held.died(start=False, began_at=began_at, now=now) is not None
         assert held.deaths == 4
         held.served()
         assert held.deaths == 0
-        assert held.died(start=False, began_at=0, now=round_ * 10 + 9) == pytest.approx(0.2)
+        assert held.died(start=False, began_at=round_ * 10 + 9, now=round_ * 10 + 9) == pytest.approx(0.2)
         held.served()
 
 
@@ -79,6 +80,33 @@ def test_starts_that_failed_side_by_side_count_once() -> None:
     assert (held.deaths, held.failed_starts) == (1, 1)
     assert held.died(start=True, began_at=5.0, now=6.0) is not None
     assert held.died(start=True, began_at=7.0, now=8.0) is None, "but these came one after the other"
+
+
+@pytest.mark.parametrize(("apart_s", "deaths"), [(0.001, 1), (0.2, 1), (6.0, 8)])
+def test_workers_that_lived_side_by_side_and_died_together_count_once(apart_s: float, deaths: int) -> None:
+    held = record()
+    for number in range(8):
+        held.died(start=False, began_at=0.0, now=100 + number * apart_s)
+    assert held.deaths == deaths
+
+
+@pytest.mark.parametrize(("began_at", "quarantined"), [(0.0, False), (100.0, True)])
+def test_one_event_is_no_quarantine_and_five_one_after_the_other_are(began_at: float, *, quarantined: bool) -> None:
+    held = record(Policy())
+    ends = [held.died(start=False, began_at=began_at + number, now=101.0 + number) is None for number in range(5)]
+    assert ends == [False] * 4 + [quarantined]
+
+
+def test_what_follows_those_that_died_together_counts_again() -> None:
+    held, now = record(Policy()), 100.0
+    rounds = []
+    for _ in range(5):
+        began_at, now = now, now + 1.0
+        rounds.append(
+            [held.died(start=False, began_at=began_at, now=now + number / 100) is None for number in range(5)]
+        )
+    assert rounds[:4] == [[False] * 5] * 4
+    assert rounds[4][0], "the fifth time"
 
 
 def test_a_start_that_came_to_no_process_is_waited_after_and_never_too_many() -> None:
