@@ -250,7 +250,7 @@ class Journal:
     def _decoded(self, parse: Any, document: bytes) -> Any:
         try:
             return parse(json.loads(_text(document)))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(f"journal {self._path}: a row cannot be read ({error}); was the file edited?") from error
 
     @contextmanager

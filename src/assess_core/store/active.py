@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from assess_core.store.jsontext import json_of
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
 from assess_core.store.ownership import read_own
 from assess_core.store.untouched import PRIVATE
@@ -82,7 +83,7 @@ def decode_pointer(data: bytes) -> Pointer:
     Raises:
         ValueError: it is not a pointer of this schema.
     """
-    fields = json.loads(data)
+    fields = json_of(data)
     if not isinstance(fields, dict) or fields.keys() != {"schema", "env_key", "previous"} or fields["schema"] != SCHEMA:
         raise ValueError(f"expected schema {SCHEMA} with env_key and previous, got {fields!r}"[:200])
     keys = (fields["env_key"],) if fields["previous"] is None else (fields["env_key"], fields["previous"])

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from assess_core.store.jsontext import json_of
 from assess_core.store.layout import Layout
 from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
@@ -158,7 +159,7 @@ def decode_choices(data: bytes) -> Choices:
     Raises:
         ValueError, TypeError, KeyError: it is none of this schema.
     """
-    document = json.loads(data)
+    document = json_of(data)
     if not isinstance(document, dict) or document.keys() != {"schema", "pin", "failed"}:
         raise ValueError("expected schema, pin and failed")
     if document["schema"] != SCHEMA:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from assess_core.store.jsontext import json_of
 from assess_core.store.layout import Layout
 from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
@@ -138,7 +139,7 @@ def decode_consents(data: bytes) -> Consents:
     Raises:
         ValueError, TypeError, KeyError: it is none of this schema.
     """
-    document = json.loads(data)
+    document = json_of(data)
     if not isinstance(document, dict) or document.keys() != {"schema", "baseline", "ran", "waiting", "given"}:
         raise ValueError("expected schema, baseline, ran, waiting and given")
     if document["schema"] != SCHEMA:

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from assess_core.errors import StoreError
 from assess_core.store.disk import FileWriter, make_directory, remove_tree, sync_file, write_new_file
+from assess_core.store.jsontext import json_of
 from assess_core.store.ownership import check_ownership
 from assess_core.store.untouched import PRIVATE, Built
 from assess_core.store.upgrade import LAYOUT, MIGRATIONS, migrate
@@ -143,7 +144,7 @@ class Layout:
         with explained(self.root):
             check_ownership(self.root)
             try:
-                found = json.loads(read_bounded(path, MAX_RECORD_BYTES))["layout"]
+                found = json_of(read_bounded(path, MAX_RECORD_BYTES))["layout"]
             except FileNotFoundError:
                 return LAYOUT
             except (RegistryError, ValueError, KeyError, TypeError) as error:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 
 from packaging.version import Version
 
+from assess_core.store.jsontext import json_of
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 from assess_registry.client import (
     ProjectName,
@@ -99,7 +100,7 @@ def decode_record(data: bytes, *, env_key: str, environment: Path) -> Record:
         ValueError: it is not a record of this schema; the message names the key path.
         ManifestError: its manifest is not acceptable to this release.
     """
-    fields = _table(json.loads(data), "", _RECORD_KEYS)
+    fields = _table(json_of(data), "", _RECORD_KEYS)
     if _take(fields, "schema", int) != SCHEMA:
         raise ValueError(f"schema: expected {SCHEMA}, got {fields['schema']!r}")
     interpreter = _interpreter(fields["interpreter"])

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from assess_core.store.differences import Difference
 from assess_core.store.disk import parents_of
+from assess_core.store.jsontext import json_of
 from assess_core.store.ownership import WRITABLE_BY_OTHERS, is_foreign, read_own
 from assess_registry.client import LockTimeoutError, RegistryError, atomic_write, file_lock
 
@@ -193,7 +194,7 @@ def _renew(built: Built, now: bytes) -> None:
 
 
 def _decode(data: bytes) -> Contents:
-    fields = json.loads(data)
+    fields = json_of(data)
     if not isinstance(fields, dict) or fields.keys() != {"schema", "contents"} or fields["schema"] != SCHEMA:
         raise ValueError(f"expected schema {SCHEMA} with contents")
     return {str(path): (str(kind), str(held)) for path, kind, held in fields["contents"]}

@@ -17,9 +17,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assess_core.store.disk import EXECUTABLE, READ_ONLY, make_directory, sync_directories, sync_files
 from assess_core.store.interpreter import compile_for
+from assess_core.store.jsontext import json_of
 from assess_core.store.layout import Layout, signature_of, verdict_of
 from assess_core.store.ownership import read_own
 from assess_core.store.untouched import Contents, compare, directory_entries, file_entry
@@ -130,15 +132,21 @@ def decode_files(data: bytes) -> tuple[StoredFile, ...]:
     Raises:
         ValueError, TypeError: it is not a list of this schema.
     """
-    fields = json.loads(data)
-    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
-        raise ValueError(f"expected schema {SCHEMA}")
+    fields = json_of(data)
+    if not isinstance(fields, dict) or fields.keys() != {"schema", "files"} or fields["schema"] != SCHEMA:
+        raise ValueError(f"expected schema {SCHEMA} with files")
     return tuple(
         StoredFile(
-            path=str(path), sha256=parse_sha256(digest), size=int(size), executable=executable, generated=generated
+            path=str(path), sha256=parse_sha256(digest), size=_size(size), executable=executable, generated=generated
         )
         for path, digest, size, executable, generated in fields["files"]
     )
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"size: expected how many bytes it has, got {value!r}")
+    return value
 
 
 def _keep(path: Path, data: bytes, layout: Layout) -> None:

@@ -54,7 +54,7 @@ def _terms(directory: Path) -> Iterator[RoleTerm]:
             yield RoleTerm(role=role, version=int(signed["version"]), expires_at=expires_at)
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(f"registry state: {path}: cannot be read: {error}; remove {directory.parent}") from error
 
 
