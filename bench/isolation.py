@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from assess_core.host import HostConfig, Supervisor
-from assess_core.host.confinement import look, profile_of
+from assess_core.host.confinement import for_process, look, profile_of
 from assess_core.host.identities import Identity, lease
 from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
@@ -154,7 +154,7 @@ def _one(
     argv = [str(installed.python), "-I", "-S", "-B", str(program), str(kit), str(scratch)]
     with process(argv) as child:
         started = perf_counter()
-        profile = profile_of(installed, kit=kit, scratch=scratch, pid=child.pid, identity=identity)
+        profile = for_process(profile_of(installed, kit=kit, scratch=scratch, identity=identity), child.pid)
         taken = {"profile": perf_counter() - started}
         took = _told(child, {"profile": _document(profile) if isolated else None, "opens": opens})
         if isolated:

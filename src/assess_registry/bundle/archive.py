@@ -119,6 +119,9 @@ class Bundle:
         """Nothing can be read any more."""
         self._archive.close()
 
+    def abandon(self) -> None:
+        """Nothing is waited for but a disk."""
+
     def __enter__(self) -> Self:
         return self
 

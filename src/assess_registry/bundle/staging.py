@@ -42,6 +42,9 @@ class Recording:
     def close(self) -> None:
         """The source is its owner's to close."""
 
+    def abandon(self) -> None:
+        """The source is its owner's to abandon."""
+
 
 @contextlib.contextmanager
 def private_directory(parent: Path) -> Iterator[Path]:
