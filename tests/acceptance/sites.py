@@ -92,10 +92,11 @@ class Site:
         return replace(self, directory=directory, tree=replace(self.tree, directory=directory))
 
     def unpacked(self) -> list[str]:
-        """Everything that was built from wheels: nothing of a refused one may be here."""
+        """Everything that was built from wheels: nothing of a refused one may be here; an empty lock is none."""
         kept = ("wheels", "locks", "envs", "installed", "active", "staging")
         found = (path for kind in kept for path in (self.state / kind).rglob("*"))
-        return sorted(path.relative_to(self.state).as_posix() for path in found)
+        locks = {path for path in (self.state / "active").glob(".*.lock") if path.is_file() and not path.stat().st_size}
+        return sorted(path.relative_to(self.state).as_posix() for path in found if path not in locks)
 
 
 def make_site(place: Checkout, directory: Path) -> Site:
