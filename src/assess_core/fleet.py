@@ -240,8 +240,13 @@ class Fleet:
         await asyncio.gather(*(each.supervisor.kill(reason, FaultKind.REVOKED) for each in ended))
         self.end_unused()
 
+    @property
+    def has_unkept(self) -> bool:
+        """Whether there is a quarantine that could not be written yet."""
+        return any(each.supervisor.is_unkept for each in self._all)
+
     async def resume_lifted(self) -> None:
-        """What was quarantined and is not any more by what is on disk starts again."""
+        """What is lifted on disk starts again; what could not be written there is tried again."""
         for each in tuple(self._all):
             await each.supervisor.resume_if_lifted()
 

@@ -11,7 +11,7 @@ none, a folder that was tampered with, a version that does not start - leaves wh
 What was revoked is not given to assessments any more; revoked with `kill`, it is ended where it runs.
 
 Everything public is for one event loop. What waits for a network, a disk or a lock is done in one thread, one thing at
-a time (`_sync`); looking for changes has another one.
+a time (`_sync`); looking for changes is done beside it, and holds up nothing when a disk does not answer.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from assess_core.delivery import Action, Synced
 from assess_core.errors import AssessError, ConfigError
 from assess_core.execute import Context
 from assess_core.fleet import Fleet, Served, sorted_out
+from assess_core.host.aside import aside
 from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
 from assess_core.plan import Task, Unrunnable, callees_of, without
@@ -45,6 +46,9 @@ _log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 """Between two looks for changes; a change counts at the second that sees it."""
+
+LOOK_S = 5.0
+"""For all places to say how they are; mostly a few milliseconds."""
 
 JITTER = 0.1
 """Of the time between two questions to the registry: a thousand machines started together do not ask together."""
@@ -107,7 +111,7 @@ class Live:
         self._poll_s = poll_s
         self._rng = rng
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="assess-sync")
-        self._looking = ThreadPoolExecutor(1, thread_name_prefix="assess-changes")
+        self._looking: asyncio.Task[Any] | None = None
         self._changes = Changes()
         self._following = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -123,7 +127,7 @@ class Live:
         self._running: set[asyncio.Future[None]] = set()
         self._work: set[asyncio.Task[Any]] = set()
         """What follows a change; the end gives it up."""
-        self._begun = self._stopping = False
+        self._begun = self._stopping = self._stuck = False
         self._closing: asyncio.Task[None] | None = None
 
     async def start(self) -> Reloaded:
@@ -379,8 +383,8 @@ class Live:
         while True:
             await asyncio.sleep(self._poll_s)
             try:
-                topics = await self._look(self._changes.look)
-                if Topic.STATE in topics:
+                topics = await self._look(self._changes.look) or frozenset()
+                if Topic.STATE in topics or self._serving.has_unkept:
                     await self._serving.resume_lifted()
                 if topics:
                     _log.info("changed: %s", ", ".join(sorted(topics)), extra={"action": "changed"})
@@ -422,8 +426,27 @@ class Live:
     async def _beside(self, work: Callable[[], Value]) -> Value:
         return await asyncio.get_running_loop().run_in_executor(self._sync, work)
 
-    async def _look(self, work: Callable[[], Value]) -> Value:
-        return await asyncio.get_running_loop().run_in_executor(self._looking, work)
+    async def _look(self, work: Callable[[], Value]) -> Value | None:
+        """What is seen; None when a place does not answer: what does not have to do with it goes on.
+
+        One at a time, in threads that nobody waits for when the process ends.
+        """
+        while self._looking is not None and not self._looking.done():
+            if not await self._answers(self._looking):
+                return None
+        self._looking = looking = asyncio.get_running_loop().create_task(aside(work))
+        return looking.result() if await self._answers(looking) else None
+
+    async def _answers(self, looking: asyncio.Task[Any]) -> bool:
+        done, _ = await asyncio.wait([looking], timeout=LOOK_S)
+        if not done and not self._stuck:
+            _log.error(
+                "something that is followed lies on a disk that does not answer: changes on disk are not noticed until "
+                "it does, and the registry is asked as ever",
+                extra={"action": "looking-stuck"},
+            )
+        self._stuck = not done
+        return bool(done)
 
     async def _unless_closed(self, work: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
         """What comes of this, in a task of its own: the end gives that up, and not its caller's.
@@ -465,7 +488,8 @@ class Live:
             self._fleet = None
         left = asyncio.get_running_loop().run_in_executor(self._sync, self._leave)
         self._sync.shutdown(wait=False)
-        self._looking.shutdown(wait=False)
+        if self._looking is not None:
+            self._looking.cancel()
         if not (await asyncio.wait([left], timeout=LAST_WORDS_S))[0]:
             _log.warning(
                 "stopped, while %s is still being written to by what was begun before; it ends by itself",

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from assess_core import changes
 from assess_core.config import load
 from assess_core.errors import AssessError, ConfigError, StoreError
 from assess_core.host.standing import State
@@ -966,3 +967,42 @@ def test_kill_asks_nobody_to_go(which: str, place: Place, workers: Callable[[], 
                 assert outcomes(await first) == {ResultOutcome.ERROR}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_the_registry_is_heard_while_a_place_that_is_watched_does_not_answer(
+    hangs: bool,
+    place: Place,
+    workers: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real, on = changes.stamp_of, threading.Event()
+
+    def stamp(path: Path) -> changes.Stamp:
+        if stuck.is_set() and path.name == "1.root.json":
+            on.wait(60)
+        return real(path)
+
+    stuck = threading.Event()
+    monkeypatch.setattr(changes, "stamp_of", stamp)
+    monkeypatch.setattr("assess_core.live.LOOK_S", 0.3)
+    place.configure(refresh_s=1)
+
+    async def main() -> None:
+        async with place.live() as live:
+            first = await begun(live)
+            if hangs:
+                stuck.set()
+                await until(lambda: "looking-stuck" in {getattr(each, "action", "") for each in caplog.records})
+            await place.revoke("1.0.0", "kill")
+            assert outcomes(await asyncio.wait_for(first, 20)) == {ResultOutcome.ERROR}
+            await live.stop(within_s=1)
+            assert not on.is_set()
+
+    try:
+        asyncio.run(main())
+    finally:
+        on.set()
+    said = [getattr(each, "action", "") for each in caplog.records]
+    assert said.count("looking-stuck") == (1 if hangs else 0)

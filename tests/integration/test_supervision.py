@@ -278,6 +278,18 @@ def test_what_is_lifted_by_another_process_is_resumed_and_what_could_not_be_kept
         await until(lambda: "quarantine-not-kept" in {getattr(record, "action", "") for record in caplog.records})
         await host.resume_if_lifted()
         assert state_of(host) is State.QUARANTINED
+        assert host.is_unkept
+        said = [getattr(record, "action", "") for record in caplog.records]
+        assert said.count("quarantine-not-kept") == 1
+        (tmp_path / "no-directory").unlink()  # as if there were room again
+        await host.resume_if_lifted()
+        assert not host.is_unkept
+        assert state_of(host) is State.QUARANTINED
+        assert Quarantines(tmp_path / "no-directory").lift(installed.distribution)
+        await host.resume_if_lifted()
+        await call(host)
+        (tmp_path / "no-directory").rmdir()
+        (tmp_path / "no-directory").write_text("")
 
     installed = plugin(tmp_path)
     run(tmp_path, lifted, installed, quarantines=quarantines)

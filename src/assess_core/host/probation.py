@@ -41,6 +41,7 @@ class Probation:
         self.not_before, self.next_start_at = 0.0, datetime.now(UTC)
         self.quarantine = self._found()
         self._on_disk = self.quarantine is not None
+        self._keeping = self._said = False
 
     @property
     def deaths(self) -> int:
@@ -77,19 +78,30 @@ class Probation:
     def forgive(self) -> None:
         """Nothing is held against it, whatever is on disk."""
         self.quarantine, self._on_disk = None, False
+        self._said = False
         self._record = Record(self._policy, rng=random.random)
         self._against.clear()
         self.not_before = 0.0
 
     async def keep(self) -> None:
-        """The quarantine is on disk, or the log says why not."""
-        if self._quarantines is None or self.quarantine is None:
+        """The quarantine is on disk, or the log says why not, once; it is to be tried again then."""
+        if self._quarantines is None or self.quarantine is None or self._keeping:
             return
+        self._keeping = True
         try:
             await asyncio.to_thread(self._quarantines.put, self._installed.distribution, self.quarantine)
             self._on_disk = True
         except StoreError as error:
-            logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
+            if not self._said:
+                self._said = True
+                logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
+        finally:
+            self._keeping = False
+
+    @property
+    def is_unkept(self) -> bool:
+        """Whether it could not be put where somebody lifts it from."""
+        return self._quarantines is not None and self.quarantine is not None and not (self._on_disk or self._keeping)
 
     async def is_lifted(self) -> bool:
         """Whether it was on disk and is not any more: somebody has lifted it."""

@@ -159,9 +159,19 @@ class Supervisor:
         self._tend()
 
     async def resume_if_lifted(self) -> None:
-        """If it was quarantined, and that is not on disk any more, where it was kept, it is resumed."""
-        if self._probation.quarantine is not None and await self._probation.is_lifted():
+        """If it was quarantined, and that is not on disk any more, where it was kept, it is resumed.
+
+        If it could not be kept, there was nothing to lift: that is tried again.
+        """
+        if self._probation.is_unkept:
+            await self._probation.keep()
+        elif self._probation.quarantine is not None and await self._probation.is_lifted():
             self.resume()
+
+    @property
+    def is_unkept(self) -> bool:
+        """Whether it is quarantined and nobody could lift that yet, since it is not on disk."""
+        return self._probation.is_unkept
 
     @property
     def standing(self) -> Standing:
