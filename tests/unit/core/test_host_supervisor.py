@@ -38,6 +38,7 @@ class Played:
         self.ended: Ended | None = None
         self._on_ended = on_ended
         self._stopped = asyncio.Event()
+        self.made_at = asyncio.get_running_loop().time()
         self.alive.add(self)
 
     @classmethod
