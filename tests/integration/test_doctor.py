@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from assess_core.cli.app import main
-from assess_core.doctor import disk, registry
+from assess_core.doctor import configuration, disk, registry
 from assess_core.errors import FaultKind
 from assess_core.host import body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
@@ -383,3 +383,107 @@ def test_a_topic_that_cannot_be_looked_at_does_not_end_the_others(
     monkeypatch.setattr(os, "statvfs", fail)
     assert "Permission denied" in line(capsys, well, "disk", "fail")["text"]
     assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+
+
+@pytest.mark.parametrize("wrong", [ValueError("no such thing"), RecursionError("too deep"), KeyError("key")])
+def test_whatever_a_topic_raises_the_others_follow(
+    well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, wrong: Exception
+) -> None:
+    def fail(*_given: object) -> NoReturn:
+        raise wrong
+
+    monkeypatch.setattr(os, "statvfs", fail)
+    found = line(capsys, well, "disk", "fail")
+    assert found["text"] == f"could not be looked at: {wrong!r}"
+    assert "report" in found["fix"]
+    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+    monkeypatch.setattr(configuration, "_document", fail)
+    assert line(capsys, well, "configuration", "fail")["text"] == f"could not be looked at: {wrong!r}"
+    monkeypatch.setattr(Runtime, "refusal_of", fail)
+    assert line(capsys, well, "demo-plugin", "fail")["text"] == f"could not be looked at: {wrong!r}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic", "state"),
+    [
+        ("active", "demo-plugin", "fail"),
+        ("choices", "demo-plugin", "fail"),
+        ("consents", "demo-plugin", "fail"),
+        ("quarantine", "demo-plugin", "warn"),
+        ("installed", "demo-plugin", "fail"),
+    ],
+)
+@pytest.mark.parametrize("data", [b"[" * 200_000, b"{", b"x"])
+def test_a_damaged_record_is_said_and_what_to_do_of_it(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, topic: str, state: str, data: bytes
+) -> None:
+    name = the_plugin(tmp_path).env_key if kind == "installed" else "demo-plugin"
+    path = tmp_path / "state" / kind / f"{name}.json"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    assert str(path) in line(capsys, well, topic, state)["text"]
+    assert main(["plugins", "list", *well[1:]]) in (0, 1)
+    assert json.loads(capsys.readouterr().out).keys() & {"error", "plugins"}, "nothing else ends with a traceback"
+
+
+def test_a_file_of_no_plugin_among_the_records_is_a_warning(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert line(capsys, well, "state", "ok")["text"].startswith("layout ")
+    for kind in ("active", "choices", "consents", "quarantine"):
+        stray = tmp_path / "state" / kind / "demo-plugin (copy).json"
+        stray.write_text("{}")
+        stray.chmod(0o600)
+        found = line(capsys, well, "state", "warn")
+        assert f"{stray}: this is no plugin's record" in found["text"]
+        assert found["fix"] == "nothing reads it; move it away"
+        assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+        for command in (["plugins", "list"], ["plugins", "prune"], ["sync"]):
+            assert main([*command, *well[1:]]) == 0
+        capsys.readouterr()
+        stray.unlink()
+
+
+def test_what_keeps_an_older_environment_from_being_gone_back_to_is_said(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "state/installed" / f"{'1' * 64}.json"
+    record.write_text("{")
+    record.chmod(0o600)
+    found = line(capsys, well, "state", "warn")
+    assert str(record) in found["text"]
+    assert "assess plugins prune" in found["fix"]
+
+
+def test_what_is_told_to_be_done_about_a_version_that_is_held_back_can_be_done(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin, now = the_plugin(tmp_path), datetime(2026, 11, 21, 20, 15, tzinfo=UTC)
+    store_of(tmp_path).choose(
+        plugin.distribution,
+        lambda known: known.with_failure("1.1.0", plugin.sha256, interpreter="3", kit="k", at=now, reason="it exited"),
+    )
+    fix = line(capsys, well, "demo-plugin", "warn")["fix"]
+    command = fix.rpartition("assess ")[2].split()
+    assert command == ["plugins", "resume", "demo-plugin"]
+    assert main([*command, *well[1:]]) == 0
+    capsys.readouterr()
+    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+    assert store_of(tmp_path).choices(plugin.distribution).failed == ()
+
+
+def test_a_shared_store_is_looked_at(
+    tree: RegistryTree, well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = tmp_path / "shared"
+    sync(configured(tree, tmp_path), shared)
+    assert "shared" not in doctor(capsys, well)[0], "none is configured"
+    given = arguments(tree, tmp_path, runtime=f'shared_store = "{shared}"')
+    assert line(capsys, given, "shared", "ok")["text"] == f"{shared}: layout 2, 1 environments of 1 plugins"
+    (record,) = (shared / "installed").glob("*.json")
+    record.write_text("{")
+    assert str(record) in line(capsys, given, "shared", "warn")["text"]
+    shared.rename(tmp_path / "elsewhere")
+    found = line(capsys, given, "shared", "warn")
+    assert found["text"] == f"{shared} is not there: what it held is installed here instead"
+    assert "runtime.shared_store" in found["fix"]

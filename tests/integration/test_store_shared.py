@@ -135,6 +135,13 @@ def test_one_of_a_newer_release_is_refused(shared: Store, tmp_path: Path) -> Non
         Store(tmp_path / "state", shared=shared.root)
 
 
+def test_one_that_is_no_directory_is_refused(shared: Store, tmp_path: Path) -> None:
+    assert Store(tmp_path / "state", shared=shared.root).layouts[1].check()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file: this is no directory"):
+        Store(tmp_path / "state", shared=tmp_path / "file")
+
+
 def test_one_that_is_not_there_is_said_and_done_without(
     tmp_path: Path, demo: DemoRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,13 +1,13 @@
 """Every topic in the order in which it matters; one that cannot be looked at is a line, and does not end the others."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from assess_core.doctor import clock, disk, interpreters, isolation, journal, machine, plugins, registry
+from assess_core.doctor import clock, disk, interpreters, isolation, journal, machine, plugins, registry, shared, state
 from assess_core.doctor.configuration import Chosen, origins
+from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
-from assess_core.errors import AssessError
 from assess_core.runtime import Runtime
-from assess_registry.client import RegistryError
 
 TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
     ("isolation", isolation.lines),
@@ -17,6 +17,8 @@ TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
     ("registry", registry.lines),
     ("clock", clock.lines),
     ("disk", disk.lines),
+    ("state", state.lines),
+    ("shared", shared.lines),
     ("journal", journal.lines),
     ("plugins", plugins.lines),
 )
@@ -24,11 +26,13 @@ TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
 
 def examine(runtime: Runtime, chosen: Chosen) -> Iterator[Line]:
     """What there is to say; every answer is tried, not looked up, where it can be."""
-    yield from origins(runtime, chosen)
+    yield from _looked("configuration", partial(origins, runtime, chosen))
     for topic, lines in TOPICS:
-        try:
-            yield from lines(runtime)
-        except (AssessError, RegistryError, OSError) as error:
-            yield Line(
-                topic=topic, state="fail", text=f"could not be looked at: {error}", fix="see to this first, then again"
-            )
+        yield from _looked(topic, partial(lines, runtime))
+
+
+def _looked(topic: str, lines: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+    try:
+        yield from lines()
+    except Exception as error:  # whoever asks what is wrong is told, whatever it is
+        yield unseen(topic, error)

@@ -7,6 +7,7 @@ from packaging.version import Version
 
 from assess_core.config import PluginConfig
 from assess_core.delivery import fits
+from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
 from assess_core.errors import AssessError
 from assess_core.folders import entry_of
@@ -17,7 +18,6 @@ from assess_core.store.differences import describe_differences
 from assess_registry.client import ProjectName, RegistryError
 
 SYNC = "run `assess sync`"
-LOOK = "see to this first, then again"
 
 
 def lines(runtime: Runtime) -> Iterator[Line]:
@@ -30,8 +30,8 @@ def lines(runtime: Runtime) -> Iterator[Line]:
         for name in found:
             try:
                 yield from _plugin(name, entry, runtime)
-            except (AssessError, RegistryError, OSError) as error:  # of one; the others are looked at all the same
-                yield Line(topic=name, state="fail", text=f"could not be looked at: {error}", fix=LOOK)
+            except Exception as error:  # of one, whatever it is: the others are looked at all the same
+                yield unseen(name, error)
 
 
 def _plugin(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
@@ -110,6 +110,9 @@ def _chosen(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
     def warn(text: str, fix: str) -> Line:
         return Line(topic=name, state="warn", text=text, fix=fix)
 
+    if damage := runtime.quarantines.damage(name):
+        text = f"whether it was in quarantine is lost, and nothing holds it: {damage}"
+        yield warn(text, f"to have that file removed: assess plugins resume {name}")
     choices = runtime.store.choices(name)
     if choices.pin is not None:
         fix = f"to let it follow the registry again: assess plugins pin {name} --none"
@@ -118,7 +121,7 @@ def _chosen(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
         if failure.version != plugin.version:
             yield warn(
                 f"{failure.version} did not answer when it was brought up, and is held back: {failure.reason}",
-                f"tell its publisher; to have it tried again: assess sync --retry {name}",
+                f"tell its publisher; to have it tried again: assess plugins resume {name}",
             )
     growth = waiting_growth(name, runtime.store.consents(name))
     if growth is not None:

@@ -104,16 +104,20 @@ class Quarantines:
         Raises:
             StoreError: it is there and may not be read.
         """
-        path = self._path(distribution)
-        try:
-            return Quarantine.parse(read_bounded(path, MAX_BYTES))
-        except FileNotFoundError:
+        found = self._read(distribution)
+        if isinstance(found, str):
+            logger.warning("%s.", found, extra={"action": "quarantine-unreadable"})
             return None
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
-        except (ValueError, RecursionError, RegistryError) as error:
-            logger.warning("%s is not a quarantine: %s.", path, error, extra={"action": "quarantine-unreadable"})
-            return None
+        return found
+
+    def damage(self, distribution: ProjectName) -> str:
+        """What is wrong with a file that binds nobody, because it cannot be understood; empty when nothing is.
+
+        Raises:
+            StoreError: it is there and may not be read.
+        """
+        found = self._read(distribution)
+        return found if isinstance(found, str) else ""
 
     def put(self, distribution: ProjectName, quarantine: Quarantine) -> None:
         """It is on disk.
@@ -151,6 +155,17 @@ class Quarantines:
             if not path.name.startswith(".") and (quarantine := self.of(name)) is not None:
                 found[name] = quarantine
         return found
+
+    def _read(self, distribution: ProjectName) -> Quarantine | str | None:
+        path = self._path(distribution)
+        try:
+            return Quarantine.parse(read_bounded(path, MAX_BYTES))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except (ValueError, RecursionError, RegistryError) as error:
+            return f"{path} is not a quarantine: {error}"
 
     def _path(self, distribution: ProjectName) -> Path:
         return self._directory / f"{distribution}.json"

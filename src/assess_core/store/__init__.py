@@ -17,6 +17,7 @@ from assess_core.store.layout import DamagedError
 from assess_core.store.leases import Lease
 from assess_core.store.prune import Pruned, Removal, prune, uninstall
 from assess_core.store.store import Store
+from assess_core.store.strays import damaged_records, stray_records
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Removal",
     "Store",
     "Waiting",
+    "damaged_records",
     "describe_interpreter",
     "install",
     "platforms_here",
@@ -52,6 +54,7 @@ __all__ = [
     "require_approved",
     "running_interpreter",
     "runtime_kits",
+    "stray_records",
     "target_of",
     "uninstall",
     "verify_environment",

@@ -6,14 +6,18 @@ Rules only; `store.py` holds the lock around a change.
 """
 
 import json
+import logging
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from assess_core.store.jsontext import json_of
 from assess_core.store.layout import MAX_RECORD_BYTES, DamagedError, Layout, explained
 from assess_core.store.ownership import read_own
 from assess_core.store.untouched import PRIVATE
 from assess_registry.client import ProjectName, RegistryError, atomic_write, parse_project, sync_directory
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = 1
 
@@ -68,8 +72,20 @@ def pointed_distributions(layout: Layout) -> tuple[ProjectName, ...]:
     """
     with explained(layout.root):
         # A dot cannot start a project name: what `atomic_write` is writing at this moment is not a pointer.
-        names = [path.stem for path in layout.path("active").glob("*.json") if not path.name.startswith(".")]
-    return tuple(sorted(parse_project(name) for name in names))
+        found = [path for path in layout.path("active").glob("*.json") if not path.name.startswith(".")]
+    for path in found:
+        if distribution_of(path) is None:  # a copy that somebody made, for example: `assess doctor` says it as well
+            _log.warning("%s is no plugin's record", path, extra={"action": "store-stray"})
+    return tuple(sorted(name for name in map(distribution_of, found) if name is not None))
+
+
+def distribution_of(record: Path) -> ProjectName | None:
+    """Whose record lies at this path, by its name; None when it is nobody's."""
+    try:
+        name = parse_project(record.stem)
+    except ValueError:
+        return None
+    return name if name == record.stem else None
 
 
 def encode_pointer(pointer: Pointer) -> bytes:

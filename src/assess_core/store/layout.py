@@ -147,6 +147,8 @@ class Layout:
                 found = json_of(read_bounded(path, MAX_RECORD_BYTES))["layout"]
             except FileNotFoundError:
                 return LAYOUT
+            except NotADirectoryError as error:
+                raise StoreError(f"{self.root}: this is no directory; name another") from error
             except (RegistryError, ValueError, KeyError, TypeError) as error:
                 raise StoreError(f'{path}: expected {{"layout": {LAYOUT}}}; restore it from a backup') from error
         if type(found) is not int or not min(MIGRATIONS) <= found <= LAYOUT:
