@@ -5,6 +5,7 @@ the latter inside a hook): the call fails, the worker lives. `MemoryError` while
 """
 
 import gc
+import os
 import sys
 from _socket import socket
 from typing import Any
@@ -26,6 +27,9 @@ from assess_plugin.worker.plugins import UnloadableError, describe, load, log_tr
 from assess_plugin.worker.remote import RemoteHost
 from assess_plugin.worker.selfcheck import selfcheck
 
+NICER = 5
+"""Than the runtime, which is to answer whatever its plugins do: a third of its weight."""
+
 
 def main(descriptor: int, sites: list[str]) -> int:
     """Serve the runtime at the other end of an inherited socket until it has had enough; the process's exit code.
@@ -38,6 +42,7 @@ def main(descriptor: int, sites: list[str]) -> int:
         # whole lines as they come, so that the log's tail shows what a plugin said before it died
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     channel = Channel(socket(fileno=descriptor))
+    os.nice(NICER)  # for good: isolated it may not say so any more, nor be less nice
     try:
         api, hooks = _start(channel, sites)
         if hooks is None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from assess_core.host.limits.bounds import Bounds, Excess, Usage
 from assess_core.host.limits.process import GoneError, Seen, UnwatchableError, WatchedProcess
+from assess_core.host.limits.share import Share
 from assess_core.host.limits.tree import UnmeasurableError, tree_bytes
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Watch:
         self._closed = self._over = False
         try:
             self._process = WatchedProcess(pid, scratch=self._scratch)
+            self._share = Share(pid)
         except OSError as error:
             self._over = True
             loop.call_soon(on_finding, UnwatchableError(str(error)))
@@ -157,6 +159,7 @@ class Watch:
         counted_from, cpu_limit_s = self._cpu  # before the look: what is counted from later would be subtracted twice
         seen = self._process.look()
         self._peak_bytes = max(self._peak_bytes, seen.memory_bytes)
+        self._share.hold(seen.threads)
         self._halted_looks = self._halted_looks + 1 if seen.stopped else 0
         if self._halted_looks >= HALTED_LOOKS:
             return Halted()
