@@ -590,11 +590,20 @@ class Runtime:
         return HostConfig(
             kits=self._kits,
             scratch_root=self._scratch.directory,
-            before_start=self.store.require_untouched,
+            before_start=self._before_start,
             private=self._private(),
             isolation=isolation_of(self.config.runtime),
             start_workers=self.config.runtime.start_workers,
         )
+
+    def _before_start(self, installed: InstalledPlugin) -> None:
+        """What is about to be started is as it was built, and so is the Python that it runs under.
+
+        Raises:
+            StoreError: it is not.
+        """
+        self.store.require_untouched(installed)
+        self.interpreters.require_runnable(installed.interpreter)
 
     def _private(self) -> tuple[Path, ...]:
         """What no plugin is shown: what we know, what we are told, by which word the registry knows us, and secrets.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.delivery import Action
+from assess_core.doctor.plugins import lines as plugin_lines
 from assess_core.errors import PluginFault
 from assess_core.host import health_check
 from assess_core.plan import Task
@@ -24,6 +25,7 @@ from assess_core.store import (
     verify_environment,
 )
 from assess_core.store.interpreter import ask_build
+from assess_core.versions import rollback
 from assess_registry.simple import install as install_into
 from tests.integration.test_runtime import configured
 from tests.support.installed import host_config, make_installed
@@ -230,3 +232,55 @@ def test_what_an_order_leaves_out_does_not_run_on(python: Path, tmp_path: Path, 
     assert (action, previous, runnable) == ("refused", "", 0)
     assert ("is not to be used any more" if offline else "is none of runtime.interpreters") in reason
     assert synced(python)[0] == "present"
+
+
+def test_nothing_is_started_under_one_that_others_can_change(python: Path, tmp_path: Path) -> None:
+    """Whoever starts it. What is opened to others is a directory of the copy; its files are links to the real ones."""
+    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    encodings = python.parent.parent / "lib" / python.name / "encodings"
+
+    def runtime() -> Runtime:
+        made = Runtime(config, state=state)
+        made.interpreters = Interpreters(configured=(python,), memory=state / "interpreters.json")
+        return made
+
+    for each in ("1.0.0", "1.1.0"):
+        if each != "1.0.0":
+            tree.publish(*release(each, python))
+        with runtime() as installing:
+            (synced,) = installing.sync()
+            assert synced.version == each, synced
+    with runtime() as first:
+        (plugin,) = first.installed()
+        assert first.try_start(plugin) == ()  # the control
+        assert [line.state for line in plugin_lines(first)] == ["ok"]
+    encodings.chmod(0o777)
+    refused = f"others can change it: {encodings} has mode 0777"
+    with runtime() as second:
+        with pytest.raises(PluginFault, match=refused):
+            second.try_start(plugin)
+        (line,) = plugin_lines(second)
+        assert (line.state, refused in line.text) == ("fail", True)
+        with pytest.raises(PluginFault, match=refused):
+            rollback(second, "demo-plugin")
+    encodings.chmod(0o755)
+    with runtime() as third:
+        assert rollback(third, "demo-plugin").plugin.version == "1.0.0"  # the control
+
+
+def test_nothing_is_gone_back_to_that_an_order_leaves_out(python: Path, tmp_path: Path) -> None:
+    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    config, state = configured(tree, tmp_path), tmp_path / "state"
+    with Runtime(config, state=state) as runtime:
+        runtime.interpreters = Interpreters(configured=(python,))
+        runtime.sync()
+    tree.publish(*release("1.1.0", None))
+    with Runtime(config, state=state) as runtime:
+        runtime.interpreters = Interpreters(configured=(running_interpreter().path,))
+        (line,) = runtime.sync()
+        assert line.version == "1.1.0", line
+        with pytest.raises(PluginFault, match=r"it is none of runtime\.interpreters"):
+            rollback(runtime, "demo-plugin")
+        runtime.interpreters = Interpreters(configured=(running_interpreter().path, python))
+        assert rollback(runtime, "demo-plugin").plugin.version == "1.0.0"  # the control

@@ -1,6 +1,5 @@
 """Each plugin: whether it is there as it was audited, may run, starts, and is the newest."""
 
-import os
 from collections.abc import Iterator
 
 from packaging.version import Version
@@ -65,9 +64,9 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
     if record is None:
         return fail("is not installed", SYNC)
     plugin = record.plugin
-    if not os.path.exists(plugin.python):  # noqa: PTH110  false, too, where it may not be looked at
-        fix = f"install that Python again; or {SYNC}, which takes another one if its lock serves one"
-        return fail(runtime.interpreters.change(plugin.interpreter), fix)
+    if unfit := runtime.interpreters.unfit(plugin.interpreter):
+        fix = f"install that Python again, or put it right; or {SYNC}, which takes another one if its lock serves one"
+        return fail(unfit, fix)
     if not plugin.environment.is_dir():
         return fail(f"its environment {plugin.environment} is gone", SYNC)
     if differences := runtime.store.check_untouched(plugin):

@@ -26,6 +26,7 @@ def facts_of_this_one(base: str) -> dict[str, str]:
         "abiflags": getattr(sys, "abiflags", ""),
         "libc": _libc(),
         "library": _library(),
+        "imports": os.pathsep.join(sys.path),
     }
 
 

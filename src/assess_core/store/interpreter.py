@@ -7,6 +7,7 @@ every link resolved.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,12 +17,31 @@ from pathlib import Path
 
 from assess_core.errors import StoreError
 from assess_core.store.asked import facts_of_this_one
+from assess_core.store.asking import answer_of
 from assess_core.store.bytecode import compile_tree, compile_with
 from assess_core.store.values import Interpreter
+from assess_registry.client import plain
 
-_ASK_TIMEOUT_S = 20.0
+_ASK_TIMEOUT_S = 10.0
 
 _ASKED = Path(__file__).with_name("asked.py")
+
+_VERSION = re.compile(r"3\.(\d{1,3})\.\d{1,3}(?:(?:a|b|rc)\d{1,3})?\+?\Z", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9._-]*", re.ASCII)
+_FACTS = {
+    "path": re.compile(r"/.+"),
+    "version": re.compile(r".+"),  # `_VERSION` says more
+    "cache_tag": _TAG,
+    "suffix": _TAG,
+    "platform": _TAG,
+    "site_packages": re.compile(r"(?!.*(?:^|/)\.\.(?:/|$)).+"),
+    "implementation": _TAG,
+    "abiflags": _TAG,
+    "libc": re.compile(r"[A-Za-z0-9._ -]*", re.ASCII),
+    "library": re.compile(r"(?:/.+)?"),
+    "imports": re.compile(r".*"),
+}
+_MAX_FACT = 8192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,15 +81,15 @@ def ask_build(executable: Path) -> Mapping[str, str]:
         StoreError: it cannot be run, or it is not a Python of at least 3.11.
     """
     try:
-        done = subprocess.run(
-            [executable, "-I", "-S", "-B", _ASKED], capture_output=True, timeout=_ASK_TIMEOUT_S, check=False
-        )
-        if done.returncode != 0:
-            raise ValueError(_last_line(done.stderr) or f"it ended with exit code {done.returncode}")
-        facts = {str(key): str(value or "") for key, value in json.loads(done.stdout).items()}
+        code, output, errors = answer_of([executable, "-I", "-S", "-B", _ASKED], timeout_s=_ASK_TIMEOUT_S)
+        if code != 0:
+            raise ValueError(_last_line(errors) or f"it ended with exit code {code}")
+        facts = json.loads(output)
+        if not isinstance(facts, dict):
+            raise ValueError("it answers with something else than a table")
         parse_build(facts)
         return facts
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(
             f"{executable} is not a usable Python interpreter (3.11 or later): {error}; name another one"
         ) from error
@@ -77,7 +97,7 @@ def ask_build(executable: Path) -> Mapping[str, str]:
 
 def _last_line(output: bytes) -> str:
     lines = output[-2000:].decode(errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else ""
+    return plain(lines[-1][:200]) if lines else ""
 
 
 def describe_interpreter(executable: Path) -> Interpreter:
@@ -106,29 +126,41 @@ def compile_for(interpreter: Interpreter, top: Path) -> list[str]:
         raise StoreError(f"{interpreter.path} could not compile {top}: {error}; name another interpreter") from error
 
 
-def parse_build(facts: Mapping[str, str]) -> Build:
+def parse_build(facts: Mapping[str, object]) -> Build:
     """What an interpreter said of itself, as a value.
 
     Raises:
-        StoreError: it has no bytecode cache tag.
-        KeyError: a fact is missing.
+        StoreError: it has no bytecode cache tag, or this is nothing that a Python says.
     """
-    if not facts["cache_tag"]:
-        raise StoreError(f"{facts['path']} has no bytecode cache tag; plugins need a regular CPython or PyPy build")
+    said = {key: _said(facts, key) for key in _FACTS}
+    if not said["cache_tag"]:
+        raise StoreError(f"{said['path']} has no bytecode cache tag; plugins need a regular CPython or PyPy build")
+    version = _VERSION.match(said["version"])
+    if version is None:
+        raise StoreError(f"it says that it is Python {said['version']!r}, which is no version of Python 3")
+    if said["implementation"] == "cpython" and said["cache_tag"] != f"cpython-3{version[1]}":
+        raise StoreError(f"it says that it is Python {said['version']}, and its bytecode is for {said['cache_tag']!r}")
     # `.cpython-311-x86_64-linux-gnu.so` -> `cpython-311-x86_64-linux-gnu`; SOABI itself costs reading the build's data
-    soabi = facts["suffix"].removeprefix(".").rpartition(".")[0]
+    soabi = said["suffix"].removeprefix(".").rpartition(".")[0]
     interpreter = Interpreter(
-        path=Path(facts["path"]),
-        version=facts["version"],
-        cache_tag=facts["cache_tag"],
+        path=Path(said["path"]),
+        version=said["version"],
+        cache_tag=said["cache_tag"],
         soabi=soabi,
-        platform=facts["platform"],
-        site_packages=facts["site_packages"].lstrip("/"),
+        platform=said["platform"],
+        site_packages=said["site_packages"].lstrip("/"),
     )
     return Build(
         interpreter=interpreter,
-        implementation=facts["implementation"],
-        abiflags=facts["abiflags"],
-        libc=facts["libc"],
-        library=os.path.realpath(facts["library"]) if facts["library"] else "",
+        implementation=said["implementation"],
+        abiflags=said["abiflags"],
+        libc=said["libc"],
+        library=os.path.realpath(said["library"]) if said["library"] else "",
     )
+
+
+def _said(facts: Mapping[str, object], key: str) -> str:
+    value, form = facts.get(key), _FACTS[key]
+    if not isinstance(value, str) or len(value) > _MAX_FACT or not value.isprintable() or not form.fullmatch(value):
+        raise StoreError(f"it says of its {key}: {ascii(value)[:200]}, which no Python says of itself")
+    return value

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from assess_core.errors import StoreError
 from assess_core.store.interpreter import Build, ask_build, parse_build, running_build
 from assess_core.store.untouched import PRIVATE
 from assess_core.store.values import Interpreter
+from assess_core.store.whose import Installation, Print, look_at, who_else, who_may_change
 from assess_registry.client import RegistryError, Target, atomic_write, read_bounded
 
 _log = logging.getLogger(__name__)
@@ -52,12 +52,14 @@ MAX_FOUND = 64
 
 NO_FILE = "there is no such file"
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: without `imports`."""
 
 FAILED_S = 300.0
 """How long one that failed to answer is not asked again."""
 
-_STICKY_DIRECTORY = stat.S_ISVTX | stat.S_IFDIR
+LOOKED_S = 300.0
+"""How long nobody looks through a library again of which nothing was replaced: 8,000 files take 0.1 s."""
 
 Ask = Callable[[Path], Mapping[str, str]]
 
@@ -121,6 +123,7 @@ class Interpreters:
         self._clock = clock
         self._answers: dict[str, dict[str, Any]] | None = None
         self._failed: dict[Path, tuple[float, str]] = {}
+        self._looked: dict[Path, tuple[float, Print]] = {}
 
     @property
     def own(self) -> Interpreter:
@@ -158,13 +161,27 @@ class Interpreters:
             return Found(path=interpreter.path, build=self._own, own=True)
         return self._look(interpreter.path)
 
+    def require_runnable(self, interpreter: Interpreter) -> None:
+        """What was built for this interpreter may be started; another patch release may be in its place.
+
+        Raises:
+            StoreError: it is gone, others can change it, or `runtime.interpreters` leaves it out.
+        """
+        if problem := self.unfit(interpreter):
+            raise StoreError(problem)
+
+    def unfit(self, interpreter: Interpreter) -> str:
+        """Why nothing that was built for an interpreter is started; empty when it may be."""
+        problem = _lost(interpreter, self.now(interpreter))
+        if not problem and self.configured and all(each.path != interpreter.path for each in self.usable()):
+            return _not_used(interpreter, "it is none of runtime.interpreters")
+        return problem
+
     def change(self, interpreter: Interpreter) -> str:
         """What has become of an interpreter for which something was built; empty when it is as it was."""
         now = self.now(interpreter)
-        if now.problem == NO_FILE:
-            return missing(interpreter)
-        if now.problem:
-            return f"its environment needs {interpreter.path}, which is not used any more: {now.problem}"
+        if lost := _lost(interpreter, now):
+            return lost
         if now.build is not None and now.build.interpreter != interpreter:
             return (
                 f"its environment is for Python {interpreter.version}, and {interpreter.path} is "
@@ -201,21 +218,41 @@ class Interpreters:
         return list(found)[:MAX_FOUND]
 
     def _look(self, path: Path, *, configured: bool = False) -> Found:
+        build: Build | None = None
         try:
-            problem = who_may_change(path)
+            executable, problem = self._owned(path)
+            if not problem:
+                facts, problem = self._answer(executable)
+            if not problem:
+                build = parse_build(facts)
+                if build.interpreter.path != executable:  # remembered, and what it said of then
+                    _, problem = self._owned(build.interpreter.path)
+                problem = problem or unlike(build, self._own)
         except FileNotFoundError:
-            return Found(path=path, build=None, problem=NO_FILE, configured=configured)
+            problem = NO_FILE
         except OSError as error:
-            return Found(
-                path=path, build=None, problem=f"it may not be looked at: {error.strerror}", configured=configured
-            )
-        if problem:
-            return Found(path=path, build=None, problem=f"others can change it: {problem}", configured=configured)
-        facts, problem = self._answer(path)
-        if problem:
-            return Found(path=path, build=None, problem=problem, configured=configured)
-        build = parse_build(facts)
-        return Found(path=path, build=build, problem=unlike(build, self._own), configured=configured)
+            problem = f"it may not be looked at: {error.strerror}"
+        return Found(path=path, build=build, problem=problem, configured=configured)
+
+    def _owned(self, path: Path) -> tuple[Path, str]:
+        """What is run by this path, links resolved, and who else can change it or what it would import.
+
+        Raises:
+            OSError: it is not there, or may not be looked at.
+        """
+        installation = look_at(path)
+        if problem := installation.problem or self._changeable(installation):
+            return installation.executable, f"others can change it: {problem}"
+        return installation.executable, ""
+
+    def _changeable(self, installation: Installation) -> str:
+        at, print_ = self._looked.get(installation.executable, (0.0, ()))
+        if print_ == installation.print and self._clock() < at + LOOKED_S:
+            return ""
+        problem = who_may_change(installation)
+        if not problem:
+            self._looked[installation.executable] = (self._clock(), installation.print)
+        return problem
 
     def _answer(self, path: Path) -> tuple[Mapping[str, str], str]:
         """What the executable says of itself, or said the last time; else why it did not.
@@ -232,8 +269,7 @@ class Interpreters:
                 return {}, problem
             try:
                 facts = self._ask(path)
-                if changeable := who_may_change(parse_build(facts).interpreter.path):
-                    raise StoreError(f"others can change it: {changeable}")
+                self._require_looked_at(path, facts)
             except (StoreError, OSError) as error:
                 self._failed[path] = (self._clock(), str(error))
                 return {}, str(error)
@@ -242,6 +278,25 @@ class Interpreters:
             answers[str(path)] = {"seen": seen, "facts": dict(facts)}
             self._remember(answers)
             return facts, ""
+
+    def _require_looked_at(self, path: Path, facts: Mapping[str, str]) -> None:
+        """What it says it consists of is what was looked at before it ran; or nobody else's, at least.
+
+        Raises:
+            StoreError, OSError: others can change something of it.
+        """
+        build = parse_build(facts)
+        if build.interpreter.path != path:
+            _, problem = self._owned(build.interpreter.path)
+            if problem:
+                raise StoreError(problem)
+        libraries = look_at(build.interpreter.path).libraries
+        for place in map(Path, filter(None, facts["imports"].split(os.pathsep))):
+            known = any(place.is_relative_to(library) for library in libraries)
+            if not known and not (place.suffix == ".zip" and place.parent in {each.parent for each in libraries}):
+                raise StoreError(f"it imports from {place}, which is not its standard library")
+        if build.library and (problem := who_else(Path(build.library))):
+            raise StoreError(f"others can change it: {problem}")
 
     def _remembered(self) -> dict[str, dict[str, Any]]:
         if self._answers is None:
@@ -267,6 +322,16 @@ def missing(interpreter: Interpreter) -> str:
     return f"its environment needs Python {interpreter.version}, which was {interpreter.path}; that is gone"
 
 
+def _lost(interpreter: Interpreter, now: Found) -> str:
+    if now.problem == NO_FILE:
+        return missing(interpreter)
+    return _not_used(interpreter, now.problem) if now.problem else ""
+
+
+def _not_used(interpreter: Interpreter, problem: str) -> str:
+    return f"its environment needs {interpreter.path}, which is not used any more: {problem}"
+
+
 def target_of(interpreter: Interpreter) -> Target:
     """Which wheels and markers an interpreter of this machine accepts."""
     if interpreter == running_build().interpreter:
@@ -278,26 +343,6 @@ def target_of(interpreter: Interpreter) -> Target:
 def platforms_here() -> tuple[str, ...]:
     """The platform tags that this machine accepts, the best first."""
     return tuple(dict.fromkeys(tag.platform for tag in Target.running().tags if tag.platform != "any"))
-
-
-def who_may_change(path: Path) -> str:
-    """Who besides root and this user decides what is run by this path; empty when nobody does.
-
-    Raises:
-        OSError: it is not there, or may not be looked at.
-    """
-    real = Path(os.path.realpath(path, strict=True))
-    library = real.parent.parent / "lib" / real.name  # what it imports first lies there, if anywhere
-    for place in dict.fromkeys((path, real, *path.parents, *real.parents, *((library,) if library.is_dir() else ()))):
-        status = place.lstat()
-        if status.st_uid not in (0, os.geteuid()):
-            return f"{place} belongs to uid {status.st_uid}"
-        mode = status.st_mode
-        if stat.S_ISLNK(mode) or mode & _STICKY_DIRECTORY == _STICKY_DIRECTORY:
-            continue
-        if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())):
-            return f"{place} has mode {stat.S_IMODE(mode):04o}"
-    return ""
 
 
 def unlike(build: Build, own: Build) -> str:

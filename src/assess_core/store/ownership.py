@@ -80,22 +80,32 @@ def _wrong_with(path: Path, root: Path) -> Iterator[Issue]:
             yield _issue("state-writable", path, root, f"has mode {mode:04o}: others may write to it")
 
 
-def _foreign_links(root: Path) -> Iterator[Issue]:
-    """Each link on the way to this absolute path that somebody else may turn elsewhere."""
-    here, left, followed = Path(root.anchor), [*root.parts[:0:-1]], 0
+def steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Each directory, link and file on the way to this absolute path, as the kernel goes; not what is not there."""
+    here, left, followed = Path(path.anchor), [*path.parts[:0:-1]], 0
+    yield here, here.lstat()
     while left:
         name = left.pop()
         here = here.parent if name == os.pardir else here / name
         try:
-            target = here.readlink()
-        except OSError:  # no link, or nothing there
+            status = here.lstat()
+            target = here.readlink() if stat.S_ISLNK(status.st_mode) else None
+        except OSError:  # not there
             continue
-        if is_foreign(status := here.lstat()):
-            yield _issue("state-foreign", here, here, f"is a link that belongs to {_user(status.st_uid)}")
+        yield here, status
+        if target is None:
+            continue
         if (followed := followed + 1) > MAX_LINKS:
             return
         here = Path(target.anchor) if target.is_absolute() else here.parent
         left += [part for part in reversed(target.parts) if part != target.anchor]
+
+
+def _foreign_links(root: Path) -> Iterator[Issue]:
+    """Each link on the way to this absolute path that somebody else may turn elsewhere."""
+    for here, status in steps(root):
+        if stat.S_ISLNK(status.st_mode) and is_foreign(status):
+            yield _issue("state-foreign", here, here, f"is a link that belongs to {_user(status.st_uid)}")
 
 
 def _issue(id_: str, path: Path, root: Path, message: str) -> Issue:

@@ -11,7 +11,7 @@ import pytest
 from assess_core.errors import StoreError
 from assess_core.store import Interpreter, Interpreters, running_interpreter, target_of
 from assess_core.store.interpreter import parse_build, running_build
-from assess_core.store.interpreters import FAILED_S, NAME, unlike, who_may_change
+from assess_core.store.interpreters import FAILED_S, LOOKED_S, NAME, unlike
 
 
 class Machine:
@@ -27,6 +27,9 @@ class Machine:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(version)
+        library = path.parent.parent / "lib" / ("python" + ".".join(version.split(".")[:2]) if version else "")
+        (library / "lib-dynload").mkdir(parents=True, exist_ok=True)
+        (library / "os.py").write_text("")
         minor = "".join(version.split(".")[:2])
         own = running_build()
         self.said[path] = {
@@ -40,6 +43,7 @@ class Machine:
             "abiflags": "",
             "libc": own.libc,
             "library": "",
+            "imports": "",
         } | facts
         return path
 
@@ -190,22 +194,143 @@ def test_what_others_can_change_is_never_run(machine: Machine) -> None:
     assert versions(machine.known()) == ["own", "3.42.1"]  # the control
 
 
-def test_nor_is_what_would_import_from_where_others_can_write(machine: Machine) -> None:
+@pytest.mark.parametrize("name", ["lib", "lib/python3.42", "lib/python3.42/encodings", "lib/python3.42/encodings/x.py"])
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_nor_is_what_would_import_what_others_can_write(machine: Machine, name: str, mode: int) -> None:
+    machine.add("a/bin/python3.42", "3.42.1")
+    place = machine.root / "a" / name
+    (machine.root / "a/lib/python3.42/encodings").mkdir()
+    (machine.root / "a/lib/python3.42/encodings/x.py").write_text("")
+    before = place.stat().st_mode
+    place.chmod(mode)
+    assert refusal(machine.known()) == f"others can change it: {place} has mode {mode:04o}"
+    assert machine.asked == []
+    place.chmod(before)
+    assert versions(machine.known()) == ["own", "3.42.1"]  # the control
+
+
+@pytest.mark.parametrize("name", ["lib/python342.zip", "lib/libpython3.42.so.1.0", "lib/python3.42/os.pyc"])
+def test_nor_what_would_run_a_file_or_link_of_somebody_else(
+    machine: Machine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.add("a/bin/python3.42", "3.42.1")
+    place, mall = machine.root / "a" / name, machine.root / "mall"
+    mall.mkdir()
+    (mall / "file").write_text("")
+    place.symlink_to(mall / "file")
+    assert versions(machine.known()) == ["own", "3.42.1"]  # the control
+    machine.asked.clear()
+    (machine.root / "interpreters.json").unlink()
+    mall.chmod(0o777)
+    assert refusal(machine.known()) == f"others can change it: {mall} has mode 0777"
+    assert machine.asked == []
+
+
+def test_a_library_that_it_would_find_only_higher_up_is_not_looked_for_there(machine: Machine) -> None:
+    machine.add("a/bin/python3.42", "3.42.1")
+    (machine.root / "a/lib/python3.42/os.py").unlink()
+    assert "its standard library is not in" in refusal(machine.known())
+    assert machine.asked == []
+
+
+def test_a_link_that_others_can_turn_is_not_followed_and_what_is_run_is_what_was_looked_at(machine: Machine) -> None:
+    real, mall = machine.add("a/bin/python3.42", "3.42.1"), machine.root / "mall"
+    mall.mkdir()
+    named = machine.root / "named"
+    (mall / "link").symlink_to(real)
+    named.symlink_to(mall / "link")
+    asked: list[Path] = []
+
+    def ask(path: Path) -> Mapping[str, str]:
+        asked.append(path)
+        return machine.said[real]
+
+    def found() -> str:
+        return Interpreters(configured=[named], ask=ask).found()[0].problem
+
+    assert found() == ""  # the control
+    assert asked == [real]
+    mall.chmod(0o777)
+    assert found() == f"others can change it: {mall} has mode 0777"
+    assert asked == [real]
+
+
+def test_a_library_is_looked_through_again_when_it_was_replaced_or_after_a_while(machine: Machine) -> None:
     path = machine.add("a/bin/python3.42", "3.42.1")
-    (machine.root / "a/lib/python3.42").mkdir(parents=True)
-    assert who_may_change(path) == ""
-    (machine.root / "a/lib/python3.42").chmod(0o777)
-    assert "lib/python3.42 has mode 0777" in who_may_change(path)
+    known, built_for = machine.known(), parse_build(machine.said[path]).interpreter
+    known.require_runnable(built_for)
+    deep = machine.root / "a/lib/python3.42/os.py"
+    deep.chmod(0o777)
+    known.require_runnable(built_for)
+    machine.now += LOOKED_S
+    with pytest.raises(StoreError, match=r"which is not used any more: others can change it: .*os\.py has mode 0777"):
+        known.require_runnable(built_for)
+    deep.chmod(0o644)
+    known.require_runnable(built_for)
+    (machine.root / "a/lib").chmod(0o777)
+    with pytest.raises(StoreError, match=r"others can change it: .*lib has mode 0777"):
+        known.require_runnable(built_for)
+
+
+def test_what_an_order_leaves_out_is_not_started(machine: Machine) -> None:
+    first, second = machine.add("a/bin/python3.41", "3.41.9"), machine.add("b/bin/python3.42", "3.42.1")
+    built_for = parse_build(machine.said[second]).interpreter
+    machine.known().require_runnable(built_for)
+    machine.known(first, second).require_runnable(built_for)
+    machine.known(first).require_runnable(running_interpreter())
+    with pytest.raises(StoreError, match=r"it is none of runtime\.interpreters"):
+        machine.known(first).require_runnable(built_for)
+
+
+def test_another_patch_release_in_its_place_may_be_started(machine: Machine) -> None:
+    path = machine.add("a/bin/python3.42", "3.42.1")
+    built_for = replace(parse_build(machine.said[path]).interpreter, version="3.42.0")
+    machine.known().require_runnable(built_for)
+    assert machine.known().change(built_for)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"version": "3.41.9-acme"},
+        {"version": "3.41"},
+        {"version": "4.0.0"},
+        {"version": "3.41.1\n"},
+        {"cache_tag": "cpython-342"},
+        {"path": "relative"},
+        {"path": "/x\0"},
+        {"site_packages": "../../etc"},
+        {"suffix": "/../x.so"},
+        {"library": "lib.so"},
+        {"libc": "glibc\x1b[2J"},
+        {"imports": "/elsewhere"},
+        {"abiflags": 1},
+        {"platform": None},
+        {"platform": "a" * 10_000},
+    ],
+)
+def test_what_no_python_says_of_itself_is_not_believed(machine: Machine, facts: dict[str, str]) -> None:
+    machine.said[machine.add("a/bin/python3.41", "3.41.9")] |= facts
+    machine.add("b/bin/python3.42", "3.42.1")  # the control
+    assert versions(machine.known()) == ["own", "3.42.1"]
+    assert refusal(machine.known())
+
+
+def refusal(known: Interpreters) -> str:
+    (refused,) = (each for each in known.found() if each.problem)
+    return refused.problem
 
 
 def test_whom_a_configured_one_leads_to_has_to_be_nobody_elses_either(machine: Machine) -> None:
-    shim, real = machine.add("shims/python3", ""), machine.add("a/bin/python3.42", "3.42.1")
-    machine.said[shim] = machine.said[real]
-    assert versions(machine.known(shim)) == ["3.42.1", "own"]
-    real.chmod(0o777)
-    (machine.root / "interpreters.json").unlink()
-    (refused, _) = machine.known(shim).found()
-    assert refused.problem == f"others can change it: {real} has mode 0777"
+    named, real = machine.add("b/bin/python3.42", "3.42.1"), machine.add("a/bin/python3.42", "3.42.1")
+    machine.said[named] = machine.said[real]
+    assert versions(machine.known(named)) == ["3.42.1", "own"]
+    for forget in (False, True):
+        real.chmod(0o777)
+        (refused, _) = machine.known(named).found()
+        assert refused.problem == f"others can change it: {real} has mode 0777"
+        if not forget:
+            (machine.root / "interpreters.json").unlink()
 
 
 def test_it_says_what_became_of_an_interpreter(machine: Machine) -> None:
