@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 operational error; 2 usage or configuration; 3 findings; 4
 130 interrupted.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,8 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the process's exit code. Never raises for what a user or a plugin can cause."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited from who started us; then no worker is started
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return run(app, "assess", sys.argv[1:] if argv is None else argv, _explain)
 
 

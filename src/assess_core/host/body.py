@@ -9,6 +9,7 @@ Had in this order, given back in the other.
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,11 @@ from assess_core.store import InstalledPlugin
 from assess_plugin.isolation.profile import Profile
 from assess_plugin.isolation.start import worker_environment
 from assess_registry.client import TrustError
+
+IGNORED = (
+    "this program ignores SIGCHLD, so that the kernel tells nobody how a worker ended, and gives its process id away "
+    "at once: call signal.signal(signal.SIGCHLD, signal.SIG_DFL) before plugins are run"
+)
 
 PLACE_S = 60.0
 """How long a start waits for a disk; the worker's own deadline begins when there is a process."""
@@ -85,6 +91,8 @@ async def make_body(installed: InstalledPlugin, config: HostConfig, rights: Righ
     Raises:
         PluginFault: a part of it could not be had; none is left.
     """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        raise start_fault(installed, IGNORED)
     slot = await slot_to_start()
     try:
         isolating = _isolating(config)
