@@ -444,6 +444,34 @@ def test_a_file_of_no_plugin_among_the_records_is_a_warning(
         stray.unlink()
 
 
+@pytest.mark.parametrize("kind", ["active", "choices", "consents", "quarantine", "journal"])
+def test_a_record_that_is_a_link_to_nothing_is_damaged_and_not_absent(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """As where a volume is not mounted: what was pinned, consented to and found would be forgotten in silence."""
+    path = tmp_path / "state/journal.db" if kind == "journal" else tmp_path / "state" / kind / "demo-plugin.json"
+    path.unlink(missing_ok=True)
+    if kind != "active":  # without, nothing serves
+        assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
+    path.symlink_to("/nowhere/at/all")
+    topic, state = "journal" if kind == "journal" else "demo-plugin", "warn" if kind == "quarantine" else "fail"
+    found = line(capsys, well, topic, state)
+    assert str(path) in found["text"]
+    assert "link to nothing" in found["text"]
+
+
+@pytest.mark.parametrize("gone", ["envs", "bin/python"])
+def test_an_environment_that_is_gone_is_said(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], gone: str
+) -> None:
+    environment = the_plugin(tmp_path).environment
+    path = environment if gone == "envs" else environment / gone
+    path.rename(tmp_path / "elsewhere")
+    found = line(capsys, well, "demo-plugin", "fail")
+    assert path.name in found["text"]
+    assert "assess sync" in found["fix"]
+
+
 def test_what_keeps_an_older_environment_from_being_gone_back_to_is_said(
     well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,10 @@ LARGE_WAL_BYTES = 256 * MIB
 def lines(runtime: Runtime) -> Iterator[Line]:
     """One line; of a runtime that has assessed nothing yet there is no journal."""
     path = runtime.store.root / "journal.db"
+    if path.is_symlink() and not path.exists():
+        fix = "mount what it leads to; or remove the link, and the next run begins a new journal"
+        yield Line(topic="journal", state="fail", text=f"{path} is a link to nothing", fix=fix)
+        return
     if not path.exists():
         yield Line(topic="journal", state="ok", text="none yet: nothing was assessed")
         return

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from assess_core.errors import FaultKind, StoreError
-from assess_registry.client import ProjectName, RegistryError, atomic_write, read_bounded
+from assess_core.store.ownership import read_own
+from assess_registry.client import ProjectName, RegistryError, TrustError, atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -159,9 +160,12 @@ class Quarantines:
     def _read(self, distribution: ProjectName) -> Quarantine | str | None:
         path = self._path(distribution)
         try:
-            return Quarantine.parse(read_bounded(path, MAX_BYTES))
+            return Quarantine.parse(read_own(path, MAX_BYTES))
         except FileNotFoundError:
-            return None
+            return f"{path} is a link to nothing" if path.is_symlink() else None
+        except TrustError as error:  # believed, it would quarantine; not understood, it would lift
+            why = "; ".join(issue.message for issue in error.issues)
+            raise StoreError(f"{path}: {error.what}: it {why}; find out who did, and remove it") from error
         except OSError as error:
             raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError, RegistryError) as error:

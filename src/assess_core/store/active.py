@@ -47,7 +47,9 @@ def read_pointer(layout: Layout, distribution: ProjectName) -> Pointer | None:
     with explained(layout.root):
         try:
             return decode_pointer(read_own(path, MAX_RECORD_BYTES))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if path.is_symlink():
+                raise DamagedError(f"{path}: is a link to nothing; remove it and install the plugin again") from error
             return None
         except (RegistryError, ValueError, TypeError) as error:
             raise DamagedError(f"{path}: {error}; remove this file and install the plugin again") from error

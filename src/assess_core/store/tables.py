@@ -33,7 +33,9 @@ def read_table(path: Path, root: Path, decode: Callable[[bytes], Value], *, dama
     with explained(root):
         try:
             return decode(read_own(path, MAX_RECORD_BYTES))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if path.is_symlink():  # to a volume that is not mounted: not the same as that nothing was ever chosen
+                raise DamagedError(f"{path}: is a link to nothing; {damage}") from error
             return None
         except TrustError:
             raise

@@ -104,3 +104,20 @@ def test_a_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be removed"):
         kept.lift(NAME)
     assert [each.name for each in tmp_path.iterdir()] == ["quarantine"]
+
+
+def test_one_that_somebody_else_can_have_written_is_refused_and_lifts_nothing(tmp_path: Path) -> None:
+    kept = Quarantines(tmp_path)
+    kept.put(NAME, ONE)
+    assert kept.of(NAME) == ONE, "the control"
+    (tmp_path / f"{NAME}.json").chmod(0o666)
+    with pytest.raises(StoreError, match=r"somebody else can have written it: it has mode 0666.* remove it"):
+        kept.of(NAME)
+
+
+def test_a_link_to_nothing_is_no_quarantine_and_is_said(tmp_path: Path) -> None:
+    kept = Quarantines(tmp_path)
+    assert (kept.of(NAME), kept.damage(NAME)) == (None, ""), "the control"
+    (tmp_path / f"{NAME}.json").symlink_to("/nowhere/at/all")
+    assert kept.of(NAME) is None
+    assert "link to nothing" in kept.damage(NAME)
