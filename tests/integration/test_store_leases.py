@@ -107,6 +107,7 @@ def test_who_removes_and_does_not_come_to_an_end_is_told_of(
     monkeypatch.setattr(leases, "LEASE_TIMEOUT_S", 0.0)
     alone = claim(store.layout.lease(installed.env_key))
     assert alone is not None
-    with alone, pytest.raises(StoreError, match="see whether an `assess` process hangs or was stopped"):
+    with alone, pytest.raises(StoreError, match="see whether an `assess` process hangs or was stopped") as told:
         store.lease(installed)
+    assert f"is locked by process {os.getpid()} of uid {os.geteuid()}, " in str(told.value)
     store.lease(installed).release()

@@ -12,6 +12,7 @@ been removed in between, and another one made), and whether what it stands for i
 opening the file for reading, so one made earlier can be leased on a file system that is mounted read-only.
 """
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -97,10 +98,12 @@ def take(path: Path, present: Callable[[], bool], *, make: bool = True) -> Lease
         lease = Lease(path, descriptor)
         while not _locked(descriptor, fcntl.LOCK_SH):
             if time.monotonic() > deadline:
+                holder = _holder(descriptor)
                 lease.release()
                 raise StoreError(
-                    f"{path} is locked by somebody who removes what it stands for, for {LEASE_TIMEOUT_S:.0f} s: "
-                    "see whether an `assess` process hangs or was stopped"
+                    f"{path} is locked by {holder}, as if to remove what it stands for, for "
+                    f"{LEASE_TIMEOUT_S:.0f} s: see whether an `assess` process hangs or was stopped; anybody who may "
+                    "read that file can hold it"
                 )
             time.sleep(_POLL_S)
         if _bears_its_name(descriptor, path):
@@ -154,6 +157,21 @@ def _locked(descriptor: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _holder(descriptor: int) -> str:
+    """Who has a lock on it for himself alone, as far as the kernel says (proc_locks(5))."""
+    status = os.fstat(descriptor)
+    at = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    with contextlib.suppress(OSError):  # no /proc, or the process is gone
+        with open("/proc/locks", encoding="ascii", errors="replace") as file:  # noqa: PTH123  no file on a disk
+            lines = (line.split() for line in file)
+            found = next(
+                (each[4] for each in lines if each[1] == "FLOCK" and each[3:4] == ["WRITE"] and at in each), ""
+            )
+        if found:
+            return f"process {found} of uid {os.stat(f'/proc/{found}').st_uid}"  # noqa: PTH116
+    return "a process that is not to be seen from here"
 
 
 def _bears_its_name(descriptor: int, path: Path) -> bool:
