@@ -24,6 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from assess_core.errors import StoreError
 from assess_core.store.interpreter import Build, ask_build, parse_build, running_build
+from assess_core.store.jsontext import json_of
 from assess_core.store.untouched import PRIVATE
 from assess_core.store.values import Interpreter
 from assess_core.store.whose import Installation, Print, look_at, who_else, who_may_change
@@ -395,7 +396,7 @@ def _still(seen: object) -> bool:
 def _decoded(path: Path) -> dict[str, dict[str, Any]]:
     """What was remembered; what cannot be read is asked for again."""
     try:
-        document = json.loads(read_bounded(path, MAX_MEMORY_BYTES))
+        document = json_of(read_bounded(path, MAX_MEMORY_BYTES))
         if document["schema"] != SCHEMA:
             return {}
         answers = {str(asked): dict(answer) for asked, answer in document["interpreters"].items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.store import untouched
+from assess_core.store import interpreters, untouched
 from assess_core.store.active import decode_pointer
 from assess_core.store.choices import Choices, decode_choices, encode_choices
 from assess_core.store.consents import Consents, decode_consents, encode_consents
@@ -67,3 +67,11 @@ def test_a_layout_that_is_nested_too_deeply_is_said_to_be_none(tmp_path: Path) -
     (root / "layout.json").write_bytes(DEEP)
     with pytest.raises(StoreError, match="expected"):
         Layout(root=root).check()
+
+
+def test_interpreters_that_are_remembered_nested_too_deeply_are_asked_again(tmp_path: Path) -> None:
+    memory = tmp_path / "interpreters.json"
+    memory.write_text(json.dumps({"schema": interpreters.SCHEMA, "interpreters": {}}))
+    assert interpreters._decoded(memory) == {}
+    memory.write_bytes(DEEP)
+    assert interpreters._decoded(memory) == {}
