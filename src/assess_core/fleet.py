@@ -25,7 +25,7 @@ from types import MappingProxyType
 from assess_core.admission import rights_of
 from assess_core.errors import AssessError, FaultKind, PluginFault
 from assess_core.grants import Grant
-from assess_core.host import HostConfig, Supervisor
+from assess_core.host import HostConfig, Supervisor, prepared
 from assess_core.host.aside import aside
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.standing import Policy
@@ -265,6 +265,7 @@ class Fleet:
         stopping = [self._end(each) for each in self._all]
         self._all = []
         await asyncio.gather(*stopping, *self._ending)
+        await prepared.retire()  # another fleet of this loop has its next one anew
 
     async def _make(self, callee: Callee, *, started: bool) -> Served | AssessError:
         identity = Identity.of(callee, self.host)

@@ -10,6 +10,7 @@ import pytest
 
 from assess_core.errors import AssessError, FaultKind, PluginFault, StoreError
 from assess_core.fleet import Fleet, Use, sorted_out
+from assess_core.host import copies, prepared
 from assess_core.host.standing import Policy
 from assess_core.host.turns import Turns
 from assess_core.plan import Callee
@@ -190,6 +191,32 @@ def test_killed_it_answers_nobody_and_is_not_had_again(tmp_path: Path) -> None:
         await fleet.stop()
 
     asyncio.run(main())
+
+
+def test_stopped_it_leaves_no_prepared_parent_and_another_fleet_has_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "SPAWNED_FIRST", 0)
+
+    def parents() -> set[int]:
+        alive = [Path(f"/proc/{pid}") for pid in copies.children()]
+        return {int(each.name) for each in alive if b"prepared.py" in (each / "cmdline").read_bytes()}
+
+    async def main() -> None:
+        one, other = (Fleet(host_config(tmp_path), lease=Leases().take, turns=Turns(8)) for _ in range(2))
+        await bring(one, version(tmp_path, "1.0"))
+        first = parents()
+        assert len(first) == 1, "it is there until then"
+        await one.stop()
+        assert parents() == set()
+        assert await bring(other, version(tmp_path, "1.1")) == {}
+        assert len(parents()) == 1
+        assert not parents() & first
+        await other.stop()
+        assert parents() == set()
+
+    asyncio.run(main())
+    assert scratches(tmp_path) == 0
 
 
 def test_what_is_gone_is_said_and_others_serve(tmp_path: Path) -> None:

@@ -91,6 +91,16 @@ async def fork(python: Path, kit: Path, descriptors: Sequence[int]) -> Forked | 
     return forked
 
 
+async def retire() -> None:
+    """No prepared parent of this loop is left, but one that is slow to end; who forks after this has a new one."""
+    lines = _lines.get(asyncio.get_running_loop(), {})
+    parents = [line.parent for line in lines.values() if line.parent is not None]
+    for parent in parents:
+        parent.retire()
+    if parents:
+        await asyncio.wait([parent.keeper for parent in parents], timeout=ANSWER_S)
+
+
 def why_spawned() -> str:
     """Why workers of this loop are spawned that could be forked; empty as long as nothing went wrong."""
     lines = _lines.get(asyncio.get_running_loop(), {})
@@ -174,7 +184,7 @@ def _line_of(loop: asyncio.AbstractEventLoop, kind: _Kind) -> _Line:
 
 
 class _Prepared:
-    """One prepared parent, ended by a task of its own: when retired, when dead, and when the loop's tasks are ended."""
+    """One prepared parent, ended by its `keeper`, a task: when retired, when dead, when the loop's tasks are ended."""
 
     def __init__(self, kind: _Kind, loop: asyncio.AbstractEventLoop) -> None:
         self.usable, self.ready = True, False
@@ -208,7 +218,7 @@ class _Prepared:
         loop.add_reader(self._control.fileno(), self._readable)
         self._process.on_exit(self._over.set)
         self._idle = loop.call_later(IDLE_S, self.retire)
-        self._keeper = loop.create_task(self._keep())
+        self.keeper = loop.create_task(self._keep())
 
     async def fork(self, descriptors: Sequence[int]) -> Forked:
         self._idle.cancel()
