@@ -66,7 +66,9 @@ class Channel:
         self._stop_writing()
         self._sock.close()
         self._drop_output()
-        self._buffer = bytearray()  # a worker that ended is in a circle of references: it may stay for minutes
+        # A worker that ended goes at once: in a circle of references it would wait minutes for the collector.
+        self._buffer = bytearray()
+        self._on_frame = self._on_end = _nobody
 
     def _drop_output(self) -> None:
         for _, descriptor in self._out:
@@ -159,8 +161,13 @@ class Channel:
             self._waiting_to_write = False
 
     def _end(self, violation: str) -> None:
+        told = self._on_end
         self.close()
-        self._on_end(violation)
+        told(violation)
+
+
+def _nobody(_said: memoryview | str) -> None:
+    """It is closed."""
 
 
 def _close(descriptor: int | None) -> None:

@@ -123,8 +123,9 @@ class ChildProcess:
     def _notice_exit(self) -> None:
         self._loop.remove_reader(self._pidfd)
         self.exited.set()
-        if self._on_exit is not None:
-            self._on_exit()
+        told, self._on_exit = self._on_exit, None
+        if told is not None:
+            told()
 
     def _close_unarmed(self) -> None:
         if self._unarmed >= 0:

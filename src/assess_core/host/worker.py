@@ -136,7 +136,7 @@ class Worker:
             api=self._api,
             profile=self._body.profile,
             required=config.isolation == "required",
-            look=lambda profile: look(self.pid, profile),
+            look=partial(look, self.pid),
         )
         self._process.on_exit(self._exited)
 

@@ -122,6 +122,7 @@ class Watch:
     def close(self) -> None:
         """Nothing is looked at any more, but for a look that is under way; idempotent."""
         self._closed = True
+        self._on_finding = _nobody
         self._wake.set()
 
     def _run(self) -> None:
@@ -190,3 +191,7 @@ class Watch:
         except FileNotFoundError:  # removed: it is at its end
             return
         self._scan_at = time.monotonic() + SCAN_SHARE * (time.monotonic() - began)
+
+
+def _nobody(_finding: Finding) -> None:
+    """It is closed."""
