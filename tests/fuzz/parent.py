@@ -81,7 +81,7 @@ class _Watch:
 
     rest = close = begin
 
-    def peak_bytes(self) -> int:
+    def peak_bytes(self, **_: Any) -> int:
         """Nothing is watched."""
         return 0
 

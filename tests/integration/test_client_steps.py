@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from assess_registry.client import Target, TrustError
+from assess_registry.client import Registry, Target, TrustError
 from assess_registry.client.choose import select_own
 from assess_registry.client.trust import word as loaded  # with it everything that is switched off below
 from assess_registry.client.trust.clock import ClockGuard
@@ -129,6 +129,13 @@ def development_unasked_for(here: Path) -> Callable[[], object]:
     return lambda: ApprovedPlace(tree=tree, state=here / "state").chain(development=False)
 
 
+def root_cut_short(here: Path) -> Callable[[], object]:
+    tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
+    whole = tree.root_metadata.read_bytes()
+    tree.root_metadata.write_bytes(whole[: len(whole) // 2])
+    return Registry(tree.approved_config(here / "state")).require_root
+
+
 def quarantined(here: Path) -> Callable[[], object]:
     tree = copy_registry_tree(here, plugins=[demo_plugin_wheel("1.0.0")])
     people, now = tree.everybody.release_keys, datetime.now(UTC)
@@ -212,6 +219,7 @@ STEPS = (
     # registry's word
     Step("trust/clock.py:check", clock_back, "clock", any_time),
     Step("trust/rules.py:check_document", tuf("key of small order"), "root"),
+    Step("trust/rules.py:check_anchor", root_cut_short, "root"),
     Step("trust/rules.py:check_json", tuf("key twice"), "timestamp"),
     Step("trust/rules.py:_check_type", timestamp_as_root, "root"),
     Step("trust/rules.py:check_root", tuf("online key is a root key"), "root"),

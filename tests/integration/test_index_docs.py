@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -61,7 +60,7 @@ def run(block: str, place: Path) -> None:
                 assert list((place / "env").rglob("demo_plugin-1.0.0.dist-info")), line
     finally:
         for process in running:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(20)
 
 

@@ -13,6 +13,7 @@ from assess_core.errors import StoreError
 from assess_core.store import Store, running_interpreter, worker_kit
 from assess_registry.client import Registry, TrustError, VerifiedWheel
 from tests.support.installing import DemoRegistry, install_here, run_in_child
+from tests.support.interpreters import interpreter_for_all
 from tests.support.registry_tree import make_registry_tree
 
 NOBODY = 65534
@@ -126,12 +127,6 @@ def let_everybody_reach(path: Path) -> None:
         if each == top or not each.is_relative_to(top):
             return
         each.chmod(0o755)
-
-
-interpreter_for_all = pytest.mark.skipif(
-    not all(each.stat().st_mode & stat.S_IXOTH for each in running_interpreter().path.parents),
-    reason="needs an interpreter that every user may reach; this one lies in a private home",
-)
 
 
 @as_root

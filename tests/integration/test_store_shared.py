@@ -22,6 +22,7 @@ from assess_core.store import (
 )
 from assess_registry.client import Registry, TrustError
 from tests.support.installing import DemoRegistry, install_here, run_in_child
+from tests.support.interpreters import interpreter_for_all
 from tests.support.mounts import in_mounts, may_mount, mount_read_only
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_plugin_wheel
@@ -152,6 +153,7 @@ def test_one_that_is_not_there_is_said_and_done_without(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@interpreter_for_all
 def test_another_user_uses_what_root_installed_where_it_may_be_read(
     shared: Store, tmp_path: Path, demo: DemoRegistry
 ) -> None:

@@ -16,6 +16,7 @@ from assess_core.store import (
     prove_again,
     require_approved,
     running_interpreter,
+    untouched,
     verify_environment,
 )
 from assess_registry.client import Sha256, TrustError, VerifiedWheel
@@ -213,6 +214,24 @@ def test_unchanged_nothing_is_read(store: Store, installed: InstalledPlugin, mon
     os.utime(installed.site_packages / MODULE)
     assert store.check_untouched(installed) != ()
     assert hashed != []
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_is_pruned_while_it_is_looked_at_is_as_good_as_gone(
+    store: Store, wheel: VerifiedWheel, installed: InstalledPlugin, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    original = untouched._sha256
+
+    def too_late(path: Path) -> str:
+        if gone and not (store.root / "pruned").exists():
+            installed.environment.rename(store.root / "pruned")
+        return original(path)
+
+    monkeypatch.setattr(untouched, "_sha256", too_late)
+    os.utime(installed.site_packages / MODULE)
+    assert bool(store.check_untouched(installed)) == gone
+    assert install_here(wheel, store).env_key == installed.env_key
+    assert store.check_untouched(installed) == ()
 
 
 @pytest.mark.parametrize("move", ["rename", "copy", "copy links"])

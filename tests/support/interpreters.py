@@ -7,14 +7,22 @@ copy = copied(python, tmp_path / "elsewhere")   runs from there
 import os
 import pwd
 import shutil
+import stat
 import sys
 from pathlib import Path
 
-from assess_core.store import describe_interpreter
+import pytest
+
+from assess_core.store import describe_interpreter, running_interpreter
 from tests.support.programs import refuse_or_skip
 
 MINORS = ("3.13", "3.12", "3.11")
 """Of those that plugins are tested with, the newest first."""
+
+interpreter_for_all = pytest.mark.skipif(
+    not all(each.stat().st_mode & stat.S_IXOTH for each in running_interpreter().path.parents),
+    reason="needs an interpreter that every user may reach; this one lies in a private home",
+)
 
 
 def another_python() -> Path:

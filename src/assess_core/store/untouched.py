@@ -115,7 +115,7 @@ def compare(top: Path, contents: Contents, found: Mapping[str, os.stat_result] |
     """Everything in this tree that is not what its contents say, every file read and hashed.
 
     Raises:
-        OSError: it may not be read, or changes at this moment.
+        OSError: it may not be read.
     """
     found = dict(_scan(top)) if found is None else found
     differences = []
@@ -124,9 +124,16 @@ def compare(top: Path, contents: Contents, found: Mapping[str, os.stat_result] |
             differences.append(Difference(kind="missing", path=path, message="was there when it was built"))
         elif path not in contents:
             differences.append(Difference(kind="extra", path=path, message="was not there when it was built"))
-        elif message := _wrong_with(top, path, found[path], *contents[path]):
+        elif message := _wrong_now(top, path, found[path], *contents[path]):
             differences.append(Difference(kind="altered", path=path, message=message))
     return tuple(differences)
+
+
+def _wrong_now(top: Path, path: str, status: os.stat_result, kind: str, held: str) -> str:
+    try:
+        return _wrong_with(top, path, status, kind, held)
+    except (FileNotFoundError, NotADirectoryError):  # whoever looks before he takes a lease may look at what is pruned
+        return "went while it was looked at"
 
 
 def _wrong_with(top: Path, path: str, status: os.stat_result, kind: str, held: str) -> str:
