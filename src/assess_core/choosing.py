@@ -1,6 +1,6 @@
 """Under which of this machine's Pythons a plugin runs: the best one that its lock serves.
 
-    chosen = choose(requirement, registry=registry, interpreters=interpreters, before=store.pointed(name))
+    chosen = choose(requirement, registry=registry, interpreters=interpreters, before=served_before(name, store))
     verify(fetch(chosen.resolved, registry=registry), registry=registry, target=chosen.target)
 
 The version comes first and does not depend on the interpreter: the highest that is asked for, or none (ADR 6). Then the
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 
 from assess_core.errors import StoreError
-from assess_core.store import InstalledPlugin, Interpreter, Interpreters, platforms_here, target_of
+from assess_core.store import DamagedError, InstalledPlugin, Interpreter, Interpreters, Store, platforms_here, target_of
 from assess_registry.client import (
     Issue,
+    ProjectName,
     Registry,
     RegistryError,
     ResolvedWheel,
@@ -41,6 +42,21 @@ class Chosen:
     resolved: ResolvedWheel
     interpreter: Interpreter
     target: Target
+
+
+def served_before(name: ProjectName, store: Store) -> InstalledPlugin | None:
+    """What its pointer names, whatever became of the environment and its interpreter: `before` of `choose`."""
+    try:
+        record = store.pointed(name)
+    except DamagedError:  # said where the store looks for what serves
+        return None
+    return None if record is None else record.plugin
+
+
+def usable_for(name: ProjectName, store: Store, interpreters: Interpreters) -> Iterator[Interpreter]:
+    """Whom a plugin may run under, the best first."""
+    before = served_before(name, store)
+    return interpreters.usable(None if before is None else before.interpreter)
 
 
 def choose(

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from assess_core.admission import admit, asking_of
-from assess_core.choosing import Chosen, choose
+from assess_core.choosing import Chosen, choose, served_before, usable_for
 from assess_core.config import Config
 from assess_core.delivery import specifier_of
 from assess_core.errors import StoreError
@@ -22,6 +23,7 @@ from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.store import InstalledPlugin, Interpreters, Store, target_of
 from assess_plugin.api import ApiError, served_api
 from assess_registry.client import (
+    ProjectName,
     Registry,
     RegistryError,
     TrustError,
@@ -91,7 +93,7 @@ def compat(
     look = _Look(config=config, registry=registry, store=store, interpreters=interpreters)
     if asked is not None:
         return (look.in_registry(asked),)
-    candidates = lambda _name: map(target_of, interpreters.usable())  # noqa: E731  as folders want it
+    candidates = lambda name: map(target_of, usable_for(name, store, interpreters))  # noqa: E731  as folders want it
     return tuple(map(look.at, wanted(config, target=target_of(interpreters.own), candidates=candidates)))
 
 
@@ -118,7 +120,8 @@ class _Look:
             return Compat(distribution=requirement.name, problems=("no registry is configured",))
         try:
             pythons = tuple(self._asked(requirement, self.registry))
-            chosen = choose(requirement, registry=self.registry, interpreters=self.interpreters)
+            before = served_before(ProjectName(canonicalize_name(requirement.name)), self.store)
+            chosen = choose(requirement, registry=self.registry, interpreters=self.interpreters, before=before)
         except UnservedError as refusal:
             return Compat(distribution=requirement.name, pythons=pythons, problems=(str(refusal),))
         except (RegistryError, StoreError) as error:
@@ -153,7 +156,9 @@ class _Look:
     def _in_folder(self, name: str, found: FolderPlugin | None) -> Compat:
         if found is None:
             return Compat(distribution=name, problems=("its folder does not hold it",))
-        under = next(each for each in self.interpreters.usable() if target_of(each) == found.target)
+        under = next(
+            each for each in usable_for(found.project, self.store, self.interpreters) if target_of(each) == found.target
+        )
         python = PythonHere(path=under.path, version=under.version)
         return self._judged(found.verified, python, (python,))
 

@@ -6,13 +6,13 @@ installed. Each stage takes only the proof that the stage before succeeded, so n
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 
 from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
-from assess_core.choosing import choose
+from assess_core.choosing import choose, served_before, usable_for
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
 from assess_core.errors import ConfigError, PluginFault, StoreError
@@ -32,6 +32,7 @@ from assess_core.store import (
 )
 from assess_registry.client import (
     ExpiredError,
+    NotPublishedError,
     ProjectName,
     Registry,
     TransportError,
@@ -149,6 +150,8 @@ def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, 
             return _fallen_back(line, each, config, delivery)
         return line
     except TransportError as error:
+        if isinstance(error, NotPublishedError) and delivery.store.choices(each.name).pin is not None:
+            return _not_brought_up(each, active, Action.FAILED, error, delivery)  # what serves is not what is asked for
         return _without_registry(each, _Silence(reason=str(error)), config, delivery)
     except ExpiredError as error:
         return _without_registry(each, _expired(error), config, delivery)
@@ -164,13 +167,15 @@ def _not_brought_up(
     each: Wanted,
     active: InstalledPlugin | None,
     action: Action,
-    error: TrustError | PluginFault | StoreError,
+    error: TrustError | PluginFault | StoreError | NotPublishedError,
     delivery: Delivery,
 ) -> Synced:
     """What served before goes on serving, unless that is refused, too. The first refusal is the one to tell of."""
     if active is None or each.plugin.dir is not None:
         return failed(each.name, active, action, error)
-    if active.interpreter.path not in (usable.path for usable in _usable(each.name, delivery)):
+    if active.interpreter.path not in (
+        usable.path for usable in usable_for(each.name, delivery.store, delivery.interpreters)
+    ):
         return failed(each.name, None, action, error)  # an order of interpreters leaves out the one it runs under
     try:
         require_approved(active, store=delivery.store, registry=_registry(delivery))
@@ -189,7 +194,7 @@ def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -
         Requirement(f"{each.name}{specifier}"),
         registry=registry,
         interpreters=delivery.interpreters,
-        before=_before(each.name, delivery.store),
+        before=served_before(each.name, delivery.store),
     )
     resolved = chosen.resolved
 
@@ -232,29 +237,20 @@ def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> 
     )
 
 
-def _before(name: ProjectName, store: Store) -> InstalledPlugin | None:
-    """What its pointer names, whatever became of the environment and its interpreter."""
-    try:
-        record = store.pointed(name)
-    except DamagedError:  # said where the store looks for what serves
-        return None
-    return None if record is None else record.plugin
-
-
-def _usable(name: ProjectName, delivery: Delivery) -> Iterator[Interpreter]:
-    """Whom it may run under, the best first."""
-    before = _before(name, delivery.store)
-    return delivery.interpreters.usable(None if before is None else before.interpreter)
-
-
 def _candidates(delivery: Delivery) -> Candidates:
     """For each plugin of a folder, in the same order as for one of the registry."""
-    return lambda name: (target_of(interpreter) for interpreter in _usable(name, delivery))
+    return lambda name: (
+        target_of(interpreter) for interpreter in usable_for(name, delivery.store, delivery.interpreters)
+    )
 
 
 def _interpreter_for(found: FolderPlugin, delivery: Delivery) -> Interpreter:
     """Whose target it was found complete for."""
-    return next(each for each in _usable(found.project, delivery) if target_of(each) == found.target)
+    return next(
+        each
+        for each in usable_for(found.project, delivery.store, delivery.interpreters)
+        if target_of(each) == found.target
+    )
 
 
 def _brought_up(
@@ -369,7 +365,11 @@ def _without_registry(each: Wanted, silence: _Silence, config: Config, delivery:
             if silence.expired is not None:
                 return failed(name, None, Action.REFUSED, silence.expired)
             return Synced(distribution=name, action=Action.FAILED, reason=f"not installed: {silence.reason}")
-        if not delivery.dry_run and (served := _before(name, delivery.store)) and served.env_key != active.env_key:
+        if (
+            not delivery.dry_run
+            and (served := served_before(name, delivery.store))
+            and served.env_key != active.env_key
+        ):
             # Its interpreter is not what it was, so this is another environment of the same files: it answers first.
             with delivery.store.activating(name), delivery.store.lease(active):
                 asyncio.run(health_check(active, delivery.host, rights_of(grant_of(config, asking_of(active)))))

@@ -192,6 +192,25 @@ def test_a_release_stays_where_it_runs_and_the_next_one_is_chosen_for_anew(
     assert synced(here) == second, "the other Python is there all the time, and moves nothing"
 
 
+def test_compat_names_the_python_that_sync_leaves_it_under(python: Path, tmp_path: Path) -> None:
+    config = configured(make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", None)]), tmp_path)
+
+    def said(interpreters: Interpreters) -> tuple[Path, Path]:
+        with Runtime(config, state=tmp_path / "state") as runtime:
+            runtime.interpreters = interpreters
+            runtime.sync()
+            (plugin,), (looked,) = runtime.installed(), runtime.compat()
+            assert looked.python is not None
+            return plugin.interpreter.path, looked.python.path
+
+    assert said(Interpreters(configured=(python,))) == (python, python)
+    here = Interpreters(places=(str(python.parent),))
+    assert said(here) == (python, python), "it serves, and stays"
+    shutil.rmtree(tmp_path / "state")
+    own = running_interpreter().path
+    assert said(here) == (own, own), "the control: new, it is chosen for anew"
+
+
 def test_a_plugin_of_a_folder_runs_under_the_python_that_its_wheels_are_for(python: Path, tmp_path: Path) -> None:
     tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     folder = tmp_path / "plugins"

@@ -191,6 +191,20 @@ def test_what_is_pinned_is_what_comes(upgraded: Place) -> None:
     assert (upgraded.sync().action, upgraded.serves()) == (Action.UPGRADED, "1.2.0")
 
 
+@pytest.mark.parametrize("published", [False, True])
+def test_a_pinned_version_that_nobody_published_is_no_stale_word(upgraded: Place, published: bool) -> None:
+    if published:
+        upgraded.publish("9.9")
+    with upgraded.runtime() as runtime:
+        pin(runtime, "demo-plugin", "9.9")
+    line = upgraded.sync()
+    if published:
+        assert (line.action, upgraded.serves()) == (Action.UPGRADED, "9.9")
+    else:
+        assert (line.action, line.previous, upgraded.serves()) == (Action.FAILED, "1.1.0", "1.1.0")
+        assert "no version satisfies 'demo-plugin==9.9'" in line.reason
+
+
 @pytest.mark.parametrize(("version", "states"), [("1.0", ("previous", "pinned")), ("1.0.1", ("previous",))])
 def test_a_pin_is_listed_however_it_is_spelled(upgraded: Place, version: str, states: tuple[str, ...]) -> None:
     with upgraded.runtime() as runtime:

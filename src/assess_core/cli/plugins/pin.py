@@ -33,4 +33,4 @@ def command(*, release: str, none: bool, output: str, config: Path | None, state
     elif none:
         click.echo(f"{plain(name)}: " + (f"{removed.version} was pinned" if removed else "nothing was pinned"))
     else:
-        click.echo(f"{plain(name)}: {plain(version)} is pinned; the next `assess sync` brings it up")
+        click.echo(f"{plain(name)}: {plain(version)} is pinned; the next `assess sync` brings it up if it is published")
