@@ -102,7 +102,7 @@ def _distrusted(executed: Executed, why: str) -> Executed:
 def _error(result: Result, why: str) -> Result:
     if result.outcome in (ResultOutcome.ERROR, ResultOutcome.TIMEOUT):
         return result
-    return replace(result, outcome=ResultOutcome.ERROR, reason=why, expected=None, actual=None)
+    return replace(result, outcome=ResultOutcome.ERROR, reason=why, expected=None, actual=None, waiver=None)
 
 
 def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:

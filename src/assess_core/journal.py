@@ -19,14 +19,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from assess_core.errors import StoreError
-from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, timestamp
+from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, WaiverRef, timestamp
 from assess_plugin.models import Subject
 from assess_registry.client import LockTimeoutError, file_lock
 
@@ -358,9 +358,23 @@ def _result_document(result: Result) -> dict[str, Any]:
     document = _fields(result)
     document["plugin"] = _fields(result.plugin)
     document["subject"] = _fields(result.subject)
-    document["evidence"] = [_fields(item) for item in result.evidence]
+    document["evidence"] = [_evidence_document(item) for item in result.evidence]
     document["started_at"] = _time(result.started_at)
+    document["waiver"] = _waiver_document(result.waiver) if result.waiver else None
     return document
+
+
+def _evidence_document(item: EvidenceRef) -> dict[str, Any]:
+    """Without `kept`, which says how it is now and not what was found."""
+    return {name: value for name, value in _fields(item).items() if name != "kept"}
+
+
+def _waiver_document(waiver: WaiverRef) -> dict[str, Any]:
+    return _fields(waiver) | {"expires": waiver.expires.isoformat()}
+
+
+def _parse_waiver(document: dict[str, Any]) -> WaiverRef:
+    return WaiverRef(**document | {"expires": date.fromisoformat(document["expires"])})
 
 
 def _parse_result(document: dict[str, Any]) -> Result:
@@ -376,6 +390,8 @@ def _parse_result(document: dict[str, Any]) -> Result:
     document.setdefault("cpu_ms")  # nor was it measured
     document.setdefault("memory_mib")
     document["started_at"] = datetime.fromisoformat(document["started_at"])
+    document["waiver"] = _parse_waiver(document["waiver"]) if document["waiver"] else None
+    document["earlier"] = tuple(document.get("earlier", ()))  # of a time when nothing was asked twice
     return Result(**document)
 
 

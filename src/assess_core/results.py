@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -58,6 +58,13 @@ VERDICTS = frozenset((ResultOutcome.PASS, ResultOutcome.FAIL))
 BROKEN = frozenset((ResultOutcome.ERROR, ResultOutcome.TIMEOUT))
 """Outcomes that make a run incomplete wherever they appear."""
 
+Why = Literal["schedule", "request", "again"]
+"""What made an assessment run: its schedule, somebody who asked, or that it had been cut short and was due still."""
+
+WaiverState = Literal["active", "expiring", "expired", "unused"]
+"""Of a waiver in the configuration: it holds; holds and ends soon; has ended; holds, and there is no such failure."""
+WAIVER_STATES: tuple[WaiverState, ...] = ("active", "expiring", "expired", "unused")
+
 _RANK: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -73,12 +80,36 @@ class PluginRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvidenceRef:
-    """A piece of evidence by digest; the bytes are in the journal. `name` is the plugin's, `size` in bytes."""
+    """A piece of evidence by digest; the bytes are in the journal. `name` is the plugin's, `size` in bytes.
+
+    Attributes:
+        kept: whether the journal has the bytes still; retention may have taken them, never what is said of them.
+    """
 
     name: str
     sha256: str
     media_type: str
     size: int
+    kept: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaiverRef:
+    """Who answers for a failure that is known, why, and until the end of which day (UTC). It stays a failure."""
+
+    owner: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaiverStanding:
+    """A waiver of the configuration, and what there is to say of it at the time of a run."""
+
+    check: str
+    subject: str
+    waiver: WaiverRef
+    state: WaiverState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +125,16 @@ class Result:
         landlock_abi: version of the kernel's Landlock that held it; 0 when none did.
         relaxed: what the operator's configuration took away from the usual protection, for example
             `runtime.run_plugins_without_isolation = true`.
-        waiver: always None until waivers exist.
+        waiver: who answers for this failure, where somebody does; of nothing but a failure, which it stays.
+        attempts: how often the plugin was asked, this time included.
+        earlier: what came of the times before, one reason each: they ended in an error or a timeout.
         registry: where the plugin came from, for example `development`.
         stale: the registry could not be asked whether this is still the version to run.
 
     Raises:
         TypeError: the outcome is not a `ResultOutcome`.
-        ValueError: the severity is unknown, the time has no zone, or an outcome that is not a verdict has no reason.
+        ValueError: the severity is unknown, the time has no zone, an outcome that is not a verdict has no reason, or
+            something else than a failure is waived.
     """
 
     result_id: str
@@ -129,7 +163,9 @@ class Result:
     memory_mib: int | None = None
     provenance: tuple[Mapping[str, Any], ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
-    waiver: None = None
+    waiver: WaiverRef | None = None
+    attempts: int = 1
+    earlier: tuple[str, ...] = ()
     registry: str
     stale: bool = False
 
@@ -142,6 +178,8 @@ class Result:
             )
         if self.outcome not in VERDICTS and not self.reason.strip():
             raise ValueError(f"{self.outcome.value} result of {self.check!r} needs a reason")
+        if self.waiver is not None and self.outcome is not ResultOutcome.FAIL:
+            raise ValueError(f"{self.outcome.value} result of {self.check!r} cannot be waived: only a failure can")
         _require_zone(self.started_at)
 
 
@@ -154,6 +192,8 @@ class AssessmentRun:
         subjects: how many the provider found.
         problem: why it could not be assessed as it should have been (the provider failed, the plugin or the version
             that was asked for did not start); None when every subject was handed to the right plugin.
+        attempt: counts the times it was begun for this due time; more than 1 when a run was cut short.
+        why: what made it run.
     """
 
     run_id: str
@@ -165,6 +205,8 @@ class AssessmentRun:
     ended_at: datetime
     subjects: int
     problem: str | None = None
+    attempt: int = 1
+    why: Why = "request"
 
     def __post_init__(self) -> None:
         _require_zone(self.due_at, self.started_at, self.ended_at)
@@ -195,6 +237,7 @@ class Run:
 
     Attributes:
         waiting: newer versions that wait for consent; of a run from the journal nothing is known of that.
+        waivers: all that the configuration had then; of a run from the journal likewise nothing.
     """
 
     runtime: str
@@ -203,6 +246,7 @@ class Run:
     assessments: tuple[AssessmentRun, ...]
     results: tuple[Result, ...]
     waiting: tuple[WaitingVersion, ...] = ()
+    waivers: tuple[WaiverStanding, ...] = ()
     counts: Mapping[ResultOutcome, int] = field(init=False, compare=False)
     """How many results have each outcome; every outcome is a key, also with 0."""
 
@@ -219,6 +263,11 @@ class Run:
             return ()
         least = _RANK[fail_on]
         return tuple(r for r in self.results if r.outcome is ResultOutcome.FAIL and _RANK[r.severity] >= least)
+
+    @property
+    def waived(self) -> int:
+        """How many of the failures somebody answers for. They are counted as failures, and exit as failures."""
+        return sum(result.waiver is not None for result in self.results)
 
     def shortcomings(self) -> tuple[str, ...]:
         """Why the run is incomplete, one sentence each; empty when it is complete.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from assess_core.errors import StoreError
 from assess_core.journal import MIGRATIONS, Journal, OvertakenError
 from assess_core.results import AssessmentRun, EvidenceRef, Result, ResultOutcome
-from tests.support.results import HOSTILE, NOON, make_assessment, make_result, run_of
+from tests.support.results import HOSTILE, NOON, WAIVER, make_assessment, make_result, run_of
 
 RECORDER = "tests.integration.programs.journal_recorder"
 DATA = b"kernel.kptr_restrict = 0\n"
@@ -47,6 +48,7 @@ def batch(name: str = "host", size: int = 3) -> tuple[AssessmentRun, list[Result
 def test_what_was_recorded_comes_back_exactly(journal: Journal, path: Path) -> None:
     run, results = batch()
     run = make_assessment(problem=f"odd: {HOSTILE}", plugin=None, due_at=NOON + timedelta(microseconds=1))
+    run = replace(run, attempt=2, why="again")
     odd = make_result(
         check="check-9",
         outcome=ResultOutcome.TIMEOUT,
@@ -57,8 +59,11 @@ def test_what_was_recorded_comes_back_exactly(journal: Journal, path: Path) -> N
         controls=(),
         relaxed=("runtime.run_plugins_without_isolation = true",),
         stale=True,
+        attempts=3,
+        earlier=(HOSTILE, "it took too long"),
     )
-    assert journal.record(run, [*results, odd], EVIDENCE) == 4
+    results.append(make_result(check="check-8", outcome=ResultOutcome.FAIL, waiver=replace(WAIVER, reason=HOSTILE)))
+    assert journal.record(run, [*results, odd], EVIDENCE) == 5
     with Journal.open(path) as again:
         assert again.runs() == (run,)
         assert again.results(run.run_id) == (*results, odd)
@@ -245,12 +250,19 @@ def test_results_of_before_there_was_isolation_are_read_as_what_they_were(journa
         (text,) = connection.execute("SELECT document FROM results").fetchone()
         document = json.loads(text)
         del document["landlock_abi"], document["relaxed"], document["cpu_ms"], document["memory_mib"]
+        del document["attempts"], document["earlier"]
         document["isolation"] = "none"
         connection.execute("UPDATE results SET document = ?", (json.dumps(document).encode(),))
+        (text,) = connection.execute("SELECT document FROM runs").fetchone()
+        document = json.loads(text)
+        del document["attempt"], document["why"]
+        connection.execute("UPDATE runs SET document = ?", (json.dumps(document).encode(),))
     connection.close()
     (read,) = journal.results(run.run_id)
     assert (read.isolation, read.landlock_abi, read.relaxed) == ("none", 0, ())
     assert (read.cpu_ms, read.memory_mib) == (None, None)
+    assert (read.waiver, read.attempts, read.earlier) == (None, 1, ())
+    assert journal.runs() == (run,)
     assert read.check == results[0].check
 
 

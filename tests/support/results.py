@@ -1,6 +1,6 @@
 """Results and runs for tests: one plain value each, and strategies for all others."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from assess_core.results import (
     SEVERITIES,
     VERDICTS,
+    WAIVER_STATES,
     AssessmentRun,
     EvidenceRef,
     PluginRef,
     Result,
     ResultOutcome,
     Run,
+    WaiverRef,
+    WaiverStanding,
     finding_id,
     result_id,
     run_id,
@@ -23,6 +26,7 @@ from assess_plugin.models import SUBJECT_TYPES, Subject
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 PLUGIN = PluginRef(distribution="demo-plugin", version="1.0.0", name="demo", sha256="a" * 64)
 DIGEST = "b" * 64
+WAIVER = WaiverRef(owner="ops@example.org", reason="legacy agent, CHG-1182", expires=date(2027, 3, 31))
 SUBJECT = Subject(id="host:web-01", type="inventory-item", title="web-01")
 
 
@@ -83,7 +87,18 @@ def make_assessment(*, assessment: str = "host", **changes: Any) -> AssessmentRu
     return AssessmentRun(**(fields | changes))
 
 
-def make_run(*, results: tuple[Result, ...] | None = None, assessments: tuple[AssessmentRun, ...] | None = None) -> Run:
+def make_standing(**changes: Any) -> WaiverStanding:
+    """A waiver that holds, of the failure that `make_result` would be, with these fields changed."""
+    fields: dict[str, Any] = {"check": "check-a", "subject": SUBJECT.id, "waiver": WAIVER, "state": "active"}
+    return WaiverStanding(**(fields | changes))
+
+
+def make_run(
+    *,
+    results: tuple[Result, ...] | None = None,
+    assessments: tuple[AssessmentRun, ...] | None = None,
+    waivers: tuple[WaiverStanding, ...] = (),
+) -> Run:
     """A run of one assessment with one pass, unless told otherwise."""
     return Run(
         runtime="web-01",
@@ -91,6 +106,7 @@ def make_run(*, results: tuple[Result, ...] | None = None, assessments: tuple[As
         ended_at=NOON + timedelta(seconds=3),
         assessments=(make_assessment(),) if assessments is None else assessments,
         results=(make_result(),) if results is None else results,
+        waivers=waivers,
     )
 
 
@@ -103,6 +119,7 @@ HOSTILE = (
 def hostile_run() -> Run:
     """Every outcome on a subject of every type, with hostile text wherever a plugin may put text."""
     results = []
+    waiver = WaiverRef(owner=HOSTILE, reason=HOSTILE, expires=date(2027, 3, 31))
     for number, outcome in enumerate(ResultOutcome):
         for kind in sorted(SUBJECT_TYPES):
             digest = f"{number:064x}"
@@ -120,10 +137,17 @@ def hostile_run() -> Run:
                     controls=("nist-800-53:AC-6(2)", "cis-debian-12:1.5.4", f"{HOSTILE}:{HOSTILE}", ":", ""),
                     provenance=({"run": ["sshd", "-T"], "n": float("nan"), "text": HOSTILE, "big": 10**5000},),
                     evidence=(EvidenceRef(name=HOSTILE, sha256=digest, media_type=HOSTILE, size=3),),
+                    waiver=waiver if outcome is ResultOutcome.FAIL else None,
+                    attempts=2,
+                    earlier=(HOSTILE,),
                 )
             )
     broken = make_assessment(assessment="broken", plugin=None, subjects=0, problem=HOSTILE)
-    return make_run(results=tuple(results), assessments=(make_assessment(), broken, make_assessment(assessment="idle")))
+    return make_run(
+        results=tuple(results),
+        assessments=(make_assessment(), broken, make_assessment(assessment="idle")),
+        waivers=(make_standing(check=HOSTILE, subject=HOSTILE, waiver=waiver, state="expired"),),
+    )
 
 
 def outcomes(among: set[ResultOutcome] | None = None) -> st.SearchStrategy[ResultOutcome]:
@@ -145,6 +169,7 @@ def results_of(draw: st.DrawFn, assessment: str, check: str) -> Result:
         severity=draw(st.sampled_from(SEVERITIES)),
         reason=reason,
         expected=draw(st.none() | st.text(max_size=8)),
+        waiver=draw(st.none() | st.just(WAIVER)) if outcome is ResultOutcome.FAIL else None,
     )
 
 
@@ -159,4 +184,5 @@ def runs(draw: st.DrawFn) -> Run:
         for name in names
         for number in range(draw(st.integers(0, 4)))
     ]
-    return make_run(assessments=assessments, results=tuple(results))
+    waivers = draw(st.lists(st.sampled_from(WAIVER_STATES).map(lambda state: make_standing(state=state)), max_size=2))
+    return make_run(assessments=assessments, results=tuple(results), waivers=tuple(waivers))

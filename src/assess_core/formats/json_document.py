@@ -11,7 +11,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from assess_core.results import SCHEMA, AssessmentRun, PluginRef, Result, Run, Severity, WaitingVersion, timestamp
+from assess_core.results import (
+    SCHEMA,
+    AssessmentRun,
+    EvidenceRef,
+    PluginRef,
+    Result,
+    Run,
+    Severity,
+    WaitingVersion,
+    WaiverRef,
+    WaiverStanding,
+    timestamp,
+)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
@@ -32,6 +44,7 @@ def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
             "ended_at": timestamp(run.ended_at),
             "assessments": [_assessment(assessment) for assessment in run.assessments],
             "waiting": [_waiting(each) for each in run.waiting],
+            "waivers": [_standing(each) for each in run.waivers],
             "counts": {outcome.value: count for outcome, count in run.counts.items()},
             "exit": run.exit_code(fail_on),
         },
@@ -67,13 +80,18 @@ def result_document(result: Result) -> dict[str, Any]:
         "landlock_abi": result.landlock_abi,
         "relaxed": list(result.relaxed),
         "provenance": [dict(use) for use in result.provenance],
-        "evidence": [
-            {"name": item.name, "sha256": item.sha256, "media_type": item.media_type} for item in result.evidence
-        ],
-        "waiver": result.waiver,
+        "evidence": [_evidence(item) for item in result.evidence],
+        "waiver": waiver_document(result.waiver) if result.waiver else None,
+        "attempts": result.attempts,
+        "earlier": list(result.earlier),
         "registry": result.registry,
         "stale": result.stale,
     }
+
+
+def waiver_document(waiver: WaiverRef) -> dict[str, str]:
+    """Who answers for a failure, why, and until the end of which day."""
+    return {"owner": waiver.owner, "reason": waiver.reason, "expires": waiver.expires.isoformat()}
 
 
 def valid(value: Any) -> Any:
@@ -106,7 +124,22 @@ def _assessment(run: AssessmentRun) -> dict[str, Any]:
         "ended_at": timestamp(run.ended_at),
         "subjects": run.subjects,
         "problem": run.problem,
+        "attempt": run.attempt,
+        "why": run.why,
     }
+
+
+def _standing(standing: WaiverStanding) -> dict[str, Any]:
+    return {
+        "check": standing.check,
+        "subject": standing.subject,
+        **waiver_document(standing.waiver),
+        "state": standing.state,
+    }
+
+
+def _evidence(item: EvidenceRef) -> dict[str, Any]:
+    return {"name": item.name, "sha256": item.sha256, "media_type": item.media_type, "kept": item.kept}
 
 
 def _waiting(waiting: WaitingVersion) -> dict[str, Any]:

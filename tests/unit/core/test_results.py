@@ -13,9 +13,16 @@ from assess_core import results as r
 from assess_core.results import Result, ResultOutcome, Run
 from assess_plugin.models import Outcome
 from assess_registry import client
-from tests.support.results import NOON, make_assessment, make_result, make_run, outcomes, runs
+from tests.support.results import NOON, WAIVER, make_assessment, make_result, make_run, outcomes, runs
 
 FAIL_ON = st.sampled_from([None, *r.SEVERITIES])
+
+
+@pytest.mark.parametrize("outcome", [each for each in ResultOutcome if each is not ResultOutcome.FAIL])
+def test_nothing_but_a_failure_can_be_waived(outcome: ResultOutcome) -> None:
+    assert make_result(outcome=ResultOutcome.FAIL, waiver=WAIVER).waiver == WAIVER
+    with pytest.raises(ValueError, match="cannot be waived: only a failure can"):
+        make_result(outcome=outcome, reason="why", waiver=WAIVER)
 
 
 def test_every_word_of_a_plugin_has_the_same_word_here() -> None:
