@@ -233,7 +233,7 @@ def test_threads_may_share_one_journal(journal: Journal) -> None:
 
 
 def test_a_writer_that_waits_too_long_says_for_what(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assess_core.journal.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("assess_core.journal.database.BUSY_TIMEOUT_S", 0.01)
     with Journal.open(path) as one, Journal.open(path) as two:
         one._connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another process was writing"):
@@ -302,7 +302,8 @@ def test_a_damaged_page_is_explained(path: Path) -> None:
     with Journal.open(path) as journal:
         journal.record(run, results, EVIDENCE)
     data = bytearray(path.read_bytes())
-    data[4096:] = b"\xff" * (len(data) - 4096)
+    half = len(data) // 2 // 4096 * 4096  # what the tables are stands before, and results after it
+    data[half:] = b"\xff" * (len(data) - half)
     path.write_bytes(bytes(data))
     with Journal.open(path) as journal, pytest.raises(StoreError, match="it is damaged; move it away"):
         journal.results(run.run_id)

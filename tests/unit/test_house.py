@@ -14,7 +14,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "sdk" / "src").r
 ONE_PLACE: dict[str, str | tuple[str, ...]] = {
     "httpx": "src/assess_registry/client/transport",
     "cryptography": "src/assess_registry/keys/ed25519.py",
-    "sqlite3": "src/assess_core/journal.py",
+    "sqlite3": "src/assess_core/journal/database.py",
     "msgspec": "src/assess_core/host/",
     "pydantic": "src/assess_core/config/",
     "starlette": "src/assess_registry/serve/app.py",

@@ -1,0 +1,12 @@
+"""What was assessed and what was found, on disk: one SQLite file, which only this package knows of.
+
+with Journal.open(state / "journal.db") as journal:
+    journal.record(run, results, evidence)
+"""
+
+from assess_core.journal.database import BUSY_TIMEOUT_S, OvertakenError
+from assess_core.journal.evidence import Evidence
+from assess_core.journal.journal import Journal
+from assess_core.journal.migrations import MIGRATIONS
+
+__all__ = ["BUSY_TIMEOUT_S", "MIGRATIONS", "Evidence", "Journal", "OvertakenError"]

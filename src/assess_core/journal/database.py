@@ -1,0 +1,173 @@
+"""The file under the journal: how it is opened, brought to the layout of today, read, and written in one piece.
+
+SQLite, and the only module that imports it. Write-ahead log, so that readers do not wait for the writer;
+`synchronous=FULL`, so that a commit is on the disk when it returns. NORMAL would survive a killed process too, but not
+a power cut, and somebody may have been told of the result by then. It costs one fsync a transaction, not one a result.
+
+    database = Database.open(path, MIGRATIONS)
+    with database.transaction() as connection:      # all of it, or nothing
+        connection.execute("INSERT ...")
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from assess_core.errors import StoreError
+from assess_registry.client import LockTimeoutError, file_lock
+
+BUSY_TIMEOUT_S = 30.0
+"""How long to wait for another process's transaction. The longest one writes the evidence of one assessment."""
+
+MIGRATION_TIMEOUT_S = 600.0
+"""How long to wait while another process brings the file to a newer layout (120,000 results took 6 s)."""
+
+APPLICATION_ID = 0x61737365
+"""Marks the file as ours (SQLite, `PRAGMA application_id`); `asse` in ASCII."""
+
+Connection = sqlite3.Connection
+"""For modules that are handed one: they import this, and never SQLite."""
+
+Step = str | Callable[[Connection], None]
+"""Of a migration: a statement, or what needs more than that."""
+
+_CAUSES: tuple[tuple[str, str], ...] = (
+    ("SQLITE_FULL", "there is no room left on the disk; nothing of this was recorded"),
+    ("SQLITE_BUSY", f"another process was writing for more than {BUSY_TIMEOUT_S:g} s; wait for it, or end it"),
+    ("SQLITE_LOCKED", "another process was writing; wait for it, or end it"),
+    ("SQLITE_READONLY", "it may not be written by this user"),
+    ("SQLITE_PERM", "it may not be used by this user"),
+    ("SQLITE_CANTOPEN", "it cannot be opened; does its directory exist, and may this user write there?"),
+    ("SQLITE_NOTADB", "it is not a journal; give another --state-dir, or move the file away"),
+    ("SQLITE_CORRUPT", "it is damaged; move it away (keep it, it holds results) and the next run begins a new one"),
+    ("SQLITE_IOERR", "the disk failed, or is full; nothing of this was recorded"),
+)
+
+
+class OvertakenError(Exception):
+    """What was to be recorded did not hold any more when its turn came; nothing of it was recorded."""
+
+
+class Database:
+    """An open file, and one connection to it. Threads may share it: each waits for its turn."""
+
+    def __init__(self, path: Path, connection: Connection) -> None:
+        self.path = path
+        self.connection = connection
+        self._one_at_a_time = threading.Lock()  # a transaction belongs to the connection, not to the thread
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, migrations: Sequence[Sequence[Step]]) -> Self:
+        """The file at this path, made if absent (mode 0600) and brought to the current layout.
+
+        Raises:
+            StoreError: it is no journal, is damaged, was written by a newer assess, or may not be used.
+        """
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=True)
+            with explained(path):
+                connection = sqlite3.connect(
+                    path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                )
+                try:
+                    _prepare(connection, path, migrations)
+                    if path.stat().st_mode & 0o077:
+                        path.chmod(0o600)  # evidence may quote what only root may read
+                except BaseException:
+                    connection.close()
+                    raise
+        except (OSError, LockTimeoutError) as error:
+            raise StoreError(f"journal {path}: cannot be used: {error}") from error
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Give the file back: what is being written is in it then, and nothing more is taken. Idempotent."""
+        self._closed = True  # before it is its turn: it waits for one transaction, and not for all that wait for theirs
+        # SQLite's memory of a connection is freed here: a thread that is using it would end the process.
+        with self._one_at_a_time:
+            self.connection.close()
+
+    def select(self, statement: str, *values: object) -> list[Any]:
+        """All rows at once: a reader that stays in the middle of them keeps the write-ahead log growing."""
+        with self.turn() as connection:
+            return connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def turn(self) -> Iterator[Connection]:
+        """Nobody else uses the connection, and what SQLite says is a `StoreError` that says what to do."""
+        with self._one_at_a_time:
+            if self._closed:
+                raise StoreError(f"journal {self.path}: it was closed before this could be done; nothing was recorded")
+            with explained(self.path):
+                yield self.connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Everything inside is committed, or nothing is."""
+        with self.turn() as connection, transaction(connection):
+            yield connection
+
+
+def _prepare(connection: Connection, path: Path, migrations: Sequence[Sequence[Step]]) -> None:
+    """The file is a journal of the current layout."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    found = _version(connection, path, len(migrations))
+    if found == len(migrations):
+        return
+    patience_s = MIGRATION_TIMEOUT_S if found else BUSY_TIMEOUT_S
+    # Two processes that both find an empty file: SQLite's own lock does not cover the switch to a write-ahead log.
+    with file_lock(path.with_name(path.name + ".lock"), timeout_s=patience_s):
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            for steps in migrations[_version(connection, path, len(migrations)) :]:
+                for step in steps:
+                    connection.execute(step) if isinstance(step, str) else step(connection)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _version(connection: Connection, path: Path, known: int) -> int:
+    """How many migrations the file has been through; only reads."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if application != APPLICATION_ID and (version or tables):
+        raise StoreError(f"journal {path}: it is a database of some other program; give another --state-dir")
+    if version > known:
+        raise StoreError(
+            f"journal {path}: its layout is {version}, this assess knows up to {known}; "
+            "use the newer assess that wrote it, or another --state-dir"
+        )
+    return version
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Connection]:
+    """Everything inside is committed, or nothing is."""
+    connection.execute("BEGIN IMMEDIATE")  # the write lock now: a reader that becomes a writer may not be made to wait
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite has rolled back by itself when the disk was full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What SQLite says inside is a `StoreError` that says what happened and what to do; our own mistakes stay loud."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+        raise  # ours: a row of the wrong shape was written
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        cause = next((sentence for prefix, sentence in _CAUSES if name.startswith(prefix)), str(error))
+        raise StoreError(f"journal {path}: {cause} ({name or type(error).__name__}: {error})") from error

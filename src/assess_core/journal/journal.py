@@ -1,0 +1,126 @@
+"""The journal as others see it: what can be recorded and asked.
+
+A result counts once it is here. One `record` is one transaction: an assessment's run, all its results and their
+evidence, or nothing of it; recording the same again changes nothing, because rows go by their identifiers.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from assess_core.journal import evidence as pieces
+from assess_core.journal.database import Connection, Database
+from assess_core.journal.evidence import Evidence
+from assess_core.journal.migrations import MIGRATIONS
+from assess_core.journal.runs import make_record, read_results, read_runs, write
+from assess_core.results import AssessmentRun, Result
+
+
+class Journal:
+    """An open journal. Threads may share it, processes may each have one; a context manager that closes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The journal at this path, made if absent (mode 0600) and brought to the current layout.
+
+        Raises:
+            StoreError: it is no journal, is damaged, was written by a newer assess, or may not be used.
+        """
+        return cls(Database.open(path, MIGRATIONS))
+
+    def close(self) -> None:
+        """Give the file back: what is being recorded is in it then, and nothing more is taken. Idempotent."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def problems(self) -> tuple[str, ...]:
+        """What SQLite finds wrong with the file when it reads all of it (`quick_check`); mostly nothing.
+
+        Raises:
+            StoreError: it cannot be read at all.
+        """
+        rows = self._database.select("PRAGMA quick_check(5)")
+        return tuple(str(row[0]) for row in rows if row[0] != "ok")
+
+    def record(
+        self,
+        run: AssessmentRun,
+        results: Sequence[Result],
+        evidence: Evidence,
+        *,
+        holds: Callable[[], bool] = lambda: True,
+    ) -> int:
+        """The run, its results and their evidence are on disk; returns how many of the results were new.
+
+        Args:
+            run: of which they are.
+            results: what was found.
+            evidence: that they refer to.
+            holds: whether that is still so; asked when nobody else writes any more, which may be long after the call.
+
+        Raises:
+            OvertakenError: it is not.
+            StoreError: it could not be done (no room, no right); nothing of it is there then.
+            ValueError: a result of another run, or evidence that is missing or is not what its digest says.
+        """
+        record = make_record(run, results, evidence, holds=holds)
+        with self._database.transaction() as connection:
+            return write(connection, record, at_us=_now_us())
+
+    def keep(self, evidence: Evidence) -> None:
+        """The evidence is on disk, for results that will refer to it; without any it is harmless.
+
+        Raises:
+            StoreError: it could not be done; nothing of it is there then.
+            ValueError: bytes that are not what their digest says.
+        """
+        pieces.require_digests(evidence)
+        with self._database.transaction() as connection:
+            pieces.insert(connection, evidence, at_us=_now_us())
+
+    def runs(self, limit: int = 50) -> tuple[AssessmentRun, ...]:
+        """The newest recorded runs, newest first."""
+        return read_runs(self._database, "SELECT document FROM runs ORDER BY position DESC LIMIT ?", limit)
+
+    def find(self, prefix: str) -> tuple[AssessmentRun, ...]:
+        """The recorded runs whose id begins with this, newest first; at most two, which is one too many to mean one."""
+        statement = "SELECT document FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY position DESC LIMIT 2"
+        return read_runs(self._database, statement, prefix)
+
+    def latest(self) -> Mapping[str, AssessmentRun]:
+        """The newest recorded run of each assessment, by its id."""
+        newest = "SELECT max(position) FROM runs GROUP BY assessment"
+        statement = f"SELECT document FROM runs WHERE position IN ({newest}) ORDER BY assessment"  # noqa: S608
+        return {run.assessment: run for run in read_runs(self._database, statement)}
+
+    def results(self, run_id: str) -> tuple[Result, ...]:
+        """The results of one run, in the order in which they were recorded; none if there is no such run."""
+        return read_results(self._database, run_id)
+
+    def evidence(self, digest: str) -> tuple[str, bytes] | None:
+        """Media type and bytes of the evidence with this sha256; None if there is none.
+
+        Raises:
+            StoreError: the bytes are no longer those of the digest.
+        """
+        return pieces.read(self._database, digest)
+
+    @property
+    def _connection(self) -> Connection:
+        return self._database.connection
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,125 @@
+"""Runs and their results: how they are written in one transaction, and read."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assess_core.errors import StoreError
+from assess_core.journal.database import Connection, Database, OvertakenError
+from assess_core.journal.documents import (
+    encode,
+    microseconds,
+    parse_result,
+    parse_run,
+    result_document,
+    run_document,
+    to_text,
+)
+from assess_core.journal.evidence import Evidence, insert, require, require_digests, use
+from assess_core.results import AssessmentRun, Result, Run
+
+_INSERT_RUN = (
+    "INSERT INTO runs (run_id, assessment, document, due_us, ended_us, complete, counts, attempt) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
+)
+_INSERT_RESULT = "INSERT INTO results (result_id, run_id, document) VALUES (?, ?, ?) ON CONFLICT (result_id) DO NOTHING"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One assessment's run as it goes into the journal, encoded before it is its turn to be written.
+
+    Attributes:
+        document: the run's, to the byte.
+        rows: of each result its id and its document, in order.
+        holds: whether this is still so; asked when nobody else writes any more.
+    """
+
+    run: AssessmentRun
+    results: tuple[Result, ...]
+    evidence: Evidence
+    document: bytes
+    rows: tuple[tuple[str, bytes], ...]
+    holds: Callable[[], bool]
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return (
+            len(self.document) + sum(len(row[1]) for row in self.rows) + sum(len(d) for _, d in self.evidence.values())
+        )
+
+
+def make_record(
+    run: AssessmentRun,
+    results: Sequence[Result],
+    evidence: Evidence,
+    *,
+    holds: Callable[[], bool] = lambda: True,
+) -> Record:
+    """The run, its results and their evidence, ready to be written.
+
+    Raises:
+        ValueError: a result of another run, or evidence that is not what its digest says.
+    """
+    for result in results:
+        if result.run_id != run.run_id:
+            raise ValueError(f"result {result.result_id} belongs to run {result.run_id}, not to {run.run_id}")
+    require_digests(evidence)
+    return Record(
+        run=run,
+        results=tuple(results),
+        evidence=evidence,
+        document=encode(run_document(run)),
+        rows=tuple((result.result_id, encode(result_document(result))) for result in results),
+        holds=holds,
+    )
+
+
+def write(connection: Connection, record: Record, *, at_us: int) -> int:
+    """All of it is in the open transaction; returns how many of the results were new.
+
+    Raises:
+        OvertakenError: it does not hold any more.
+        ValueError: evidence that is missing.
+    """
+    run = record.run
+    wanted = {item.sha256 for result in record.results for item in result.evidence}
+    require(connection, wanted - record.evidence.keys())
+    connection.execute(_INSERT_RUN, (run.run_id, run.assessment, record.document, *_columns(record)))
+    before = connection.total_changes
+    connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
+    new = connection.total_changes - before
+    insert(connection, record.evidence, at_us=at_us)
+    use(connection, record.results)
+    connection.execute("DELETE FROM due WHERE run_id = ?", (run.run_id,))
+    if not record.holds():
+        raise OvertakenError
+    return new
+
+
+def read_runs(database: Database, statement: str, *values: object) -> tuple[AssessmentRun, ...]:
+    """The runs whose documents this statement selects."""
+    return tuple(_decoded(database, parse_run, row[0]) for row in database.select(statement, *values))
+
+
+def read_results(database: Database, run_id: str) -> tuple[Result, ...]:
+    """The results of one run, in the order in which they were recorded; none if there is no such run."""
+    rows = database.select("SELECT document FROM results WHERE run_id = ? ORDER BY position", run_id)
+    return tuple(_decoded(database, parse_result, row[0]) for row in rows)
+
+
+def _columns(record: Record) -> tuple[int, int, bool, str, int]:
+    run, results = record.run, record.results
+    alone = Run(runtime="", started_at=run.started_at, ended_at=run.ended_at, assessments=(run,), results=results)
+    counts = {outcome.value: count for outcome, count in alone.counts.items() if count}
+    text = json.dumps(counts, separators=(",", ":"))
+    return microseconds(run.due_at), microseconds(run.ended_at), not alone.shortcomings(), text, run.attempt
+
+
+def _decoded(database: Database, parse: Any, document: bytes) -> Any:
+    try:
+        return parse(json.loads(to_text(document)))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"journal {database.path}: a row cannot be read ({error}); was the file edited?") from error
