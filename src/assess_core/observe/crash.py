@@ -1,0 +1,200 @@
+"""A report of what can only be a bug of ours: written down where it happened, with what to attach.
+
+    crashes = Crashes(state / "crash", recent=log.recent)
+    with crashes.caught():          # unhandled: in threads, in callbacks of the loop, while objects are released
+        ...
+    crashes.report(error)           # handled, and a bug all the same: one assessment ended with it
+
+A report has versions, the machine's kernel, the traceback and the last lines of the log: no value of a variable and
+no setting. Names of machines and assessments stand in log lines, and an error says what it says, so it is the operator
+who decides whom to show it to; nothing is sent anywhere.
+"""
+
+import asyncio
+import faulthandler
+import hashlib
+import logging
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assess_registry.client import atomic_write, plain_lines
+
+KEPT = 10
+"""Reports in the directory; the oldest goes."""
+
+ONCE_S = 3600.0
+"""The same crash is written down once in so long."""
+
+MAX_TRACE = 40_000
+
+_HEAD = """\
+A bug of assess. Please read this, and attach it to a report of the bug: it holds no settings and no variables, but what
+the error itself says, and the last lines of the log, which name machines, plugins and assessments."""
+
+FATAL = "fatal.txt"
+"""Where Python's own fault handler writes when the process dies of a signal (`faulthandler`)."""
+
+_log = logging.getLogger(__name__)
+
+
+class Crashes:
+    """Writes reports into one directory, which is made when there is something to write.
+
+    Args:
+        directory: `<state>/crash`; 0700, its files 0600.
+        recent: the last lines of the log.
+        about: what else a reader has to know, by name: versions, kinds of things. No values of settings.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        recent: Callable[[], Sequence[str]] = tuple,
+        about: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory = directory
+        self._recent = recent
+        self._about = dict(about or {})
+        self._clock = clock
+        self._told: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def report(self, error: BaseException, *, where: str = "") -> Path | None:
+        """Write it down and say so in the log. None: written an hour ago already, or not to be written at all."""
+        digest = digest_of(error)
+        now = self._clock()
+        with self._lock:
+            self.count += 1
+            if now - self._told.get(digest, float("-inf")) < ONCE_S:
+                return None
+            self._told[digest] = now
+        at = datetime.fromtimestamp(now, UTC)
+        path = self._directory / f"{at:%Y%m%dT%H%M%SZ}-{digest}.txt"
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic_write(path, self._text(error, at, where).encode("utf-8", "backslashreplace"), mode=0o600)
+            self._prune()
+        except OSError as refused:
+            _log.error("a crash report could not be written: %s", refused, exc_info=error, extra={"action": "bug"})
+            return None
+        _log.error(
+            "this is a bug of assess, not yours: %s; the report %s says what to attach",
+            _last_line(error),
+            path,
+            extra={"action": "bug", "report": str(path)},
+        )
+        return path
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Whatever nobody catches in a thread, or while an object is released, is reported inside the block.
+
+        A death by signal (SIGSEGV, SIGABRT) leaves the threads' Python frames in `fatal.txt`; the next start keeps
+        them as a report.
+        """
+        thread, unraisable = threading.excepthook, sys.unraisablehook
+        threading.excepthook = lambda seen: self._unhandled(seen.exc_value, f"thread {_name(seen.thread)}")
+        sys.unraisablehook = lambda seen: self._unhandled(seen.exc_value, f"releasing {_kind(seen.object)}")
+        fatal = self._fatal()
+        if fatal is not None:
+            faulthandler.enable(fatal)
+        try:
+            yield
+        finally:
+            threading.excepthook, sys.unraisablehook = thread, unraisable
+            if fatal is not None:
+                faulthandler.disable()
+                os.close(fatal)
+                self._drop_empty()
+
+    def of_loop(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """For `loop.set_exception_handler`: a callback or a task that nobody waits for raised."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._unhandled(error, str(context.get("message", "the loop")))
+        else:
+            _log.error("the loop says: %s", context.get("message"), extra={"action": "bug"})
+
+    def _unhandled(self, error: BaseException | None, where: str) -> None:
+        if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
+            self.report(error, where=where)
+
+    def _text(self, error: BaseException, at: datetime, where: str) -> str:
+        facts = {
+            "at": at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "where": where or "the main thread",
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+            **self._about,
+        }
+        trace = "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
+        parts = (
+            _HEAD,
+            "\n".join(f"{name}: {value}" for name, value in facts.items()),
+            plain_lines(trace, max_chars=MAX_TRACE),
+            "The last lines of the log:\n" + "\n".join(map(plain_lines, self._recent())),
+        )
+        return "\n\n".join(parts) + "\n"
+
+    def _prune(self) -> None:
+        reports = sorted(self._directory.glob("*Z-*.txt"))
+        for old in reports[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def _fatal(self) -> int | None:
+        """The descriptor of an empty `fatal.txt`; what an earlier process left in it becomes a report."""
+        path = self._directory / FATAL
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            if path.is_file() and path.stat().st_size:
+                died = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                kept = path.rename(self._directory / f"{died:%Y%m%dT%H%M%SZ}-fatal.txt")
+                _log.error("the last run died of a signal: %s", kept, extra={"action": "bug", "report": str(kept)})
+                self._prune()
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(path, flags, 0o600)
+        except OSError as refused:
+            _log.warning("no report of a death by signal: %s", refused, extra={"action": "no-fatal-report"})
+            return None
+
+    def _drop_empty(self) -> None:
+        path = self._directory / FATAL
+        if path.is_file() and not path.stat().st_size:
+            path.unlink()
+
+
+def digest_of(error: BaseException) -> str:
+    """Twelve hexadecimal digits: the same for the same kind of error from the same places in the code."""
+    frames = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    told = "\n".join([f"{type(error).__module__}.{type(error).__qualname__}", *frames])
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def reports_in(directory: Path) -> tuple[Path, ...]:
+    """Those that are kept, the oldest first."""
+    return tuple(sorted(directory.glob("*Z-*.txt")))
+
+
+def _last_line(error: BaseException) -> str:
+    return "".join(traceback.TracebackException.from_exception(error).format_exception_only()).strip()
+
+
+def _name(thread: threading.Thread | None) -> str:
+    return thread.name if thread is not None else "of no name"
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__qualname__
