@@ -1,7 +1,7 @@
-"""Plugin APIs 1.0, 1.1 and 1.2, each pinned by a checked-in plugin, in workers of today's SDK and of the released 1.0.
+"""Plugin APIs 1.0 to 1.3, each pinned by a checked-in plugin, in workers of today's SDK and of the released 1.0.
 
 `tests/api/api_1_0` and `api_1_1` differ in one thing: the second says what to do about the very file it found. The
-third connects, and knows a secret.
+third connects, and knows a secret; the fourth finds some subjects, and says which it could not find.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from assess_core.host import CallReport, HostConfig, Supervisor, handshake, heal
 from assess_core.host.rights import Rights
 from assess_core.secrets import SecretSource
 from assess_core.store import InstalledPlugin
-from assess_plugin import ActionInput, Outcome, Subject
+from assess_plugin import ActionInput, EvaluateInput, EvaluateResult, Outcome, Subject
 from assess_plugin.api import served_api
 from assess_plugin.models import API_VERSION
 from assess_registry.manifest import ManifestError, parse, parse_manifest
@@ -119,6 +119,18 @@ def of_then(config: HostConfig, kit_1_0: Path, monkeypatch: pytest.MonkeyPatch) 
     return replace(config, kits=one_kit(kit_1_0), isolation="off")
 
 
+def kit_without(tmp_path: Path, line: str) -> Path:
+    """A worker that does not look at this itself."""
+    kit = tmp_path / "kit"
+    shutil.copytree(kit_of_today(), kit, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (kit, *kit.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+    serve = kit / "assess_plugin" / "worker" / "serve.py"
+    assert line in serve.read_text()
+    serve.write_text(serve.read_text().replace(line, ""))
+    return kit
+
+
 def test_the_released_sdk_is_as_it_was_released() -> None:
     listed = dict(re.findall(r"\| `(\S+\.whl)` \| `([0-9a-f]{64})` \|", (RELEASES / "README.md").read_text()))
     there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in RELEASES.glob("*.whl")}
@@ -162,17 +174,51 @@ def test_what_1_1_added_does_not_exist_where_1_0_is_served(tmp_path: Path, share
 
 def test_a_runtime_does_not_believe_its_worker_in_this(tmp_path: Path, shared: Path) -> None:
     """A worker that lets it through: its own check is taken out of the kit."""
-    config = host_config(tmp_path)
-    kit = tmp_path / "kit"
-    shutil.copytree(kit_of_today(), kit, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (kit, *kit.rglob("*")):
-        path.chmod(path.stat().st_mode | 0o200)
-    serve = kit / "assess_plugin" / "worker" / "serve.py"
-    serve.write_text(serve.read_text().replace("    require_api(output.results, api)\n", ""))
+    config, kit = host_config(tmp_path), kit_without(tmp_path, "    require_api(output.results, api)\n")
     plugin = allowing(installed(tmp_path, "1_0", words="1_1", wanted=">=1.0,<2"), shared)
     with pytest.raises(PluginFault, match=r"has a remediation, which plugin API 1\.0 has not") as caught:
         assessed(plugin, replace(config, kits=one_kit(kit)), shared)
     assert caught.value.kind is FaultKind.REPLY
+
+
+def found(plugin: InstalledPlugin, config: HostConfig, *ids: str) -> EvaluateResult:
+    (provider,) = (entry.name for entry in plugin.entries if entry.kind == "provider")
+    asked = EvaluateInput(selector={"ids": ids} if ids else {}, runtime="here")
+
+    async def once() -> EvaluateResult:
+        supervisor = Supervisor(plugin, config)
+        try:
+            return (await supervisor.evaluate(provider, asked, timeout_s=30)).result
+        finally:
+            await supervisor.stop()
+
+    return asyncio.run(once())
+
+
+def test_a_provider_of_1_3_says_what_it_could_not_find(tmp_path: Path) -> None:
+    plugin, config = installed(tmp_path, "1_3"), host_config(tmp_path)
+    assert [subject.id for subject in found(plugin, config).subjects] == ["host:one", "host:two"]
+    assert found(plugin, config).problems == ()
+    partly = found(plugin, config, "host:two", "host:thre")
+    assert [subject.id for subject in partly.subjects] == ["host:two"]
+    (problem,) = partly.problems
+    assert "there is no subject 'host:thre'" in problem
+    many = found(plugin, config, *(f"host:{number}" for number in range(300)))
+    assert (len(many.subjects), len(many.problems)) == (0, 100)
+    assert many.problems[-1] == "and 201 more like these"
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["in the worker", "in the runtime"])
+def test_below_1_3_there_is_no_finding_of_some(tmp_path: Path, *, trusted: bool) -> None:
+    """The words of 1.3 under a manifest that begins at 1.2; the control, above, differs in nothing else."""
+    config = host_config(tmp_path)
+    if not trusted:
+        config = replace(config, kits=one_kit(kit_without(tmp_path, "    require_found_api(result.problems, api)\n")))
+    plugin = installed(tmp_path, "1_3", wanted=">=1.2,<2")
+    assert len(found(plugin, config).subjects) == 2
+    with pytest.raises(PluginFault, match=r"has problems, which plugin API 1\.2 has not") as caught:
+        found(plugin, config, "host:three")
+    assert caught.value.kind is (FaultKind.RAISED if trusted else FaultKind.REPLY)
 
 
 @pytest.mark.parametrize(("api", "starts"), [("1_0", True), ("1_1", False)])
@@ -241,7 +287,7 @@ def wheel(api: str, directory: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("api", "sdk", "installs"),
-    [("1_1", "1.0", False), ("1_1", "1.1", True), ("1_0", "1.0", True), ("1_1", "1.2", True)],
+    [("1_1", "1.0", False), ("1_1", "1.1", True), ("1_0", "1.0", True), ("1_1", "1.2", True), ("1_2", "1.3", True)],
 )
 def test_pip_refuses_it_beside_an_older_sdk(tmp_path: Path, api: str, sdk: str, installs: bool) -> None:
     folder = RELEASES if sdk < API_VERSION else closure_wheels()

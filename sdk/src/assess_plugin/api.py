@@ -16,6 +16,10 @@ WITHOUT_CONNECT = ("1.0", "1.1")
 """Plugin APIs whose host has neither `connect` nor `secret`."""
 
 
+WITHOUT_PROBLEMS = ("1.0", "1.1", "1.2")
+"""Plugin APIs whose providers either find all subjects or fail."""
+
+
 class ApiError(ValueError):
     """A plugin wants an API that its host does not have, or uses one that its manifest does not ask for."""
 
@@ -50,6 +54,19 @@ def require_api(results: Iterable[CheckResult], api: str) -> None:
                     f"result of {result.check_id!r} has a remediation, which plugin API {api} has not: a manifest "
                     'that needs it begins at 1.1, as in `api = ">=1.1,<2"`'
                 )
+
+
+def require_found_api(problems: Iterable[str], api: str) -> None:
+    """The plugin API that is served lets a provider find some subjects and say what it could not find, or it found all.
+
+    Raises:
+        ApiError: as for `require_api`.
+    """
+    if api in WITHOUT_PROBLEMS and any(True for _ in problems):
+        raise ApiError(
+            f"EvaluateResult has problems, which plugin API {api} has not: a manifest that needs them begins at 1.3, "
+            'as in `api = ">=1.3,<2"`'
+        )
 
 
 def require_host_call(name: str, api: str) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
-API_VERSIONS = ("1.0", "1.1", "1.2")
+API_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 """The plugin APIs that this distribution serves, rising; a manifest's `api` specifier must admit one of them."""
 
 API_VERSION = API_VERSIONS[-1]
@@ -24,6 +24,9 @@ MAX_TEXT = 4096
 
 MAX_ID = 128
 """Characters of a check, subject or evidence name."""
+
+MAX_PROBLEMS = 100
+"""Of one `EvaluateResult`."""
 
 SubjectType = Literal["component", "inventory-item", "location", "party", "resource", "user"]
 """OSCAL's subject types (assessment-results, `subject-reference/@type`)."""
@@ -277,11 +280,27 @@ class EvaluateInput:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluateResult:
-    """The subjects found, each id once."""
+    """The subjects found, each id once.
+
+    `problems` (plugin API 1.3) says what else there may be and could not be found: a row that could not be read, a part
+    of the network that did not answer, a subject asked for by name that is not there. What was found is assessed, and
+    the assessment is incomplete. Without any, these subjects are all there are.
+
+    Raises:
+        ValueError: an id comes twice, a problem is blank or too long, or there are more than `MAX_PROBLEMS`.
+        TypeError: something else than a subject is among the subjects, something else than text among the problems.
+    """
 
     subjects: tuple[Subject, ...]
+    problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.problems) > MAX_PROBLEMS:
+            raise ValueError(f"{len(self.problems)} problems, more than {MAX_PROBLEMS}: sum up (selecting.limited)")
+        for problem in self.problems:
+            _require_text("a problem of EvaluateResult", problem, "")
+            if not problem.strip():
+                raise ValueError("a problem of EvaluateResult is blank: say what could not be found, and why")
         if not all(isinstance(subject, Subject) for subject in self.subjects):
             raise TypeError("EvaluateResult.subjects must hold Subject values only")
         ids = [subject.id for subject in self.subjects]

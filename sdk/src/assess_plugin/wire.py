@@ -12,7 +12,7 @@ import cost.
 import json
 import sys
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET, socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assess_plugin.models import CheckResult, Evidence, Subject
@@ -53,6 +53,9 @@ MAX_COMMANDS = 2_000
 COMMAND_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 COMMAND_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PATH": COMMAND_PATH}
 """All of a command's environment, whoever runs it."""
+
+PROBLEMS_AT_ONCE = 25
+"""What a provider could not find, in one message: even if each character becomes an escape, they fit."""
 
 HEADER = 4
 
@@ -206,6 +209,16 @@ def reply_frames(kind: str, call: int, field: str, items: list[str]) -> list[byt
             half = len(part) // 2
             pending += [part[half:], part[:half]]
     return frames
+
+
+def incomplete_frames(call: int, problems: Sequence[str]) -> list[bytes]:
+    """What a provider could not find, in as many messages as it needs; none where it found all.
+
+    Raises:
+        ValueError: one holds a lone surrogate.
+    """
+    parts = [problems[start : start + PROBLEMS_AT_ONCE] for start in range(0, len(problems), PROBLEMS_AT_ONCE)]
+    return [encode({"type": "incomplete", "call": call, "problems": list(part)}) for part in parts]
 
 
 def _frame(text: str) -> bytes:

@@ -11,15 +11,16 @@ from threading import Event
 from typing import Any
 
 from assess_core.host.aside import aside
-from assess_core.host.messages import Evaluated, Evidence, Executed, Log, Refused, Request, Taken
+from assess_core.host.messages import Evaluated, Evidence, Executed, Incomplete, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.redaction import Redactor
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
 from assess_core.record import CallRecord, EvidenceData, Held, Provenance, Used
-from assess_plugin.api import ApiError, require_api
+from assess_plugin.api import ApiError, require_api, require_found_api
 from assess_plugin.models import (
     API_VERSION,
     MAX_ID,
+    MAX_PROBLEMS,
     MAX_TEXT,
     ActionOutput,
     CheckResult,
@@ -110,6 +111,7 @@ class Call:
         self._provenance: dict[tuple[str | None, str], Provenance] = {}
         self._results: list[CheckResult] = []
         self._subjects: list[Subject] = []
+        self._problems: list[str] = []
 
     def count(self, number: int, body_bytes: int) -> None:
         """A message of this call came; raises `ViolationError` when it is of another call or one too many."""
@@ -184,6 +186,12 @@ class Call:
             self._subjects += part.subjects[: MAX_SUBJECTS + 1 - len(self._subjects)]
         return not part.more
 
+    def fall_short(self, message: Incomplete) -> None:
+        """Keep what could not be found."""
+        if self._reply is not Evaluated:
+            raise ViolationError("said what it could not find in a call that looks for nothing")
+        self._problems += message.problems[: MAX_PROBLEMS + 1 - len(self._problems)]
+
     def call_report(self, duration_ms: int, *, held: Held, used: Used | None = None) -> CallReport:
         """The report of a complete `execute` reply.
 
@@ -236,12 +244,17 @@ class Call:
         """The report of a complete `evaluate` reply.
 
         Raises:
-            ReplyError: a subject comes twice, or there are more than `MAX_SUBJECTS`.
+            ReplyError: a subject comes twice, there are more than `MAX_SUBJECTS`, or what it says it could not find is
+                nothing that `EvaluateResult` can hold, or that the plugin API which is served has.
         """
         if len(self._subjects) > MAX_SUBJECTS:
             raise self._wrong(f"found more than {MAX_SUBJECTS} subjects; divide them by selector")
         try:
-            result = EvaluateResult(subjects=tuple(map(self._subject, self._subjects)))
+            require_found_api(self._problems, self._api)
+            result = EvaluateResult(
+                subjects=tuple(map(self._subject, self._subjects)),
+                problems=tuple(self._short(problem) or "" for problem in self._problems),
+            )
         except ValueError as error:
             raise self._wrong(str(error)) from error
         return EvaluateReport(result=result, **self._so_far(duration_ms, held, used))

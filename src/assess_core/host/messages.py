@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from assess_plugin.asking import MAX_ARGUMENTS, MAX_COUNT, MAX_HOST, MAX_PATH, MAX_SECRET_NAME
 from assess_plugin.isolation.profile import Profile
 from assess_plugin.models import MAX_ID, MAX_TEXT, CheckResult, LogLevel, Subject
-from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_FRAME
+from assess_plugin.wire import EVIDENCE_CHUNK, HEADER, MAX_FRAME, PROBLEMS_AT_ONCE
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
@@ -220,6 +220,13 @@ class Evaluated(_Message, frozen=True):
     more: bool
 
 
+class Incomplete(_Message, frozen=True):
+    """What could not be found, before the reply that has what was."""
+
+    call: int
+    problems: Annotated[list[Text], Meta(min_length=1, max_length=PROBLEMS_AT_ONCE)]
+
+
 class Raised(_Message, frozen=True):
     """The hook raised, or returned what cannot be sent."""
 
@@ -316,6 +323,7 @@ FromWorker = (
     | Unloadable
     | Executed
     | Evaluated
+    | Incomplete
     | Raised
     | Log
     | Progress

@@ -64,6 +64,8 @@ class OpenCall:
                 if whole:
                     self._require_answered()
                 return whole
+            case wire.Incomplete():
+                self.call.fall_short(message)
             case wire.Raised():
                 self._require_answered()
                 raise HookRaisedError(message.reason)

@@ -85,6 +85,17 @@ def test_a_subject_is_found_once() -> None:
         EvaluateResult(subjects=(SUBJECT, SUBJECT))
 
 
+def test_what_could_not_be_found_is_said_in_words() -> None:
+    assert EvaluateResult(subjects=(), problems=("why",)).problems == ("why",)
+    for wrong in (" ", "x" * 5000):
+        with pytest.raises(ValueError, match="problem"):
+            EvaluateResult(subjects=(), problems=(wrong,))
+    with pytest.raises(TypeError, match="a problem of EvaluateResult must be a string"):
+        EvaluateResult(subjects=(), problems=(1,))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="101 problems, more than 100"):
+        EvaluateResult(subjects=(), problems=("why",) * 101)
+
+
 @pytest.mark.parametrize("kind", [CheckResult, Subject, ActionInput, ActionOutput, EvaluateInput, EvaluateResult])
 def test_values_are_frozen_and_have_no_room_for_more(kind: type) -> None:
     assert fields(kind)

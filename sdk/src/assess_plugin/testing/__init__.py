@@ -12,7 +12,7 @@ installed. Nothing here is ever part of a worker.
 """
 
 from assess_plugin.permissions import Permissions
-from assess_plugin.testing.calls import evaluate, execute
+from assess_plugin.testing.calls import evaluate, evaluation, execute
 from assess_plugin.testing.isolated import IsolatedPlugin
 from assess_plugin.testing.local import LocalHost
 from assess_plugin.testing.manifest import PluginManifest, load_manifest
@@ -34,6 +34,7 @@ __all__ = [
     "Use",
     "WorkerFailedError",
     "evaluate",
+    "evaluation",
     "execute",
     "load_manifest",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assess_plugin import hookspecs
-from assess_plugin.api import require_api
+from assess_plugin.api import require_api, require_found_api
 from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Subject
 from assess_plugin.testing.recording import RecordingHost
 
@@ -74,10 +74,30 @@ def evaluate(
     runtime: str = "planted",
     labels: Mapping[str, str] | None = None,
 ) -> tuple[Subject, ...]:
-    """The subjects that a provider finds for this selector.
+    """The subjects that a provider finds for this selector, all of them.
+
+    Raises:
+        AssertionError: the reply is not an `EvaluateResult`, or there are subjects that it could not find; what it says
+            of those is in `evaluation(...).problems`.
+        ApiError: as for `evaluation`.
+    """
+    result = evaluation(provider, host, selector=selector, runtime=runtime, labels=labels)
+    return complete(result)
+
+
+def evaluation(
+    provider: object,
+    host: RecordingHost,
+    *,
+    selector: Mapping[str, Any] | None = None,
+    runtime: str = "planted",
+    labels: Mapping[str, str] | None = None,
+) -> EvaluateResult:
+    """What a provider finds for this selector, and what it says it could not find.
 
     Raises:
         AssertionError: the reply is not an `EvaluateResult`.
+        ApiError: it uses a plugin API that the manifest does not ask for.
     """
     host.begin_call(())
     result = _hooks(provider).assess_evaluate(
@@ -87,6 +107,18 @@ def evaluate(
     )
     if not isinstance(result, EvaluateResult):
         raise AssertionError(f"assess_evaluate returned {result!r}, not an EvaluateResult")
+    require_found_api(result.problems, host.manifest.api)
+    return result
+
+
+def complete(result: EvaluateResult) -> tuple[Subject, ...]:
+    """Its subjects.
+
+    Raises:
+        AssertionError: there are some that it could not find.
+    """
+    if result.problems:
+        raise AssertionError(f"it could not find all: {'; '.join(result.problems)}")
     return result.subjects
 
 

@@ -16,8 +16,9 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from assess_plugin.models import CheckResult, Evidence, Outcome, Subject
-from assess_plugin.testing.calls import SUBJECT, judged
+from assess_plugin.api import require_found_api
+from assess_plugin.models import CheckResult, EvaluateResult, Evidence, Outcome, Subject
+from assess_plugin.testing.calls import SUBJECT, complete, judged
 from assess_plugin.testing.manifest import PluginManifest
 from assess_plugin.testing.process import START_TIMEOUT_S, Message, WorkerProcess
 from assess_plugin.testing.recording import RecordingHost
@@ -103,10 +104,28 @@ class IsolatedPlugin:
         labels: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
     ) -> tuple[Subject, ...]:
-        """The subjects that the provider finds.
+        """The subjects that the provider finds, all of them.
 
         Raises:
             WorkerFailedError: as for `execute`.
+            AssertionError, ApiError: as for `assess_plugin.testing.evaluate`.
+        """
+        return complete(self.evaluation(host, selector=selector, runtime=runtime, labels=labels, timeout_s=timeout_s))
+
+    def evaluation(
+        self,
+        host: RecordingHost,
+        *,
+        selector: Mapping[str, Any] | None = None,
+        runtime: str = "planted",
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float = 60.0,
+    ) -> EvaluateResult:
+        """What the provider finds, and what it says it could not find.
+
+        Raises:
+            WorkerFailedError: as for `execute`.
+            ApiError: as for `assess_plugin.testing.evaluation`.
         """
         message = {
             "type": "evaluate",
@@ -116,8 +135,10 @@ class IsolatedPlugin:
             "settings": dict(self._manifest.defaults),
         }
         host.begin_call(())
-        replied = self._call(message, host, reply=("evaluated", "subjects"), timeout_s=timeout_s)
-        return tuple(Subject(**each) for each in replied)
+        problems: list[str] = []
+        replied = self._call(message, host, reply=("evaluated", "subjects"), timeout_s=timeout_s, problems=problems)
+        require_found_api(problems, host.manifest.api)
+        return EvaluateResult(subjects=tuple(Subject(**each) for each in replied), problems=tuple(problems))
 
     def _start(self, *, isolated: bool) -> None:
         worker, deadline, nonce = self._worker, time.monotonic() + START_TIMEOUT_S, secrets.token_hex(16)
@@ -138,7 +159,13 @@ class IsolatedPlugin:
             raise worker.failed(f"{self._name} cannot be loaded: {loaded.get('reason', loaded)}")
 
     def _call(
-        self, message: Message, host: RecordingHost, *, reply: tuple[str, str], timeout_s: float
+        self,
+        message: Message,
+        host: RecordingHost,
+        *,
+        reply: tuple[str, str],
+        timeout_s: float,
+        problems: list[str] | None = None,
     ) -> list[Mapping[str, Any]]:
         self._calls += 1
         deadline = time.monotonic() + timeout_s
@@ -151,6 +178,8 @@ class IsolatedPlugin:
                 replied += said[reply[1]]
                 if not said["more"]:
                     return replied
+            elif said["type"] == "incomplete" and problems is not None:
+                problems += said["problems"]
             elif said["type"] in REQUESTS:
                 self._answer(said, host, pieces)
             elif said["type"] == "raised":

@@ -10,7 +10,7 @@ import sys
 from _socket import socket
 from typing import Any
 
-from assess_plugin.api import require_api
+from assess_plugin.api import require_api, require_found_api
 from assess_plugin.models import API_VERSIONS, ActionInput, ActionOutput, EvaluateInput, EvaluateResult, Subject
 from assess_plugin.wire import (
     PROTOCOL,
@@ -18,6 +18,7 @@ from assess_plugin.wire import (
     Message,
     WireError,
     encode,
+    incomplete_frames,
     reply_frames,
     result_json,
     subject_json,
@@ -115,7 +116,7 @@ def _serve(channel: Channel, hooks: dict[str, Any], api: str) -> None:
             if message["type"] == "execute":
                 frames = _execute(message, hooks, host, api)
             else:
-                frames = _evaluate(message, hooks, host)
+                frames = _evaluate(message, hooks, host, api)
         except WireError:
             raise
         except BaseException as error:  # the boundary between a plugin and its worker
@@ -138,7 +139,7 @@ def _execute(message: Message, hooks: dict[str, Any], host: RemoteHost, api: str
     return reply_frames("executed", message["call"], "results", [result_json(result) for result in output.results])
 
 
-def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list[bytes]:
+def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost, api: str) -> list[bytes]:
     if message["type"] != "evaluate":
         raise WireError(f"expected a call, got {message['type']}")
     given = EvaluateInput(
@@ -151,7 +152,11 @@ def _evaluate(message: Message, hooks: dict[str, Any], host: RemoteHost) -> list
     result = hooks[message["entry"]].assess_evaluate(input=given)
     if not isinstance(result, EvaluateResult):
         raise TypeError(f"assess_evaluate must return an EvaluateResult, got {result!r}"[:1000])
-    return reply_frames("evaluated", message["call"], "subjects", [subject_json(found) for found in result.subjects])
+    require_found_api(result.problems, api)
+    return [
+        *incomplete_frames(message["call"], result.problems),
+        *reply_frames("evaluated", message["call"], "subjects", [subject_json(found) for found in result.subjects]),
+    ]
 
 
 def _shut_down(hooks: dict[str, Any]) -> None:
