@@ -30,6 +30,10 @@ class StoreError(AssessError):
     """The state directory cannot be used: no room, no right, a newer layout. The message says which and what to do."""
 
 
+class CutShortError(AssessError):
+    """An assessment was ended before it was over, since the runtime was stopped; nothing of it was recorded."""
+
+
 class FaultKind(StrEnum):
     """How a plugin failed a call."""
 

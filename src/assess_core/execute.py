@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from assess_core.errors import FaultKind, PluginFault
+from assess_core.errors import CutShortError, FaultKind, PluginFault
 from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.results import (
@@ -22,6 +22,7 @@ from assess_core.results import (
     Result,
     ResultOutcome,
     WaitingVersion,
+    Why,
     finding_id,
     result_id,
     run_id,
@@ -58,6 +59,10 @@ class Context:
     relaxed: tuple[str, ...] = ()
     clock: Clock
     notify: Callable[[str, Event], None]
+    is_stopped: Callable[[], bool] = lambda: False
+    """Whether the runtime ends what runs, for good."""
+    attempt: int = 1
+    why: Why = "request"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +83,9 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
         due_at: the time it was due, which its ids are made from.
         keep: called with the evidence of each call as it ends, before any result refers to it: evidence of a hundred
             subjects is more than should be held in memory until the last of them has been assessed.
+
+    Raises:
+        CutShortError: what executes it was stopped meanwhile.
     """
     if isinstance(task, Unrunnable):
         return _not_assessed(task, task.problem, context=context, due_at=due_at, started_at=context.clock())
@@ -86,6 +94,7 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
     try:
         subjects = await _subjects(task, hosts, context)
     except PluginFault as fault:
+        _require_not_stopped(task, fault, context)
         problem = f"no subjects: {fault}"
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     if not subjects:
@@ -110,6 +119,8 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
             ended_at=max(started_at, context.clock()),
             subjects=len(subjects),
             problem=task.caveat,
+            attempt=context.attempt,
+            why=context.why,
         ),
         results=tuple(result for results in assessed for result in results),
     )
@@ -151,6 +162,7 @@ async def _assess(
             whose=task.assessment,
         )
     except PluginFault as fault:
+        _require_not_stopped(task, fault, context)
         record, came = fault.record or _nothing_done(started_at, context.clock()), fault
     else:
         record, came = report, report.output
@@ -170,6 +182,15 @@ async def _assess(
     if evidence:
         await keep(evidence)
     return results
+
+
+def _require_not_stopped(task: Task, fault: PluginFault, context: Context) -> None:
+    """What we ended ourselves says nothing about the subject: it is no result, and done again another time."""
+    if fault.kind is FaultKind.STOPPED and context.is_stopped():
+        raise CutShortError(
+            f"assessment {task.assessment!r} was ended before it was over: the runtime was stopped; nothing of it was "
+            "recorded"
+        ) from fault
 
 
 class _Quota:
@@ -333,6 +354,8 @@ def _not_assessed(
         ended_at=max(started_at, context.clock()),
         subjects=0,
         problem=problem,
+        attempt=context.attempt,
+        why=context.why,
     )
     return Executed(run=run, results=())
 

@@ -80,6 +80,7 @@ class Served:
 
     Attributes:
         distrusted: why nothing that it says or said counts, once it was revoked with `kill`; else empty.
+        is_kept_ready: its processes wait for calls; else each starts at its first call.
     """
 
     def __init__(self, callee: Callee, identity: Identity, supervisor: Supervisor, lease: Lease) -> None:
@@ -87,6 +88,7 @@ class Served:
         self.identity = identity
         self.supervisor = supervisor
         self.distrusted = ""
+        self.is_kept_ready = False
         self._lease = lease
         self._users = 0
         self._retired = False
@@ -272,7 +274,7 @@ class Fleet:
         for each in self._all:
             if each.identity == identity and not each.distrusted:
                 each.recall()
-                return each
+                return await self._ready(each) if started and not each.is_kept_ready else each
         try:
             lease = await aside(self._lease, callee.installed)
         except AssessError as gone:
@@ -282,15 +284,19 @@ class Fleet:
             return AssessError(f"{callee.installed.distribution}: nothing is started any more: this is being stopped")
         served = Served(callee, identity, self._supervisor(callee), lease)
         self._all.append(served)
-        if started:
-            try:
-                await served.supervisor.start()
-            except BaseException as fault:
-                served.retire()
-                self.end_unused()
-                if isinstance(fault, PluginFault):
-                    return fault
-                raise
+        return await self._ready(served) if started else served
+
+    async def _ready(self, served: Served) -> Served | PluginFault:
+        """Its processes wait for calls from now on, or it is given to nobody any more."""
+        served.is_kept_ready = True
+        try:
+            await served.supervisor.start()
+        except BaseException as fault:
+            served.retire()
+            self.end_unused()
+            if isinstance(fault, PluginFault):
+                return fault
+            raise
         return served
 
     def _supervisor(self, callee: Callee) -> Supervisor:

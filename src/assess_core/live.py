@@ -17,7 +17,7 @@ a time (`_sync`); looking for changes is done beside it, and holds up nothing wh
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,14 +29,14 @@ from assess_core.assessing import assess
 from assess_core.changes import Changes, Topic, places_of
 from assess_core.config import Config, unknown_name
 from assess_core.delivery import Action, Synced
-from assess_core.errors import AssessError, ConfigError
+from assess_core.errors import AssessError, ConfigError, CutShortError
 from assess_core.execute import Context
 from assess_core.fleet import Fleet, Served, sorted_out
 from assess_core.host.aside import aside
 from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
 from assess_core.plan import Task, Unrunnable, callees_of, without
-from assess_core.results import Run
+from assess_core.results import Run, Why
 from assess_core.runtime import NotifyEvent, Runtime, calls_at_once
 from assess_core.store import InstalledPlugin
 from assess_registry.client import ConfigError as RegistryConfigError
@@ -82,6 +82,15 @@ class _Planned:
 
     tasks: tuple[Task | Unrunnable, ...]
     context: Context
+    by_id: Mapping[str, Task | Unrunnable] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Looked up for each of a thousand that are due together.
+        object.__setattr__(self, "by_id", {task.assessment: task for task in self.tasks})
+
+
+Followed = Callable[[Config, Sequence[Task | Unrunnable]], None]
+"""Takes what is followed from now on; waits for nothing."""
 
 
 class _RefusedError(AssessError):
@@ -129,9 +138,27 @@ class Live:
         """What follows a change; the end gives it up."""
         self._begun = self._stopping = self._stuck = False
         self._closing: asyncio.Task[None] | None = None
+        self._tell_followed: list[Followed] = []
+        self._first: asyncio.Task[None] | None = None
+        """The first time that all is brought to what is configured, if what was installed serves meanwhile."""
+        self._unasked: dict[str, InstalledPlugin] = {}
+        """What serves since the start although nobody has looked yet whether it was revoked, by environment."""
+        self._doubted: dict[str, tuple[InstalledPlugin, TrustError]] = {}
+        """What may not serve by what is remembered, which may be told anew."""
+        self._vouching: asyncio.Task[None] | None = None
 
-    async def start(self) -> Reloaded:
+    def on_followed(self, tell: Followed) -> None:
+        """This is told of each configuration that is followed, the first one included, in the moment it is."""
+        self._tell_followed.append(tell)
+
+    async def start(self, *, at_once: bool = False) -> Reloaded:
         """What is configured is installed, started and watched; plugins that could not be are in what is returned.
+
+        Args:
+            at_once: wait for neither registry nor processes where anything is installed: that serves, each process
+                from its first call on, and is brought to what is configured beside it. Nothing that was revoked
+                serves, by what is remembered of the registry, and every result says `stale` until it was asked. An
+                assessment of something that is not installed yet waits for that.
 
         Raises:
             ConfigError, TrustError, StoreError: it cannot begin like this; nothing was started.
@@ -141,18 +168,57 @@ class Live:
             raise AssessError("this runtime was started before: make another one")
         self._begun = True
         try:
-            return await self._unless_closed(self._begin)
+            return await self._unless_closed(partial(self._begin, at_once))
         except BaseException:
             await self._close()
             raise
 
-    async def _begin(self) -> Reloaded:
+    async def _begin(self, at_once: bool) -> Reloaded:
         async with self._following:
             await self._beside(self._open)
             self._fleet = self._started.fleet()
-            done = await self._follow(self._started.config)
-            self._watching = asyncio.get_running_loop().create_task(self._watch())
+            loop = asyncio.get_running_loop()
+            if at_once and await self._serve_installed(self._started.config):
+                done = Reloaded()
+                self._first = loop.create_task(self._follow_first())
+                self._work.add(self._first)
+                self._first.add_done_callback(self._work.discard)
+            else:
+                done = await self._follow(self._started.config)
+            self._watching = loop.create_task(self._watch())
             return done
+
+    async def _serve_installed(self, config: Config) -> bool:
+        """What is installed and asked for serves by what is remembered; False when nothing is that fits."""
+        runtime, fleet = self._started, self._serving
+        await self._look(partial(self._changes.watch, self._places(config)))
+        await self._beside(runtime.require_root)
+        installed = await self._beside(runtime.installed)
+        if not installed:
+            return False
+        try:
+            tasks, unasked = await self._beside(partial(runtime.plan_installed, installed))
+        except ConfigError:  # perhaps it does fit what is published
+            return False
+        fleet.host = await self._beside(runtime.host)
+        made, missing = sorted_out(await fleet.make(callees_of(tasks), started=False))
+        tasks = without(tasks, missing)
+        context = await self._beside(partial(runtime.context, tasks, ()))
+        self._unasked = {plugin.env_key: plugin for plugin in unasked}
+        stale = frozenset(plugin.distribution for plugin in unasked)
+        fleet.swap(made)
+        self._take_up(config, _Planned(tasks=tasks, context=replace(context, stale=stale)))
+        return True
+
+    async def _follow_first(self) -> None:
+        try:
+            async with self._following:
+                await self._followed(self._followed_now)
+        except Exception:
+            # A bug of ours: loud, and what serves goes on.
+            _log.exception("following a change failed", extra={"action": "follow-failed"})
+        finally:
+            self._first = None
 
     async def reload(self) -> Reloaded:
         """The registry was asked, what it revoked is acted on; configuration and versions are followed as they are now.
@@ -187,6 +253,8 @@ class Live:
         ids: Collection[str] = (),
         *,
         due_at: datetime | None = None,
+        attempt: int = 1,
+        why: Why = "request",
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
         """These assessments, or all, have been executed and recorded, with the versions that they began with.
@@ -194,35 +262,82 @@ class Live:
         Args:
             ids: which; all that are enabled unless given.
             due_at: the time they were due, which the ids of their runs are made from; now, unless given.
+            attempt: how often they were begun for that time, this time included.
+            why: they are done: `schedule`, `request` or `again`.
             notify: takes the assessment's id and what its plugin said.
 
         Raises:
             ConfigError: there is no such assessment.
             StoreError: the journal could not take a result, or has one of that time already.
-            AssessError: it is being stopped.
+            CutShortError: it was stopped, or is being, before one of them was over; nothing of that was recorded.
         """
-        planned, fleet = self._planned, self._fleet
-        if planned is None or fleet is None or self._stopping:
-            raise AssessError(_NOT_RUNNING)
-        known = [task.assessment for task in planned.tasks]
-        if unknown := [name for name in ids if name not in known]:
-            raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
-        tasks = [task for task in planned.tasks if not ids or task.assessment in ids]
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running.add(over)
         try:
-            context = replace(planned.context, notify=notify)
+            tasks, fleet, context = await self._allowed(ids)  # nothing is waited for until the fleet is taken
+            context = replace(
+                context, notify=notify, is_stopped=lambda: self._closing is not None, attempt=attempt, why=why
+            )
             return await assess(tasks, fleet=fleet, journal=self._started.journal, context=context, due_at=due_at)
         finally:
             self._running.discard(over)
             over.set_result(None)
 
+    async def _allowed(self, ids: Collection[str]) -> tuple[list[Task | Unrunnable], Fleet, Context]:
+        """What is to be done, now that it may be.
+
+        Raises:
+            ConfigError, CutShortError: as `assess`.
+        """
+        while True:
+            planned, fleet = self._planned, self._fleet
+            if planned is None or fleet is None or self._stopping:
+                raise CutShortError(_NOT_RUNNING)
+            if unknown := [name for name in ids if name not in planned.by_id]:
+                known = tuple(planned.by_id)
+                raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
+            tasks = [planned.by_id[name] for name in dict.fromkeys(ids or planned.by_id)]
+            used = {callee.installed.env_key for callee in callees_of(tasks)}
+            doubted = used & self._doubted.keys()
+            if used & self._unasked.keys():
+                await self._vouched_for(used)
+            elif self._first is not None and (doubted or any(isinstance(task, Unrunnable) for task in tasks)):
+                await asyncio.wait([self._first])  # what is not installed yet is being, and the registry is asked
+            elif doubted:
+                await self._act_on([self._doubted.pop(key) for key in doubted])
+            else:
+                return tasks, fleet, planned.context
+
+    async def _vouched_for(self, env_keys: Collection[str]) -> None:
+        """Of each of these it is known whether it may serve by what is remembered of the registry.
+
+        Not in the thread that may be waiting for the registry.
+        """
+        loop = asyncio.get_running_loop()
+        while self._vouching is not None and not self._vouching.done():
+            await asyncio.wait([self._vouching])
+        asked = [self._unasked[key] for key in env_keys if key in self._unasked]
+        if not asked or self._stopping:
+            return
+
+        async def ask() -> None:
+            refused = await aside(partial(self._started.refusals_by_memory, asked))
+            # What follows a change may have asked meanwhile, and what it found is newer.
+            self._doubted |= {pair[0].env_key: pair for pair in refused if pair[0].env_key in self._unasked}
+            for plugin in asked:
+                self._unasked.pop(plugin.env_key, None)
+
+        self._vouching = loop.create_task(ask())
+        await asyncio.shield(self._vouching)
+
     async def stop(self, within_s: float = 60.0) -> None:
-        """Nothing runs any more: what runs may end within this time; what it had not done by then is an error.
+        """Nothing runs any more: what runs may end within this time; what had not by then is ended, and not recorded.
 
         Idempotent. Whoever asks for it while it is being done waits for the same end.
         """
         self._stopping = True
+        if self._first is not None:  # what waits for it is not begun any more
+            self._first.cancel()
         if self._running:
             await asyncio.wait(tuple(self._running), timeout=within_s)
         await self._close()
@@ -275,12 +390,19 @@ class Live:
         # From here on nothing is waited for: who begins has the old plan with the old versions, or both are new.
         fleet.swap(made)
         fleet.turns.limit = calls_at_once(config.runtime)
-        self._planned = _Planned(tasks=tasks, context=context)
-        self._good = config
+        self._forget_doubts()
+        self._take_up(config, _Planned(tasks=tasks, context=context))
         await self._look(partial(self._changes.watch, self._places(config)))  # with the interpreters that serve now
         for name, why in faults.items():
             _log.error("%s", why, extra={"action": "start-refused", "distribution": name})
         return Reloaded(synced=synced, faults=faults)
+
+    def _take_up(self, config: Config, planned: _Planned) -> None:
+        """This is followed from now on, by all in the same moment."""
+        self._planned = planned
+        self._good = config
+        for tell in self._tell_followed:
+            tell(config, planned.tasks)
 
     async def _brought(
         self, synced: tuple[Synced, ...]
@@ -310,10 +432,18 @@ class Live:
 
     async def _heed(self) -> None:
         """What is revoked by what is known of the registry now is given to nobody, and ended if that is to be."""
-        fleet = self._serving
-        refusals = await self._beside(partial(self._refusals, fleet.alive))
+        refusals = await self._beside(partial(self._refusals, self._serving.alive))
         found = [pair for pair in refusals if self._heeded.get(pair[0].env_key) != _kills(pair[1])]
         self._heeded = {installed.env_key: _kills(error) for installed, error in refusals}
+        self._forget_doubts()
+        await self._act_on(found)
+
+    def _forget_doubts(self) -> None:
+        self._unasked.clear()
+        self._doubted.clear()
+
+    async def _act_on(self, found: Sequence[tuple[InstalledPlugin, TrustError]]) -> None:
+        fleet = self._serving
         if not found:
             return
         if self._planned is not None:

@@ -284,9 +284,11 @@ class Runtime:
 
     def refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
         """Why an installed plugin may not run any more, by what is known of its registry; None when it may."""
-        registry, entry = self._registry(), entry_of(self.config, plugin.distribution)
-        if registry is None:
-            return None
+        registry = self._registry()
+        return self._refusal_by(registry, plugin) if registry is not None else None
+
+    def _refusal_by(self, registry: Registry, plugin: InstalledPlugin) -> TrustError | None:
+        entry = entry_of(self.config, plugin.distribution)
         from_folder = entry is not None and entry.dir is not None
         try:
             require_approved(plugin, store=self.store, registry=registry)
@@ -387,6 +389,32 @@ class Runtime:
         usable = self.usable(synced) if usable is None else usable
         awaited = {name: known.waiting.added for name, known in self._consents().items() if known.waiting is not None}
         return plan(self.config, usable, failed=failed, selection=selection, awaited=awaited)
+
+    def plan_installed(
+        self, installed: Sequence[InstalledPlugin]
+    ) -> tuple[tuple[Task | Unrunnable, ...], tuple[InstalledPlugin, ...]]:
+        """What to assess with what is installed, nobody asked; and what of that the registry has to vouch for.
+
+        Raises:
+            ConfigError: as `plan`.
+        """
+        present = {plugin.distribution for plugin in installed}
+        missing = {entry.name for entry in self.config.plugins if entry.name is not None} - present
+        faults = dict.fromkeys(missing, "not installed yet")
+        tasks = self.plan((), usable=installed, faults=faults)
+        return tasks, tuple(plugin for plugin in installed if self._registry_vouches_for(plugin))
+
+    def _registry_vouches_for(self, plugin: InstalledPlugin) -> bool:
+        entry = entry_of(self.config, plugin.distribution)
+        return self.config.registry is not None and (entry is None or entry.dir is None)
+
+    def refusals_by_memory(self, plugins: Sequence[InstalledPlugin]) -> list[tuple[InstalledPlugin, TrustError]]:
+        """As `refusal_of` of each, by what is remembered alone, and beside whoever asks the registry."""
+        if self.config.registry is None:
+            return []
+        with self._made(self.config.registry) as registry:
+            found = [(plugin, self._refusal_by(registry, plugin)) for plugin in plugins]
+        return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
 
     def waiting(self) -> tuple[Growth, ...]:
         """What versions ask for that do not run before somebody consents, by what is on record."""

@@ -26,7 +26,7 @@ import pytest
 
 from assess_core import changes
 from assess_core.config import load
-from assess_core.errors import AssessError, ConfigError, StoreError
+from assess_core.errors import AssessError, ConfigError, CutShortError, StoreError
 from assess_core.host.standing import State
 from assess_core.journal import Journal
 from assess_core.live import Live, Reloaded
@@ -492,21 +492,24 @@ def test_a_registry_that_is_away_revokes_nothing_and_results_are_stale(
 
 
 def test_stopped_it_gives_what_runs_time_and_then_ends_it(place: Place, workers: Callable[[], int]) -> None:
-    async def main(within_s: float) -> Run:
+    async def main(within_s: float) -> Run | BaseException:
         async with place.live() as live:
             first = await begun(live)
             asyncio.get_running_loop().call_later(0.5, place.gate.touch)
             await live.stop(within_s=within_s)
-            run = await first
+            (run,) = await asyncio.gather(first, return_exceptions=True)
             place.gate.unlink(missing_ok=True)
             with pytest.raises(Exception, match="not running"):
                 await live.assess()
             return run
 
-    assert outcomes(asyncio.run(main(20))) == {ResultOutcome.PASS}
-    ended = asyncio.run(main(0.1))
-    assert outcomes(ended) == {ResultOutcome.ERROR, ResultOutcome.PASS}
-    assert len(recorded(place)) == 2, "both are recorded"
+    run = asyncio.run(main(20))
+    assert isinstance(run, Run)
+    assert outcomes(run) == {ResultOutcome.PASS}
+    assert isinstance(asyncio.run(main(0.1)), CutShortError)
+    assert [each.run_id for each in recorded(place)] == [run.assessments[0].run_id], (
+        "what was cut short is not recorded"
+    )
 
 
 def test_what_cannot_begin_says_why_and_leaves_nothing(place: Place, workers: Callable[[], int]) -> None:
@@ -745,7 +748,9 @@ def test_a_reload_beside_the_end_leaves_no_process(asked: str, place: Place, wor
         await live.start()
         first = await begun(live)
         with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")  # so that the end takes a while
+            other.execute("BEGIN IMMEDIATE")
+            recording = asyncio.create_task(live.assess({"short"}))  # so that the end takes a while
+            await asyncio.sleep(1)
             ending = asyncio.create_task(live.stop(within_s=0.3))
             await asyncio.sleep(0.2 if asked == "before" else 0.5)
             reloading = [asyncio.create_task(live.reload()) for _ in range(2)]
@@ -757,7 +762,9 @@ def test_a_reload_beside_the_end_leaves_no_process(asked: str, place: Place, wor
             AssessError,
             Reloaded,
         }
-        assert outcomes(await first) == {ResultOutcome.ERROR, ResultOutcome.PASS}
+        with pytest.raises(CutShortError):
+            await first
+        assert outcomes(await recording) == {ResultOutcome.PASS}
         assert workers() == 0
         with pytest.raises(AssessError, match="not running"):
             await live.reload()
