@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from assess_core.errors import StoreError
 from assess_core.execute import Executed
 from assess_core.journal import Journal
 from assess_core.results import Run, WaitingVersion
@@ -14,15 +13,11 @@ def commit(executed: Executed, *, journal: Journal, holds: Callable[[], bool] = 
 
     Raises:
         OvertakenError: when the journal's turn came they did not hold any more (`Journal.record`).
-        StoreError: the journal could not take them (no room, no right); none of them is there then. Or it has results
-            of this run already, which only a clock that was set back can cause.
+        AlreadyRecordedError: it has another run of this id, because the clock was set back, or because somebody else
+            began it at the same microsecond.
+        StoreError: the journal could not take them (no room, no right); none of them is there then.
     """
-    new = journal.record(executed.run, executed.results, {}, holds=holds)
-    if new != len(executed.results):
-        raise StoreError(
-            f"run {executed.run.run_id} of assessment {executed.run.assessment!r} is in the journal already: was the "
-            "clock set back? Nothing of this run was recorded a second time; run again"
-        )
+    journal.record(executed.run, executed.results, {}, holds=holds)
 
 
 def combine(

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import MIGRATIONS, Journal, OvertakenError
+from assess_core.journal import MIGRATIONS, AlreadyRecordedError, Journal, OvertakenError
 from assess_core.results import AssessmentRun, EvidenceRef, Result, ResultOutcome
 from tests.support.results import HOSTILE, NOON, WAIVER, make_assessment, make_result, run_of
 
@@ -77,10 +77,15 @@ def test_recording_again_changes_nothing(journal: Journal) -> None:
     run, results = batch()
     assert journal.record(run, results, EVIDENCE) == 3
     assert journal.record(run, results, {}) == 0
-    more = make_result(check="check-new")
-    assert journal.record(run, [*results, more], EVIDENCE) == 1
+    for other in (
+        (run, [*results, make_result(check="check-new")]),
+        (run, results[:2]),
+        (make_assessment(subjects=2), results),
+    ):
+        with pytest.raises(AlreadyRecordedError, match="is in the journal already"):
+            journal.record(*other, EVIDENCE)
     assert journal.runs() == (run,)
-    assert journal.results(run.run_id) == (*results, more)
+    assert journal.results(run.run_id) == tuple(results)
 
 
 def test_what_does_not_hold_any_more_when_its_turn_comes_is_not_recorded(journal: Journal) -> None:

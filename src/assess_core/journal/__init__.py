@@ -4,9 +4,30 @@ with Journal.open(state / "journal.db") as journal:
     journal.record(run, results, evidence)
 """
 
-from assess_core.journal.database import BUSY_TIMEOUT_S, OvertakenError
+from assess_core.journal.database import (
+    BUSY_TIMEOUT_S,
+    BusyError,
+    Connection,
+    DamagedError,
+    NoRoomError,
+    OvertakenError,
+)
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.journal import Journal
 from assess_core.journal.migrations import MIGRATIONS
+from assess_core.journal.runs import AlreadyRecordedError
+from assess_core.journal.writer import Writer
 
-__all__ = ["BUSY_TIMEOUT_S", "MIGRATIONS", "Evidence", "Journal", "OvertakenError"]
+__all__ = [
+    "BUSY_TIMEOUT_S",
+    "MIGRATIONS",
+    "AlreadyRecordedError",
+    "BusyError",
+    "Connection",
+    "DamagedError",
+    "Evidence",
+    "Journal",
+    "NoRoomError",
+    "OvertakenError",
+    "Writer",
+]

@@ -34,21 +34,42 @@ Connection = sqlite3.Connection
 Step = str | Callable[[Connection], None]
 """Of a migration: a statement, or what needs more than that."""
 
-_CAUSES: tuple[tuple[str, str], ...] = (
-    ("SQLITE_FULL", "there is no room left on the disk; nothing of this was recorded"),
-    ("SQLITE_BUSY", f"another process was writing for more than {BUSY_TIMEOUT_S:g} s; wait for it, or end it"),
-    ("SQLITE_LOCKED", "another process was writing; wait for it, or end it"),
-    ("SQLITE_READONLY", "it may not be written by this user"),
-    ("SQLITE_PERM", "it may not be used by this user"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; does its directory exist, and may this user write there?"),
-    ("SQLITE_NOTADB", "it is not a journal; give another --state-dir, or move the file away"),
-    ("SQLITE_CORRUPT", "it is damaged; move it away (keep it, it holds results) and the next run begins a new one"),
-    ("SQLITE_IOERR", "the disk failed, or is full; nothing of this was recorded"),
-)
-
 
 class OvertakenError(Exception):
     """What was to be recorded did not hold any more when its turn came; nothing of it was recorded."""
+
+
+class NoRoomError(StoreError):
+    """There is no room on the disk, or it failed; nothing was recorded, and it may be tried again."""
+
+
+class BusyError(StoreError):
+    """Another process was writing all the time; nothing was recorded, and it may be tried again."""
+
+
+class DamagedError(StoreError):
+    """Pages of the file are not what was written there; nothing more should be written to it."""
+
+
+_CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("SQLITE_FULL", NoRoomError, "there is no room left on the disk; nothing of this was recorded"),
+    (
+        "SQLITE_BUSY",
+        BusyError,
+        f"another process was writing for more than {BUSY_TIMEOUT_S:g} s; wait for it, or end it",
+    ),
+    ("SQLITE_LOCKED", BusyError, "another process was writing; wait for it, or end it"),
+    ("SQLITE_READONLY", StoreError, "it may not be written by this user"),
+    ("SQLITE_PERM", StoreError, "it may not be used by this user"),
+    ("SQLITE_CANTOPEN", StoreError, "it cannot be opened; does its directory exist, and may this user write there?"),
+    ("SQLITE_NOTADB", DamagedError, "it is not a journal; give another --state-dir, or move the file away"),
+    (
+        "SQLITE_CORRUPT",
+        DamagedError,
+        "it is damaged; move it away (keep it, it holds results) and the next run begins a new one",
+    ),
+    ("SQLITE_IOERR", NoRoomError, "the disk failed, or is full; nothing of this was recorded"),
+)
 
 
 class Database:
@@ -161,6 +182,20 @@ def transaction(connection: Connection) -> Iterator[Connection]:
 
 
 @contextmanager
+def savepoint(connection: Connection) -> Iterator[Connection]:
+    """Within a transaction: everything inside is part of it, or nothing is."""
+    connection.execute("SAVEPOINT piece")
+    try:
+        yield connection
+        connection.execute("RELEASE piece")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO piece")
+            connection.execute("RELEASE piece")
+        raise
+
+
+@contextmanager
 def explained(path: Path) -> Iterator[None]:
     """What SQLite says inside is a `StoreError` that says what happened and what to do; our own mistakes stay loud."""
     try:
@@ -169,5 +204,11 @@ def explained(path: Path) -> Iterator[None]:
         raise  # ours: a row of the wrong shape was written
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        cause = next((sentence for prefix, sentence in _CAUSES if name.startswith(prefix)), str(error))
-        raise StoreError(f"journal {path}: {cause} ({name or type(error).__name__}: {error})") from error
+        known = ((kind, sentence) for prefix, kind, sentence in _CAUSES if name.startswith(prefix))
+        kind, cause = next(known, (StoreError, "it could not be used"))
+        raise kind(f"journal {path}: {cause} ({name or type(error).__name__}: {error})") from error
+
+
+def spoils(error: BaseException) -> bool:
+    """Whether this ends the whole transaction, and not only what was tried in it."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError)

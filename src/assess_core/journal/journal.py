@@ -1,9 +1,10 @@
 """The journal as others see it: what can be recorded and asked.
 
 A result counts once it is here. One `record` is one transaction: an assessment's run, all its results and their
-evidence, or nothing of it; recording the same again changes nothing, because rows go by their identifiers.
+evidence, or nothing of it; recording the same again changes nothing, and what is recorded is never added to.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from assess_core.journal import evidence as pieces
 from assess_core.journal.database import Connection, Database
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.migrations import MIGRATIONS
-from assess_core.journal.runs import make_record, read_results, read_runs, write
+from assess_core.journal.runs import always, make_record, read_results, read_runs, write
+from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result
 
 
@@ -23,6 +25,8 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._opening = threading.Lock()
+        self._writer: Writer | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -34,8 +38,29 @@ class Journal:
         return cls(Database.open(path, MIGRATIONS))
 
     def close(self) -> None:
-        """Give the file back: what is being recorded is in it then, and nothing more is taken. Idempotent."""
+        """Give the file back: what is being recorded is in it then, and nothing more is taken. Idempotent.
+
+        What its writer still has is written, too, if there is room: `Writer.close` before waits for that.
+        """
+        with self._opening:
+            writer = self._writer
+        if writer:
+            writer.close()
         self._database.close()
+
+    def writer(self) -> Writer:
+        """The one who writes on a thread of its own, with a connection of its own, and many records in one commit.
+
+        There is one for a journal, made when it is first asked for; `close` ends it. For whoever has a loop that may
+        not wait for a disk; `record` and `keep` do the same at once and by themselves.
+
+        Raises:
+            StoreError: the file cannot be opened again.
+        """
+        with self._opening:
+            if self._writer is None:
+                self._writer = Writer(Database.open(self._database.path, MIGRATIONS))
+            return self._writer
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +85,7 @@ class Journal:
         results: Sequence[Result],
         evidence: Evidence,
         *,
-        holds: Callable[[], bool] = lambda: True,
+        holds: Callable[[], bool] = always,
     ) -> int:
         """The run, its results and their evidence are on disk; returns how many of the results were new.
 
@@ -72,6 +97,7 @@ class Journal:
 
         Raises:
             OvertakenError: it is not.
+            AlreadyRecordedError: there is a run of this id, and it found something else.
             StoreError: it could not be done (no room, no right); nothing of it is there then.
             ValueError: a result of another run, or evidence that is missing or is not what its digest says.
         """

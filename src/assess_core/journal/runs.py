@@ -23,7 +23,19 @@ _INSERT_RUN = (
     "INSERT INTO runs (run_id, assessment, document, due_us, ended_us, complete, counts, attempt) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
 )
-_INSERT_RESULT = "INSERT INTO results (result_id, run_id, document) VALUES (?, ?, ?) ON CONFLICT (result_id) DO NOTHING"
+_INSERT_RESULT = "INSERT INTO results (result_id, run_id, document) VALUES (?, ?, ?)"
+
+_NOT_DUE = "DELETE FROM due WHERE run_id = ?"
+"""In the run's own transaction: it is recorded and no longer due, or neither."""
+
+
+class AlreadyRecordedError(StoreError):
+    """Another run of this id is in the journal, and stays as it is; nothing was recorded."""
+
+
+def always() -> bool:
+    """What was found still holds, whatever happens."""
+    return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +68,7 @@ def make_record(
     results: Sequence[Result],
     evidence: Evidence,
     *,
-    holds: Callable[[], bool] = lambda: True,
+    holds: Callable[[], bool] = always,
 ) -> Record:
     """The run, its results and their evidence, ready to be written.
 
@@ -82,21 +94,35 @@ def write(connection: Connection, record: Record, *, at_us: int) -> int:
 
     Raises:
         OvertakenError: it does not hold any more.
+        AlreadyRecordedError: there is such a run, and it found something else.
         ValueError: evidence that is missing.
     """
     run = record.run
     wanted = {item.sha256 for result in record.results for item in result.evidence}
     require(connection, wanted - record.evidence.keys())
-    connection.execute(_INSERT_RUN, (run.run_id, run.assessment, record.document, *_columns(record)))
-    before = connection.total_changes
+    if not connection.execute(_INSERT_RUN, (run.run_id, run.assessment, record.document, *_columns(record))).rowcount:
+        return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
-    new = connection.total_changes - before
     insert(connection, record.evidence, at_us=at_us)
     use(connection, record.results)
-    connection.execute("DELETE FROM due WHERE run_id = ?", (run.run_id,))
+    connection.execute(_NOT_DUE, (run.run_id,))
     if not record.holds():
         raise OvertakenError
-    return new
+    return len(record.rows)
+
+
+def _again(connection: Connection, record: Record) -> int:
+    """Nothing is new: what is there is what was to be recorded. Added to, it would be another run than was signed."""
+    run_id = record.run.run_id
+    documents = [connection.execute("SELECT document FROM runs WHERE run_id = ?", (run_id,)).fetchone()[0]]
+    rows = connection.execute("SELECT document FROM results WHERE run_id = ? ORDER BY position", (run_id,)).fetchall()
+    if documents + [row[0] for row in rows] != [record.document, *(row for _, row in record.rows)]:
+        raise AlreadyRecordedError(
+            f"run {run_id} of assessment {record.run.assessment!r} is in the journal already: was the clock set "
+            "back, or was it begun twice at once? Nothing of this run was recorded a second time; run again"
+        )
+    connection.execute(_NOT_DUE, (run_id,))
+    return 0
 
 
 def read_runs(database: Database, statement: str, *values: object) -> tuple[AssessmentRun, ...]:
