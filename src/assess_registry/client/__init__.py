@@ -36,7 +36,17 @@ from assess_registry.errors import (
     WheelError,
 )
 from assess_registry.files import LockTimeoutError, atomic_write, file_lock, read_bounded, sync_directory
-from assess_registry.keys import KeyId, TrustedKeys
+from assess_registry.keys import (
+    KeyId,
+    PrivateKey,
+    PublicKey,
+    TrustedKeys,
+    generate_key,
+    load_private_key,
+    load_public_key,
+    parse_base64_key,
+    write_key_pair,
+)
 from assess_registry.keys.way import read_guarded
 from assess_registry.lock import LOCK_NAME, MAX_LOCK_BYTES, MAX_LOCKED_BYTES, Lock, LockedWheel, parse_lock
 from assess_registry.manifest import (
@@ -103,7 +113,9 @@ __all__ = [
     "NotPublishedError",
     "Permissions",
     "PluginName",
+    "PrivateKey",
     "ProjectName",
+    "PublicKey",
     "PublishError",
     "Registry",
     "RegistryConfig",
@@ -129,10 +141,14 @@ __all__ = [
     "check_installed",
     "fetch",
     "file_lock",
+    "generate_key",
     "indented",
     "inspect",
+    "load_private_key",
+    "load_public_key",
     "normalize_project",
     "parse_base",
+    "parse_base64_key",
     "parse_id",
     "parse_lock",
     "parse_manifest",
@@ -154,4 +170,5 @@ __all__ = [
     "unpacked_files",
     "verify",
     "verify_detached",
+    "write_key_pair",
 ]

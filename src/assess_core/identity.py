@@ -1,0 +1,189 @@
+"""What a runtime knows of itself beside its journal: its keys, its machine, and where its chains stood.
+
+It lies in a directory of its own, so that a journal that was put back, cut short or replaced can be told from the one
+that this runtime wrote. A key is named by its id and never overwritten; which one signs is what the chain says, so that
+no moment of a crash leaves two opinions.
+
+    <state>/identity/<16 digits of its id>.key, .pub    made when something is recorded for the first time
+    <state>/identity/head.json                          where each chain stood when it was last written to
+    <state>/identity/machine                            which machine this is, as a digest
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from assess_core.errors import StoreError
+from assess_registry.client import (
+    ConfigError,
+    PrivateKey,
+    PublicKey,
+    TrustError,
+    generate_key,
+    load_private_key,
+    load_public_key,
+    read_bounded,
+    write_key_pair,
+)
+
+_log = logging.getLogger(__name__)
+
+IDENTITY = "identity"
+"""In the state directory."""
+
+HEAD_BYTES = 32
+
+_NAME_DIGITS = 16
+_MAX_BYTES = 1 << 20
+_MACHINE_ID = Path("/etc/machine-id")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """Where a chain stands: the number of its last entry, and the digest that vouches for all up to there."""
+
+    seq: int
+    digest: bytes
+
+
+NOWHERE = Head(seq=0, digest=bytes(HEAD_BYTES))
+"""Where a chain stands that has no entry."""
+
+
+class Identity:
+    """The directory at work. One transaction of the journal is the lock for all that is written here."""
+
+    def __init__(self, directory: Path, *, machine_id: Path = _MACHINE_ID) -> None:
+        self.directory = directory
+        self._machine_id = machine_id
+        self._keys: dict[PublicKey, PrivateKey] = {}
+
+    def key(self, public: PublicKey) -> PrivateKey | None:
+        """The private half of this key; None if it is not here.
+
+        Raises:
+            StoreError: it is here, and cannot be used: others can read it, or it is damaged.
+        """
+        if public in self._keys:
+            return self._keys[public]
+        path = self._path(public)
+        if not path.exists():
+            return None
+        try:
+            key = load_private_key(path)
+        except (ConfigError, TrustError) as error:
+            raise StoreError(
+                f"the runtime's key: {error}. Or move it away: a new one is made, which `assess results verify` tells"
+            ) from error
+        if key.public != public:
+            return None  # another's file under its name; that the key is gone is told, as when there is none
+        self._keys[public] = key
+        return key
+
+    def any_key(self) -> PrivateKey:
+        """A key to begin a chain with: one that is here, or else a new one.
+
+        Raises:
+            StoreError: there is one that cannot be used, or none can be made.
+        """
+        for public in self.public_keys():
+            if (key := self.key(public)) is not None:
+                return key
+        return self.new_key()
+
+    def new_key(self) -> PrivateKey:
+        """A new key, on disk for its owner alone.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        key = generate_key()
+        try:
+            write_key_pair(self.directory, key.public.hex_id[:_NAME_DIGITS], key)
+        except (OSError, ConfigError) as error:
+            raise StoreError(f"the runtime's key cannot be written: {error}") from error
+        self._keys[key.public] = key
+        return key
+
+    def public_keys(self) -> tuple[PublicKey, ...]:
+        """All keys that this runtime ever made here, in the order of their names.
+
+        Raises:
+            StoreError: one cannot be read.
+        """
+        try:
+            return tuple(load_public_key(path) for path in sorted(self.directory.glob("*.pub")))
+        except (OSError, TrustError) as error:
+            raise StoreError(f"the runtime's keys: {error}") from error
+
+    def heads(self) -> Mapping[str, Head]:
+        """Where each chain stood, by its runtime; of which nothing is known, nothing is said."""
+        path = self.directory / "head.json"
+        try:
+            found = json.loads(read_bounded(path, _MAX_BYTES))
+            return {
+                name: Head(seq=int(seq), digest=bytes.fromhex(digest)) for name, (seq, digest) in found["heads"].items()
+            }
+        except FileNotFoundError:
+            return {}
+        except (OSError, ConfigError, ValueError, TypeError, KeyError, AttributeError) as error:
+            _log.warning("%s cannot be read: %s", path, error, extra={"action": "chain-head-unreadable"})
+            return {}
+
+    def remember(self, runtime: str, head: Head) -> None:
+        """The chain of this runtime stands there. What a crash leaves may be behind, which alarms nobody, never ahead.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        heads = {**self.heads(), runtime: head}
+        document = {"schema": 1, "heads": {name: [one.seq, one.digest.hex()] for name, one in heads.items()}}
+        self._replace("head.json", json.dumps(document, indent=1).encode("ascii") + b"\n")
+
+    def moved(self) -> bool:
+        """Whether this directory was brought here from another machine, as far as machines have a name."""
+        here = self._machine()
+        try:
+            known = read_bounded(self.directory / "machine", 200).decode("ascii", "replace").strip()
+        except (OSError, ConfigError):
+            return False
+        return bool(here) and bool(known) and known != here
+
+    def settle(self) -> None:
+        """This is the machine of this directory from now on.
+
+        Raises:
+            OSError: that cannot be written.
+        """
+        if here := self._machine():
+            self._replace("machine", here.encode("ascii") + b"\n")
+
+    def _machine(self) -> str:
+        """A digest, because machine-id(5) asks that the id itself goes nowhere; empty where there is none."""
+        try:
+            text = read_bounded(self._machine_id, 200).strip()
+        except (OSError, ConfigError):
+            return ""
+        return hashlib.sha256(b"assess-machine-1\0" + text).hexdigest() if text else ""
+
+    def _path(self, public: PublicKey) -> Path:
+        return self.directory / f"{public.hex_id[:_NAME_DIGITS]}.key"
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Whole or as before. Without waiting for the disk: it is written after each commit, and may be behind."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = self.directory / f".tmp-{secrets.token_hex(8)}"
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+            temporary.replace(self.directory / name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise

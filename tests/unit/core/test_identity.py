@@ -1,0 +1,97 @@
+"""What a runtime knows of itself: keys are kept, a head is remembered, another machine is noticed."""
+
+from pathlib import Path
+
+import pytest
+
+from assess_core.errors import StoreError
+from assess_core.identity import Head, Identity
+
+HEAD = Head(seq=7, digest=bytes(range(32)))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    path = tmp_path / "machine-id"
+    path.write_text("aa" * 16 + "\n")
+    return path
+
+
+@pytest.fixture
+def identity(tmp_path: Path, machine: Path) -> Identity:
+    return Identity(tmp_path / "identity", machine_id=machine)
+
+
+def again(identity: Identity) -> Identity:
+    return Identity(identity.directory, machine_id=identity._machine_id)
+
+
+def test_a_key_is_made_once_and_found_again(identity: Identity) -> None:
+    key = identity.any_key()
+    later = again(identity)
+    assert later.any_key().public == key.public
+    assert later.public_keys() == (key.public,)
+    assert [path.stat().st_mode & 0o777 for path in identity.directory.glob("*.key")] == [0o600]
+    assert identity.directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_is_not_here_is_none_and_one_that_others_can_read_is_not_used(identity: Identity) -> None:
+    key = identity.any_key()
+    (path,) = identity.directory.glob("*.key")
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match=r"chmod 600.*move it away"):
+        again(identity).key(key.public)
+    path.chmod(0o600)
+    found = again(identity).key(key.public)
+    assert found is not None
+    assert found.public == key.public
+    path.unlink()
+    assert again(identity).key(key.public) is None
+
+
+def test_another_key_under_its_name_is_not_it(identity: Identity, tmp_path: Path) -> None:
+    key = identity.any_key()
+    (path,) = identity.directory.glob("*.key")
+    Identity(tmp_path / "other").any_key()
+    (other,) = (tmp_path / "other").glob("*.key")
+    path.write_bytes(other.read_bytes())
+    assert again(identity).key(key.public) is None
+
+
+def test_heads_are_remembered_by_runtime(identity: Identity) -> None:
+    assert identity.heads() == {}
+    identity.remember("web-01", HEAD)
+    identity.remember("web-02", Head(seq=1, digest=bytes(32)))
+    assert again(identity).heads()["web-01"] == HEAD
+    assert again(identity).heads()["web-02"].seq == 1
+    assert [path.name for path in identity.directory.iterdir()] == ["head.json"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"heads": {"a": 1}}', '{"heads": {"a": [1, "zz"]}}', "\xff"])
+def test_heads_that_cannot_be_read_are_none_and_said(
+    text: str, identity: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity.remember("web-01", HEAD)
+    (identity.directory / "head.json").write_text(text, encoding="latin-1")
+    assert identity.heads() == {}
+    assert [getattr(record, "action", "") for record in caplog.records] == ["chain-head-unreadable"]
+
+
+def test_another_machine_is_noticed_and_the_same_one_is_not(identity: Identity, machine: Path) -> None:
+    assert not identity.moved()
+    identity.settle()
+    assert not again(identity).moved()
+    machine.write_text("bb" * 16 + "\n")
+    assert again(identity).moved()
+    again(identity).settle()
+    assert not again(identity).moved()
+    assert "bb" * 16 not in (identity.directory / "machine").read_text()
+
+
+@pytest.mark.parametrize("name", ["", "\n"])
+def test_a_machine_without_a_name_is_any(name: str, identity: Identity, machine: Path) -> None:
+    identity.settle()
+    machine.write_text(name)
+    assert not again(identity).moved()
+    machine.unlink()
+    assert not again(identity).moved()
