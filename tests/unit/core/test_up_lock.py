@@ -1,0 +1,50 @@
+"""Two runtimes on one state would run everything twice."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from assess_core.errors import ConfigError
+from assess_core.up_lock import NAME, RunsAlreadyError, only_one, who_is_up
+
+
+def test_one_is_inside_and_the_other_is_told_which(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert who_is_up(state) == ""
+    with only_one(state):
+        assert who_is_up(state).startswith(f"pid {os.getpid()} since 2")
+        said = f"runs already on {state}: pid {os.getpid()} since"
+        with pytest.raises(RunsAlreadyError, match=said), only_one(state, within_s=0.05):
+            raise AssertionError
+    assert who_is_up(state) == ""
+    assert (state / NAME).read_bytes() == b""
+    with only_one(state, within_s=0):
+        pass
+
+
+def test_who_finds_it_taken_tries_again_for_a_while(tmp_path: Path) -> None:
+    first = only_one(tmp_path)
+    first.__enter__()
+    asked: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        asked.append(seconds)
+        if len(asked) == 3:
+            first.__exit__(None, None, None)
+
+    with only_one(tmp_path, sleep=sleep):
+        assert len(asked) == 3
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_what_is_no_lock_is_not_followed(kind: str, tmp_path: Path) -> None:
+    if kind == "link":
+        (tmp_path / "precious").write_text("x")
+        (tmp_path / NAME).symlink_to("precious")
+    else:
+        (tmp_path / NAME).mkdir()
+    with pytest.raises(ConfigError, match="find out who made it"), only_one(tmp_path):
+        raise AssertionError
+    if kind == "link":
+        assert (tmp_path / "precious").read_text() == "x"
