@@ -31,7 +31,7 @@ from assess_core.host.quarantine import Quarantines
 from assess_core.host.standing import Policy
 from assess_core.host.turns import Turns
 from assess_core.plan import Callee
-from assess_core.store import InstalledPlugin
+from assess_core.store import InstalledPlugin, Trials
 from assess_core.store.leases import Lease
 from assess_registry.client import ProjectName
 
@@ -113,6 +113,7 @@ class Served:
     def recall(self) -> None:
         """It is wanted again before the last one left it: of a version that came back."""
         self._retired = False
+        self.supervisor.look_at_trial()
 
     async def stop(self) -> None:
         """Nothing of it is left."""
@@ -156,6 +157,7 @@ class Fleet:
         lease: keeps an environment for as long as anything of it runs.
         turns: bounds the calls of all of them together.
         quarantines: what is not started any more; another process may have put it there, or lifted it.
+        trials: what took another's place and has not answered a call yet.
         policy: how patient one is with processes that die.
     """
 
@@ -166,12 +168,14 @@ class Fleet:
         lease: TakeLease,
         turns: Turns,
         quarantines: Quarantines | None = None,
+        trials: Trials | None = None,
         policy: Policy = Policy(),  # noqa: B008  frozen
     ) -> None:
         self.host = host
         self._lease = lease
         self.turns = turns
         self._quarantines = quarantines
+        self._trials = trials
         self._policy = policy
         self._serving: dict[ProjectName, Served] = {}
         self._all: list[Served] = []
@@ -308,6 +312,7 @@ class Fleet:
             turns=self.turns,
             policy=self._policy,
             quarantines=self._quarantines,
+            trials=self._trials,
         )
 
     async def _end(self, served: Served) -> None:

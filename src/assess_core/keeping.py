@@ -1,7 +1,8 @@
 """A version that is installed and does not run: what is said of it, and what runs in its place.
 
-Three things keep a version back: something that it asks for is not granted, nobody has consented yet to what it asks
-for beyond the version before it (`admission.py`), or it was brought up and failed (`store/choices.py`).
+Four things keep a version back: something that it asks for is not granted, nobody has consented yet to what it asks
+for beyond the version before it (`admission.py`), it was brought up and failed (`store/choices.py`), or it is
+quarantined since it served (`host/quarantine.py`).
 """
 
 import asyncio
@@ -14,9 +15,20 @@ from assess_core.delivery import Action, Delivery, Release, Synced, failed, line
 from assess_core.errors import PluginFault, StoreError
 from assess_core.grants import Grant, Growth
 from assess_core.host import health_check
+from assess_core.host.quarantine import Quarantines
 from assess_core.results import timestamp
-from assess_core.store import Consents, DamagedError, Failure, InstalledPlugin, Store, Waiting, require_approved
-from assess_registry.client import ProjectName, TransportError, TrustError
+from assess_core.store import (
+    Choices,
+    Consents,
+    DamagedError,
+    Failure,
+    InstalledPlugin,
+    Interpreter,
+    Store,
+    Waiting,
+    require_approved,
+)
+from assess_registry.client import ProjectName, Sha256, TransportError, TrustError
 
 _log = logging.getLogger(__name__)
 
@@ -29,24 +41,43 @@ def require_not_held(release: Release, delivery: Delivery) -> None:
     """Nothing is held against bringing up this release now; a retry forgets what was.
 
     Raises:
-        HeldError: it failed; the message says why, and when it is tried again.
+        HeldError: it failed, or is quarantined; the message says why, and when it is tried again.
         StoreError: the record of it is damaged, or the state directory cannot be used.
     """
     store, name = delivery.store, release.project
-    failure = _failure_of(release, delivery)
-    if failure is None:
-        return
+    failed = held(release.sha256, release.interpreter, store.choices(name), delivery)
+    quarantines = Quarantines(store.layout.path("quarantine"))
+    kept = quarantines.of(name)
+    if kept is not None and kept.env_key != _env_key(release, store):
+        kept = None
     if delivery.retry:
-        if not delivery.dry_run:
+        if failed is not None and not delivery.dry_run:
             store.choose(name, lambda known: known.without(release.sha256))
+        if kept is not None and not delivery.dry_run:
+            quarantines.lift(name)
         return
-    if failure.holds(delivery.clock()):
-        times = "once" if failure.tries == 1 else f"{failure.tries} times"
-        again = f"after {timestamp(failure.not_before)}" if failure.not_before else "only when somebody asks for it"
+    if failed is not None:
+        times = "once" if failed.tries == 1 else f"{failed.tries} times"
+        again = f"after {timestamp(failed.not_before)}" if failed.not_before else "only when somebody asks for it"
         raise HeldError(
-            f"{release.version} failed {times} under Python {failure.interpreter}, last at {timestamp(failure.at)}, "
-            f"and is brought up again {again} (at once: assess sync --retry): {failure.reason}"
+            f"{release.version} failed {times} under Python {failed.interpreter}, last at {timestamp(failed.at)}, "
+            f"and is brought up again {again} (at once: assess sync --retry): {failed.reason}"
         )
+    if kept is not None:
+        raise HeldError(
+            f"{release.version} is quarantined since {timestamp(kept.since)}, because its workers kept dying, and is "
+            f"brought up again only when somebody asks for it (assess plugins resume {name})"
+        )
+
+
+def held(sha256: Sha256, interpreter: Interpreter, choices: Choices, delivery: Delivery) -> Failure | None:
+    """The failure for which this wheel is not brought up under this interpreter now, as `Choices.held`."""
+    return choices.held(sha256, interpreter, kit_of=lambda of: delivery.host.kits(of).name, now=delivery.clock())
+
+
+def _env_key(release: Release, store: Store) -> str:
+    installed = store.installed(release.lock_sha256, release.sha256, release.interpreter)
+    return installed.env_key if installed is not None else ""
 
 
 def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, grant: Grant) -> None:
@@ -79,14 +110,6 @@ def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, g
         raise
     if any(each.sha256 == installed.sha256 for each in store.choices(name).failed):
         store.choose(name, lambda known: known.without(installed.sha256))
-
-
-def _failure_of(release: Release, delivery: Delivery) -> Failure | None:
-    choices = delivery.store.choices(release.project)
-    if not choices.failed:
-        return None
-    kit = delivery.host.kits(release.interpreter).name
-    return choices.failure_of(release.sha256, interpreter=release.interpreter.version, kit=kit)
 
 
 def serving(release: Release, active: InstalledPlugin, config: Config, delivery: Delivery) -> Synced:

@@ -16,6 +16,7 @@ from assess_core.choosing import choose, served_before, usable_for
 from assess_core.config import Config
 from assess_core.delivery import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
 from assess_core.errors import ConfigError, PluginFault, StoreError
+from assess_core.fallback import fall_back
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import health_check
 from assess_core.keeping import HeldError, answered, kept_back, planned, require_not_held, said_to_wait, serving
@@ -140,8 +141,17 @@ def _sync_one(each: Wanted | RefusedFolder, config: Config, delivery: Delivery, 
     if isinstance(each, RefusedFolder):
         return failed(each.name, None, Action.REFUSED, each.refusal)
     from_registry = each.plugin.dir is None
+    before = fall_back(each.name, each.plugin, config, delivery)
+    if before is not None and delivery.dry_run:
+        left = HeldError(f"what serves never answered and is quarantined: {before.version} would serve again")
+        return failed(each.name, before, Action.HELD, left)
     if from_registry and silence is not None:
         return _without_registry(each, silence, config, delivery)
+    return _resolved_and_brought_up(each, config, delivery)
+
+
+def _resolved_and_brought_up(each: Wanted, config: Config, delivery: Delivery) -> Synced:
+    from_registry = each.plugin.dir is None
     active = delivery.store.find(each.name)
     try:
         release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found, delivery)

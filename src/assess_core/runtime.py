@@ -25,8 +25,9 @@ from assess_core.choosing import choose
 from assess_core.compat import Compat, compat
 from assess_core.config import Config, PluginConfig, RegistrySettings, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
-from assess_core.errors import ConfigError, StoreError
+from assess_core.errors import AssessError, ConfigError, StoreError
 from assess_core.execute import Context, Event
+from assess_core.fallback import fall_back, fallen
 from assess_core.fleet import Fleet, raise_descriptor_limit, sorted_out
 from assess_core.folders import entry_of, keys_for
 from assess_core.grants import Grant, Growth
@@ -57,6 +58,7 @@ from assess_registry.client import (
     ProjectName,
     Registry,
     RegistryConfig,
+    RegistryError,
     RevokedError,
     RoleTerm,
     TransportError,
@@ -488,7 +490,18 @@ class Runtime:
             ended.append(await self._assess(tasks, context))
 
         asyncio.run(main())
+        self._fall_back()
         return ended[0]
+
+    def _fall_back(self) -> None:
+        """What was quarantined before it ever answered is left; killed before, the next sync does it."""
+        for name in self.store.distributions():
+            entry = entry_of(self.config, name)
+            try:
+                if entry is not None and fallen(name, self.store) is not None:
+                    fall_back(name, entry, self.config, self.delivery())
+            except (AssessError, RegistryError) as error:  # what was assessed is recorded, and is to be returned
+                _log.warning("%s", error, extra={"action": "rollback-refused", "distribution": name})
 
     async def _assess(self, tasks: Sequence[Task | Unrunnable], context: Context) -> Run:
         fleet = self.fleet()
@@ -507,6 +520,7 @@ class Runtime:
             lease=self.store.lease,
             turns=Turns(calls_at_once(self.config.runtime)),
             quarantines=self.quarantines,
+            trials=self.store.trials,
         )
 
     def context(

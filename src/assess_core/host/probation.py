@@ -18,7 +18,7 @@ from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
 from assess_core.host.text import sentence
-from assess_core.store import InstalledPlugin
+from assess_core.store import InstalledPlugin, Trials
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +30,19 @@ class Probation:
         quarantine: None unless nothing of it is started any more.
         not_before: of the loop's clock: when the next worker may start.
         next_start_at: the same, for people.
+        is_on_trial: it took another's place, and whether it has answered a call since is not on disk yet.
     """
 
-    def __init__(self, installed: InstalledPlugin, policy: Policy, quarantines: Quarantines | None) -> None:
+    def __init__(
+        self,
+        installed: InstalledPlugin,
+        policy: Policy,
+        quarantines: Quarantines | None,
+        trials: Trials | None = None,
+    ) -> None:
         self._installed = installed
+        self._trials = trials
+        self.look_at_trial()
         self._policy = policy
         self._quarantines = quarantines
         self._record = Record(policy, rng=random.random)
@@ -41,7 +50,23 @@ class Probation:
         self.not_before, self.next_start_at = 0.0, datetime.now(UTC)
         self.quarantine = self._found()
         self._on_disk = self.quarantine is not None
-        self._keeping = self._said = False
+        self._keeping = self._said = self._said_of_trial = False
+
+    def look_at_trial(self) -> None:
+        """It is known whether it is on trial, as that is on disk now."""
+        self.is_on_trial = self._trials is not None and self._trials.holds(self._installed.env_key)
+
+    async def pass_trial(self) -> None:
+        """That it has answered is on disk, or the log says why not, once; the next good call tries again."""
+        if self._trials is None or not self.is_on_trial:
+            return
+        try:
+            await asyncio.to_thread(self._trials.end, self._installed.env_key)
+            self.is_on_trial = False
+        except StoreError as error:
+            if not self._said_of_trial:
+                self._said_of_trial = True
+                logger.warning("%s", error, extra={"action": "trial-not-ended"})
 
     @property
     def deaths(self) -> int:

@@ -31,7 +31,7 @@ from assess_core.host.turns import Turn, Turns
 from assess_core.host.values import CallReport, EvaluateReport, OnEvent
 from assess_core.host.waiting import Line, Wait
 from assess_core.host.worker import Worker
-from assess_core.store import EntryKind, InstalledPlugin
+from assess_core.store import EntryKind, InstalledPlugin, Trials
 from assess_plugin.models import ActionInput, EvaluateInput
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Supervisor:
         turns: shared by those whose calls are bounded together; none are bounded unless given.
         policy: when a worker that died is followed by another.
         quarantines: where it is remembered that none is; nowhere unless given.
+        trials: where it is remembered whether it has answered a call since it took another's place.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Supervisor:
         turns: Turns | None = None,
         policy: Policy = Policy(),  # noqa: B008  frozen
         quarantines: Quarantines | None = None,
+        trials: Trials | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"{installed.distribution}: workers must be at least 1, got {workers}")
@@ -76,7 +78,7 @@ class Supervisor:
         self._aside: set[asyncio.Task[None]] = set()
         self._keeps_ready = self._draining = False
         self._refusal: Cause | None = None
-        self._probation = Probation(installed, policy, quarantines)
+        self._probation = Probation(installed, policy, quarantines, trials)
         self._ends: deque[Ended] = deque(maxlen=KEPT_ENDS)
         self._timer: asyncio.TimerHandle | None = None
         self._gone = self._restarts = 0
@@ -168,6 +170,10 @@ class Supervisor:
         elif self._probation.quarantine is not None and await self._probation.is_lifted():
             self.resume()
 
+    def look_at_trial(self) -> None:
+        """It may have been put on trial anew since it was made: of a version that came back."""
+        self._probation.look_at_trial()
+
     @property
     def is_unkept(self) -> bool:
         """Whether it is quarantined and nobody could lift that yet, since it is not on disk."""
@@ -217,6 +223,8 @@ class Supervisor:
             finally:
                 self._release(worker)
             self._probation.served()
+            if self._probation.is_on_trial:  # before anybody relies on its answer
+                await self._probation.pass_trial()
             return report
         finally:
             self._calls.discard(over)

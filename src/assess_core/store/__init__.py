@@ -18,6 +18,7 @@ from assess_core.store.leases import Lease
 from assess_core.store.prune import Pruned, Removal, prune, uninstall
 from assess_core.store.store import Store
 from assess_core.store.strays import damaged_records, stray_records
+from assess_core.store.trials import Trials
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Pruned",
     "Removal",
     "Store",
+    "Trials",
     "Waiting",
     "damaged_records",
     "describe_interpreter",

@@ -6,12 +6,14 @@
                      "not_before": …}, …]}
 
 A version that did not answer when it was brought up is not brought up again at every sync: it is tried again after a
-minute, ten minutes and an hour, and then only when somebody asks for it. What failed is a wheel under one version of
-Python with one release of the runtime: under another of either it is tried at once. Rules only; `store.py` holds the
-lock around a change.
+minute, ten minutes and an hour, and then only when somebody asks for it. One that was left again because it died in
+every call is tried only when somebody asks for it: each try costs assessments. What failed is a wheel under one version
+of Python with one release of the runtime: under another of either it is tried at once. Rules only; `store.py` holds
+the lock around a change.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -23,6 +25,7 @@ from assess_core.store.jsontext import json_of
 from assess_core.store.layout import Layout
 from assess_core.store.tables import as_json, fields_in, moment, read_table, text
 from assess_core.store.untouched import PRIVATE
+from assess_core.store.values import Interpreter
 from assess_registry.client import (
     ProjectName,
     Sha256,
@@ -96,10 +99,30 @@ class Choices:
         key = (sha256, interpreter, kit)
         return next((each for each in self.failed if (each.sha256, each.interpreter, each.kit) == key), None)
 
+    def held(
+        self, sha256: Sha256, interpreter: Interpreter, *, kit_of: Callable[[Interpreter], str], now: datetime
+    ) -> Failure | None:
+        """The failure for which this wheel is not brought up under this interpreter now; None when it would be.
+
+        All who say `held` ask this: a sync, a list of what is installed, the doctor.
+        """
+        if not self.failed:  # to name the kit, what is in it is read
+            return None
+        failure = self.failure_of(sha256, interpreter=interpreter.version, kit=kit_of(interpreter))
+        return failure if failure is not None and failure.holds(now) else None
+
     def with_failure(
-        self, version: str, sha256: Sha256, *, interpreter: str, kit: str, at: datetime, reason: str
+        self,
+        version: str,
+        sha256: Sha256,
+        *,
+        interpreter: str,
+        kit: str,
+        at: datetime,
+        reason: str,
+        for_good: bool = False,
     ) -> "Choices":
-        """When this wheel has failed, for the first time or once more."""
+        """When this wheel has failed, for the first time or once more; `for_good`, it is never tried by itself."""
         before = self.failure_of(sha256, interpreter=interpreter, kit=kit)
         tries = 1 if before is None else before.tries + 1
         failure = Failure(
@@ -110,7 +133,9 @@ class Choices:
             at=at,
             reason=reason[:MAX_REASON],
             tries=tries,
-            not_before=at + timedelta(seconds=RETRY_AFTER_S[tries - 1]) if tries <= len(RETRY_AFTER_S) else None,
+            not_before=at + timedelta(seconds=RETRY_AFTER_S[tries - 1])
+            if tries <= len(RETRY_AFTER_S) and not for_good
+            else None,
         )
         return replace(self, failed=(*(each for each in self.failed if each != before), failure)[-MAX_FAILED:])
 

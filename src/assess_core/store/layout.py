@@ -14,6 +14,7 @@
     <root>/leases/<env key>, kit-<name>  locked, shared, by everybody who uses that environment or kit (`leases.py`)
     <root>/choices/<distribution>.json  which version is pinned, and which failed (`choices.py`)
     <root>/quarantine/<distribution>.json  why nothing of it is started any more
+    <root>/trials/<env key>          it took another's place and has not answered one call yet (`trials.py`)
     <root>/kits/<digest>-<tag>/      the runtime's own code for worker processes; .contents, .stat beside it
 
 docs/state.md describes each for operators.
@@ -60,7 +61,7 @@ _SWEPT = (
 )  # not of `quarantine`: it is written without the store's lock
 _DIRECTORIES = (
     *("staging", "wheels", "locks", "envs", "installed", "active", "consents", "choices", "quarantine", "leases"),
-    "kits",
+    *("trials", "kits"),
 )
 
 

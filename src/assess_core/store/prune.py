@@ -19,8 +19,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.store.active import remove_pointer
-from assess_core.store.layout import Layout, explained
+from assess_core.store.active import pointed_distributions, read_pointer, remove_pointer
+from assess_core.store.layout import DamagedError, Layout, explained
 from assess_core.store.leases import Lease, claim, is_free
 from assess_core.store.needed import Known, needed
 from assess_core.store.records import Record
@@ -217,6 +217,18 @@ class _Work:
             if path.name not in kits and path.name not in present and (lease := claim(path)) is not None:
                 with lease:
                     path.unlink()
+        self._tidy_trials()
+
+    def _tidy_trials(self) -> None:
+        """Only what serves is on trial; also what lies in the shared store."""
+        pointers = (read_pointer(self._layout, each) for each in pointed_distributions(self._layout))
+        try:
+            serving = {pointer.env_key for pointer in pointers if pointer is not None}
+        except DamagedError:  # whose pointer, and what it named, is not known: said where one goes by it
+            return
+        for path in _entries(self._layout.path("trials")):
+            if path.name not in serving:
+                path.unlink()
 
 
 def _nameless(layout: Layout, known: Iterable[Known]) -> Iterator[Known]:

@@ -36,6 +36,7 @@ from assess_core.store.leases import Lease, take
 from assess_core.store.originals import AlteredError, kept_wheel
 from assess_core.store.ownership import read_own
 from assess_core.store.records import Record, decode_record
+from assess_core.store.trials import Trials
 from assess_core.store.untouched import touched
 from assess_core.store.values import InstalledPlugin, Interpreter
 from assess_registry.client import KeptWheel, ProjectName, RegistryError, Sha256, file_lock
@@ -71,6 +72,11 @@ class Store:
     def root(self) -> Path:
         """The state directory, absolute."""
         return self.layout.root
+
+    @property
+    def trials(self) -> Trials:
+        """Versions that took another's place and have not answered one call yet."""
+        return Trials(self.layout.path("trials"))
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -368,7 +374,8 @@ class Store:
     def activate(self, installed: InstalledPlugin) -> None:
         """This plugin serves for its distribution from now on; the one before is remembered.
 
-        What it asks for is what the next version is compared with.
+        What it asks for is what the next version is compared with. In another's place it is on trial until it has
+        answered a call.
 
         Raises:
             StoreError: its environment is not there (`DamagedError`), or the state directory cannot be used.
@@ -379,6 +386,8 @@ class Store:
             after = before.moved_to(installed.env_key) if before else Pointer(env_key=installed.env_key)
             # Before the pointer: killed in between, the next sync finds this version allowed, and makes it active.
             self._settle(installed)
+            if before is not None and after != before:
+                self.trials.begin(installed.env_key)
             if after != before:
                 write_pointer(self.layout, installed.distribution, after)
 
@@ -402,7 +411,7 @@ class Store:
         return self._required(distribution, pointer.previous)
 
     def rollback(self, distribution: ProjectName) -> InstalledPlugin:
-        """The plugin that served before serves again; returns it.
+        """The plugin that served before serves again; returns it. It has served, and is on trial no more.
 
         Raises:
             StoreError: none served before, or its environment is gone.
@@ -413,6 +422,8 @@ class Store:
             assert pointer is not None  # noqa: S101  under the lock
             self._settle(plugin)
             write_pointer(self.layout, distribution, pointer.moved_to(plugin.env_key))
+            for env_key in (plugin.env_key, pointer.env_key):
+                self.trials.end(env_key)
         return plugin
 
     def deactivate(self, distribution: ProjectName) -> None:

@@ -31,6 +31,7 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.choices(parse_project("demo-plugin")): "choices/<distribution>.json",
         layout.path("quarantine"): "quarantine/<distribution>.json",
         layout.lease("KEY"): "leases/<env key>",
+        layout.path("trials") / "KEY": "trials/<env key>",
         layout.root / TRUST / "DIGEST": "trust/<sha256 of the root>/",
         layout.path("kits"): "kits/<digest>-<tag>/",
         layout.root / MEMORY: "interpreters.json",

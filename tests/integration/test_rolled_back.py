@@ -1,0 +1,398 @@
+"""A version that starts well and then dies at every call is left again, by itself, for the one before it.
+
+Real processes and a real registry. What a version does at each call it reads from a file, so that one test can let it
+answer first and die later.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assess_core import fallback
+from assess_core.config import load
+from assess_core.delivery import Action, Synced
+from assess_core.doctor.plugins import lines
+from assess_core.host import health_check
+from assess_core.host.standing import State
+from assess_core.live import Live
+from assess_core.results import ResultOutcome, Run
+from assess_core.runtime import Runtime
+from assess_core.store import Store
+from assess_core.versions import listed, pin, remove_unneeded, resume
+from assess_registry.client import parse_project
+from assess_registry.publish.after import revoke
+from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.wheels import demo_manifest, demo_plugin_wheel
+
+DEMO = parse_project("demo-plugin")
+POLL_S = 0.1
+ASSESSMENTS = tuple(f"a{number}" for number in range(6))
+
+SOURCE = '''\
+"""Says its version of each subject, or dies in every call while a file says so."""
+
+import os
+
+from assess_plugin import (
+    ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Outcome, Subject, hookimpl,
+)
+
+
+def _perhaps_die(host, name):
+    try:
+        host.stat(name)
+    except FileNotFoundError:
+        return
+    os._exit(3)
+
+
+class Assess:
+    @hookimpl
+    def assess_execute(self, input: ActionInput) -> ActionOutput:
+        _perhaps_die(input.host, input.settings["greeting"])
+        return ActionOutput(
+            results=tuple(CheckResult(check_id=each, outcome=Outcome.PASS, reason="VERSION") for each in input.checks)
+        )
+
+
+class Provide:
+    @hookimpl
+    def assess_evaluate(self, input: EvaluateInput) -> EvaluateResult:
+        _perhaps_die(input.host, input.settings["greeting"])
+        return EvaluateResult(subjects=(Subject(id="host:0", type="inventory-item", title="0"),))
+
+
+plugin = Assess()
+provider = Provide()
+'''
+GOOD = SOURCE.replace("    os._exit(3)\n", "    return\n")
+
+
+class Place:
+    """A registry with 1.0.0, which is good and serves; a configuration and a state directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state, self.path, self.deadly = directory / "state", directory / "assess.toml", directory / "deadly"
+        self.tree: RegistryTree = make_registry_tree(directory / "registry", plugins=[self.wheel("1.0.0", GOOD)])
+        shutil.copy2(self.tree.root_metadata, directory / "1.root.json")
+        self.configure()
+
+    def wheel(self, version: str, source: str) -> tuple[str, bytes]:
+        manifest = demo_manifest(("demo-one",), permissions=f"stat = [{json.dumps(str(self.directory))}]")
+        return demo_plugin_wheel(version, source=source.replace("VERSION", version), manifest=manifest)
+
+    def configure(self, version: str = "", *, workers: int = 1) -> None:
+        values = {"url": self.tree.root.as_uri(), "root": str(self.directory / "1.root.json"), "development": True}
+        registry = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        assessments = "".join(
+            f'[[assessments]]\nid = "{name}"\nplugin = "demo"\nprovider = "demo-subjects"\n' for name in ASSESSMENTS
+        )
+        self.path.write_text(
+            f'[runtime]\nid = "web-01"\n[registry]\n{registry}[[plugins]]\nname = "demo-plugin"\n'
+            f'version = "{version}"\nworkers = {workers}\n'
+            f"settings = {{ greeting = {json.dumps(str(self.deadly))} }}\n{assessments}"
+        )
+
+    def publish(self, version: str, source: str = SOURCE) -> None:
+        self.tree.publish(*self.wheel(version, source))
+
+    def revoke(self, version: str) -> None:
+        said: dict[str, Any] = {"reason": "leaks", "severity": "high", "now": datetime.now(UTC)}
+        revoke(self.tree.root, DEMO, version, keys=self.tree.everybody.release_keys, **said)
+
+    def runtime(self) -> Runtime:
+        return Runtime(load(self.path), state=self.state)
+
+    def sync(self, *, retry: bool = False, dry_run: bool = False) -> Synced:
+        with self.runtime() as runtime:
+            (line,) = runtime.sync(retry=retry, dry_run=dry_run)
+        return line
+
+    def run(self) -> Run:
+        """As `assess run` does it: once, all assessments."""
+        with self.runtime() as runtime:
+            synced = runtime.sync()
+            return runtime.assess(runtime.plan(synced), synced=synced)
+
+    def serves(self) -> str:
+        with self.runtime() as runtime:
+            found = runtime.store.find(DEMO)
+        return "" if found is None else found.version
+
+    def states(self) -> dict[str, tuple[str, ...]]:
+        with self.runtime() as runtime:
+            return {each.plugin.version: each.states for each in listed(runtime, everything=True)}
+
+    def told(self) -> str:
+        """What the doctor says of the plugin."""
+        with self.runtime() as runtime:
+            return "\n".join(f"{line.state} {line.text}" for line in lines(runtime))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    assert made.sync().action is Action.INSTALLED
+    yield made
+    assert not list((made.state / "scratch").glob("*/*")), "a worker is left"
+
+
+@pytest.fixture
+def upgraded(place: Place) -> Place:
+    """1.1.0 serves and has passed its check."""
+    place.publish("1.1.0")
+    assert place.sync().action is Action.UPGRADED
+    return place
+
+
+def said(caplog: pytest.LogCaptureFixture, action: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if getattr(record, "action", "") == action]
+
+
+def passes(run: Run) -> int:
+    return sum(result.outcome is ResultOutcome.PASS for result in run.results)
+
+
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def serving(live: Live) -> str:
+    return {name: installed.version for name, (installed, _) in live.standing.items()}.get(DEMO, "")
+
+
+async def quarantined(live: Live) -> list[Run]:
+    """Each assessment is one death; the fifth is one too many."""
+    runs = [await live.assess({name}) for name in ASSESSMENTS[:5]]
+    assert live.standing[DEMO][1].state is State.QUARANTINED
+    return runs
+
+
+@pytest.mark.parametrize("answers_first", [False, True])
+def test_a_running_runtime_leaves_a_version_that_never_answered(
+    answers_first: bool, upgraded: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
+        await live.start()
+        try:
+            assert serving(live) == "1.1.0"
+            if answers_first:
+                assert passes(await live.assess({"a0"})) == 1
+            upgraded.deadly.touch()
+            runs = await quarantined(live)
+            assert sum(map(passes, runs)) == 0
+            if answers_first:
+                await live.reload()
+                await live.reload()
+                assert serving(live) == upgraded.serves() == "1.1.0"
+                assert passes(await live.assess({"a0"})) == 0
+                assert not said(caplog, "rolled-back")
+                return
+            await until(lambda: serving(live) == "1.0.0")
+            run = await live.assess({"a0"})
+            assert passes(run) == 1
+            assert {result.plugin.version for result in run.results} == {"1.0.0"}
+            (line,) = (await live.reload()).synced
+            assert (line.action, line.previous) == (Action.HELD, "1.0.0")
+            assert "quarantined before its first good call" in line.reason
+            assert serving(live) == "1.0.0"
+            (message,) = said(caplog, "rolled-back")
+            assert "1.1.0" in message
+            assert "1.0.0" in message
+        finally:
+            await live.stop(within_s=20)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("answers_first", [False, True])
+def test_one_shot_leaves_it_at_its_end(answers_first: bool, upgraded: Place, caplog: pytest.LogCaptureFixture) -> None:
+    if answers_first:
+        assert passes(upgraded.run()) == len(ASSESSMENTS)
+    upgraded.deadly.touch()
+    assert passes(upgraded.run()) == 0
+    assert upgraded.states()["1.1.0"].count("quarantined") == 1
+    if answers_first:
+        assert upgraded.serves() == "1.1.0"
+        assert not said(caplog, "rolled-back")
+        assert passes(upgraded.run()) == 0
+        return
+    assert upgraded.serves() == "1.0.0"
+    assert len(said(caplog, "rolled-back")) == 1
+    assert upgraded.states() == {"1.1.0": ("previous", "held", "quarantined"), "1.0.0": ("active",)}
+    told = upgraded.told()
+    assert "warn 1.1.0" in told
+    assert "quarantined before its first good call" in told
+    assert passes(upgraded.run()) == len(ASSESSMENTS), "1.0.0 answers"
+    line = upgraded.sync()
+    assert (line.action, line.previous) == (Action.HELD, "1.0.0")
+    assert "only when somebody asks for it" in line.reason
+    assert len(said(caplog, "rolled-back")) == 1, "it was not tried again"
+
+
+@pytest.mark.parametrize("how", ["resume", "retry"])
+def test_it_is_tried_again_when_somebody_asks_for_it(how: str, upgraded: Place) -> None:
+    upgraded.deadly.touch()
+    upgraded.run()
+    upgraded.deadly.unlink()
+    if how == "resume":
+        with upgraded.runtime() as runtime:
+            resume(runtime, DEMO)
+    assert upgraded.sync(retry=how == "retry").action is Action.UPGRADED
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+    assert upgraded.states()["1.1.0"] == ("active",)
+    upgraded.deadly.touch()
+    upgraded.run()
+    assert upgraded.serves() == "1.1.0", "it has answered since"
+
+
+def test_a_newer_version_is_brought_up_as_ever(upgraded: Place) -> None:
+    upgraded.deadly.touch()
+    upgraded.run()
+    upgraded.publish("1.2.0", GOOD)
+    line = upgraded.sync()
+    assert (line.action, line.version, line.previous) == (Action.UPGRADED, "1.2.0", "1.0.0")
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("after", ["nothing", "health_check", "choose", "rollback"])
+def test_killed_on_the_way_back_the_next_start_does_it(
+    after: str, upgraded: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgraded.deadly.touch()
+    with monkeypatch.context() as patch:
+
+        def killing(function: Callable[..., Any]) -> Callable[..., Any]:
+            def called(*arguments: Any, **named: Any) -> Any:
+                done = function(*arguments, **named)
+                if hasattr(done, "close"):
+                    done.close()
+                raise KilledError
+
+            return called
+
+        if after == "nothing":
+            patch.setattr(fallback, "_left", killing(lambda *_arguments: None))
+        elif after == "health_check":
+            patch.setattr("assess_core.fallback.health_check", killing(health_check))
+        else:
+            patch.setattr(Store, after, killing(getattr(Store, after)))
+        with pytest.raises(KilledError):
+            upgraded.run()
+    assert upgraded.serves() == ("1.0.0" if after == "rollback" else "1.1.0")
+    run = upgraded.run()
+    assert passes(run) == len(ASSESSMENTS)
+    assert {result.plugin.version for result in run.results} == {"1.0.0"}
+    assert upgraded.sync().action is Action.HELD
+    assert upgraded.serves() == "1.0.0"
+
+
+@pytest.mark.parametrize("why", ["nothing", "revoked", "pruned", "not asked for"])
+def test_nothing_is_gone_back_to_that_may_not_run(why: str, upgraded: Place, caplog: pytest.LogCaptureFixture) -> None:
+    if why == "revoked":
+        upgraded.revoke("1.0.0")
+    elif why == "pruned":
+        with upgraded.runtime() as runtime:
+            assert remove_unneeded(runtime, keep=0).removed
+    elif why == "not asked for":
+        upgraded.configure("==1.1.0")
+    upgraded.deadly.touch()
+    assert passes(upgraded.run()) == 0
+    assert upgraded.serves() == ("1.0.0" if why == "nothing" else "1.1.0")
+    assert passes(upgraded.run()) == (len(ASSESSMENTS) if why == "nothing" else 0)
+    refused = said(caplog, "rollback-refused")
+    assert bool(refused) is (why != "nothing")
+    assert all("1.1.0" in message for message in refused)
+
+
+def test_the_first_version_there_is_stays_quarantined(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.publish("1.1.0")
+    assert place.sync().action is Action.INSTALLED
+    place.deadly.touch()
+    assert passes(place.run()) == 0
+    assert place.serves() == "1.1.0"
+    assert place.states() == {"1.1.0": ("active", "quarantined")}
+
+
+def test_neither_of_two_that_never_answered_is_taken_for_the_other_for_ever(place: Place) -> None:
+    place.publish("1.1.0")
+    place.publish("1.2.0")
+    place.configure("==1.1.0")
+    assert place.sync().action is Action.UPGRADED
+    place.configure()
+    assert place.sync().action is Action.UPGRADED
+    place.deadly.touch()
+    assert passes(place.run()) == 0
+    assert place.serves() == "1.1.0"
+    assert passes(place.run()) == 0
+    assert place.serves() == "1.1.0", "1.2.0 is held, so nothing is gone back to"
+    assert passes(place.run()) == 0
+    place.deadly.unlink()
+    with place.runtime() as runtime:
+        resume(runtime, DEMO)
+    assert place.sync().action is Action.UPGRADED
+    assert passes(place.run()) == len(ASSESSMENTS)
+
+
+def test_what_is_pinned_is_left_as_well_and_the_pin_stays(upgraded: Place) -> None:
+    with upgraded.runtime() as runtime:
+        pin(runtime, DEMO, "1.1.0")
+    upgraded.deadly.touch()
+    upgraded.run()
+    assert upgraded.serves() == "1.0.0"
+    assert upgraded.states()["1.1.0"] == ("previous", "pinned", "held", "quarantined")
+    assert (upgraded.sync().action, upgraded.serves()) == (Action.HELD, "1.0.0")
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(upgraded: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded.deadly.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(fallback, "_left", lambda *_arguments: (_ for _ in ()).throw(KilledError))
+        with pytest.raises(KilledError):
+            upgraded.run()
+    line = upgraded.sync(dry_run=True)
+    assert (line.action, line.previous) == (Action.HELD, "1.0.0")
+    assert upgraded.serves() == "1.1.0"
+
+
+def test_workers_that_somebody_kills_at_once_are_no_reason(upgraded: Place) -> None:
+    upgraded.configure(workers=5)
+
+    async def main() -> None:
+        live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
+        await live.start()
+        try:
+            supervisor = live._serving.serving[DEMO].supervisor
+            pids = [worker.pid for worker in supervisor._workers]
+            assert len(pids) == 5
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            await until(lambda: len(supervisor.ended) == 5)
+            await until(lambda: live.standing[DEMO][1].state is State.READY)
+            await live.reload()
+            assert serving(live) == "1.1.0"
+            assert live.standing[DEMO][1].quarantine is None
+            assert passes(await live.assess({"a0"})) == 1
+        finally:
+            await live.stop(within_s=20)
+
+    asyncio.run(main())
+    assert upgraded.serves() == "1.1.0"
