@@ -1,7 +1,11 @@
-"""`kill -9` between any two file-system calls: the work runs in a child that ends itself before its n-th call."""
+"""`kill -9` between any two file-system calls: the work runs in a child that ends itself before its n-th call.
+
+What SQLite does to its files is its own; of that a statement counts as a call.
+"""
 
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -89,9 +93,17 @@ def _run(step: int, work: Callable[[], object]) -> None:
 
         return counted
 
+    connect = sqlite3.connect
+
+    def connected(*arguments: object, **options: object) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)  # type: ignore[call-overload]
+        connection.set_trace_callback(lambda _: count())
+        return connection  # type: ignore[no-any-return]
+
     code = 1
     try:
         os.fsync = counting(os.fsync)  # type: ignore[assignment]
+        sqlite3.connect = connected  # type: ignore[assignment]
         sys.addaudithook(hook)
         work()
         code = 0

@@ -12,13 +12,19 @@ a plugin wrote is a BLOB (UTF-8 with surrogates let through), what configuration
 """
 
 import json
+import logging
 import time
 from datetime import datetime, timedelta
 from typing import Any
 
 from assess_core.journal.database import Connection, Step
 
+SAY_EVERY_S = 2.0
+"""How often a migration that takes long says how far it is."""
+
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+_log = logging.getLogger(__name__)
 
 _LAYOUT_1: tuple[Step, ...] = (
     """
@@ -181,8 +187,14 @@ _REST_2: tuple[Step, ...] = (
 
 def _fill_runs(connection: Connection) -> None:
     """What layout 2 knows of a run, from the documents, which stay as they are to the byte."""
-    for (position,) in connection.execute("SELECT position FROM runs ORDER BY position").fetchall():
+    positions = [row[0] for row in connection.execute("SELECT position FROM runs ORDER BY position")]
+    said_s = time.monotonic()
+    for done, position in enumerate(positions):
         _fill_run(connection, position)
+        if time.monotonic() - said_s >= SAY_EVERY_S:
+            said_s = time.monotonic()
+            text = "the journal is brought to a newer layout, once: %d of %d runs; killed, it begins anew"
+            _log.warning(text, done + 1, len(positions), extra={"action": "journal-migrating"})
 
 
 def _fill_run(connection: Connection, position: int) -> None:
