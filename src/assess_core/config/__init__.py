@@ -1,7 +1,17 @@
 """The configuration file: model, loading, and what else people type that must match something."""
 
 from assess_core.config.load import FILE_NAME, config_path, load, parse
-from assess_core.config.model import AssessmentConfig, Config, PluginConfig, RegistrySettings, RuntimeConfig
+from assess_core.config.model import (
+    AssessmentConfig,
+    Config,
+    MaintenanceConfig,
+    ObserveConfig,
+    PluginConfig,
+    RegistrySettings,
+    ResultsConfig,
+    RuntimeConfig,
+    WaiverConfig,
+)
 from assess_core.config.template import template
 from assess_core.config.words import match_checks, unknown_name
 
@@ -9,9 +19,13 @@ __all__ = [
     "FILE_NAME",
     "AssessmentConfig",
     "Config",
+    "MaintenanceConfig",
+    "ObserveConfig",
     "PluginConfig",
     "RegistrySettings",
+    "ResultsConfig",
     "RuntimeConfig",
+    "WaiverConfig",
     "config_path",
     "load",
     "match_checks",

@@ -8,6 +8,7 @@ Nothing outside the file decides what is in it: no variable is substituted, no o
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from assess_core.config.model import Config, Origin
 from assess_core.config.problems import impossible_grants, invalid_values, named_twice, not_json, unclear_sources
+from assess_core.config.timing import impossible_times, unclear_waivers
 from assess_core.errors import ConfigError
 from assess_registry.client import ConfigError as FileRefused
 from assess_registry.client import plain, read_guarded
@@ -62,6 +64,7 @@ def parse(data: bytes, path: Path) -> Config:
     except ValidationError as error:
         problems += invalid_values(error)
     problems += [*unclear_sources(document), *named_twice(document), *not_json(document), *impossible_grants(document)]
+    problems += [*impossible_times(document), *unclear_waivers(document, today=datetime.now(UTC).date())]
     if problems or config is None:
         raise ConfigError(*(f"{plain(path)}: {problem}" for problem in problems))
     return config

@@ -9,10 +9,12 @@ docs/configuration.md says the same of every key, in the same words; `tests/unit
 
 import socket
 from collections.abc import Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic.fields import FieldInfo
 
 from assess_core.config.values import (
     APPROVED,
@@ -21,20 +23,33 @@ from assess_core.config.values import (
     ceiling_of,
     check_pattern,
     credentials,
+    day,
     days,
+    duration,
     grant_of_all_or_table,
     host_name,
     identifier,
+    kept_days,
     label,
+    lateness,
+    loopback,
+    mebibytes,
+    moment,
     nothing_twice,
+    notice_days,
     plugin_name,
     project_name,
     proxy_url,
+    reason,
     registry_url,
+    retries,
+    retry_after,
     runtime_id,
     seconds,
     secret_source,
     something,
+    subject_id,
+    time_zone,
     version_specifier,
     workers,
 )
@@ -74,7 +89,13 @@ def _origin(info: Any) -> Origin:
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Url = Annotated[str, AfterValidator(_url)]
 Seconds = Annotated[float, AfterValidator(seconds)]
+Duration = Annotated[str, AfterValidator(duration)]
+Zone = Annotated[str, AfterValidator(time_zone)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
+Text = Annotated[str, AfterValidator(reason)]
 Calls = Annotated[int, AfterValidator(calls)]
+Retries = Annotated[int, AfterValidator(retries)]
+RetryAfter = Annotated[float, AfterValidator(retry_after)]
 Workers = Annotated[int, AfterValidator(workers)]
 Paths = Annotated[
     tuple[FilePath, ...],
@@ -149,6 +170,17 @@ class RuntimeConfig(Table):
         description="state directory, of root or of the runtime's user, whose installed plugins are used where they "
         "lie; nothing is written there",
         examples=["/srv/assess"],
+    )
+    tz: Zone = Field(
+        default="UTC",
+        description="time zone of schedules and maintenance that name none",
+        examples=["Europe/Berlin"],
+    )
+    stop_within_s: Seconds = Field(
+        default=60.0,
+        description="seconds for which a runtime that is stopped lets its runs go on; those that are ended then run "
+        "again at the next start",
+        examples=[20],
     )
 
     @property
@@ -330,6 +362,164 @@ class AssessmentConfig(Table):
         description="whether it is carried out at all",
         examples=[False],
     )
+    schedule: str = Field(
+        default="",
+        description="when it is due: `every 15m`, or a cron expression of 5 fields, or 6 with seconds first; if empty, "
+        "when somebody asks for it",
+        examples=["30 2 * * *"],
+    )
+    tz: Zone | None = Field(
+        default=None,
+        description="time zone of its cron expression; if unset, `runtime.tz`",
+        examples=["Europe/Berlin"],
+    )
+    jitter: Duration | None = Field(
+        default=None,
+        description="it begins up to this much later than it is due, each runtime by an amount of its own that stays; "
+        "if unset, nothing for cron, and a tenth of the period, at most 5 minutes, for `every`",
+        examples=["5m"],
+    )
+    overlap: Literal["skip", "queue", "parallel"] = Field(
+        default="skip",
+        description="when it is due while it runs: `skip` it, `queue` one, or run up to eight in `parallel`",
+        examples=["queue"],
+    )
+    misfire: Literal["run_once", "skip"] = Field(
+        default="run_once",
+        description="when due times were missed: `run_once` for the last of them, or `skip` them",
+        examples=["skip"],
+    )
+    grace_s: Annotated[float, AfterValidator(lateness)] = Field(
+        default=60.0,
+        description="seconds of lateness that do not count as missed",
+        examples=[300],
+    )
+    retries: Retries = Field(
+        default=0,
+        description="times that checks which ended in an error or a timeout are asked again within the run; 0 to 5",
+        examples=[2],
+    )
+    retry_after_s: RetryAfter = Field(
+        default=30.0,
+        description="seconds before the first of them, give or take half; twice as many before each further one, at "
+        "most an hour",
+        examples=[10],
+    )
+
+
+class MaintenanceConfig(Table):
+    """A time in which no run begins."""
+
+    id: Annotated[str, AfterValidator(identifier)] = Field(
+        description="name of this window where it is said why nothing ran; each once",
+        examples=["patching"],
+    )
+    opens: str = Field(
+        default="",
+        description="when it begins, again and again: a cron expression of 5 fields",
+        examples=["0 22 * * SAT"],
+    )
+    tz: Zone | None = Field(
+        default=None,
+        description="time zone of `opens`; if unset, `runtime.tz`",
+        examples=["Europe/Berlin"],
+    )
+    duration: Duration | None = Field(
+        default=None,
+        description="how long it lasts, in time that passes; required with `opens`",
+        examples=["4h"],
+    )
+    from_: Moment | None = Field(
+        default=None,
+        alias="from",
+        description="when it begins, once",
+        examples=[datetime.fromisoformat("2027-03-27T22:00:00+01:00")],
+    )
+    until: Moment | None = Field(
+        default=None,
+        description="when it is over; required with `from`",
+        examples=[datetime.fromisoformat("2027-03-28T06:00:00+02:00")],
+    )
+    assessments: Patterns = Field(
+        default=("*",),
+        description="ids of assessments, or patterns of them with `*` and `?`; each must match something",
+        examples=[["host", "web-*"]],
+    )
+    when: Literal["after", "skip"] = Field(
+        default="after",
+        description="what was due meanwhile: one run when all windows are over (`after`), or none (`skip`)",
+        examples=["skip"],
+    )
+
+
+class ResultsConfig(Table):
+    """What is kept of earlier runs."""
+
+    keep_days: Annotated[int, AfterValidator(kept_days)] = Field(
+        default=400,
+        description="days for which runs are kept; the newest of each assessment, and its newest complete one, stay",
+        examples=[90],
+    )
+    evidence_mib: Annotated[int, AfterValidator(mebibytes)] = Field(
+        default=2048,
+        description="MiB of evidence that are kept; beyond, that of the oldest runs goes first",
+        examples=[512],
+    )
+    waiver_notice_d: Annotated[int, AfterValidator(notice_days)] = Field(
+        default=14,
+        description="days before its end from which a waiver is said to be expiring",
+        examples=[30],
+    )
+
+
+class WaiverConfig(Table):
+    """One failure that somebody knows of, and answers for."""
+
+    check: Annotated[str, AfterValidator(identifier)] = Field(
+        description="the check's id, exactly",
+        examples=["sshd-permit-root-login"],
+    )
+    subject: Annotated[str, AfterValidator(subject_id)] = Field(
+        description="the subject's id, exactly as results name it",
+        examples=["web-01"],
+    )
+    owner: Text = Field(
+        description="who answers for it",
+        examples=["Ada of the platform team"],
+    )
+    reason: Text = Field(
+        description="why it is left as it is",
+        examples=["vendor appliance, replaced in March"],
+    )
+    expires: Annotated[date, BeforeValidator(day)] = Field(
+        description="the last day on which it counts, in UTC; at most two years ahead",
+        examples=[date(2027, 3, 31)],
+    )
+
+
+class ObserveConfig(Table):
+    """What a runtime that goes on running shows of itself."""
+
+    listen: Annotated[str, AfterValidator(loopback)] = Field(
+        default="",
+        description="loopback address and port of `/healthz`, `/readyz` and `/metrics`; if empty, nothing listens",
+        examples=["127.0.0.1:9464"],
+    )
+    log: Literal["text", "json"] = Field(
+        default="text",
+        description="its log on standard error: lines for people, or a JSON object on each",
+        examples=["json"],
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="what the log leaves out is less than this",
+        examples=["warning"],
+    )
+    watchdog: bool = Field(
+        default=False,
+        description="let systemd restart it also when its disk has not answered for a minute",
+        examples=[True],
+    )
 
 
 class Config(Table):
@@ -344,6 +534,16 @@ class Config(Table):
     )
     assessments: Annotated[tuple[AssessmentConfig, ...], Field(strict=False)] = Field(
         default=(), description="what is assessed"
+    )
+    maintenance: Annotated[tuple[MaintenanceConfig, ...], Field(strict=False)] = Field(
+        default=(), description="when no run begins"
+    )
+    results: ResultsConfig = Field(default_factory=ResultsConfig, description="what is kept of earlier runs")
+    waivers: Annotated[tuple[WaiverConfig, ...], Field(strict=False)] = Field(
+        default=(), description="failures that somebody knows of, and answers for"
+    )
+    observe: ObserveConfig = Field(
+        default_factory=ObserveConfig, description="what a runtime that goes on running shows of itself"
     )
 
     _source: Path = PrivateAttr(default=Path("assess.toml"))
@@ -365,8 +565,17 @@ TABLES: Mapping[str, type[Table]] = {
     "registry": RegistrySettings,
     "plugins": PluginConfig,
     "assessments": AssessmentConfig,
+    "maintenance": MaintenanceConfig,
+    "results": ResultsConfig,
+    "waivers": WaiverConfig,
+    "observe": ObserveConfig,
 }
 """Every table by its name in the file; the empty name is the file itself."""
 
-REPEATED = frozenset(("plugins", "assessments"))
+REPEATED = frozenset(("plugins", "assessments", "maintenance", "waivers"))
 """Tables written with double brackets."""
+
+
+def keys_of(table: type[Table]) -> Mapping[str, FieldInfo]:
+    """The keys of a table as files write them: `from` is a word of Python's, and has another name there."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assess_core.config.model import REPEATED, TABLES
+from assess_core.config.model import REPEATED, TABLES, keys_of
 from assess_core.config.values import ceiling_of
 from assess_core.config.words import key_path, nearest, quoted
 
@@ -30,7 +30,11 @@ _EXPECTED: Mapping[str, str] = {
     "tuple_type": "an array",
 }
 _FREE_TABLES = (("plugins", "settings"), ("assessments", "selector"))
-_NAMED_ONCE = (("plugins", "name", "distribution"), ("assessments", "id", "assessment id"))
+_NAMED_ONCE = (
+    ("plugins", "name", "distribution"),
+    ("assessments", "id", "assessment id"),
+    ("maintenance", "id", "maintenance id"),
+)
 
 KeyPath = tuple[str | int, ...]
 
@@ -131,12 +135,12 @@ def _keys_of(table: KeyPath) -> Sequence[str]:
     if any(isinstance(part, str) for part in table[1:]):
         return ()
     name = str(table[0]) if table else ""
-    return tuple(TABLES[name].model_fields) if name in TABLES else ()
+    return tuple(keys_of(TABLES[name])) if name in TABLES else ()
 
 
 def _description(parts: KeyPath) -> str:
     table = TABLES[str(parts[0]) if len(parts) > 1 else ""]
-    return str(table.model_fields[str(parts[-1])].description)
+    return str(keys_of(table)[str(parts[-1])].description)
 
 
 def _tables(document: Mapping[str, Any], name: str) -> Sequence[Any]:

@@ -54,6 +54,12 @@ def template(
 # Another state directory whose installed plugins are used where they lie.
 # shared_store = "/srv/assess"
 
+# Time zone of schedules and maintenance below that name none.
+# tz = "UTC"
+
+# Seconds for which a runtime that is stopped lets its runs go on.
+# stop_within_s = 60
+
 [registry]
 # Where plugins are published: https://HOST/PATH, or file:PATH for one on this machine.
 {_line("url", url)}
@@ -122,6 +128,57 @@ checks = ["*"]
 # timeout_s = 60
 
 # enabled = true
+
+# When it is due: every 15m, or as cron writes it. Empty: when somebody asks. In which time zone. Up to how much later.
+# schedule = "30 2 * * *"
+# tz = "Europe/Berlin"
+# jitter = "5m"
+
+# When it is due while it runs: "skip", "queue" or "parallel". When it was missed: "run_once" or "skip".
+# overlap = "skip"
+# misfire = "run_once"
+
+# Seconds of lateness that do not count as missed.
+# grace_s = 60
+
+# Times that what ended in an error is asked again, and after how many seconds for the first time.
+# retries = 0
+# retry_after_s = 30
+
+# One [[maintenance]] for each time in which no run begins: again and again, or once.
+# [[maintenance]]
+# id = "patching"
+# opens = "0 22 * * SAT"
+# duration = "4h"
+# tz = "Europe/Berlin"
+# assessments = ["*"]
+# when = "after"
+
+# What is kept of earlier runs, and how long before its end a waiver is said to be expiring.
+[results]
+# keep_days = 400
+# evidence_mib = 2048
+# waiver_notice_d = 14
+
+# One [[waivers]] for each failure that somebody knows of and answers for. It stays a failure, and is shown as waived.
+# [[waivers]]
+# check = "sshd-permit-root-login"
+# subject = "web-01"
+# owner = "Ada of the platform team"
+# reason = "vendor appliance, replaced in March"
+# expires = 2027-03-31
+
+# What a runtime that goes on running shows of itself.
+[observe]
+# Loopback address and port of /healthz, /readyz and /metrics. Empty: nothing listens.
+# listen = "127.0.0.1:9464"
+
+# "json": an object on each line. log_level: "debug", "info", "warning" or "error".
+# log = "text"
+# log_level = "info"
+
+# true: systemd restarts it also when its disk has not answered for a minute.
+# watchdog = false
 """
 
 

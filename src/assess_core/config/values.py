@@ -3,14 +3,17 @@
 Pure: nothing here reads a file, a clock or the environment, and nothing knows which key it serves.
 """
 
+import ipaddress
 import re
 from collections.abc import Hashable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from assess_core.grants import Ceiling
+from assess_core.schedule import parse_duration, parse_zone
 from assess_core.secrets import SecretSource
 from assess_registry.client import (
     Access,
@@ -40,7 +43,14 @@ APPROVED = "approved"
 MAX_CALLS = 1000
 MAX_WORKERS = 64
 
+MAX_RETRIES = 5
+MAX_RETRY_AFTER_S = 3600.0
+
+MAX_EVIDENCE_MIB = 1024 * 1024
+"""A TiB, in one file of SQLite."""
+
 MAX_LABEL = 200
+MAX_SUBJECT = 1000
 MAX_PATTERN = 100
 MAX_RUNTIME_ID = 100
 
@@ -122,6 +132,104 @@ def days(value: float) -> float:
     if not 0 <= value <= MAX_STALENESS_D:  # false for NaN too
         raise ValueError(f"expected 0 to {MAX_STALENESS_D:g} days")
     return value
+
+
+def lateness(value: float) -> float:
+    """How late something may be: a second, which is how often the clock is looked at, to a day."""
+    if not 1 <= value <= MAX_TIMEOUT_S:  # false for NaN too
+        raise ValueError(f"expected 1 to {MAX_TIMEOUT_S:g} seconds")
+    return value
+
+
+def retries(value: int) -> int:
+    """How often something is asked again."""
+    if not 0 <= value <= MAX_RETRIES:
+        raise ValueError(f"expected 0 to {MAX_RETRIES} retries")
+    return value
+
+
+def retry_after(value: float) -> float:
+    """Seconds before something is asked again."""
+    if not 0 < value <= MAX_RETRY_AFTER_S:  # false for NaN too
+        raise ValueError(f"expected more than 0 and at most {MAX_RETRY_AFTER_S:g} seconds")
+    return value
+
+
+def duration(text: str) -> str:
+    """A number and its unit: `90s`, `15m`, `4h`, `1d`; `0s` is none."""
+    parse_duration(text)
+    return text
+
+
+def time_zone(name: str) -> str:
+    """A time zone that this machine knows."""
+    return parse_zone(name)
+
+
+def moment(value: object) -> object:
+    """A TOML date-time that says which moment it means."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("expected a date-time with its offset, unquoted: 2027-03-28T02:00:00+01:00")
+    return value
+
+
+def day(value: object) -> object:
+    """A TOML date."""
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("expected a date, unquoted: 2027-03-31")
+    return value
+
+
+def subject_id(text: str) -> str:
+    """A subject, exactly as results name it."""
+    if not text or len(text) > MAX_SUBJECT or not text.isprintable():
+        raise ValueError(f"expected 1 to {MAX_SUBJECT} printable characters")
+    return text
+
+
+def reason(text: str) -> str:
+    """A sentence by somebody for somebody else."""
+    if not text.strip() or len(text) > MAX_SUBJECT or not text.isprintable():
+        raise ValueError(f"expected 1 to {MAX_SUBJECT} printable characters, and not only spaces")
+    return text
+
+
+def kept_days(value: int) -> int:
+    """How long results are kept; at least a day."""
+    if not 1 <= value <= MAX_STALENESS_D:
+        raise ValueError(f"expected 1 to {MAX_STALENESS_D:g} days")
+    return value
+
+
+def notice_days(value: int) -> int:
+    """How long before something happens it is said."""
+    if not 0 <= value <= 366:
+        raise ValueError("expected 0 to 366 days")
+    return value
+
+
+def mebibytes(value: int) -> int:
+    """How much room something may take."""
+    if not 1 <= value <= MAX_EVIDENCE_MIB:
+        raise ValueError(f"expected 1 to {MAX_EVIDENCE_MIB} MiB")
+    return value
+
+
+def loopback(text: str) -> str:
+    """`ADDRESS:PORT` that this machine alone can reach; an empty text is none."""
+    host, _, port = text.rpartition(":")
+    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        address = ipaddress.ip_address(inner)
+    except ValueError:
+        address = None
+    number = int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 65536
+    right = (
+        address is not None and "%" not in text and address.is_loopback and (host != inner) == (address.version == 6)
+    )
+    if text and not (right and number <= 65535):
+        raise ValueError("expected a loopback address and a port: '127.0.0.1:9464' or '[::1]:9464'")
+    return text
 
 
 def calls(value: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_core import config as c
+from assess_core.config.model import TABLES, keys_of
 from assess_core.config.values import host_name
 from assess_core.errors import ConfigError
 from assess_registry.client import Access, Credentials
@@ -19,6 +21,10 @@ PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
 ASSESSMENT = '[[assessments]]\nid = "host"\nplugin = "demo"\nprovider = "demo-subjects"\n'
 FOLDER = '[[plugins]]\ndir = "plugins"\ntrusted_keys = "keys"\n'
 GOOD = BASE + PLUGIN + ASSESSMENT
+SCHEDULE = 'schedule = "30 2 * * *"\n'
+WINDOW = '[[maintenance]]\nid = "w"\nopens = "0 22 * * SAT"\nduration = "4h"\n'
+ONCE = '[[maintenance]]\nid = "w"\nfrom = 2027-03-27T22:00:00+01:00\nuntil = 2027-03-28T06:00:00+02:00\n'
+WAIVER = '[[waivers]]\ncheck = "c-1"\nsubject = "web-01"\nowner = "me"\nreason = "why"\nexpires = 2027-03-31\n'
 
 
 def problems(text: str | bytes) -> list[str]:
@@ -50,6 +56,29 @@ def test_defaults_and_relative_paths() -> None:
     assessment = config.assessments[0]
     assert (assessment.checks, assessment.timeout_s, assessment.enabled) == (("*",), None, True)
     assert config.source == HERE
+
+
+def test_the_defaults_of_what_runs_for_months() -> None:
+    config = parse(GOOD)
+    (host,) = config.assessments
+    assert (host.schedule, host.tz, host.jitter, host.overlap, host.misfire) == ("", None, None, "skip", "run_once")
+    assert (host.grace_s, host.retries, host.retry_after_s) == (60, 0, 30)
+    assert (config.runtime.tz, config.runtime.stop_within_s) == ("UTC", 60)
+    assert (config.maintenance, config.waivers) == ((), ())
+    assert (config.results.keep_days, config.results.evidence_mib, config.results.waiver_notice_d) == (400, 2048, 14)
+    observe = config.observe
+    assert (observe.listen, observe.log, observe.log_level, observe.watchdog) == ("", "text", "info", False)
+
+
+def test_windows_and_waivers_are_read_as_they_are_written() -> None:
+    config = parse(GOOD + WINDOW + ONCE.replace('"w"', '"once"') + WAIVER + '[observe]\nlisten = "[::1]:0"\n')
+    again, once = config.maintenance
+    assert (again.opens, again.duration, again.from_, again.assessments) == ("0 22 * * SAT", "4h", None, ("*",))
+    assert (once.from_, once.until) == (
+        datetime(2027, 3, 27, 21, tzinfo=UTC),
+        datetime(2027, 3, 28, 4, tzinfo=UTC),
+    )
+    assert (config.waivers[0].expires, config.observe.listen) == (date(2027, 3, 31), "[::1]:0")
 
 
 def test_a_grant_is_all_that_is_approved_or_a_table_that_narrows_key_by_key() -> None:
@@ -122,7 +151,7 @@ def test_everything_is_said_at_once() -> None:
         plugim = "demo"
         provider = "demo-subjects"
         timeout_s = 0
-        schedule = "every 15m"
+        shcedule = "every 15m"
     """
     assert [line.split(": ")[0] for line in problems(text)] == [
         "runtime.id",
@@ -136,7 +165,7 @@ def test_everything_is_said_at_once() -> None:
         "assessments[0].plugin",
         "assessments[0].timeout_s",
         "assessments[0].plugim",
-        "assessments[0].schedule",
+        "assessments[0].shcedule",
     ]
 
 
@@ -146,7 +175,7 @@ def test_everything_is_said_at_once() -> None:
         (GOOD + "plugim = 1", "assessments[0].plugim: unknown key; did you mean 'plugin'?"),
         (GOOD + "[runtme]", "runtme: unknown key; did you mean 'runtime'?"),
         (GOOD + "[[assesments]]", "assesments: unknown key; did you mean 'assessments'?"),
-        (GOOD + "zzz = 1", "assessments[0].zzz: unknown key; expected one of: checks, enabled, id, plugin, provider, "),
+        (GOOD + "zzz = 1", "assessments[0].zzz: unknown key; expected one of: checks, enabled, grace_s, id, "),
         (GOOD + '"\\u001b[2J" = 1', 'assessments[0]."\\x1b[2J": unknown key'),
         (GOOD + "enabled = 1", "assessments[0].enabled: expected true or false, got 1"),
         (GOOD + 'enabled = "true"', "assessments[0].enabled: expected true or false, got 'true'"),
@@ -246,6 +275,85 @@ def test_everything_is_said_at_once() -> None:
             BASE + 'credentials = { kind = "basic", file = "x" }',
             "registry.credentials: user belongs to basic, must be given for it",
         ),
+        (GOOD + 'schedule = "every 15x"', "assessments[0].schedule: expected a number and s, m, h or d"),
+        (GOOD + 'schedule = "every 0s"', "assessments[0].schedule: expected `every` and how long"),
+        (
+            GOOD + 'schedule = "@daily"',
+            "assessments[0].schedule: expected `every 15m` or a cron expression of 5 fields",
+        ),
+        (
+            GOOD + 'schedule = "61 * * * *"',
+            "assessments[0].schedule: not a cron expression: bad minute, got '61 * * * *'",
+        ),
+        (GOOD + 'schedule = "0 0 31 2 *"', "assessments[0].schedule: not a cron expression: bad day-of-month"),
+        (GOOD + 'schedule = "0 0 * 2 MON#5"', "assessments[0].schedule: never due: no day within five years"),
+        (GOOD + 'schedule = "every 5m"\ntz = "UTC"', "assessments[0].tz: goes with a cron expression"),
+        (GOOD + 'tz = "UTC"', "assessments[0].tz: goes with schedule, which is not given"),
+        (GOOD + SCHEDULE + 'tz = "Europe/Berlim"', "assessments[0].tz: not a time zone; did you mean 'Europe/Berlin'?"),
+        (GOOD + SCHEDULE + 'tz = "../../etc/passwd"', "assessments[0].tz: not a time zone, for example Europe/Berlin"),
+        (GOOD + SCHEDULE + 'tz = "right/UTC"', "assessments[0].tz: not a time zone"),
+        (GOOD + SCHEDULE + 'tz = "Europe"', "assessments[0].tz: not a time zone"),
+        (GOOD + '[runtime]\ntz = ""', "runtime.tz: not a time zone"),
+        (GOOD + SCHEDULE + "jitter = 5", "assessments[0].jitter: expected a string, got 5"),
+        (GOOD + SCHEDULE + 'jitter = "5"', "assessments[0].jitter: expected a number and s, m, h or d"),
+        (GOOD + SCHEDULE + 'jitter = "25h"', "assessments[0].jitter: expected at most a day, got '25h'"),
+        (
+            GOOD + 'schedule = "every 5m"\njitter = "300s"',
+            "assessments[0].jitter: expected less than what lies between",
+        ),
+        (GOOD + 'overlap = "wait"', "assessments[0].overlap: "),
+        (GOOD + 'misfire = "all"', "assessments[0].misfire: "),
+        (GOOD + "grace_s = 0", "assessments[0].grace_s: expected 1 to 86400 seconds, got 0"),
+        (GOOD + "grace_s = nan", "assessments[0].grace_s: expected 1 to 86400 seconds"),
+        (GOOD + "retries = 6", "assessments[0].retries: expected 0 to 5 retries, got 6"),
+        (GOOD + "retry_after_s = 3601", "assessments[0].retry_after_s: expected more than 0 and at most 3600 seconds"),
+        (GOOD + "[runtime]\nstop_within_s = 0", "runtime.stop_within_s: expected more than 0 and at most 86400"),
+        (
+            GOOD + '[[maintenance]]\nid = "w"',
+            "maintenance[0]: expected either opens and duration, or from and until; got",
+        ),
+        (GOOD + WINDOW + "from = 2027-01-01T00:00:00Z", "maintenance[0]: expected either opens and duration"),
+        (GOOD + WINDOW + "until = 2027-01-01T00:00:00Z", "maintenance[0].until: does not go with opens"),
+        (GOOD + WINDOW.replace("* * SAT", "* *"), "maintenance[0].opens: expected `every 15m` or a cron"),
+        (GOOD + WINDOW.replace("0 22 ", "0 0 22 "), "maintenance[0].opens: expected a cron expression of 5 fields"),
+        (GOOD + WINDOW.replace("4h", "0h"), "maintenance[0].duration: expected more than nothing"),
+        (GOOD + WINDOW.replace('duration = "4h"', ""), "maintenance[0].duration: missing; goes with opens"),
+        (
+            GOOD + ONCE.replace("T06:00:00+02:00", "T06:00:00"),
+            "maintenance[0].until: expected a date-time with its offset",
+        ),
+        (GOOD + ONCE.replace("T06:00:00+02:00", ""), "maintenance[0].until: expected a date-time with its offset"),
+        (GOOD + ONCE.replace("03-28", "03-27"), "maintenance[0].until: expected later than from, got 2027-03-27 06:00"),
+        (GOOD + ONCE + 'tz = "UTC"', "maintenance[0].tz: does not go with from"),
+        (GOOD + ONCE.replace("from", "form"), "maintenance[0].form: unknown key; did you mean 'from'?"),
+        (GOOD + ONCE.replace("from", "from_"), "maintenance[0].from_: unknown key; did you mean 'from'?"),
+        (GOOD + ONCE + ONCE, "maintenance[1].id: maintenance id 'w' is taken by maintenance[0]"),
+        (
+            GOOD + ONCE + 'assessments = ["hots"]',
+            "maintenance[0].assessments[0]: no assessment matches 'hots'; did you",
+        ),
+        (GOOD + "[results]\nkeep_days = 0", "results.keep_days: expected 1 to 3650 days, got 0"),
+        (GOOD + "[results]\nevidence_mib = 0", "results.evidence_mib: expected 1 to 1048576 MiB, got 0"),
+        (GOOD + "[results]\nwaiver_notice_d = 367", "results.waiver_notice_d: expected 0 to 366 days, got 367"),
+        (GOOD + WAIVER.replace("2027-03-31", '"2027-03-31"'), "waivers[0].expires: expected a date, unquoted"),
+        (GOOD + WAIVER.replace("2027-03-31", "2027-03-31T00:00:00Z"), "waivers[0].expires: expected a date, unquoted"),
+        (GOOD + WAIVER.replace("2027", "2127"), "waivers[0].expires: expected at most two years ahead, got 2127-03-31"),
+        (GOOD + WAIVER.replace("c-1", "c-*"), "waivers[0].check: 'c-*' must be lower-case letters"),
+        (GOOD + WAIVER.replace('owner = "me"', ""), "waivers[0].owner: missing; expected who answers for it"),
+        (GOOD + WAIVER.replace('"why"', '" "'), "waivers[0].reason: expected 1 to 1000 printable characters"),
+        (GOOD + WAIVER + WAIVER, "waivers[1]: 'c-1' of 'web-01' is waived by waivers[0] already"),
+        (GOOD + '[observe]\nlisten = "0.0.0.0:9464"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "localhost:1"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "127.0.0.1"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "127.0.0.1:65536"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "::1:80"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "[127.0.0.1]:80"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlisten = "[::1%lo]:80"', "observe.listen: expected a loopback address and a port"),
+        (GOOD + '[observe]\nlog = "xml"', "observe.log: "),
+        (GOOD + '[observe]\nlog_level = "trace"', "observe.log_level: "),
+        (GOOD + "[observe]\nwatchdog = 1", "observe.watchdog: expected true or false, got 1"),
+        (GOOD + "[[observe]]", "observe: expected a table, got an array; write [observe], once"),
+        (GOOD + "[maintenance]", "maintenance: expected an array, got a table; write [[maintenance]]"),
         (BASE + BASE, "line 4, column 10: not TOML: Cannot declare"),
         (BASE + "a = ", "at the end: not TOML: Invalid value"),
         (BASE + "x = \n", "line 4, column 5: not TOML: Invalid value"),
@@ -352,12 +460,12 @@ def test_the_template_loads_and_says_what_it_was_given(text: str) -> None:
 
 @pytest.mark.parametrize("text", TEMPLATES)
 def test_every_commented_key_of_the_template_is_valid_too(text: str) -> None:
-    uncommented = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# ([a-z_0-9]+ = |\[\[)", r"\1", text, flags=re.MULTILINE)
     assert uncommented != text
     assert parse(uncommented).runtime.id == "web-01"
     mentioned = set(re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE))
-    models = (c.RuntimeConfig, c.RegistrySettings, c.PluginConfig, c.AssessmentConfig)
-    assert mentioned == {key for model in models for key in model.model_fields}
+    once = {"from", "until"}  # said in a sentence: a window opens again and again, or once
+    assert mentioned | once == {key for name, model in TABLES.items() if name for key in keys_of(model)}
 
 
 def test_checks_are_matched_in_the_order_of_the_manifest() -> None:

@@ -1,6 +1,7 @@
 """docs/configuration.md and the model say the same, both ways."""
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from assess_core.config import parse
-from assess_core.config.model import REPEATED, TABLES, Table
+from assess_core.config.model import REPEATED, TABLES, Table, keys_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECTION = re.compile(r"^## `\[+([a-z]+)\]+`$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -21,9 +22,11 @@ WORDS = {
     "number": "number",
     "integer": "integer",
     "array": "array of strings",
+    "date-time": "date-time",
+    "date": "date",
 }
 
-COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
+COMPANIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("plugins", "version"): {"name": "demo-plugin"},
     ("plugins", "settings"): {"name": "demo-plugin"},
     ("plugins", "grant"): {"name": "demo-plugin"},
@@ -32,6 +35,13 @@ COMPANIONS: dict[tuple[str, str], dict[str, str]] = {
     ("plugins", "workers"): {"name": "demo-plugin"},
     ("plugins", "dir"): {"trusted_keys": "keys"},
     ("plugins", "trusted_keys"): {"dir": "plugins"},
+    ("assessments", "tz"): {"schedule": "30 2 * * *"},
+    ("assessments", "jitter"): {"schedule": "30 2 * * *"},
+    **{("maintenance", key): {"opens": "0 22 * * SAT", "duration": "4h"} for key in ("id", "opens", "tz", "when")},
+    ("maintenance", "duration"): {"opens": "0 22 * * SAT"},
+    ("maintenance", "from"): {"until": datetime.fromisoformat("2027-03-28T06:00:00+02:00")},
+    ("maintenance", "until"): {"from": datetime.fromisoformat("2027-03-27T22:00:00+01:00")},
+    ("maintenance", "assessments"): {"opens": "0 22 * * SAT", "duration": "4h"},
 }
 """What must be there besides, for a key to have a meaning."""
 
@@ -56,7 +66,7 @@ def expected_rows(table: type[Table]) -> list[str]:
                 f"{field.description} |",
             )
         )
-        for key, field in table.model_fields.items()
+        for key, field in keys_of(table).items()
     ]
 
 
@@ -66,8 +76,8 @@ def _example(field: FieldInfo) -> Any:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    kinds = [schema["type"]] if "type" in schema else [one["type"] for one in schema["anyOf"]]
-    return " or ".join(WORDS[kind] for kind in kinds if kind != "null")
+    kinds = [schema] if "type" in schema else schema["anyOf"]
+    return " or ".join(WORDS.get(one.get("format", ""), WORDS[one["type"]]) for one in kinds if one["type"] in WORDS)
 
 
 def _default(field: FieldInfo) -> str:
@@ -87,6 +97,8 @@ def _toml(key: str, value: object) -> str:
         return f"{key} = [" + ", ".join(f'"{item}"' for item in value) + "]"
     if isinstance(value, float):
         value = int(value)
+    if isinstance(value, date):
+        return f"{key} = {value.isoformat()}"
     return tomli_w.dumps({key: value}).strip()
 
 
@@ -111,12 +123,14 @@ def test_the_examples_load() -> None:
 @pytest.mark.parametrize("name", [name for name in TABLES if name])
 def test_every_example_of_a_key_is_valid(name: str) -> None:
     required = {
-        table: {key: _example(field) for key, field in model.model_fields.items() if field.is_required()}
+        table: {key: _example(field) for key, field in keys_of(model).items() if field.is_required()}
         for table, model in TABLES.items()
         if table
     }
-    for key, field in TABLES[name].model_fields.items():
+    for key, field in keys_of(TABLES[name]).items():
         entry = required[name] | COMPANIONS.get((name, key), {}) | {key: _example(field)}
-        document = {"registry": required["registry"]} | {name: [entry] if name in REPEATED else entry}
+        others = {"assessments": [required["assessments"], required["assessments"] | {"id": "web-1"}]}
+        document = {"registry": required["registry"]} | others | {name: [entry] if name in REPEATED else entry}
         parsed = getattr(parse(tomli_w.dumps(document).encode(), Path("assess.toml")), name)
-        assert key in (parsed[0] if name in REPEATED else parsed).model_fields_set
+        found = parsed[0] if name in REPEATED else parsed
+        assert key in {TABLES[name].model_fields[each].alias or each for each in found.model_fields_set}
