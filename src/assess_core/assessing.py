@@ -10,19 +10,21 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from assess_core.execute import Context, Evidence, Executed, execute
+from assess_core.execute import Context, Executed, execute
 from assess_core.fleet import Fleet, Use
-from assess_core.journal import Journal, OvertakenError
+from assess_core.journal import OvertakenError
+from assess_core.observe.context import about
 from assess_core.plan import Task, Unrunnable, callees_of
-from assess_core.report import combine, commit
-from assess_core.results import Result, ResultOutcome, Run
+from assess_core.recording import Recorder
+from assess_core.report import combine
+from assess_core.results import Result, ResultOutcome, Run, run_id
 
 
 async def assess(
     tasks: Sequence[Task | Unrunnable],
     *,
     fleet: Fleet,
-    journal: Journal,
+    recorder: Recorder,
     context: Context,
     due_at: datetime | None = None,
 ) -> Run:
@@ -31,22 +33,22 @@ async def assess(
     Args:
         tasks: planned with what the fleet serves now: it is taken before anything is waited for.
         fleet: who runs what.
-        journal: where results go.
+        recorder: where results go.
         context: what all results share.
         due_at: the time they were due, which their ids are made from; now, unless given.
 
     Raises:
         StoreError: the journal could not take a result. What was committed before stays.
+        CutShortError: one of them was ended before it was over. What was committed before stays.
     """
     uses = [fleet.take(callees_of([task])) for task in tasks]
     started_at = context.clock()
 
-    async def keep(evidence: Evidence) -> None:
-        await asyncio.to_thread(journal.keep, evidence)
-
     async def one(task: Task | Unrunnable, use: Use) -> Executed:
-        executed = await execute(task, hosts=use.hosts, context=context, due_at=due_at or started_at, keep=keep)
-        recorded = await _recorded(executed, use, journal)
+        due = due_at or started_at
+        with about(run_id(context.runtime, task.assessment, due), task.assessment):
+            executed = await execute(task, hosts=use.hosts, context=context, due_at=due, keep=recorder.keep)
+            recorded = await _recorded(executed, use, recorder)
         use.release()
         return recorded
 
@@ -62,10 +64,15 @@ async def assess(
         started_at=started_at,
         ended_at=max(started_at, context.clock()),
         waiting=context.waiting,
+        waivers=context.waivers.standings(
+            started_at,
+            results=(result for one in executed for result in one.results),
+            notice_d=context.waiver_notice_d,
+        ),
     )
 
 
-async def _recorded(executed: Executed, use: Use, journal: Journal) -> Executed:
+async def _recorded(executed: Executed, use: Use, recorder: Recorder) -> Executed:
     """It is in the journal, as far as it may be believed by what is known when it gets there.
 
     Another process may write to the journal for long, and what was found may be revoked meanwhile.
@@ -73,15 +80,12 @@ async def _recorded(executed: Executed, use: Use, journal: Journal) -> Executed:
     while True:
         why = use.distrusted
         believed = _distrusted(executed, why) if why else executed
-        recording = asyncio.create_task(
-            asyncio.to_thread(commit, believed, journal=journal, holds=partial(_still, use, why))
-        )
+        recording = asyncio.create_task(recorder.record(believed, partial(_still, use, why)))
         try:
             await asyncio.shield(recording)
         except asyncio.CancelledError:
-            await asyncio.wait(
-                [recording]
-            )  # a thread goes on with it: whoever is told that this is over may rely on it
+            # A thread goes on with it: whoever is told that this is over may rely on it.
+            await asyncio.wait([recording])
             raise
         except OvertakenError:
             continue

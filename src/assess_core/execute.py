@@ -1,20 +1,24 @@
 """Tasks in, results out: a provider finds the subjects, a plugin assesses each, and every way to fail has a result.
 
 The rule of this file: a check that was asked for on a subject that was found gets exactly one result, whatever the
-plugin does. A provider that fails, or finds nothing, is a problem of its assessment, which makes the run incomplete.
+plugin does. A provider that fails, finds nothing, or could not find all is a problem of its assessment, which makes the
+run incomplete. Errors and timeouts may be asked again (`repeating`), findings never; a waiver changes no outcome.
 """
 
 import asyncio
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from assess_core.errors import CutShortError, FaultKind, PluginFault
 from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
+from assess_core.lanes import side_by_side
 from assess_core.plan import Callee, Task, Unrunnable
+from assess_core.repeating import is_open, may_repeat, wait_s
 from assess_core.results import (
     AssessmentRun,
     EvidenceRef,
@@ -22,12 +26,14 @@ from assess_core.results import (
     Result,
     ResultOutcome,
     WaitingVersion,
+    WaiverRef,
     Why,
     finding_id,
     result_id,
     run_id,
 )
-from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, Subject
+from assess_core.waivers import NOTICE_D, Waivers
+from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Subject
 from assess_registry.client import CheckSpec, ProjectName
 
 Clock = Callable[[], datetime]
@@ -42,6 +48,15 @@ Keep = Callable[[Evidence], Awaitable[None]]
 
 MAX_RUN_EVIDENCE_BYTES = 1 << 30
 """Of one assessment in one run, all its subjects together; a call's own bound is in docs/wire.md, "Budgets"."""
+
+SUBJECTS_AT_ONCE = 64
+"""Of one assessment, unless its runtime says otherwise; how many calls there are at a time, its turns say."""
+
+MAX_PROBLEMS_SAID = 20
+"""Of what a provider could not find, in the run's problem; how many more there are is said."""
+
+LOOK_S = 1.0
+"""How long a wait for the next try may go on after the runtime was stopped."""
 
 Hosts = Mapping[ProjectName, Supervisor]
 
@@ -63,6 +78,11 @@ class Context:
     """Whether the runtime ends what runs, for good."""
     attempt: int = 1
     why: Why = "request"
+    waivers: Waivers = field(default_factory=Waivers)
+    waiver_notice_d: float = NOTICE_D
+    subjects_at_once: int = SUBJECTS_AT_ONCE
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,22 +112,20 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
     started_at = context.clock()
     plugin = _plugin_ref(task.plugin)
     try:
-        subjects = await _subjects(task, hosts, context)
+        found = await _evaluated(task, hosts, context)
     except PluginFault as fault:
-        _require_not_stopped(task, fault, context)
         problem = f"no subjects: {fault}"
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
+    subjects = [subject for subject in found.subjects if not task.subjects or subject.id in task.subjects]
     if not subjects:
         problem = f"provider {task.provider.name!r} found no subject for this selector"
+        problem = "; ".join((problem, *_not_found(found)))
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     this_run = run_id(context.runtime, task.assessment, due_at)
-    quota = _Quota(MAX_RUN_EVIDENCE_BYTES)
-    assessed = await asyncio.gather(
-        *(
-            _assess(task, subject, hosts=hosts, context=context, run=this_run, keep=keep, quota=quota)
-            for subject in subjects
-        )
+    round_ = _Round(
+        task=task, hosts=hosts, context=context, run=this_run, keep=keep, quota=_Quota(MAX_RUN_EVIDENCE_BYTES)
     )
+    assessed = await _assessed(round_, subjects)
     return Executed(
         run=AssessmentRun(
             run_id=this_run,
@@ -118,7 +136,7 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
             started_at=started_at,
             ended_at=max(started_at, context.clock()),
             subjects=len(subjects),
-            problem=task.caveat,
+            problem="; ".join(filter(None, (task.caveat, *_not_found(found)))) or None,
             attempt=context.attempt,
             why=context.why,
         ),
@@ -126,35 +144,143 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
     )
 
 
-async def _subjects(task: Task, hosts: Hosts, context: Context) -> tuple[Subject, ...]:
-    report = await hosts[task.provider.installed.distribution].evaluate(
-        task.provider.name,
-        EvaluateInput(
-            selector=task.selector,
-            runtime=context.runtime,
-            labels=context.labels,
-            settings=task.provider.settings,
-        ),
-        timeout_s=task.timeout_s,
-        on_event=lambda event: context.notify(task.assessment, event),
-        whose=task.assessment,
-    )
-    found = report.result.subjects
-    return tuple(subject for subject in found if not task.subjects or subject.id in task.subjects)
+async def _evaluated(task: Task, hosts: Hosts, context: Context) -> EvaluateResult:
+    """What the provider found, asked again as often as the task says where it fails.
+
+    What it could not find is not asked again: a second reply without it may be without what was found at first, too.
+
+    Raises:
+        PluginFault: it failed the last time, or in a way that another try would repeat.
+    """
+    retry = 0
+    while True:
+        try:
+            report = await hosts[task.provider.installed.distribution].evaluate(
+                task.provider.name,
+                EvaluateInput(
+                    selector=task.selector,
+                    runtime=context.runtime,
+                    labels=context.labels,
+                    settings=task.provider.settings,
+                ),
+                timeout_s=task.timeout_s,
+                on_event=lambda event: context.notify(task.assessment, event),
+                whose=task.assessment,
+            )
+        except PluginFault as fault:
+            _require_not_stopped(task, fault, context)
+            retry += 1
+            if retry > task.retries or not may_repeat(fault):
+                raise
+            await _wait(task, retry, context)
+        else:
+            return report.result
 
 
-async def _assess(
-    task: Task, subject: Subject, *, hosts: Hosts, context: Context, run: str, keep: Keep, quota: "_Quota"
-) -> list[Result]:
+def _not_found(found: EvaluateResult) -> tuple[str, ...]:
+    if not found.problems:
+        return ()
+    said = "; ".join(found.problems[:MAX_PROBLEMS_SAID])
+    more = len(found.problems) - MAX_PROBLEMS_SAID
+    return (f"not all subjects were found: {said}" + (f"; and {more} more" if more > 0 else ""),)
+
+
+async def _assessed(round_: "_Round", subjects: Sequence[Subject]) -> list[tuple[Result, ...]]:
+    """The results of each subject, each for all checks of the task, in its order.
+
+    Tries come in rounds: while some subjects wait to be asked again, others are assessed, and nobody holds a place.
+    """
+    task, context = round_.task, round_.context
+    answers = await side_by_side(round_.ask, subjects, at_once=context.subjects_at_once)
+    for retry in range(1, task.retries + 1):
+        again = [index for index, answer in enumerate(answers) if answer.open]
+        if not again:
+            break
+        await _wait(task, retry, context)
+        came = await side_by_side(
+            round_.ask_again, [answers[index] for index in again], at_once=context.subjects_at_once
+        )
+        for index, answer in zip(again, came, strict=True):
+            answers[index] = answer
+    return [answer.results for answer in answers]
+
+
+async def _wait(task: Task, retry: int, context: Context) -> None:
+    """It is time for the retry of this number.
+
+    Raises:
+        CutShortError: the runtime was stopped meanwhile.
+    """
+    left = wait_s(retry, task.retry_after_s, context.random)
+    while left > 0:
+        if context.is_stopped():
+            raise _cut_short(task)
+        await context.sleep(min(left, LOOK_S))
+        left -= LOOK_S
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answer:
+    """What is known of a subject so far.
+
+    Attributes:
+        results: one for each check of the task.
+        open: the checks that may be asked again.
+    """
+
+    subject: Subject
+    results: tuple[Result, ...]
+    open: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """One assessment, under way."""
+
+    task: Task
+    hosts: Hosts
+    context: Context
+    run: str
+    keep: Keep
+    quota: "_Quota"
+
+    async def ask(self, subject: Subject) -> _Answer:
+        """All checks of the task on this subject."""
+        results, may = await _assess(self, self.task.checks, subject)
+        return _Answer(subject=subject, results=tuple(results), open=_open(results) if may else frozenset())
+
+    async def ask_again(self, answer: _Answer) -> _Answer:
+        """The checks that are open; what the others said stands."""
+        checks = tuple(spec for spec in self.task.checks if spec.id in answer.open)
+        results, may = await _assess(self, checks, answer.subject)
+        now = {result.check: result for result in results}
+        merged = tuple(
+            _after(before, now[before.check]) if before.check in now else before for before in answer.results
+        )
+        return _Answer(subject=answer.subject, results=merged, open=_open(results) if may else frozenset())
+
+
+def _open(results: Sequence[Result]) -> frozenset[str]:
+    return frozenset(result.check for result in results if is_open(result.outcome, result.reason))
+
+
+def _after(before: Result, result: Result) -> Result:
+    """The later result, with what came of the times before."""
+    return replace(result, attempts=before.attempts + 1, earlier=(*before.earlier, before.reason))
+
+
+async def _assess(round_: _Round, checks: tuple[CheckSpec, ...], subject: Subject) -> tuple[list[Result], bool]:
+    """The results of one call for these checks, and whether what they leave open may be asked again."""
+    task, context = round_.task, round_.context
     started_at = context.clock()
     came: ActionOutput | PluginFault
-    host = hosts[task.plugin.installed.distribution]
+    host = round_.hosts[task.plugin.installed.distribution]
     try:
         report = await host.execute(
             task.plugin.name,
             ActionInput(
                 subject=subject,
-                checks=tuple(spec.id for spec in task.checks),
+                checks=tuple(spec.id for spec in checks),
                 settings=task.plugin.settings,
             ),
             timeout_s=task.timeout_s,
@@ -168,7 +294,8 @@ async def _assess(
         record, came = report, report.output
         # The worker is free: let it be given its next call before this one's results are made, or it waits for them.
         await asyncio.sleep(0)
-    if not quota.take(record):
+    may = not isinstance(came, PluginFault) or may_repeat(came)
+    if not round_.quota.take(record):
         record = replace(record, evidence={})
         came = PluginFault(
             f"evidence of one assessment may have {MAX_RUN_EVIDENCE_BYTES >> 20} MiB in one run; that of this call is "
@@ -178,19 +305,25 @@ async def _assess(
             kind=FaultKind.LIMIT,
             record=record,
         )
-    results, evidence = _recorded(_Call(task=task, subject=subject, context=context, run=run, record=record), came)
+        may = False  # there is no more room later
+    call = _Call(task=task, checks=checks, subject=subject, context=context, run=round_.run, record=record)
+    results, evidence = _recorded(call, came)
     if evidence:
-        await keep(evidence)
-    return results
+        await round_.keep(evidence)
+    return results, may
 
 
 def _require_not_stopped(task: Task, fault: PluginFault, context: Context) -> None:
     """What we ended ourselves says nothing about the subject: it is no result, and done again another time."""
     if fault.kind is FaultKind.STOPPED and context.is_stopped():
-        raise CutShortError(
-            f"assessment {task.assessment!r} was ended before it was over: the runtime was stopped; nothing of it was "
-            "recorded"
-        ) from fault
+        raise _cut_short(task) from fault
+
+
+def _cut_short(task: Task) -> CutShortError:
+    return CutShortError(
+        f"assessment {task.assessment!r} was ended before it was over: the runtime was stopped; nothing of it was "
+        "recorded"
+    )
 
 
 class _Quota:
@@ -233,7 +366,7 @@ def _recorded(call: "_Call", came: ActionOutput | PluginFault) -> tuple[list[Res
         used.setdefault(use.check, []).append(use.what)
     said = {} if isinstance(came, PluginFault) else {result.check_id: result for result in came.results}
     results = []
-    for spec in call.task.checks:
+    for spec in call.checks:
         provenance = (*used.get(None, ()), *used.get(spec.id, ()))
         if isinstance(came, PluginFault):  # no answer names its evidence: what was handed over for the check is its
             its = tuple(evidence[piece.name] for piece in taken if piece.check in (None, spec.id))
@@ -251,6 +384,7 @@ class _Call:
     """What all results of one call share."""
 
     task: Task
+    checks: tuple[CheckSpec, ...]
     subject: Subject
     context: Context
     run: str
@@ -326,10 +460,13 @@ class _Call:
             relaxed=self.context.relaxed,
             provenance=provenance,
             evidence=evidence,
-            waiver=None,
+            waiver=self._waiver(spec) if outcome is ResultOutcome.FAIL else None,
             registry=self._origin(),
             stale=self.task.plugin.installed.distribution in self.context.stale,
         )
+
+    def _waiver(self, spec: CheckSpec) -> WaiverRef | None:
+        return self.context.waivers.of(spec.id, self.subject.id, at=self.record.started_at)
 
     def _origin(self) -> str:
         """Where the plugin came from, the weakest word first: it is what an auditor has to know."""

@@ -41,6 +41,8 @@ class Task:
         subjects: narrows what the provider finds; empty means all.
         caveat: why it does not run what the configuration asks for, although something that fits it can run: a newer
             version that would not start. The run says so, and is incomplete.
+        retries: how often what ended in an error or a timeout is asked again.
+        retry_after_s: before the first time, give or take half.
     """
 
     assessment: str
@@ -51,6 +53,8 @@ class Task:
     subjects: tuple[str, ...]
     timeout_s: float
     caveat: str | None = None
+    retries: int = 0
+    retry_after_s: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

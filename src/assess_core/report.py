@@ -5,7 +5,7 @@ from datetime import datetime
 
 from assess_core.execute import Executed
 from assess_core.journal import Journal
-from assess_core.results import Run, WaitingVersion
+from assess_core.results import Run, WaitingVersion, WaiverStanding
 
 
 def commit(executed: Executed, *, journal: Journal, holds: Callable[[], bool] = lambda: True) -> None:
@@ -27,6 +27,7 @@ def combine(
     started_at: datetime,
     ended_at: datetime,
     waiting: tuple[WaitingVersion, ...] = (),
+    waivers: tuple[WaiverStanding, ...] = (),
 ) -> Run:
     """Several assessments of one occasion as one value: what formats render and the exit code is taken from."""
     return Run(
@@ -36,4 +37,5 @@ def combine(
         assessments=tuple(one.run for one in executed),
         results=tuple(result for one in executed for result in one.results),
         waiting=waiting,
+        waivers=waivers,
     )
