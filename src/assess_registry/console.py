@@ -122,6 +122,7 @@ def run(group: click.Group, program: str, argv: Sequence[str], explain: Callable
     except Exception as error:
         failure = explain(error)
         if failure is None:
+            _tell_bug(program, argv, error)
             raise
         return _report(program, argv, failure)
     return code if isinstance(code, int) else EXIT_DONE
@@ -138,6 +139,15 @@ def os_error_message(error: OSError) -> str:
 def print_json(document: Mapping[str, Any]) -> None:
     """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor."""
     click.echo(json.dumps({"schema": 1, **document}, indent=2, ensure_ascii=True, allow_nan=False))
+
+
+def _tell_bug(program: str, argv: Sequence[str], error: Exception) -> None:
+    """What follows is a traceback: its last line says whose fault that is; programs get a document as for any error."""
+    error.add_note(f"this is a bug of {program}, not yours")
+    if _for_programs(argv):
+        message = f"a bug of {program}: {type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            print_json({"error": {"kind": "bug", "message": message, "exit": EXIT_OPERATIONAL}})
 
 
 def _report(program: str, argv: Sequence[str], failure: Failure) -> int:

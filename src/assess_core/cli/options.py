@@ -1,12 +1,14 @@
 """Options that several verbs share, and the values they make."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from assess_core.cli.bugs import bugs_reported
 from assess_core.config import Config, config_path, load
 from assess_core.runtime import Runtime, state_directory
 from assess_registry.client import Severity
@@ -55,7 +57,10 @@ def load_config(path: Path | None) -> Config:
     return load(config_path(path, os.environ))
 
 
-def open_runtime(config_file: Path | None, state_dir: Path | None) -> Runtime:
-    """A runtime on the configured state directory."""
+@contextmanager
+def open_runtime(config_file: Path | None, state_dir: Path | None) -> Iterator[Runtime]:
+    """A runtime on the configured state directory; what turns out to be a bug of ours is written down there."""
     config = load_config(config_file)
-    return Runtime(config, state=state_directory(state_dir, os.environ, config))
+    state = state_directory(state_dir, os.environ, config)
+    with bugs_reported(state), Runtime(config, state=state) as runtime:
+        yield runtime
