@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
-from assess_core.choosing import choose
+from assess_core.choosing import choose, usable_for
 from assess_core.compat import Compat, compat
 from assess_core.config import Config, PluginConfig, RegistrySettings, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
@@ -38,6 +38,7 @@ from assess_core.journal import Journal
 from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
+from assess_core.recording import Directly
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
 from assess_core.store import (
@@ -46,6 +47,7 @@ from assess_core.store import (
     Consents,
     DamagedError,
     EnvironmentReport,
+    Failure,
     InstalledPlugin,
     Interpreters,
     Kits,
@@ -150,6 +152,14 @@ class Permitted:
     consents: Consents
 
 
+def waivers_of(config: Config) -> Waivers:
+    """The failures that somebody answers for."""
+    return Waivers(
+        Waiver(check=each.check, subject=each.subject, owner=each.owner, reason=each.reason, expires=each.expires)
+        for each in config.waivers
+    )
+
+
 def calls_at_once(config: RuntimeConfig) -> int:
     """How many calls of plugins there may be at a time."""
     return config.calls or max(MIN_CALLS, CALLS_EACH_PROCESSOR * (os.cpu_count() or 1))
@@ -237,6 +247,23 @@ class Runtime:
     def quarantines(self) -> Quarantines:
         """What is not started any more, by what is on disk."""
         return Quarantines(self.store.layout.path("quarantine"))
+
+    def held(self, distribution: ProjectName) -> tuple[Failure, ...]:
+        """Failures for which a sync would not bring up a version now, under whichever Python it may run under.
+
+        Raises:
+            StoreError: the record of them is damaged.
+        """
+        choices = self.store.choices(distribution)
+        if not choices.failed:
+            return ()
+        named = {each.version: each for each in usable_for(distribution, self.store, self.interpreters)}
+        holding = (
+            choices.held(each.sha256, named[each.interpreter], kit_of=self._kits.name, now=utc_now())
+            for each in choices.failed
+            if each.interpreter in named
+        )
+        return tuple(dict.fromkeys(failure for failure in holding if failure is not None))
 
     def sync(
         self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False, retry: bool = False
@@ -508,7 +535,7 @@ class Runtime:
         try:
             made, missing = sorted_out(await fleet.make(callees_of(tasks), started=False))
             fleet.swap(made)
-            return await assess(without(tasks, missing), fleet=fleet, journal=self.journal, context=context)
+            return await assess(without(tasks, missing), fleet=fleet, recorder=Directly(self.journal), context=context)
         finally:
             await fleet.stop()
 
@@ -541,6 +568,9 @@ class Runtime:
             waiting=self._waiting_versions(tasks),
             clock=utc_now,
             notify=notify,
+            waivers=waivers_of(self.config),
+            waiver_notice_d=self.config.results.waiver_notice_d,
+            subjects_at_once=SUBJECTS_EACH_CALL * calls_at_once(self.config.runtime),
         )
 
     def probe(self) -> Held:

@@ -10,7 +10,9 @@ import pytest
 
 from assess_core.config import Config, parse
 from assess_core.delivery import Action, Synced
+from assess_core.doctor.plugins import lines
 from assess_core.errors import ConfigError, StoreError
+from assess_core.host.quarantine import Quarantine
 from assess_core.pipeline import sync as pipeline_sync
 from assess_core.runtime import Runtime
 from assess_core.versions import listed, pin, remove, remove_unneeded, resume, rollback, unpin
@@ -143,6 +145,50 @@ def test_a_first_version_that_failed_is_held_too(tmp_path: Path) -> None:
     assert place.sync().action is Action.FAILED
     line = place.sync()
     assert (line.action, line.previous) == (Action.HELD, "")
+
+
+@pytest.mark.parametrize("other", ["", "kit", "interpreter", "not_before"])
+def test_sync_list_and_doctor_say_the_same_of_what_failed(place: Place, other: str) -> None:
+    place.now = datetime.now(UTC)
+    place.publish("1.1.0", BROKEN)
+    assert place.sync().action is Action.FAILED
+    if other:  # as after an upgrade of the runtime, of Python, or after that time
+        value = place.now if other == "not_before" else f"not this {other}"
+        with place.runtime() as runtime:
+            (failure,) = runtime.store.choices(NAME).failed
+            changed = replace(failure, at=failure.at - timedelta(hours=1), **{other: value})
+            runtime.store.choose(NAME, lambda known: replace(known, failed=(changed,)))
+    with place.runtime() as runtime:
+        states = {each.plugin.version: each.states for each in listed(runtime, everything=True)}
+        said = "\n".join(line.text for line in lines(runtime))
+    assert place.sync(dry_run=True).action is (Action.WOULD_UPGRADE if other else Action.HELD)
+    assert states["1.1.0"] == (() if other else ("held",))
+    assert ("1.1.0 failed here, and is held back" in said) is (not other)
+    assert ("1.1.0 is in the registry, 1.0.0 is installed" in said) is bool(other)
+
+
+def test_sync_list_and_doctor_say_the_same_of_what_is_quarantined(upgraded: Place) -> None:
+    with upgraded.runtime() as runtime:
+        active = runtime.store.find(NAME)
+        assert active is not None
+        rollback(runtime, "demo-plugin")
+        unpin(runtime, "demo-plugin")
+        kept = Quarantine(
+            env_key=active.env_key, version="1.1.0", sha256=active.sha256, since=NOW, deaths=(), log_tail=""
+        )
+        runtime.quarantines.put(NAME, kept)
+        states = {each.plugin.version: each.states for each in listed(runtime, everything=True)}
+        said = "\n".join(line.text for line in lines(runtime))
+    assert states["1.1.0"] == ("previous", "quarantined")
+    assert "1.1.0 is in quarantine since 2026-11-21 00:00 UTC, and is not brought up" in said
+    assert "is in the registry" not in said
+    assert upgraded.sync(dry_run=True).action is Action.HELD
+    line = upgraded.sync()
+    assert (line.action, line.previous, upgraded.serves()) == (Action.HELD, "1.0.0", "1.0.0")
+    assert "assess plugins resume demo-plugin" in line.reason
+    with upgraded.runtime() as runtime:
+        resume(runtime, "demo-plugin")
+    assert upgraded.sync().action is Action.UPGRADED
 
 
 def test_what_is_gone_back_to_stays(upgraded: Place) -> None:

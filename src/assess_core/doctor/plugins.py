@@ -10,6 +10,7 @@ from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
 from assess_core.errors import AssessError
 from assess_core.folders import entry_of
+from assess_core.host.quarantine import Quarantine
 from assess_core.keeping import waiting_growth
 from assess_core.runtime import Runtime
 from assess_core.store import DamagedError, InstalledPlugin
@@ -116,15 +117,25 @@ def _chosen(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
     if choices.pin is not None:
         fix = f"to let it follow the registry again: assess plugins pin {name} --none"
         yield warn(f"pinned to {choices.pin.version} by {choices.pin.by} ({choices.pin.why})", fix)
-    for failure in choices.failed:
-        if failure.version != plugin.version:
-            yield warn(
-                f"{failure.version} did not answer when it was brought up, and is held back: {failure.reason}",
-                f"tell its publisher; to have it tried again: assess plugins resume {name}",
-            )
+    again = f"tell its publisher; to have it tried again: assess plugins resume {name}"
+    held = [failure for failure in runtime.held(name) if failure.sha256 != plugin.sha256]
+    for failure in held:
+        yield warn(f"{failure.version} failed here, and is held back: {failure.reason}", again)
+    kept = _newer_in_quarantine(plugin, runtime)
+    if kept is not None and kept.sha256 not in {failure.sha256 for failure in held}:
+        since = f"{kept.since:%Y-%m-%d %H:%M} UTC"
+        yield warn(f"{kept.version} is in quarantine since {since}, and is not brought up", again)
     growth = waiting_growth(name, runtime.store.consents(name))
     if growth is not None:
         yield warn(f"{growth.version} waits for consent: {'; '.join(growth.words)}", growth.command)
+
+
+def _newer_in_quarantine(plugin: InstalledPlugin, runtime: Runtime) -> Quarantine | None:
+    """What would serve in its place, but for that."""
+    kept = runtime.quarantines.of(plugin.distribution)
+    if kept is None or kept.env_key == plugin.env_key or runtime.store.read_record(kept.env_key) is None:
+        return None
+    return kept if Version(kept.version) > Version(plugin.version) else None
 
 
 def _outdated(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) -> Iterator[Line]:
@@ -137,7 +148,8 @@ def _outdated(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) ->
         text = f"it is not known whether there is a newer one: {str(error).splitlines()[0]}"
         yield Line(topic=name, state="warn", text=text, fix=SYNC)
         return
-    known = {waiting.version if waiting else "", *(failure.version for failure in choices.failed)}
+    kept = _newer_in_quarantine(plugin, runtime)
+    known = {each.version for each in (waiting, kept, *runtime.held(name)) if each is not None}
     if Version(newest) > Version(plugin.version) and newest not in known and choices.pin is None:
         text = f"{newest} is in the registry, {plugin.version} is installed"
         yield Line(topic=name, state="warn", text=text, fix=SYNC)

@@ -57,6 +57,12 @@ class Kits:
                 if kit in self._leases or self._leased(kit):
                     return kit
 
+    def name(self, interpreter: Interpreter) -> str:
+        """What the kit of this interpreter is called, whether or not it is there."""
+        with self._reading:
+            self._sources = self._sources or kit_sources()
+        return _name(self._sources, interpreter)
+
     def release(self) -> None:
         """What was given may be pruned, as far as this process goes: nothing of it runs any more."""
         with self._reading:
@@ -87,7 +93,7 @@ def worker_kit(store: Store, interpreter: Interpreter) -> Path:
 
 
 def _kit(store: Store, sources: dict[str, bytes], interpreter: Interpreter) -> Path:
-    name, layout = f"{_digest(sources)}-{interpreter.cache_tag}", store.layout
+    name, layout = _name(sources, interpreter), store.layout
     for each in store.layouts:
         with explained(each.root):
             if not touched(found := each.built_kit(name)):
@@ -106,6 +112,10 @@ def _kit(store: Store, sources: dict[str, bytes], interpreter: Interpreter) -> P
                 remember(kit, describe(kit.top))
             sync_directory(kit.top.parent)
     return kit.top
+
+
+def _name(sources: dict[str, bytes], interpreter: Interpreter) -> str:
+    return f"{_digest(sources)}-{interpreter.cache_tag}"
 
 
 def runtime_kits(store: Store) -> frozenset[str]:
