@@ -240,6 +240,8 @@ def _task(
         subjects=selection.subjects,
         timeout_s=assessment.timeout_s or plugin.installed.manifest.limits.timeout_s,
         caveat="; ".join(caveats) or None,
+        retries=assessment.retries,
+        retry_after_s=assessment.retry_after_s,
     )
 
 

@@ -17,8 +17,8 @@ from assess_core.results import Result, ResultOutcome, WaiverRef, WaiverStanding
 NOTICE_D = 14
 """Days before its end from which on a waiver is `expiring`, unless the configuration says otherwise."""
 
-MAX_D = 731
-"""Days from now to the end of a new waiver: two years. What has no end is an exception nobody looks at again."""
+MAX_D = 2 * 366
+"""Days from now to the end of a waiver: two years. What has no end is an exception nobody looks at again."""
 
 Pair = tuple[str, str]
 """Check and subject."""

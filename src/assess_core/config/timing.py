@@ -11,8 +11,9 @@ from typing import Any
 
 from assess_core.config.words import nearest, quoted
 from assess_core.schedule import Spec, parse_duration, parse_schedule
+from assess_core.waivers import MAX_D
 
-MAX_WAIVED = timedelta(days=2 * 366)
+MAX_WAIVED = timedelta(days=MAX_D)
 """What somebody knows of for longer is no exception any more, and who answered for it may be gone."""
 
 MAX_CRON_JITTER = timedelta(days=1)
