@@ -36,6 +36,7 @@ from assess_core.host.aside import aside
 from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
 from assess_core.plan import Task, Unrunnable, callees_of, without
+from assess_core.recording import Together
 from assess_core.results import Run, Why
 from assess_core.runtime import NotifyEvent, Runtime, calls_at_once
 from assess_core.store import InstalledPlugin
@@ -55,6 +56,9 @@ JITTER = 0.1
 
 LAST_WORDS_S = 30.0
 """For assessments to record what they have, once their plugins were ended; and for what the state is written by."""
+
+HAND_OVER_S = 0.5
+"""For assessments that are over to hand what they found to the journal, before it takes nothing more."""
 
 _NOT_RUNNING = "this runtime is not running"
 
@@ -278,7 +282,9 @@ class Live:
             context = replace(
                 context, notify=notify, is_stopped=lambda: self._closing is not None, attempt=attempt, why=why
             )
-            return await assess(tasks, fleet=fleet, journal=self._started.journal, context=context, due_at=due_at)
+            return await assess(
+                tasks, fleet=fleet, recorder=Together(self._started.journal.writer()), context=context, due_at=due_at
+            )
         finally:
             self._running.discard(over)
             over.set_result(None)
@@ -614,7 +620,12 @@ class Live:
         if self._fleet is not None:
             await self._fleet.stop()
             if self._running:
+                await asyncio.wait(tuple(self._running), timeout=HAND_OVER_S)
+            if self._running and self._runtime is not None:
+                # What waits for room on the disk is tried once more, and then given up.
+                closing = asyncio.get_running_loop().create_task(aside(self._runtime.journal.writer().close))
                 await asyncio.wait(tuple(self._running), timeout=LAST_WORDS_S)
+                closing.cancel()  # it goes on in its thread
             self._fleet = None
         left = asyncio.get_running_loop().run_in_executor(self._sync, self._leave)
         self._sync.shutdown(wait=False)
@@ -630,7 +641,7 @@ class Live:
     def _open(self) -> None:
         # In the thread that does this, so that it is closed also if nobody waits for it any more.
         self._runtime = Runtime(self._load(), state=self._state)
-        self._runtime.journal  # noqa: B018  a property that opens it
+        self._runtime.journal.writer()
 
     def _leave(self) -> None:
         runtime, self._runtime = self._runtime, None

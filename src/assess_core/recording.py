@@ -1,0 +1,63 @@
+"""How what was found gets into the journal: by whoever found it, or by the one who writes for many.
+
+Both are done when it is on disk, and both leave the loop alone meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from assess_core.execute import Evidence, Executed
+from assess_core.journal import Journal, Writer
+from assess_core.report import commit
+
+
+class Recorder(Protocol):
+    """Where an assessment's results and evidence go."""
+
+    async def keep(self, evidence: Evidence) -> None:
+        """The evidence is on disk.
+
+        Raises:
+            StoreError: it could not be done.
+        """
+
+    async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
+        """The run and all its results are on disk, and it is not due any more.
+
+        Raises:
+            OvertakenError, StoreError: as `report.commit`.
+        """
+
+
+class Directly:
+    """A commit for each, in a thread: for a process that assesses once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def keep(self, evidence: Evidence) -> None:
+        """As `Recorder`."""
+        await asyncio.to_thread(self._journal.keep, evidence)
+
+    async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
+        """As `Recorder`."""
+        await asyncio.to_thread(commit, executed, journal=self._journal, holds=holds)
+
+
+class Together:
+    """Through the journal's writer, many in one commit: for a process that goes on.
+
+    A disk that is full is waited for, until the writer is closed.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def keep(self, evidence: Evidence) -> None:
+        """As `Recorder`."""
+        await asyncio.wrap_future(self._writer.keep(evidence))
+
+    async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
+        """As `Recorder`."""
+        await asyncio.wrap_future(self._writer.record(executed.run, executed.results, {}, holds=holds))
