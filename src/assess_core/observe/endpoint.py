@@ -1,6 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics` for those on this machine, over HTTP/1.1 on a loopback address.
 
-    async with Endpoint(answers, limits=Limits()).on(parse_listen("127.0.0.1:9464")) as (host, port):
+    async with Endpoint(answers, limits=Limits()).on(listen_at("127.0.0.1:9464")) as (host, port):
         ...
 
 Whoever has an account here may connect, and a page in a browser may try: so nothing of what was found is said here, a
@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import h11
 
-from assess_core.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
@@ -56,22 +55,10 @@ class Listen:
     port: int
 
 
-def parse_listen(text: str) -> Listen:
-    """From `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`.
-
-    Raises:
-        ConfigError: it is none, or others would reach it.
-    """
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or port is None or parts.netloc != text or "@" in text:
-        raise ConfigError(f"{text!r} is no address and port, like 127.0.0.1:9464")
-    if not _is_loopback(host):
-        raise ConfigError(f"{host} may be reached from elsewhere: take 127.0.0.1, [::1] or localhost")
-    return Listen(host="127.0.0.1" if host == "localhost" else host, port=port)
+def listen_at(text: str) -> Listen:
+    """From `127.0.0.1:9464` or `[::1]:9464`, as the configuration has checked it (`observe.listen`)."""
+    host, _, port = text.rpartition(":")
+    return Listen(host=host.strip("[]"), port=int(port))
 
 
 class Endpoint:
