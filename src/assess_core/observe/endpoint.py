@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import h11
 
-
 _log = logging.getLogger(__name__)
 
 TEXT = "text/plain; charset=utf-8"
