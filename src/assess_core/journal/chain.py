@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from assess_core.identity import HEAD_BYTES, NOWHERE, Head
+from assess_core.identity import HEAD_BYTES, Head
 from assess_core.results import timestamp
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key
 
@@ -116,11 +116,6 @@ def read(entry: Entry) -> Said:
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an entry of a chain: {error!r}") from error
     return Said(seq=entry.seq, at=at, kind=facts["kind"], key=key, facts=facts)
-
-
-def standing(last: Entry | None) -> Head:
-    """Where the chain stands with this as its last entry."""
-    return NOWHERE if last is None else last.end
 
 
 def run_facts(

@@ -80,6 +80,8 @@ class Database:
         self.connection = connection
         self._one_at_a_time = threading.Lock()  # a transaction belongs to the connection, not to the thread
         self._closed = False
+        self.committed: Callable[[Connection], None] = _nothing
+        """What is done after each commit, before anybody is told of it."""
 
     @classmethod
     def open(cls, path: Path, migrations: Sequence[Sequence[Step]]) -> Self:
@@ -130,8 +132,14 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Everything inside is committed, or nothing is."""
-        with self.turn() as connection, transaction(connection):
-            yield connection
+        with self.turn() as connection:
+            with transaction(connection):
+                yield connection
+            self.committed(connection)
+
+
+def _nothing(connection: Connection) -> None:
+    """Nobody wants to know of a commit."""
 
 
 def _prepare(connection: Connection, path: Path, migrations: Sequence[Sequence[Step]]) -> None:
@@ -179,6 +187,28 @@ def transaction(connection: Connection) -> Iterator[Connection]:
         if connection.in_transaction:  # SQLite has rolled back by itself when the disk was full
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[Connection]:
+    """Inside, the file as it is now, whatever others write to it meanwhile; nothing can be written through it.
+
+    Text comes as it is, too, where it is no valid UTF-8: whoever looks for damage must not fall over it.
+
+    Raises:
+        StoreError: it is no database, or cannot be read.
+    """
+    with explained(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+        )
+        try:
+            connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # it begins with the first read
+            yield connection
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from assess_core.journal.database import Connection, Database
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.runs import always, make_record, read_results, read_runs, write
+from assess_core.journal.signing import Signer
 from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result
 
@@ -23,19 +24,27 @@ from assess_core.results import AssessmentRun, Result
 class Journal:
     """An open journal. Threads may share it, processes may each have one; a context manager that closes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, signer: Signer | None = None) -> None:
         self._database = database
+        self._signer = signer
+        if signer is not None:
+            database.committed = signer.committed
         self._opening = threading.Lock()
         self._writer: Writer | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, signer: Signer | None = None) -> Self:
         """The journal at this path, made if absent (mode 0600) and brought to the current layout.
+
+        Args:
+            path: of the file.
+            signer: who vouches for what is recorded; without one it can be read, and what is recorded is told of by
+                `verify` as added by nobody.
 
         Raises:
             StoreError: it is no journal, is damaged, was written by a newer assess, or may not be used.
         """
-        return cls(Database.open(path, MIGRATIONS))
+        return cls(Database.open(path, MIGRATIONS), signer)
 
     def close(self) -> None:
         """Give the file back: what is being recorded is in it then, and nothing more is taken. Idempotent.
@@ -59,7 +68,9 @@ class Journal:
         """
         with self._opening:
             if self._writer is None:
-                self._writer = Writer(Database.open(self._database.path, MIGRATIONS))
+                database = Database.open(self._database.path, MIGRATIONS)
+                database.committed = self._database.committed
+                self._writer = Writer(database, vouch=self._vouch)
             return self._writer
 
     def __enter__(self) -> Self:
@@ -103,7 +114,7 @@ class Journal:
         """
         record = make_record(run, results, evidence, holds=holds)
         with self._database.transaction() as connection:
-            return write(connection, record, at_us=_now_us())
+            return write(connection, record, at_us=_now_us(), vouch=self._vouch)
 
     def keep(self, evidence: Evidence) -> None:
         """The evidence is on disk, for results that will refer to it; without any it is harmless.
@@ -142,6 +153,11 @@ class Journal:
             StoreError: the bytes are no longer those of the digest.
         """
         return pieces.read(self._database, digest)
+
+    def _vouch(self, connection: Connection, run: AssessmentRun, results: Sequence[Result]) -> None:
+        if self._signer is not None:
+            # What the results say: the runtime may have been renamed since it was begun.
+            self._signer.run(connection, run.run_id, runtime=results[0].runtime if results else "")
 
     @property
     def _connection(self) -> Connection:

@@ -33,6 +33,14 @@ class AlreadyRecordedError(StoreError):
     """Another run of this id is in the journal, and stays as it is; nothing was recorded."""
 
 
+Vouch = Callable[[Connection, AssessmentRun, Sequence[Result]], None]
+"""Called in the transaction that wrote a run and its results."""
+
+
+def unsigned(connection: Connection, run: AssessmentRun, results: Sequence[Result]) -> None:
+    """Nobody vouches for the run."""
+
+
 def always() -> bool:
     """What was found still holds, whatever happens."""
     return True
@@ -89,7 +97,7 @@ def make_record(
     )
 
 
-def write(connection: Connection, record: Record, *, at_us: int) -> int:
+def write(connection: Connection, record: Record, *, at_us: int, vouch: Vouch = unsigned) -> int:
     """All of it is in the open transaction; returns how many of the results were new.
 
     Raises:
@@ -106,6 +114,7 @@ def write(connection: Connection, record: Record, *, at_us: int) -> int:
     insert(connection, record.evidence, at_us=at_us)
     use(connection, record.results)
     connection.execute(_NOT_DUE, (run.run_id,))
+    vouch(connection, run, record.results)
     if not record.holds():
         raise OvertakenError
     return len(record.rows)

@@ -29,7 +29,7 @@ from assess_core.errors import StoreError
 from assess_core.journal import evidence as pieces
 from assess_core.journal.database import BusyError, Connection, Database, NoRoomError, savepoint, spoils
 from assess_core.journal.evidence import Evidence
-from assess_core.journal.runs import always, make_record, write
+from assess_core.journal.runs import Vouch, always, make_record, unsigned, write
 from assess_core.results import AssessmentRun, Result
 
 GROUP = 64
@@ -93,10 +93,12 @@ class Writer:
     Args:
         database: opened for it alone.
         again_s: after how long it is tried again to write what could not be.
+        vouch: called in the transaction that writes a run.
     """
 
-    def __init__(self, database: Database, *, again_s: Sequence[float] = AGAIN_S) -> None:
+    def __init__(self, database: Database, *, again_s: Sequence[float] = AGAIN_S, vouch: Vouch = unsigned) -> None:
         self._database = database
+        self._vouch = vouch
         self._again_s = again_s
         self._changed = threading.Condition()  # guards all that follows
         self._queue: deque[_Job] = deque()
@@ -122,7 +124,8 @@ class Writer:
         """As `Journal.record`; it waits for room on the disk, and for other processes."""
 
         def prepare() -> Work:
-            return partial(write, record=make_record(run, results, evidence, holds=holds), at_us=_now_us())
+            record = make_record(run, results, evidence, holds=holds)
+            return partial(write, record=record, at_us=_now_us(), vouch=self._vouch)
 
         size = RESULT_BYTES * (1 + len(results)) + _size(evidence)
         return self._submitted(_Job(prepare=prepare, size=size, patient=True, holds=holds))
