@@ -465,7 +465,7 @@ class Live:
             if not _kills(error):  # dropped, those that nobody has would be asked to go, and given time for it
                 fleet.drop(installed.env_key)
         for installed, error in found:
-            action = "revoked-killed" if _kills(error) else "revoked-drained"
+            action = "revoked-killed" if _kills(error) else "revoked-retired"
             _log.error("%s", error, extra={"action": action, "distribution": installed.distribution})
         await asyncio.gather(
             *(fleet.kill(installed.env_key, _reason(error)) for installed, error in found if _kills(error))

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from packaging.tags import platform_tags
 from packaging.utils import parse_wheel_filename
 
-from assess_core.store import Store, describe_interpreter, install
+from assess_core.store import Store, install
 from assess_registry.client import Registry, Target, VerifiedWheel, fetch, resolve, verify
 from assess_registry.config import Targets
 from assess_registry.errors import RegistryError, TrustError
@@ -33,6 +33,7 @@ from assess_registry.lock import Lock, parse_lock
 from assess_registry.targets import targets_of
 from tests.support.closure import closure_wheels
 from tests.support.downloads import BUILD, NO_INDEX, pip_download
+from tests.support.interpreters import describe_interpreter
 from tests.support.programs import refuse_or_skip
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder

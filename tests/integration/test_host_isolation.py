@@ -20,10 +20,11 @@ import pytest
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, HostConfig, Isolation, Supervisor, body, confinement
-from assess_core.store import InstalledPlugin, Store, describe_interpreter, worker_kit
+from assess_core.store import InstalledPlugin, Store
 from tests.integration.test_host import given, gone, supervised
 from tests.support.checkout import ORDINARY_USER, ROOT
 from tests.support.installed import PROGRAMS, host_config, kit, make_installed, make_program, one_kit
+from tests.support.interpreters import describe_interpreter, worker_kit
 from tests.support.programs import refuse_or_skip
 
 PROGRAM = Path(__file__).parent / "programs" / "lone_host.py"

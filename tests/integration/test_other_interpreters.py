@@ -19,7 +19,6 @@ from assess_core.store import (
     InstalledPlugin,
     Interpreters,
     Store,
-    describe_interpreter,
     running_interpreter,
     target_of,
     verify_environment,
@@ -30,7 +29,7 @@ from assess_registry.simple import install as install_into
 from tests.integration.test_runtime import configured
 from tests.support.installed import host_config, make_installed
 from tests.support.installing import DemoRegistry, demo_registry, install_here
-from tests.support.interpreters import another_python, copied
+from tests.support.interpreters import another_python, copied, describe_interpreter
 from tests.support.registry_tree import make_registry_tree
 from tests.support.wheels import DEMO_SOURCE, demo_plugin_wheel
 

@@ -12,10 +12,11 @@ import pytest
 
 import assess_plugin
 from assess_core.errors import StoreError
-from assess_core.store import Interpreter, Store, describe_interpreter, running_interpreter, worker_kit
+from assess_core.store import Interpreter, Store, running_interpreter
 from assess_core.store.kit import kit_sources
 from assess_plugin.testing.kit import make_kit
 from tests.support.installing import count_events, kill_at, run_in_child, tree_of
+from tests.support.interpreters import describe_interpreter, worker_kit
 
 PROBE = """
 import json, sys

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.store import Store, running_interpreter, worker_kit
+from assess_core.store import Store, running_interpreter
 from assess_registry.client import Registry, TrustError, VerifiedWheel
 from tests.support.installing import DemoRegistry, install_here, run_in_child
-from tests.support.interpreters import interpreter_for_all
+from tests.support.interpreters import interpreter_for_all, worker_kit
 from tests.support.registry_tree import make_registry_tree
 
 NOBODY = 65534

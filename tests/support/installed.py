@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assess_core.host import HostConfig, Isolation, KitSource
-from assess_core.store import InstalledPlugin, Interpreter, PluginEntry, Store, running_interpreter, worker_kit
+from assess_core.store import InstalledPlugin, Interpreter, PluginEntry, Store, running_interpreter
 from assess_registry.client import PluginName, ProjectName, Sha256, parse_manifest
+from tests.support.interpreters import worker_kit
 
 PROGRAMS = Path(__file__).parent / "plugins"
 """Checked-in plugins, most of which behave badly."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.store import describe_interpreter, running_interpreter
+from assess_core.store import Interpreter, Kits, Store, running_interpreter
+from assess_core.store.interpreter import ask_build, parse_build
 from tests.support.programs import refuse_or_skip
 
 MINORS = ("3.13", "3.12", "3.11")
@@ -23,6 +24,28 @@ interpreter_for_all = pytest.mark.skipif(
     not all(each.stat().st_mode & stat.S_IXOTH for each in running_interpreter().path.parents),
     reason="needs an interpreter that every user may reach; this one lies in a private home",
 )
+
+
+def describe_interpreter(executable: Path) -> Interpreter:
+    """The base interpreter behind an executable: a base one, an environment's, or a pyenv shim.
+
+    Raises:
+        StoreError: it cannot be run, or it is not a Python of at least 3.11.
+    """
+    return parse_build(ask_build(executable)).interpreter
+
+
+def worker_kit(store: Store, interpreter: Interpreter) -> Path:
+    """The kit for workers of this interpreter, as one runtime makes it that ends at once.
+
+    Raises:
+        TrustError, StoreError: as `Kits`.
+    """
+    kits = Kits(store)
+    try:
+        return kits(interpreter)
+    finally:
+        kits.release()
 
 
 def another_python() -> Path:

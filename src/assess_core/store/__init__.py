@@ -9,10 +9,10 @@ from assess_core.store.choices import Choices, Failure, Pin
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
 from assess_core.store.install import InstallStep, install
-from assess_core.store.interpreter import Build, describe_interpreter, running_interpreter
+from assess_core.store.interpreter import Build, running_interpreter
 from assess_core.store.interpreters import MEMORY as INTERPRETERS
 from assess_core.store.interpreters import Found, Interpreters, platforms_here, target_of
-from assess_core.store.kit import Kits, runtime_kits, worker_kit
+from assess_core.store.kit import Kits, runtime_kits
 from assess_core.store.layout import DamagedError
 from assess_core.store.leases import Lease
 from assess_core.store.prune import Pruned, Removal, prune, uninstall
@@ -48,7 +48,6 @@ __all__ = [
     "Trials",
     "Waiting",
     "damaged_records",
-    "describe_interpreter",
     "install",
     "platforms_here",
     "prove_again",
@@ -60,5 +59,4 @@ __all__ = [
     "target_of",
     "uninstall",
     "verify_environment",
-    "worker_kit",
 ]

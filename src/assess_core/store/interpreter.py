@@ -100,15 +100,6 @@ def _last_line(output: bytes) -> str:
     return plain(lines[-1][:200]) if lines else ""
 
 
-def describe_interpreter(executable: Path) -> Interpreter:
-    """The base interpreter behind an executable: a base one, an environment's, or a pyenv shim.
-
-    Raises:
-        StoreError: it cannot be run, or it is not a Python of at least 3.11.
-    """
-    return parse_build(ask_build(executable)).interpreter
-
-
 def compile_for(interpreter: Interpreter, top: Path) -> list[str]:
     """Every module below `top` has bytecode of this interpreter; returns the paths written, relative to `top`.
 

@@ -5,7 +5,7 @@ runtime's other packages. So `assess_plugin` - without `testing`, and without `i
 what is done in the worker - is copied beside the runtime's pluggy, which is called `_assess_pluggy` there and leaves
 the name `pluggy` to the plugin; both have bytecode for the plugin's interpreter.
 
-    worker_kit(store, interpreter) -> <state>/kits/<digest>-cpython-311/
+    Kits(store)(interpreter) -> <state>/kits/<digest>-cpython-311/
 """
 
 import hashlib
@@ -48,7 +48,15 @@ class Kits:
         self._leases: dict[Path, Lease] = {}
 
     def __call__(self, interpreter: Interpreter) -> Path:
-        """As `worker_kit`; from any thread. What was given once is not pruned before `release`."""
+        """The kit for workers of this interpreter is complete; returns its directory, the first of their `sys.path`.
+
+        It is named for its content: a changed runtime gets a new one, and running workers keep theirs. One that was
+        touched since it was built is built again. From any thread. What was given once is not pruned before `release`.
+
+        Raises:
+            TrustError: step `state`; somebody else can change the state directory.
+            StoreError: the state directory cannot be used.
+        """
         with self._reading:
             if not self._sources:
                 self._sources = kit_sources()
@@ -77,19 +85,6 @@ class Kits:
         if lease is not None:
             self._leases[kit] = lease
         return lease is not None
-
-
-def worker_kit(store: Store, interpreter: Interpreter) -> Path:
-    """The kit for workers of this interpreter is complete; returns its directory, for the front of their `sys.path`.
-
-    It is named for its content: a changed runtime gets a new one, and running workers keep theirs. One that was touched
-    since it was built is built again.
-
-    Raises:
-        TrustError: step `state`; somebody else can change the state directory.
-        StoreError: the state directory cannot be used.
-    """
-    return _kit(store, kit_sources(), interpreter)
 
 
 def _kit(store: Store, sources: dict[str, bytes], interpreter: Interpreter) -> Path:
