@@ -97,9 +97,8 @@ def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
         yield "active" if plugin.env_key == pointer.env_key else "previous"
     if choices.pin is not None and choices.pin.names(plugin.version):
         yield "pinned"
-    if any(
-        (each.sha256, each.interpreter) == (plugin.sha256, plugin.interpreter.version) for each in runtime.held(name)
-    ):
+    held = {(failure.sha256, failure.interpreter) for failure in runtime.held(name)}
+    if (plugin.sha256, plugin.interpreter.version) in held:
         yield "held"
     if waiting is not None and waiting.sha256 == plugin.sha256:
         yield "waiting"

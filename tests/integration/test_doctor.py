@@ -21,9 +21,9 @@ from assess_core.host import body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.journal import Journal
 from assess_core.runtime import Runtime
-from assess_core.store import InstalledPlugin, Store
+from assess_core.store import Failure, InstalledPlugin, Kits, Store
 from assess_core.store.choices import Pin
-from assess_registry.client import RoleTerm
+from assess_registry.client import RoleTerm, parse_sha256
 from tests.integration.test_runtime import PLUGIN, configured, sync
 from tests.integration.test_runtime_trust import revoke_release
 from tests.support.checkout import ROOT
@@ -264,11 +264,23 @@ def test_a_pin_and_a_version_that_failed_are_said(
     assert found["fix"].endswith("assess plugins pin demo-plugin --none")
     store.choose(
         plugin.distribution,
-        lambda known: replace(known, pin=None).with_failure(
-            "1.1.0", plugin.sha256, interpreter="3.11.2", kit="k", at=now, reason="it exited"
-        ),
+        lambda known: replace(known, pin=None, failed=(failure_of_1_1_0(plugin, store),)),
     )
-    assert line(capsys, well, "demo-plugin", "warn")["text"].startswith("1.1.0 did not answer when it was brought up")
+    assert line(capsys, well, "demo-plugin", "warn")["text"] == "1.1.0 failed here, and is held back: it exited"
+
+
+def failure_of_1_1_0(plugin: InstalledPlugin, store: Store) -> Failure:
+    """Under what this plugin runs under, with this release of the runtime."""
+    return Failure(
+        version="1.1.0",
+        sha256=parse_sha256("1" * 64),
+        interpreter=plugin.interpreter.version,
+        kit=Kits(store).name(plugin.interpreter),
+        at=datetime(2026, 11, 21, 20, 15, tzinfo=UTC),
+        reason="it exited",
+        tries=4,
+        not_before=None,
+    )
 
 
 def test_a_registry_out_of_reach_is_a_warning_and_a_forged_one_a_failure(
@@ -486,11 +498,8 @@ def test_what_keeps_an_older_environment_from_being_gone_back_to_is_said(
 def test_what_is_told_to_be_done_about_a_version_that_is_held_back_can_be_done(
     well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plugin, now = the_plugin(tmp_path), datetime(2026, 11, 21, 20, 15, tzinfo=UTC)
-    store_of(tmp_path).choose(
-        plugin.distribution,
-        lambda known: known.with_failure("1.1.0", plugin.sha256, interpreter="3", kit="k", at=now, reason="it exited"),
-    )
+    plugin, store = the_plugin(tmp_path), store_of(tmp_path)
+    store.choose(plugin.distribution, lambda known: replace(known, failed=(failure_of_1_1_0(plugin, store),)))
     fix = line(capsys, well, "demo-plugin", "warn")["fix"]
     command = fix.rpartition("assess ")[2].split()
     assert command == ["plugins", "resume", "demo-plugin"]

@@ -153,10 +153,11 @@ def test_sync_list_and_doctor_say_the_same_of_what_failed(place: Place, other: s
     place.publish("1.1.0", BROKEN)
     assert place.sync().action is Action.FAILED
     if other:  # as after an upgrade of the runtime, of Python, or after that time
-        value = place.now if other == "not_before" else f"not this {other}"
+        value: Any = place.now if other == "not_before" else f"not this {other}"
         with place.runtime() as runtime:
             (failure,) = runtime.store.choices(NAME).failed
-            changed = replace(failure, at=failure.at - timedelta(hours=1), **{other: value})
+            named: dict[str, Any] = {other: value, "at": failure.at - timedelta(hours=1)}
+            changed = replace(failure, **named)
             runtime.store.choose(NAME, lambda known: replace(known, failed=(changed,)))
     with place.runtime() as runtime:
         states = {each.plugin.version: each.states for each in listed(runtime, everything=True)}
