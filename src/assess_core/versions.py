@@ -45,10 +45,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WentBack:
-    """What serves now, in whose place; the same wheel when it had served already and is only pinned."""
+    """What serves now, in whose place; None when that was damaged."""
 
     plugin: InstalledPlugin
-    before: str
+    before: InstalledPlugin | None
     pin: Pin
 
 
@@ -67,10 +67,12 @@ class Listed:
     Attributes:
         states: which of `active`, `previous`, `pinned`, `held` (it failed here), `waiting` (for consent), `quarantined`
             and `revoked` it is.
+        held: of what serves: other versions that would be brought up in its place, and are held back.
     """
 
     plugin: InstalledPlugin
     states: tuple[str, ...]
+    held: tuple[str, ...] = ()
 
 
 def listed(runtime: Runtime, *, everything: bool = False) -> tuple[Listed, ...]:
@@ -86,7 +88,17 @@ def listed(runtime: Runtime, *, everything: bool = False) -> tuple[Listed, ...]:
     if everything:
         plugins.sort(key=lambda each: each.installed_at, reverse=True)
         plugins.sort(key=lambda each: each.distribution)
-    return tuple(Listed(plugin=each, states=tuple(_states(each, runtime))) for each in plugins)
+    return tuple(
+        Listed(plugin=each, states=(states := tuple(_states(each, runtime))), held=_held_beside(each, states, runtime))
+        for each in plugins
+    )
+
+
+def _held_beside(plugin: InstalledPlugin, states: tuple[str, ...], runtime: Runtime) -> tuple[str, ...]:
+    if "active" not in states:
+        return ()
+    others = (each.version for each in runtime.held(plugin.distribution) if each.sha256 != plugin.sha256)
+    return tuple(dict.fromkeys(others))
 
 
 def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
@@ -146,7 +158,7 @@ def rollback(runtime: Runtime, distribution: str) -> WentBack:
             # The pin first: killed in between, the next sync brings up what is pinned.
             pinned = _pinned(runtime, name, plugin.version, "rollback")
             store.rollback(name)
-    return WentBack(plugin=plugin, before=before.version if before is not None else "", pin=pinned)
+    return WentBack(plugin=plugin, before=before, pin=pinned)
 
 
 def pin(runtime: Runtime, distribution: str, version: str) -> Pin:

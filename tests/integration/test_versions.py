@@ -195,7 +195,8 @@ def test_sync_list_and_doctor_say_the_same_of_what_is_quarantined(upgraded: Plac
 def test_what_is_gone_back_to_stays(upgraded: Place) -> None:
     with upgraded.runtime() as runtime:
         went = rollback(runtime, "demo-plugin")
-    assert (went.plugin.version, went.before, went.pin.why) == ("1.0.0", "1.1.0", "rollback")
+    assert went.before is not None
+    assert (went.plugin.version, went.before.version, went.pin.why) == ("1.0.0", "1.1.0", "rollback")
     line = upgraded.sync()
     assert (line.action, line.version) == (Action.PRESENT, "1.0.0")
     with upgraded.runtime() as runtime:

@@ -1,6 +1,7 @@
 """The verbs of `assess plugins` that change which version serves: what they print, in both forms, and how they exit."""
 
 import json
+import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from assess_core.cli import main
+from assess_core.store import running_interpreter
 from assess_registry.client import parse_project
 from assess_registry.publish.after import revoke
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -61,8 +63,18 @@ def test_a_version_through_all_that_can_become_of_it(run: Run) -> None:
         "1.0.0": ["previous"],
     }
 
+    here = {"path": str(running_interpreter().path), "version": platform.python_version()}
+    assert [each["python"] for each in document["plugins"]] == [here, here]
+    assert f" {here['version']} " in run("plugins", "list")[1]
+    assert here["path"] in run("plugins", "show", "demo-plugin")[1]
+
     code, document = told(run, "plugins", "rollback", "demo-plugin")
     assert (code, document["version"], document["previous"]) == (0, "1.0.0", "1.1.0")
+    assert (document["python"], document["previous_python"]) == (here, here)
+    under = f"under Python {here['version']}"
+    said = run("plugins", "rollback", "demo-plugin")[1]
+    assert said == f"demo-plugin: 1.1.0 {under} serves again, in place of 1.0.0 {under}\n"
+    assert run("plugins", "rollback", "demo-plugin")[0] == 0
     assert document["pin"]["why"] == "rollback"
     assert told(run, "sync")[1]["plugins"][0]["action"] == "present"
     assert told(run, "plugins", "list")[1]["plugins"][0]["states"] == ["active", "pinned"]
@@ -106,6 +118,9 @@ def test_what_failed_is_listed_and_can_be_resumed(run: Run, tree: RegistryTree) 
     assert "assess sync --retry" in err
     listed = told(run, "plugins", "list", "--all")[1]["plugins"]
     assert {each["version"]: each["states"] for each in listed}["1.2.0"] == ["held"]
+    (serves,) = told(run, "plugins", "list")[1]["plugins"]
+    assert (serves["version"], serves["held"]) == ("1.1.0", ["1.2.0"])
+    assert run("plugins", "list")[1].splitlines()[1].endswith(" 1.2.0")
     code, out, _ = run("plugins", "resume", "demo-plugin")
     assert code == 0
     assert out.startswith("demo-plugin: 1.2.0 had failed 1 times: ")

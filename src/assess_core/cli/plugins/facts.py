@@ -35,11 +35,22 @@ def lines_of(value: object) -> list[str]:
             return [str(value)]
 
 
+def python_facts(plugin: InstalledPlugin) -> dict[str, str]:
+    """Which Python it runs under, for programs."""
+    return {"path": str(plugin.interpreter.path), "version": plugin.interpreter.version}
+
+
+def named_with_python(plugin: InstalledPlugin) -> str:
+    """Its version, and the Python it runs under: the same version may be there for two."""
+    return f"{plugin.version} under Python {plugin.interpreter.version}"
+
+
 def facts_of(plugin: InstalledPlugin) -> dict[str, object]:
     """What is installed, for programs."""
     return {
         "distribution": plugin.distribution,
         "version": plugin.version,
+        "python": python_facts(plugin),
         "sha256": plugin.sha256,
         "signer": plugin.signer,
         "development": plugin.development,

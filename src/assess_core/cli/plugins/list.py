@@ -11,7 +11,18 @@ from assess_core.versions import listed
 from assess_registry.client import table
 from assess_registry.console import print_json
 
-HEADINGS = ("DISTRIBUTION", "VERSION", "STATE", "PLUGINS", "CHECKS", "SIGNED BY", "GRANTED", "WAITING")
+HEADINGS = (
+    "DISTRIBUTION",
+    "VERSION",
+    "PYTHON",
+    "STATE",
+    "PLUGINS",
+    "CHECKS",
+    "SIGNED BY",
+    "GRANTED",
+    "WAITING",
+    "HELD",
+)
 
 
 @click.command(name="list")
@@ -24,7 +35,7 @@ def command(*, everything: bool, output: str, config: Path | None, state_dir: Pa
         found = [(each, runtime.permitted(each.plugin)) for each in listed(runtime, everything=everything)]
     if output == "json":
         plugins = [
-            facts_of(each.plugin) | {"states": list(each.states)} | permission_facts(permitted)
+            facts_of(each.plugin) | {"states": list(each.states), "held": list(each.held)} | permission_facts(permitted)
             for each, permitted in found
         ]
         print_json({"plugins": plugins})
@@ -33,12 +44,14 @@ def command(*, everything: bool, output: str, config: Path | None, state_dir: Pa
         (
             each.plugin.distribution,
             each.plugin.version,
+            each.plugin.interpreter.version,
             ", ".join(each.states),
             entries(each.plugin),
             str(len(each.plugin.manifest.checks)),
             each.plugin.signer[:23],
             granted_cell(permitted.grant),
             permitted.growth.version if permitted.growth is not None else "",
+            ", ".join(each.held),
         )
         for each, permitted in found
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.cli.plugins.facts import pin_facts
+from assess_core.cli.plugins.facts import named_with_python, pin_facts, python_facts
 from assess_core.versions import rollback
 from assess_registry.console import print_json
 
@@ -22,9 +22,18 @@ def command(distribution: str, output: str, config: Path | None, state_dir: Path
     """
     with open_runtime(config, state_dir) as runtime:
         went = rollback(runtime, distribution)
-    name, version = went.plugin.distribution, went.plugin.version
+    name, before = went.plugin.distribution, went.before
     if output == "json":
-        print_json({"distribution": name, "version": version, "previous": went.before, "pin": pin_facts(went.pin)})
+        facts = {
+            "distribution": name,
+            "version": went.plugin.version,
+            "python": python_facts(went.plugin),
+            "previous": before.version if before is not None else "",
+            "previous_python": python_facts(before) if before is not None else None,
+            "pin": pin_facts(went.pin),
+        }
+        print_json(facts)
         return
-    click.echo(f"{name}: {version} serves again, in place of {went.before or 'what was damaged'}")
+    instead = named_with_python(before) if before is not None else "what was damaged"
+    click.echo(f"{name}: {named_with_python(went.plugin)} serves again, in place of {instead}")
     click.echo(f"it is pinned; to let newer versions come: assess plugins pin {name} --none", err=True)
