@@ -153,7 +153,9 @@ async def keep_nothing(evidence: Evidence) -> None:
     assert not evidence
 
 
-def scripted_run(script: Scripted, task: Task, context: Context | None = None) -> Executed:
+def scripted_run(script: Scripted, task: Task, context: Context | None = None, *, due_at: datetime = NOW) -> Executed:
     """What becomes of the task."""
     hosts = cast(Hosts, {DISTRIBUTION: script})
-    return asyncio.run(execute(task, hosts=hosts, context=context or scripted_context(), due_at=NOW, keep=keep_nothing))
+    return asyncio.run(
+        execute(task, hosts=hosts, context=context or scripted_context(), due_at=due_at, keep=keep_nothing)
+    )
