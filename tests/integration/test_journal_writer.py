@@ -1,6 +1,7 @@
 """Many records in one commit, on a real disk: each counts alone, whatever becomes of the others."""
 
 import hashlib
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
@@ -101,7 +102,7 @@ def test_large_pieces_do_not_wait_for_each_other(journal: Journal) -> None:
     said: list[str] = []
     journal.writer()._database.connection.set_trace_callback(said.append)
     held = Held(journal.writer())
-    data = [bytes([n]) * (GROUP_BYTES // 2) for n in range(4)]
+    data = [random.Random(n).randbytes(GROUP_BYTES // 2) for n in range(4)]
     kept = [journal.writer().keep({hashlib.sha256(each).hexdigest(): ("text/plain", each)}) for each in data]
     held.let_go(*kept)
     assert said.count("COMMIT") == 3
@@ -221,7 +222,8 @@ def test_a_full_disk_takes_what_fits_and_the_rest_when_there_is_room(tmp_path: P
             small = [writer.record(*batch(f"small{n}", 1), {}) for n in range(3)]
             large = writer.record(*batch("large", 600), {})
             last = writer.record(*batch("last", 1), {})
-            kept = writer.keep({hashlib.sha256(b"x" * 900_000).hexdigest(): ("text/plain", b"x" * 900_000)})
+            data = random.Random(7).randbytes(900_000)
+            kept = writer.keep({hashlib.sha256(data).hexdigest(): ("text/plain", data)})
             assert held.let_go(*small, last) == [1] * 4
             assert isinstance(kept.exception(30), NoRoomError)
             assert not large.done()

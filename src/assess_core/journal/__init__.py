@@ -12,7 +12,7 @@ from assess_core.journal.database import (
     NoRoomError,
     OvertakenError,
 )
-from assess_core.journal.evidence import Evidence
+from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone
 from assess_core.journal.journal import Journal
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.runs import AlreadyRecordedError
@@ -26,6 +26,8 @@ __all__ = [
     "Connection",
     "DamagedError",
     "Evidence",
+    "EvidenceFullError",
+    "Gone",
     "Journal",
     "NoRoomError",
     "OvertakenError",

@@ -29,6 +29,7 @@ class Journal:
         self._signer = signer
         if signer is not None:
             database.committed = signer.committed
+        self._keeper = pieces.Keeper(told=self._removed)
         self._opening = threading.Lock()
         self._writer: Writer | None = None
 
@@ -70,7 +71,7 @@ class Journal:
             if self._writer is None:
                 database = Database.open(self._database.path, MIGRATIONS)
                 database.committed = self._database.committed
-                self._writer = Writer(database, vouch=self._vouch)
+                self._writer = Writer(database, keeper=self._keeper, vouch=self._vouch)
             return self._writer
 
     def __enter__(self) -> Self:
@@ -108,24 +109,30 @@ class Journal:
 
         Raises:
             OvertakenError: it is not.
+            EvidenceFullError: there is no room for the evidence.
             AlreadyRecordedError: there is a run of this id, and it found something else.
             StoreError: it could not be done (no room, no right); nothing of it is there then.
             ValueError: a result of another run, or evidence that is missing or is not what its digest says.
         """
         record = make_record(run, results, evidence, holds=holds)
         with self._database.transaction() as connection:
-            return write(connection, record, at_us=_now_us(), vouch=self._vouch)
+            return write(connection, record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
+
+    def limit_evidence(self, most_bytes: int | None) -> None:
+        """There is no more evidence than this from now on, as it is stored: that of the oldest runs makes room."""
+        self._keeper.most_bytes = most_bytes
 
     def keep(self, evidence: Evidence) -> None:
         """The evidence is on disk, for results that will refer to it; without any it is harmless.
 
         Raises:
+            EvidenceFullError: there is no room for it among what may not go.
             StoreError: it could not be done; nothing of it is there then.
             ValueError: bytes that are not what their digest says.
         """
-        pieces.require_digests(evidence)
+        kept = pieces.make_pieces(evidence)
         with self._database.transaction() as connection:
-            pieces.insert(connection, evidence, at_us=_now_us())
+            self._keeper.keep(connection, kept, at_us=_now_us())
 
     def runs(self, limit: int = 50) -> tuple[AssessmentRun, ...]:
         """The newest recorded runs, newest first."""
@@ -153,6 +160,10 @@ class Journal:
             StoreError: the bytes are no longer those of the digest.
         """
         return pieces.read(self._database, digest)
+
+    def _removed(self, connection: Connection, digests: Sequence[str]) -> None:
+        if self._signer is not None:
+            self._signer.say(connection, "evidence-gone", {"digests": list(digests), "why": "quota"})
 
     def _vouch(self, connection: Connection, run: AssessmentRun, results: Sequence[Result]) -> None:
         if self._signer is not None:

@@ -1,8 +1,8 @@
 """Runs and their results: how they are written in one transaction, and read."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assess_core.errors import StoreError
@@ -16,7 +16,7 @@ from assess_core.journal.documents import (
     run_document,
     to_text,
 )
-from assess_core.journal.evidence import Evidence, insert, require, require_digests, use
+from assess_core.journal.evidence import Evidence, Keeper, Piece, gone, make_pieces, require, use
 from assess_core.results import AssessmentRun, Result, Run
 
 _INSERT_RUN = (
@@ -58,7 +58,7 @@ class Record:
 
     run: AssessmentRun
     results: tuple[Result, ...]
-    evidence: Evidence
+    evidence: tuple[Piece, ...]
     document: bytes
     rows: tuple[tuple[str, bytes], ...]
     holds: Callable[[], bool]
@@ -66,9 +66,8 @@ class Record:
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return (
-            len(self.document) + sum(len(row[1]) for row in self.rows) + sum(len(d) for _, d in self.evidence.values())
-        )
+        rows, evidence = (row[1] for row in self.rows), (piece.data for piece in self.evidence)
+        return len(self.document) + sum(map(len, rows)) + sum(map(len, evidence))
 
 
 def make_record(
@@ -86,33 +85,33 @@ def make_record(
     for result in results:
         if result.run_id != run.run_id:
             raise ValueError(f"result {result.result_id} belongs to run {result.run_id}, not to {run.run_id}")
-    require_digests(evidence)
     return Record(
         run=run,
         results=tuple(results),
-        evidence=evidence,
+        evidence=make_pieces(evidence),
         document=encode(run_document(run)),
         rows=tuple((result.result_id, encode(result_document(result))) for result in results),
         holds=holds,
     )
 
 
-def write(connection: Connection, record: Record, *, at_us: int, vouch: Vouch = unsigned) -> int:
+def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper, vouch: Vouch = unsigned) -> int:
     """All of it is in the open transaction; returns how many of the results were new.
 
     Raises:
+        EvidenceFullError: there is no room for its evidence.
         OvertakenError: it does not hold any more.
         AlreadyRecordedError: there is such a run, and it found something else.
         ValueError: evidence that is missing.
     """
     run = record.run
     wanted = {item.sha256 for result in record.results for item in result.evidence}
-    require(connection, wanted - record.evidence.keys())
+    require(connection, wanted - {piece.sha256 for piece in record.evidence})
     if not connection.execute(_INSERT_RUN, (run.run_id, run.assessment, record.document, *_columns(record))).rowcount:
         return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
-    insert(connection, record.evidence, at_us=at_us)
     use(connection, record.results)
+    keeper.keep(connection, record.evidence, at_us=at_us)
     connection.execute(_NOT_DUE, (run.run_id,))
     vouch(connection, run, record.results)
     if not record.holds():
@@ -142,7 +141,14 @@ def read_runs(database: Database, statement: str, *values: object) -> tuple[Asse
 def read_results(database: Database, run_id: str) -> tuple[Result, ...]:
     """The results of one run, in the order in which they were recorded; none if there is no such run."""
     rows = database.select("SELECT document FROM results WHERE run_id = ? ORDER BY position", run_id)
-    return tuple(_decoded(database, parse_result, row[0]) for row in rows)
+    results = tuple(_decoded(database, parse_result, row[0]) for row in rows)
+    lost = gone(database, run_id)
+    return tuple(_without(result, lost) for result in results) if lost else results
+
+
+def _without(result: Result, lost: Collection[str]) -> Result:
+    """The same, saying which evidence is not kept any more."""
+    return replace(result, evidence=tuple(replace(item, kept=item.sha256 not in lost) for item in result.evidence))
 
 
 def _columns(record: Record) -> tuple[int, int, bool, str, int]:

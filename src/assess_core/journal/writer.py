@@ -92,12 +92,21 @@ class Writer:
 
     Args:
         database: opened for it alone.
+        keeper: who takes evidence in.
         again_s: after how long it is tried again to write what could not be.
         vouch: called in the transaction that writes a run.
     """
 
-    def __init__(self, database: Database, *, again_s: Sequence[float] = AGAIN_S, vouch: Vouch = unsigned) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        keeper: pieces.Keeper | None = None,
+        again_s: Sequence[float] = AGAIN_S,
+        vouch: Vouch = unsigned,
+    ) -> None:
         self._database = database
+        self._keeper = keeper or pieces.Keeper()
         self._vouch = vouch
         self._again_s = again_s
         self._changed = threading.Condition()  # guards all that follows
@@ -125,7 +134,7 @@ class Writer:
 
         def prepare() -> Work:
             record = make_record(run, results, evidence, holds=holds)
-            return partial(write, record=record, at_us=_now_us(), vouch=self._vouch)
+            return partial(write, record=record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
 
         size = RESULT_BYTES * (1 + len(results)) + _size(evidence)
         return self._submitted(_Job(prepare=prepare, size=size, patient=True, holds=holds))
@@ -134,8 +143,7 @@ class Writer:
         """As `Journal.keep`."""
 
         def prepare() -> Work:
-            pieces.require_digests(evidence)
-            return partial(pieces.insert, evidence=evidence, at_us=_now_us())
+            return partial(self._keeper.keep, evidence=pieces.make_pieces(evidence), at_us=_now_us())
 
         return self._submitted(_Job(prepare=prepare, size=_size(evidence), patient=False, holds=always))
 

@@ -7,37 +7,19 @@ journal_recorder.py PATH forever NAME     until killed
 
 import itertools
 import sys
-from collections.abc import ItemsView, Iterator, Mapping
 from pathlib import Path
 
 from tests.support.results import make_assessment, make_result
 
 from assess_core.journal import Journal
+from assess_core.journal.runs import always
 
 
-class StopsInside(Mapping[str, tuple[str, bytes]]):
-    """No evidence, but it is looked at twice: before the transaction, and inside it, after results were written."""
-
-    looked = 0
-
-    def __getitem__(self, key: str) -> tuple[str, bytes]:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def items(self) -> ItemsView[str, tuple[str, bytes]]:
-        self.looked += 1
-        if self.looked == 2:
-            print("inside", flush=True)
-            sys.stdin.read()
-        return super().items()
-
-
-NOTHING: Mapping[str, tuple[str, bytes]] = {}
+def stop() -> bool:
+    """Asked inside the transaction, after everything was written."""
+    print("inside", flush=True)
+    sys.stdin.read()
+    return True
 
 
 def main(path: Path, mode: str, name: str = "") -> None:
@@ -52,7 +34,7 @@ def main(path: Path, mode: str, name: str = "") -> None:
         for assessment in names:
             run = make_assessment(assessment=assessment)
             results = [make_result(assessment=assessment, check=f"check-{n}") for n in range(50)]
-            journal.record(run, results, StopsInside() if assessment == "second" else NOTHING)
+            journal.record(run, results, {}, holds=stop if assessment == "second" else always)
             print(f"recorded {run.run_id}", flush=True)
 
 
