@@ -35,6 +35,7 @@ from assess_core.fleet import Fleet, Served, sorted_out
 from assess_core.host.aside import aside
 from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
+from assess_core.journal import Journal
 from assess_core.plan import Task, Unrunnable, callees_of, without
 from assess_core.recording import Together
 from assess_core.results import Run, Why
@@ -141,6 +142,7 @@ class Live:
         self._work: set[asyncio.Task[Any]] = set()
         """What follows a change; the end gives it up."""
         self._begun = self._stopping = self._stuck = False
+        self._refusal = ""
         self._closing: asyncio.Task[None] | None = None
         self._tell_followed: list[Followed] = []
         self._first: asyncio.Task[None] | None = None
@@ -232,7 +234,9 @@ class Live:
         Raises:
             AssessError: it is not running, or was stopped meanwhile.
         """
-        return await self._unless_closed(self._reload)
+        done = await self._unless_closed(self._reload)
+        self._refusal = done.refused
+        return done
 
     async def _reload(self) -> Reloaded:
         async with self._following:
@@ -259,6 +263,7 @@ class Live:
         due_at: datetime | None = None,
         attempt: int = 1,
         why: Why = "request",
+        problem: str = "",
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
         """These assessments, or all, have been executed and recorded, with the versions that they began with.
@@ -268,6 +273,7 @@ class Live:
             due_at: the time they were due, which the ids of their runs are made from; now, unless given.
             attempt: how often they were begun for that time, this time included.
             why: they are done: `schedule`, `request` or `again`.
+            problem: why they are not done, but recorded with this as their problem; mostly nothing.
             notify: takes the assessment's id and what its plugin said.
 
         Raises:
@@ -278,7 +284,7 @@ class Live:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running.add(over)
         try:
-            tasks, fleet, context = await self._allowed(ids)  # nothing is waited for until the fleet is taken
+            tasks, fleet, context = await self._allowed(ids, problem)  # until the fleet is taken nothing is waited for
             context = replace(
                 context, notify=notify, is_stopped=lambda: self._closing is not None, attempt=attempt, why=why
             )
@@ -289,7 +295,7 @@ class Live:
             self._running.discard(over)
             over.set_result(None)
 
-    async def _allowed(self, ids: Collection[str]) -> tuple[list[Task | Unrunnable], Fleet, Context]:
+    async def _allowed(self, ids: Collection[str], problem: str) -> tuple[list[Task | Unrunnable], Fleet, Context]:
         """What is to be done, now that it may be.
 
         Raises:
@@ -303,6 +309,8 @@ class Live:
                 known = tuple(planned.by_id)
                 raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
             tasks = [planned.by_id[name] for name in dict.fromkeys(ids or planned.by_id)]
+            if problem:
+                return [_not_done(task, problem) for task in tasks], fleet, planned.context
             used = {callee.installed.env_key for callee in callees_of(tasks)}
             doubted = used & self._doubted.keys()
             if used & self._unasked.keys():
@@ -347,6 +355,20 @@ class Live:
         if self._running:
             await asyncio.wait(tuple(self._running), timeout=within_s)
         await self._close()
+
+    @property
+    def journal(self) -> Journal:
+        """Where results go, for as long as it runs.
+
+        Raises:
+            AssessError: it does not run.
+        """
+        return self._started.journal
+
+    @property
+    def refused(self) -> str:
+        """Why the configuration as it is now is not what is followed; empty when it is."""
+        return self._refusal
 
     @property
     def standing(self) -> Mapping[ProjectName, tuple[InstalledPlugin, Standing]]:
@@ -647,6 +669,11 @@ class Live:
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             runtime.__exit__(None, None, None)
+
+
+def _not_done(task: Task | Unrunnable, problem: str) -> Unrunnable:
+    provider = task.provider.name if isinstance(task, Task) else task.provider
+    return Unrunnable(assessment=task.assessment, provider=provider, problem=problem)
 
 
 def _notice(sentence: str) -> None:
