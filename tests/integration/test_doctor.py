@@ -16,7 +16,7 @@ import pytest
 
 from assess_core.cli.app import main
 from assess_core.doctor import configuration, disk, registry
-from assess_core.errors import FaultKind
+from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host import body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.journal import Journal
@@ -102,6 +102,34 @@ def test_a_plugin_that_does_not_start_is_a_problem(
     monkeypatch.setattr(Runtime, "try_start", refuse)
     lines, code = doctor(capsys, given)
     assert (lines["demo-plugin"], code) == ([("fail", "plugins[0].grant.read: not granted")], 1)
+
+
+NOBODY_FREE = PluginFault("no user id is free", plugin="demo-plugin", phase="start", kind=FaultKind.START)
+ITS_OWN = PluginFault("it exited", plugin="demo-plugin", phase="load", kind=FaultKind.START, hint="tell its author")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied", "/state/scratch/run-1/worker-1"), "this machine"),
+        (StoreError("somebody changed it"), "this machine"),
+        (NOBODY_FREE, "this machine"),
+        (ITS_OWN, "tell its author"),
+    ],
+)
+def test_what_to_do_when_it_does_not_start_is_said_to_whom_it_concerns(
+    error: Exception, told: str, well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_runtime: Runtime, _plugin: Any) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(Runtime, "try_start", fail)
+    found = line(capsys, well, "demo-plugin", "fail")
+    assert str(error) in found["text"]
+    assert told in found["fix"]
+    assert "grant" not in found["fix"]
+    monkeypatch.setattr(Runtime, "try_start", lambda *_: ("plugins[0].grant.read: not granted",))
+    assert "grant it what it needs" in line(capsys, well, "demo-plugin", "fail")["fix"]
 
 
 @pytest.mark.parametrize(

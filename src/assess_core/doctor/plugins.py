@@ -8,7 +8,7 @@ from assess_core.config import PluginConfig
 from assess_core.delivery import fits
 from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
-from assess_core.errors import AssessError
+from assess_core.errors import AssessError, PluginFault
 from assess_core.folders import entry_of
 from assess_core.host.quarantine import Quarantine
 from assess_core.keeping import waiting_growth
@@ -18,6 +18,7 @@ from assess_core.store.differences import describe_differences
 from assess_registry.client import ProjectName, RegistryError
 
 SYNC = "run `assess sync`"
+OF_THIS_MACHINE = "nothing of the plugin had run: put right on this machine what that names; then again"
 
 
 def lines(runtime: Runtime) -> Iterator[Line]:
@@ -87,12 +88,16 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
 
 
 def _started(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
+    fix = "grant it what it needs, or correct its settings; then again"
     try:
         problems = runtime.try_start(plugin)
+    except PluginFault as fault:
+        problems = (str(fault),)
+        fix = OF_THIS_MACHINE if fault.phase == "start" else f"{fault.hint or 'correct its settings'}; then again"
     except (AssessError, OSError) as error:
         problems = (str(error),)
+        fix = OF_THIS_MACHINE
     for problem in problems:
-        fix = "grant it what it needs, or correct its settings; then again"
         yield Line(topic=plugin.distribution, state="fail", text=problem, fix=fix)
     if not problems:
         development = ", of a development registry" if plugin.development else ""
