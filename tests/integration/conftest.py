@@ -10,8 +10,8 @@ from tests.support.client_place import publish_two_releases
 from tests.support.registry_tree import RegistryTree
 from tests.support.remembered import Remembered
 
-REMEMBERING = ("test_audit_cli", "test_closure_advisories", "test_new_cli", "test_reaudit")
-"""Tests of what an audit's answers lead to; those of the programs it asks are in test_audit_tools."""
+REMEMBERING = ("test_audit_cli", "test_closure_advisories", "test_lock_command", "test_new_cli", "test_reaudit")
+"""Tests of what a program's answers lead to; those of the programs that an audit asks are in test_audit_tools."""
 
 
 @pytest.fixture(scope="session")

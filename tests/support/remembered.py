@@ -2,18 +2,23 @@
 
 An audit starts two programs for each wheel and each dependency, a second of processor time, and dozens of tests audit
 the same few wheels to see something else: a policy, a report, an advisory. What the programs themselves do, and what a
-wheel can do to them, is in test_audit_tools, where each is started.
+wheel can do to them, is in test_audit_tools, where each is started. Likewise pip, which is asked whether it agrees with
+a lock: it is shown one folder, and says of the same folder the same.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from assess_registry.audit.checks import bandit, secrets
 from assess_registry.audit.context import Context
 from assess_registry.audit.values import Examination, Subject
+from assess_registry.locking import second_opinion
 from assess_registry.tools import run_tool
+from assess_registry.wheel import InspectedWheel
 
 Files = frozenset[tuple[str, bytes]]
 
@@ -23,15 +28,28 @@ class Remembered:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Files], Examination] = {}
+        self._opinions: dict[tuple[Path, str, Files], Any] = {}
 
     def forget(self) -> None:
         """The next audit starts every program."""
         self._known.clear()
+        self._opinions.clear()
 
     def within(self, patch: pytest.MonkeyPatch) -> None:
         """From now on until the patch is undone."""
         for check in (bandit, secrets):
             patch.setattr(check, "examine", self._asking_once(check))
+        patch.setattr(second_opinion, "_ask_pip", self._asking_pip_once(second_opinion._ask_pip))
+
+    def _asking_pip_once(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(interpreter: Path, directory: Path, wheel: InspectedWheel) -> Any:
+            files = frozenset((path.name, path.read_bytes()) for path in directory.iterdir() if path.is_file())
+            key = interpreter, wheel.filename, files
+            if key not in self._opinions:
+                self._opinions[key] = real(interpreter, directory, wheel)
+            return self._opinions[key]
+
+        return ask
 
     def _asking_once(self, check: ModuleType) -> Callable[[Subject, Context], Examination]:
         real: Callable[[Subject, Context], Examination] = check.examine

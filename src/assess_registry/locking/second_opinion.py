@@ -134,10 +134,15 @@ def _version(path: Path) -> str:
     return words[0] if ran.exit_code == 0 and len(words) > 1 and words[1] == "cpython" else ""
 
 
+def _under(interpreter: Path) -> tuple[str, ...]:
+    """Options of pip, which starts itself anew under another interpreter: half of its time."""
+    return () if str(interpreter) == sys.executable else ("--python", str(interpreter))
+
+
 def _ask_pip(interpreter: Path, directory: Path, wheel: InspectedWheel) -> _Answer:
     ran = run_tool(
         [
-            *(sys.executable, "-I", "-m", "pip", "--python", str(interpreter), "--isolated", "install", "--quiet"),
+            *(sys.executable, "-I", "-m", "pip", *_under(interpreter), "--isolated", "install", "--quiet"),
             *("--dry-run", "--ignore-installed", "--no-index", "--find-links", ".", "--only-binary", ":all:"),
             *("--no-cache-dir", "--disable-pip-version-check", "--report", "-", f"{wheel.project}=={wheel.version}"),
         ],
