@@ -298,6 +298,34 @@ def test_what_is_lifted_by_another_process_is_resumed_and_what_could_not_be_kept
     assert getattr(caplog.records[-1], "action", "") == "quarantine-unread"
 
 
+@pytest.mark.parametrize("damage", ["garbage", "a link to nothing", "readable"])
+def test_one_whose_file_is_damaged_stays_quarantined_and_is_put_there_anew(
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    quarantines, installed = Quarantines(tmp_path / "quarantine"), plugin(tmp_path)
+    path = tmp_path / "quarantine" / "plain-plugin.json"
+
+    async def use(host: Supervisor) -> None:
+        await asyncio.gather(*(fault(host, "exits", 3) for _ in range(6)))
+        await until(lambda: quarantines.of(installed.distribution) is not None and not host.is_unkept)
+        if damage == "garbage":
+            path.write_text("{")
+        elif damage == "a link to nothing":
+            path.unlink()
+            path.symlink_to("nowhere")
+        await host.resume_if_lifted()
+        assert state_of(host) is State.QUARANTINED
+        assert (await fault(host)).kind is FaultKind.QUARANTINED
+        assert quarantines.of(installed.distribution) is not None, "the next runtime knows it, too"
+        said = [getattr(record, "action", "") for record in caplog.records]
+        assert said.count("quarantine-damaged") == (damage != "readable")
+        quarantines.lift(installed.distribution)
+        await host.resume_if_lifted()
+        await call(host)
+
+    run(tmp_path, use, installed, quarantines=quarantines)
+
+
 def test_what_runs_when_it_is_quarantined_is_done_first_and_then_nothing_runs(tmp_path: Path) -> None:
     async def use(host: Supervisor) -> None:
         await host.start()

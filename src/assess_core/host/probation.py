@@ -129,14 +129,24 @@ class Probation:
         return self._quarantines is not None and self.quarantine is not None and not (self._on_disk or self._keeping)
 
     async def is_lifted(self) -> bool:
-        """Whether it was on disk and is not any more: somebody has lifted it."""
+        """Whether it was on disk and is not any more: somebody has lifted it. A file that is damaged is put anew."""
         if self._quarantines is None or not self._on_disk:
             return False
         try:
-            return await asyncio.to_thread(self._quarantines.of, self._installed.distribution) is None
+            found = await asyncio.to_thread(self._quarantines.look, self._installed.distribution)
         except StoreError as error:
             logger.warning("%s", error, extra={"action": "quarantine-unread"})
             return False
+        if isinstance(found, str):
+            logger.warning(
+                "%s: %s stays quarantined, and is put there anew",
+                found,
+                self._installed.distribution,
+                extra={"action": "quarantine-damaged"},
+            )
+            self._on_disk = False
+            await self.keep()
+        return found is None
 
     def fault(self, *, plugin: str, phase: str) -> PluginFault | None:
         """What a call is told while it is quarantined."""

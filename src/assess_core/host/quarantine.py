@@ -8,8 +8,10 @@ One file for each distribution, written whole and without the store's lock: an i
 binds the environment that it names: another version, or another interpreter, is free.
 """
 
+import contextlib
 import json
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 SCHEMA = 1
 MAX_BYTES = 1 << 20
 """Of one file: a log's tail has 16 KiB, escaped some six times as much."""
+
+
+ABANDONED_AFTER_S = 3600.0
+"""A file that is being written and was not changed for so long is a dead process's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +111,7 @@ class Quarantines:
         Raises:
             StoreError: it is there and may not be read.
         """
-        found = self._read(distribution)
+        found = self.look(distribution)
         if isinstance(found, str):
             logger.warning("%s.", found, extra={"action": "quarantine-unreadable"})
             return None
@@ -117,7 +123,7 @@ class Quarantines:
         Raises:
             StoreError: it is there and may not be read.
         """
-        found = self._read(distribution)
+        found = self.look(distribution)
         return found if isinstance(found, str) else ""
 
     def put(self, distribution: ProjectName, quarantine: Quarantine) -> None:
@@ -130,6 +136,7 @@ class Quarantines:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             atomic_write(path, quarantine.encode(), mode=0o600)
+            self._sweep()
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -157,7 +164,12 @@ class Quarantines:
                 found[name] = quarantine
         return found
 
-    def _read(self, distribution: ProjectName) -> Quarantine | str | None:
+    def look(self, distribution: ProjectName) -> Quarantine | str | None:
+        """What is there: a quarantine, what is wrong with the file, or nothing.
+
+        Raises:
+            StoreError: it is there and may not be read.
+        """
         path = self._path(distribution)
         try:
             return Quarantine.parse(read_own(path, MAX_BYTES))
@@ -170,6 +182,13 @@ class Quarantines:
             raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError, RegistryError) as error:
             return f"{path} is not a quarantine: {error}"
+
+    def _sweep(self) -> None:
+        """What writers left that were killed is gone. No lock says that they were: nobody writes for an hour."""
+        for left in self._directory.glob(".tmp-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.lstat().st_mtime > ABANDONED_AFTER_S:
+                    left.unlink()
 
     def _path(self, distribution: ProjectName) -> Path:
         return self._directory / f"{distribution}.json"

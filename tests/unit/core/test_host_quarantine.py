@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,17 @@ def test_a_file_that_is_none_binds_nobody_and_is_said(
     assert {getattr(record, "action", "") for record in caplog.records} == {"quarantine-unreadable"}
     kept.put(NAME, ONE)
     assert kept.of(NAME) == ONE
+
+
+def test_what_a_killed_process_left_is_gone_after_the_next_one_is_put(tmp_path: Path) -> None:
+    kept = Quarantines(tmp_path)
+    left, being_written = tmp_path / ".tmp-0123456789abcdef", tmp_path / ".tmp-fedcba9876543210"
+    for path in (left, being_written):
+        path.write_bytes(ONE.encode())
+    hour_ago = time.time() - 3601
+    os.utime(left, (hour_ago, hour_ago))
+    kept.put(NAME, ONE)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{NAME}.json", being_written.name}
 
 
 def test_a_directory_that_cannot_be_used_is_said(tmp_path: Path) -> None:
