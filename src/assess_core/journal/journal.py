@@ -7,6 +7,7 @@ evidence, or nothing of it; recording the same again changes nothing, and what i
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,11 @@ from assess_core.journal.database import Connection, Database
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.runs import always, make_record, read_results, read_runs, write
+from assess_core.journal.schedules import Schedules, ask, read_skips
 from assess_core.journal.signing import Signer
 from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result
+from assess_core.schedule import Asked, Skip
 
 
 class Journal:
@@ -73,6 +76,27 @@ class Journal:
                 database.committed = self._database.committed
                 self._writer = Writer(database, keeper=self._keeper, vouch=self._vouch)
             return self._writer
+
+    def schedules(self) -> Schedules:
+        """What is kept of schedules; written through the writer.
+
+        Raises:
+            StoreError: the file cannot be opened again.
+        """
+        return Schedules(self._database, self.writer())
+
+    def ask(self, asked: Sequence[Asked]) -> None:
+        """Whoever serves this journal is asked to carry these out.
+
+        Raises:
+            StoreError: it could not be written down.
+        """
+        with self._database.transaction() as connection:
+            ask(connection, asked)
+
+    def skips(self, assessment: str, limit: int) -> tuple[tuple[Skip, datetime], ...]:
+        """The newest skips of an assessment, newest first, and when each was decided; for whoever does not serve it."""
+        return read_skips(self._database, assessment, limit)
 
     def __enter__(self) -> Self:
         return self
