@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from assess_core.host.commands import Overdue, run_command
@@ -81,11 +82,19 @@ class Broker:
         self.rights = rights
         self.redactor = Redactor() if redactor is None else redactor
         self.api = api
-        self.connections = Pace("connections", most=MAX_CONNECTIONS, per_s=CONNECTIONS_PER_S)
-        self.commands = Pace("commands", most=MAX_COMMANDS)
         self.sockets: set[int] = set()
         """Inodes of the connections that were handed over."""
         self._record = record
+
+    @cached_property
+    def connections(self) -> Pace:
+        """How often this call may connect; not made for the many that never do, as the next."""
+        return Pace("connections", most=MAX_CONNECTIONS, per_s=CONNECTIONS_PER_S)
+
+    @cached_property
+    def commands(self) -> Pace:
+        """How often it may run something."""
+        return Pace("commands", most=MAX_COMMANDS)
 
     async def answer(self, request: Use, *, time_left_s: float) -> tuple[Answer, int | None]:
         """The answer to send, and the descriptor that goes with it."""

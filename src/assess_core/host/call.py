@@ -98,8 +98,7 @@ class Call:
         self._api = api
         self._reply = reply
         self.started_at = now
-        self._checks = list(dict.fromkeys(checks))
-        self._known = frozenset(checks)
+        self._checks = dict.fromkeys(checks)
         self._on_event = on_event
         self._bytes = 0
         self._notices = 0
@@ -139,7 +138,7 @@ class Call:
         self._requests += 1
         if message.id != self._requests:
             raise ViolationError(f"sent request {message.id} where {self._requests} was due")
-        if message.check is not None and message.check not in self._known:
+        if message.check is not None and message.check not in self._checks:
             raise ViolationError(f"sent a request for check {message.check!r}, which was not asked for")
         if self._requests > 2 * MAX_REQUESTS:
             raise ViolationError(f"sent more than {2 * MAX_REQUESTS} requests in one call {BUDGETS}")
@@ -200,7 +199,7 @@ class Call:
                 says what the plugin API that is served has no word for.
         """
         results = tuple(self._results)
-        if [result.check_id for result in results] != self._checks:  # the usual reply is complete and in order
+        if [result.check_id for result in results] != list(self._checks):  # the usual reply is complete and in order
             results = self._ordered(results)
         try:
             require_api(results, self._api)
@@ -233,7 +232,7 @@ class Call:
     def _ordered(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         found: dict[str, CheckResult] = {}
         for result in results:
-            if result.check_id not in self._known:
+            if result.check_id not in self._checks:
                 raise self._wrong(f"reported check {result.check_id!r}, which was not asked for")
             if result.check_id in found:
                 raise self._wrong(f"reported check {result.check_id!r} twice")

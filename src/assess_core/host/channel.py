@@ -53,7 +53,15 @@ class Channel:
         if not self._open:
             _close(descriptor)
             return
-        self._out.append((memoryview(frame), descriptor))
+        sent = 0
+        if descriptor is None and not self._out:  # mostly it goes at once, and whole
+            try:
+                sent = self._sock.send(frame)
+            except OSError:  # `_writable` meets it again, and knows what to do
+                sent = 0
+            if sent == len(frame):
+                return
+        self._out.append((memoryview(frame)[sent:], descriptor))
         if len(self._out) == 1:
             self._writable()
 
@@ -82,8 +90,11 @@ class Channel:
 
     def _readable(self) -> bool:
         try:
-            with memoryview(self._buffer) as view:
-                got = self._sock.recv_into(view[self._filled :])
+            if self._filled:
+                with memoryview(self._buffer) as view:
+                    got = self._sock.recv_into(view[self._filled :])
+            else:
+                got = self._sock.recv_into(self._buffer)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:  # ECONNRESET: the child is gone and left our last message unread
@@ -125,6 +136,9 @@ class Channel:
     def _keep(self, position: int, needed: int) -> None:
         """Move the beginning of an unfinished frame to the front of a buffer in which it has room."""
         left = self._filled - position
+        if not left and len(self._buffer) == READ_SIZE:  # a whole reply, mostly
+            self._filled = 0
+            return
         if needed > len(self._buffer):
             self._buffer = self._buffer[position : self._filled] + bytes(needed - left)
         elif len(self._buffer) > READ_SIZE and left <= READ_SIZE >= needed:

@@ -80,8 +80,9 @@ class Probation:
 
     def served(self) -> None:
         """A call went well: nothing is held against it."""
-        self._record.served()
-        self._against.clear()
+        if self._against:
+            self._record.served()
+            self._against.clear()
 
     def died(self, ended: Ended, *, start: bool, began_at: float, now: float) -> bool:
         """Whether it is quarantined for that from now on; the times are of the loop's clock."""

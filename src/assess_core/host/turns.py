@@ -170,7 +170,8 @@ class Turns:
     def give_back(self) -> None:
         """A turn is over, or was not needed; what was claimed has been given back before."""
         self._order.done()
-        self.stir()
+        if self._order.waiting:
+            self.stir()
 
     def stir(self) -> None:
         """Whoever can be served is: called when somebody has room again."""

@@ -29,6 +29,7 @@ from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import UnheldError, look
+from assess_core.host.deadline import Deadline
 from assess_core.host.death import (
     GONE,
     STOPPED,
@@ -78,6 +79,7 @@ class Worker:
 
     Attributes:
         made_at: by the loop's clock.
+        held: by what; by nothing until it has isolated itself.
         ended: how it ended; None before, and when it was simply stopped.
     """
 
@@ -117,7 +119,8 @@ class Worker:
         self._plugin, self._phase = str(installed.distribution), "start"
         self._reply: asyncio.Future[None] | None = None
         self.made_at = loop.time()
-        self._began_at, self._started_at, self._deadline_at = utc_now(), self.made_at, 0.0
+        self._began_at, self._started_at = utc_now(), self.made_at
+        self._deadline = Deadline(loop, self._overrun)
         self._rights = rights
         self._redactor = Redactor()
         self._ending: asyncio.Task[Death] | None = None
@@ -138,6 +141,8 @@ class Worker:
             required=config.isolation == "required",
             look=partial(look, self.pid),
         )
+        self._cpu_clock = (~self.pid << 3) | 2  # clock_getcpuclockid(3)
+        self.held = self._held_now()
         self._process.on_exit(self._exited)
 
     async def load(self) -> None:
@@ -148,8 +153,7 @@ class Worker:
         """
         await self._converse(self._handshake.opening(), self._config.start_timeout_s)
         self._body.slot.over()
-        held = self.held
-        logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, held)
+        logger.debug("Started a worker of %s, process %d: %s.", self._installed.distribution, self.pid, self.held)
 
     @property
     def pid(self) -> int:
@@ -202,9 +206,7 @@ class Worker:
                 raise
         await self._ended(cause)
 
-    @property
-    def held(self) -> Held:
-        """By what."""
+    def _held_now(self) -> Held:
         abi = self._handshake.landlock_abi
         uid = self._body.identity.uid if abi else os.geteuid()
         return Held(isolation="full" if abi else "none", user=f"uid:{uid}", landlock_abi=abi)
@@ -246,9 +248,12 @@ class Worker:
             call,
             Broker(self._rights, call.record, redactor=self._redactor, api=self._api),
             send=self._channel.send,
-            time_left_s=lambda: self._deadline_at - self._loop.time(),
+            time_left_s=self._time_left_s,
             on_bug=self._raise_bug,
         )
+
+    def _time_left_s(self) -> float:
+        return self._deadline.left_s
 
     def _mark(self, settings: Mapping[str, Any]) -> None:
         for setting in self._installed.manifest.settings:
@@ -276,17 +281,20 @@ class Worker:
         try:
             await self._converse(frame, timeout_s)
         finally:
-            await self._keep_no_connection(opened.sockets)
+            if opened.sockets:
+                await self._keep_no_connection(opened.sockets)
+        duration_ms, used = self._duration_ms(), self._measured()
         try:
-            make = partial(report, self._duration_ms(), held=self.held, used=self._measured())
+            if not self._redactor.knows_any:
+                return report(duration_ms, held=self.held, used=used)
             # All of it is searched for secrets that are known, and it may be megabytes.
-            return await aside(make) if self._redactor.knows_any else make()
+            return await aside(partial(report, duration_ms, held=self.held, used=used))
         except ReplyError as error:
             raise self._fault(FaultKind.REPLY, f"it {self._line(str(error))}", opened) from error
 
     async def _keep_no_connection(self, sockets: Collection[int]) -> None:
         """What was connected for a call, and is on record there, is used in no other: its process goes with it."""
-        if self._ending is None and sockets and await aside(keeps_any, self.pid, sockets):
+        if self._ending is None and await aside(keeps_any, self.pid, sockets):
             logger.debug("A worker of %s has kept a connection and is replaced.", self._installed.distribution)
             await self._ended(STOPPED)
 
@@ -314,9 +322,9 @@ class Worker:
         return self._used
 
     def _cpu_ns(self) -> int:
-        """Processor time of the process (clock_getcpuclockid(3)), whose number is its own until it is reaped."""
+        """Processor time of the process, whose number is its own until it is reaped."""
         try:
-            return time.clock_gettime_ns((~self.pid << 3) | 2)
+            return time.clock_gettime_ns(self._cpu_clock)
         except OSError:  # somebody else in this process has waited for it
             return self._cpu_from_ns
 
@@ -326,8 +334,7 @@ class Worker:
             death, opened, self._open = await self._ended(STOPPED), self._open, None
             raise death.fault(plugin=self._plugin, phase=self._phase, record=self._record(opened))
         self._reply = self._loop.create_future()
-        self._deadline_at = self._loop.time() + timeout_s
-        deadline = self._loop.call_at(self._deadline_at, self._overrun, timeout_s)
+        self._deadline.begin(timeout_s)
         if self._watch is not None:
             self._cpu_from_ns = self._cpu_ns()
             self._watch.begin(cpu_limit_s=self._cpu_limit_s(timeout_s), cpu_from_s=self._cpu_from_ns / 1e9)
@@ -339,7 +346,7 @@ class Worker:
             await self._ended(STOPPED)
             raise
         finally:
-            deadline.cancel()
+            self._deadline.over()
             if self._watch is not None:
                 self._watch.rest()
             self._reply = self._open = None
@@ -393,6 +400,7 @@ class Worker:
             where = self._hint(str(error))
             self._end_for(unloadable(str(error), where))
         else:
+            self.held = self._held_now()
             if answer:
                 self._phase = "load"
                 self._begin_to_watch()
@@ -480,6 +488,7 @@ class Worker:
             if self._watch is not None:
                 self._watch.close()
             self._channel.close()
+            self._deadline.close()
             self._ending = self._loop.create_task(self._end(cause, self._phase_now))
 
     async def _ended(self, cause: Cause) -> Death:

@@ -89,9 +89,12 @@ class Watch:
 
     def begin(self, *, cpu_limit_s: float, cpu_from_s: float | None = None) -> None:
         """Looks are frequent; processor time counts from now, or from what the caller knows to have been used."""
-        with self._letting_go, contextlib.suppress(GoneError, UnwatchableError):
-            if not self._over:
-                self._cpu = (self._process.cpu_s() if cpu_from_s is None else cpu_from_s, cpu_limit_s)
+        if cpu_from_s is not None:
+            self._cpu = (cpu_from_s, cpu_limit_s)
+        else:
+            with self._letting_go, contextlib.suppress(GoneError, UnwatchableError):
+                if not self._over:
+                    self._cpu = (self._process.cpu_s(), cpu_limit_s)
         self._called = True
         if self._resting:  # else it is about to look: a thread that is woken in each short call costs three of them
             self._wake.set()
