@@ -338,7 +338,6 @@ def test_what_runs_when_it_is_quarantined_is_done_first_and_then_nothing_runs(tm
         assert busy not in others
         await until(lambda: not list((tmp_path / "scratch").iterdir()))  # idle ones, too
         assert (await fault(host)).kind is FaultKind.QUARANTINED
-        await host.drain()
 
     policy = Policy(backoff_s=0.02, jitter=(1.0, 1.0), at_once_s=0)  # it is one call after the other that kills them
     run(tmp_path, use, workers=3, policy=policy)
@@ -498,48 +497,29 @@ def test_how_a_worker_goes_when_it_is_asked_to_is_told_and_fails_no_call(
     assert hosts[0].standing.deaths == 0
 
 
-# --- drained, killed
-
-
-def test_what_is_drained_does_what_it_was_asked_for_and_nothing_else(tmp_path: Path) -> None:
-    async def use(host: Supervisor) -> None:
-        asked = [asyncio.create_task(call(host, "hangs", 0.2)) for _ in range(3)]
-        await until(lambda: host.standing.state is State.BUSY)
-        draining = asyncio.create_task(host.drain())
-        await asyncio.sleep(0)
-        assert state_of(host) is State.DRAINING
-        refused = await fault(host)
-        assert refused.kind is FaultKind.STOPPED
-        assert "takes no new calls" in str(refused)
-        await draining
-        assert len({pid_of(answer.result()) for answer in asked}) == 1
-        assert host.standing.state is State.STOPPED
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid_of(asked[0].result()), 0)
-
-    run(tmp_path, use)
+# --- stopped, killed
 
 
 @pytest.mark.parametrize("in_a_task_of_its_own", [True, False])
-def test_what_is_drained_waits_for_the_call_and_not_for_what_its_caller_does_next(
+def test_what_is_stopped_waits_for_the_call_and_not_for_what_its_caller_does_next(
     tmp_path: Path, *, in_a_task_of_its_own: bool
 ) -> None:
     async def use(host: Supervisor) -> None:
         await host.start()
-        drained = asyncio.Event()
+        stopped = asyncio.Event()
 
-        async def assessment() -> int:
-            calling = call(host, "hangs", 0.3)
-            report = await (asyncio.create_task(calling) if in_a_task_of_its_own else calling)
-            await drained.wait()  # its next work, which may be to wait for this very end
-            return pid_of(report)
+        async def assessment() -> PluginFault:
+            calling = fault(host, "hangs", 60)
+            told = await (asyncio.create_task(calling) if in_a_task_of_its_own else calling)
+            await stopped.wait()  # its next work, which may be to wait for this very end
+            return told
 
         asked = asyncio.create_task(assessment())
         await until(lambda: state_of(host) is State.BUSY)
         async with asyncio.timeout(5):
-            await host.drain()
-        drained.set()
-        assert await asked > 0, "its call was done first"
+            await host.stop()
+        stopped.set()
+        assert (await asked).kind is FaultKind.STOPPED, "its call was over first"
 
     run(tmp_path, use)
 

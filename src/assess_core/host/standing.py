@@ -32,7 +32,6 @@ class State(StrEnum):
     STOPPED = "stopped"
     """Ended for good, or not asked for anything yet."""
     QUARANTINED = "quarantined"
-    DRAINING = "draining"
     BUSY = "busy"
     """At least one is being called."""
     READY = "ready"

@@ -3,7 +3,7 @@
     supervisor = Supervisor(installed, config, workers=2)
     await supervisor.start()
     report = await supervisor.execute("host-baseline", input, timeout_s=60, whose="host")
-    await supervisor.stop()          # or drain(): what was asked for is done first; or kill(): revoked
+    await supervisor.stop()          # or kill(): revoked
 
 A call's deadline begins when a worker takes it: waiting is not the plugin's fault. A call that fails takes at most its
 own worker with it. A worker that died is followed by another after a while that doubles with each death, and by none
@@ -14,11 +14,14 @@ disk for the next runtime, until it is lifted or another version is there.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from assess_core.errors import ConfigError, FaultKind, PluginFault
+from assess_core.host.body import start_fault
 from assess_core.host.call import utc_now
 from assess_core.host.config import HostConfig
 from assess_core.host.death import STOPPED, Cause, hint_of
@@ -74,15 +77,16 @@ class Supervisor:
         self._idle: deque[Worker] = deque()
         self._starting: set[asyncio.Task[Exception | None]] = set()
         self._line: Line[Worker] = Line(self._turns)
-        self._calls: set[asyncio.Future[None]] = set()
+        self._calls = 0
+        self._no_call: asyncio.Future[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
-        self._keeps_ready = self._draining = False
+        self._keeps_ready = False
         self._refusal: Cause | None = None
         self._probation = Probation(installed, policy, quarantines, trials)
         self._ends: deque[Ended] = deque(maxlen=KEPT_ENDS)
         self._timer: asyncio.TimerHandle | None = None
         self._gone = self._restarts = 0
-        self._state, self._since = self._state_now(), utc_now()
+        self._state, self._since_s = self._state_now(), time.time()
 
     # --- what is asked of it
 
@@ -118,9 +122,11 @@ class Supervisor:
             ConfigError: the distribution has no plugin of this name.
         """
         self._require(name, "plugin")
-        wait = Wait(name=name, phase="execute", timeout_s=timeout_s)
+        self._admit(name, "execute")
         return await self._submit(
-            wait, whose, lambda worker: worker.execute(name, input, timeout_s=timeout_s, on_event=on_event)
+            lambda worker: worker.execute(name, input, timeout_s=timeout_s, on_event=on_event),
+            lambda: Wait(name=name, phase="execute", timeout_s=timeout_s),
+            whose,
         )
 
     async def evaluate(
@@ -132,23 +138,17 @@ class Supervisor:
             PluginFault, ConfigError: as for `execute`.
         """
         self._require(name, "provider")
-        wait = Wait(name=name, phase="evaluate", timeout_s=timeout_s)
+        self._admit(name, "evaluate")
         return await self._submit(
-            wait, whose, lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event)
+            lambda worker: worker.evaluate(name, input, timeout_s=timeout_s, on_event=on_event),
+            lambda: Wait(name=name, phase="evaluate", timeout_s=timeout_s),
+            whose,
         )
 
     async def stop(self) -> None:
         """No process, descriptor or directory of it is left; open calls and queued ones fail. Idempotent."""
         message = f"{self._installed.distribution} is being stopped"
         await self._close(Cause(kind=FaultKind.STOPPED, message=message), STOPPED)
-
-    async def drain(self) -> None:
-        """No new calls; when those that were asked for are done it has stopped."""
-        self._draining = True
-        self._moved()
-        while self._calls:
-            await asyncio.wait(self._calls)
-        await self.stop()
 
     async def kill(self, reason: str, kind: FaultKind = FaultKind.REVOKED) -> None:
         """It has stopped, at once; calls that were open, queued ones and those to come fail with this reason."""
@@ -184,7 +184,7 @@ class Supervisor:
         """How it stands now."""
         return Standing(
             state=self._state,
-            since=self._since,
+            since=datetime.fromtimestamp(self._since_s, UTC),
             deaths=self._probation.deaths,
             restarts=self._restarts,
             next_start_at=self._probation.next_start_at if self._state is State.BACKING_OFF else None,
@@ -208,16 +208,17 @@ class Supervisor:
     def claim(self) -> Worker:
         """A worker that waits, for a call that is made now."""
         worker = self._idle.popleft()
-        self._moved()
+        if self._state is not State.BUSY:
+            self._moved()
         return worker
 
-    async def _submit(self, wait: Wait, whose: str, call: Callable[[Worker], Awaitable[Report]]) -> Report:
-        self._admit(wait.name, wait.phase)
-        # Not the task: what that does after its call may take long, and may be to wait for the end of this.
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._calls.add(over)
+    async def _submit(
+        self, call: Callable[[Worker], Awaitable[Report]], wait: Callable[[], Wait], whose: str
+    ) -> Report:
+        # Counted are calls, not tasks: what a task does after its call may take long, and may be to wait for our end.
+        self._calls += 1
         try:
-            worker = await self._claimed(wait, whose)
+            worker = self._turns.at_once(self) or await self._claimed(wait(), whose)
             try:
                 report = await call(worker)
             finally:
@@ -227,13 +228,12 @@ class Supervisor:
                 await self._probation.pass_trial()
             return report
         finally:
-            self._calls.discard(over)
-            over.set_result(None)
+            self._calls -= 1
+            if self._no_call is not None and not self._calls:
+                self._no_call.set_result(None)
+                self._no_call = None
 
     async def _claimed(self, wait: Wait, whose: str) -> Worker:
-        free = self._turns.at_once(self)
-        if free is not None:
-            return free
         turn = self._turns.ask(whose=whose, of=self)
         while not (worker := await self._granted(turn, wait)).usable:  # it died after it was claimed
             self._release(worker)
@@ -279,11 +279,11 @@ class Supervisor:
     def _tend(self) -> None:
         """As many workers are on their way as are missing, as far as nothing is held against it."""
         self._moved()
-        if self._refusal is not None or self._probation.quarantine is not None:
+        if len(self._workers) == self._size or self._refusal is not None or self._probation.quarantine is not None:
             return
         serving = len(self._workers) - len(self._idle)
         needed = min(self._size, serving + len(self._line))
-        missing = (self._size if self._keeps_ready and not self._draining else needed) - len(self._workers)
+        missing = (self._size if self._keeps_ready else needed) - len(self._workers)
         missing -= len(self._starting)
         if missing <= 0:
             return
@@ -323,11 +323,13 @@ class Supervisor:
             await worker.load()
         except Exception as error:
             self._no_longer_starting()
-            if isinstance(error, PluginFault):
-                self._take_failed_start(worker, error, began_at)
-            else:  # ours, not the plugin's: whoever waits gets it as it is, and nobody tries again for nothing
-                self._keeps_ready = False
-                self._line.fail_first(error)
+            self._line.fail_first(error)
+            if not isinstance(error, PluginFault):
+                self._take_bug(worker, error)
+            elif worker is None:
+                self._take_refusal(error)
+            elif worker.ended is not None:
+                self._hold_against(worker.ended, start=True, began_at=began_at)
             self._tend()
             return error
         self._no_longer_starting()
@@ -343,14 +345,14 @@ class Supervisor:
     def _no_longer_starting(self) -> None:
         self._starting -= {task for task in self._starting if task is asyncio.current_task()}
 
-    def _take_failed_start(self, worker: Worker | None, fault: PluginFault, began_at: float) -> None:
-        self._line.fail_first(fault)
-        if worker is None:
-            self._take_refusal(fault)
-        elif worker.ended is not None:
-            self._hold_against(worker.ended, start=True, began_at=began_at)
+    def _take_bug(self, worker: Worker | None, error: Exception) -> None:
+        """Ours, or a machine's that has no thread left: who waited got it as it is, and the next start may go well."""
+        message = f"it could not be started: {type(error).__name__}: {error}"
+        self._take_refusal(start_fault(self._installed, message), error)
+        if worker is not None:
+            self._beside(worker.stop())
 
-    def _take_refusal(self, fault: PluginFault) -> None:
+    def _take_refusal(self, fault: PluginFault, bug: Exception | None = None) -> None:
         """There was not even a process, for which nothing of the plugin is to blame."""
         ended = Ended(
             at=utc_now(),
@@ -368,6 +370,7 @@ class Supervisor:
             "No worker of %s was started: %s",
             self._installed.distribution,
             sentence(fault.message),
+            exc_info=bug,
             extra={"action": "worker-not-started"},
         )
 
@@ -415,8 +418,10 @@ class Supervisor:
         self._moved()
         self._line.fail_all(self._refused)
         await self._end_workers(cause)
-        while open_still := {*self._calls, *self._aside}:
-            await asyncio.wait(open_still)
+        while self._calls or self._aside:
+            if self._calls and self._no_call is None:
+                self._no_call = asyncio.get_running_loop().create_future()
+            await asyncio.wait({*self._aside, *filter(None, [self._no_call])})
 
     async def _end_workers(self, cause: Cause) -> None:
         starting = tuple(self._starting)
@@ -442,35 +447,30 @@ class Supervisor:
         Raises:
             PluginFault: it is not.
         """
-        fault = self._refused(Wait(name=name, phase=phase, timeout_s=0))
-        if fault is None and self._draining:
-            message = (
-                f"{self._installed.distribution} {self._installed.version} takes no new calls: it is being replaced"
-            )
-            fault = PluginFault(message, plugin=name, phase=phase, kind=FaultKind.STOPPED)
-        if fault is not None:
+        if (fault := self._fault(name, phase)) is not None:
             raise fault
 
     def _refused(self, wait: Wait) -> PluginFault | None:
+        return self._fault(wait.name, wait.phase)
+
+    def _fault(self, name: str, phase: str) -> PluginFault | None:
         """Why nothing more is done, for calls that wait as for new ones."""
         if self._refusal is not None:
             kind = self._refusal.kind or FaultKind.STOPPED
-            return PluginFault(self._refusal.message, plugin=wait.name, phase=wait.phase, kind=kind)
-        return self._probation.fault(plugin=wait.name, phase=wait.phase)
+            return PluginFault(self._refusal.message, plugin=name, phase=phase, kind=kind)
+        return self._probation.fault(plugin=name, phase=phase)
 
     def _moved(self) -> None:
         """Something may have changed its state."""
         state = self._state_now()
         if state is not self._state:
-            self._state, self._since = state, utc_now()
+            self._state, self._since_s = state, time.time()
 
     def _state_now(self) -> State:
         if self._refusal is not None:
             return State.STOPPED
         if self._probation.quarantine is not None:
             return State.QUARANTINED
-        if self._draining:
-            return State.DRAINING
         if len(self._workers) > len(self._idle):
             return State.BUSY
         if self._workers:

@@ -126,15 +126,14 @@ def test_every_call_ends_and_nothing_is_left(world: Callable[..., Supervisor], s
         for each in calls:
             if chance.random() < 0.1:
                 asyncio.get_running_loop().call_later(chance.random() / 100, each.cancel)
-        ending = chance.choice(("drain", "stop", "kill"))
+        ending = chance.choice(("done", "stop", "kill"))
         async with asyncio.timeout(20):
-            if ending == "drain":
+            if ending == "done":
                 await asyncio.wait(calls)
-                await asyncio.gather(*(host.drain() for host in hosts))
             else:
                 await asyncio.sleep(chance.random() / 100)
-                await asyncio.gather(*(host.kill("no") if ending == "kill" else host.stop() for host in hosts))
-                await asyncio.wait(calls)
+            await asyncio.gather(*(host.kill("no") if ending == "kill" else host.stop() for host in hosts))
+            await asyncio.wait(calls)
         outcomes = [each for each in calls if not each.cancelled()]
         faults = [fault for each in outcomes if (fault := each.exception()) is not None]
         assert all(isinstance(fault, PluginFault) for fault in faults), faults
@@ -183,3 +182,50 @@ def test_a_call_whose_worker_dies_just_when_all_is_stopped_does_not_wait_for_ano
         assert turns.busy == 0
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize("in_load", [False, True])
+def test_what_is_ours_in_a_start_is_told_waited_after_and_tried_again(
+    world: Callable[..., Supervisor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    in_load: bool,
+) -> None:
+    """A machine that has no thread left, as Python puts it."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    class Steady(random.Random):
+        def random(self) -> float:
+            return 0.5
+
+        def choice(self, seq: Any) -> Any:
+            return seq[0]
+
+    async def use() -> None:
+        Played.chance = Steady()
+        host = world(policy=Policy(backoff_s=0.1, jitter=(1.0, 1.0)))
+        await host.start()
+        with monkeypatch.context() as machine:
+            machine.setattr(Played, "load" if in_load else "start", full)
+            next(iter(Played.alive)).die(FaultKind.EXITED, "idle")
+            async with asyncio.timeout(5):
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    await host.execute("it", GIVEN, timeout_s=5)
+        standing = host.standing
+        assert (standing.state, standing.deaths, standing.quarantine) == (State.BACKING_OFF, 2, None)
+        assert standing.next_start_at is not None
+        assert "can't start new thread" in host.ended[-1].message
+        async with asyncio.timeout(5):
+            while host.standing.state is not State.READY:  # nobody calls: it is kept ready, as before
+                await asyncio.sleep(0.01)
+            assert len(Played.alive) == 1, "one that could not be loaded is not left behind"
+            await host.stop()
+        assert host.standing.restarts == 1 + in_load, "in place of the first, and of one that was there and not loaded"
+        assert len(Played.alive) == 0
+
+    asyncio.run(use())
+    assert [getattr(record, "action", "") for record in caplog.records] == ["worker-not-started"]
+    assert caplog.records[0].exc_info is not None
