@@ -18,7 +18,7 @@ from bench.peers import children, process
 from bench.place import PROGRAMS, place
 from bench.rows import Goal, Report, Row, paragraphs
 from bench.spawn import BY_DEFAULT, WAYS, memory
-from bench.stats import Sample, ratio
+from bench.stats import Sample, Unit, ratio
 
 TITLE = "Many plugins"
 NOTES = """
@@ -106,8 +106,8 @@ def _report(
     return Report(rows=tuple(rows), notes=paragraphs(NOTES, count=count, tick=TICK_MS, idle=IDLE_S))
 
 
-def _sample(unit: str, values: Iterable[float]) -> Sample:
-    return Sample(unit=unit, values=tuple(values))  # type: ignore[arg-type]
+def _sample(unit: Unit, values: Iterable[float]) -> Sample:
+    return Sample(unit=unit, values=tuple(values))
 
 
 async def _start_all(installed: Sequence[InstalledPlugin], host: HostConfig, idle_s: float) -> Taken:

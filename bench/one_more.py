@@ -72,11 +72,9 @@ class Added:
             measured=ratio(times, their_times),
             goal=goal,
         )
-        for number, unit, scale in ((0, "KiB", 1024), (1, "files", 1)):
-            ours, others = (
-                _sample(unit, [one[number] / scale for one in each.wrote[1:]])  # type: ignore[arg-type]  # both are units
-                for each in (self, beside)
-            )
+        kinds: tuple[tuple[int, Unit, int], ...] = ((0, "KiB", 1024), (1, "files", 1))
+        for number, unit, scale in kinds:
+            ours, others = (_sample(unit, [one[number] / scale for one in each.wrote[1:]]) for each in (self, beside))
             yield Row(what=f"{what}: written", ours=ours, peer="dumb-pypi", theirs=others, measured=ratio(ours, others))
 
 

@@ -91,12 +91,12 @@ class Served:
         self.is_kept_ready = False
         self._lease = lease
         self._users = 0
-        self._retired = False
+        self._draining = False
 
     @property
-    def unused(self) -> bool:
+    def drained(self) -> bool:
         """Nobody has it, and nobody will."""
-        return self._retired and not self._users
+        return self._draining and not self._users
 
     def taken(self) -> None:
         """One more assessment has it."""
@@ -106,13 +106,13 @@ class Served:
         """One fewer has."""
         self._users -= 1
 
-    def retire(self) -> None:
-        """No assessment gets it any more."""
-        self._retired = True
+    def drain(self) -> None:
+        """No assessment gets it any more; those that have it go on, and with the last of them it ends."""
+        self._draining = True
 
     def recall(self) -> None:
         """It is wanted again before the last one left it: of a version that came back."""
-        self._retired = False
+        self._draining = False
         self.supervisor.look_at_trial()
 
     async def stop(self) -> None:
@@ -146,7 +146,7 @@ class Use:
         self._released = True
         for each in self._served.values():
             each.left()
-        self._fleet.end_unused()
+        self._fleet.end_drained()
 
 
 class Fleet:
@@ -202,8 +202,8 @@ class Fleet:
         current = list(made.values())
         for each in self._all:
             if each not in current:
-                each.retire()
-        self.end_unused()
+                each.drain()
+        self.end_drained()
 
     def take(self, callees: Iterable[Callee]) -> Use:
         """What serves these now, for one assessment."""
@@ -242,9 +242,9 @@ class Fleet:
             each.distrusted = reason
         self._serving = {name: each for name, each in self._serving.items() if each not in ended}
         for each in ended:
-            each.retire()
+            each.drain()
         await asyncio.gather(*(each.supervisor.kill(reason, FaultKind.REVOKED) for each in ended))
-        self.end_unused()
+        self.end_drained()
 
     @property
     def has_unkept(self) -> bool:
@@ -256,9 +256,9 @@ class Fleet:
         for each in tuple(self._all):
             await each.supervisor.resume_if_lifted()
 
-    def end_unused(self) -> None:
+    def end_drained(self) -> None:
         """Processes that nobody has and nobody will get begin to end."""
-        for each in [each for each in self._all if each.unused]:
+        for each in [each for each in self._all if each.drained]:
             self._all.remove(each)
             task = asyncio.get_running_loop().create_task(self._end(each))
             self._ending[task] = each
@@ -296,8 +296,8 @@ class Fleet:
         try:
             await served.supervisor.start()
         except BaseException as fault:
-            served.retire()
-            self.end_unused()
+            served.drain()
+            self.end_drained()
             if isinstance(fault, PluginFault):
                 return fault
             raise
