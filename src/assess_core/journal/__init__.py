@@ -15,7 +15,11 @@ from assess_core.journal.database import (
 from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone
 from assess_core.journal.journal import Journal
 from assess_core.journal.migrations import MIGRATIONS
+from assess_core.journal.retention import Removed
 from assess_core.journal.runs import AlreadyRecordedError
+from assess_core.journal.signing import Signer
+from assess_core.journal.verifying import ChainStanding, Report
+from assess_core.journal.walking import Trouble, Word
 from assess_core.journal.writer import Writer
 
 __all__ = [
@@ -23,6 +27,7 @@ __all__ = [
     "MIGRATIONS",
     "AlreadyRecordedError",
     "BusyError",
+    "ChainStanding",
     "Connection",
     "DamagedError",
     "Evidence",
@@ -31,5 +36,10 @@ __all__ = [
     "Journal",
     "NoRoomError",
     "OvertakenError",
+    "Removed",
+    "Report",
+    "Signer",
+    "Trouble",
+    "Word",
     "Writer",
 ]

@@ -6,22 +6,27 @@ evidence, or nothing of it; recording the same again changes nothing, and what i
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
+from assess_core.journal import retention
 from assess_core.journal.database import Connection, Database
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.migrations import MIGRATIONS
+from assess_core.journal.retention import Age, Removed
 from assess_core.journal.runs import always, make_record, read_results, read_runs, write
 from assess_core.journal.schedules import Schedules, ask, read_skips
 from assess_core.journal.signing import Signer
+from assess_core.journal.verifying import Report, verify
 from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result
 from assess_core.schedule import Asked, Skip
+from assess_registry.client import PublicKey
 
 
 class Journal:
@@ -185,6 +190,67 @@ class Journal:
         """
         return pieces.read(self._database, digest)
 
+    def retain(self, *, keep_days: int, now: datetime) -> Removed:
+        """What ended more than so many days ago is not there any more, but for what is needed, and the chain says so.
+
+        A slice at a time, so that nobody who records waits for more than one. May be called from any thread; what a
+        kill interrupts goes on the next time. Evidence that no run ever came to refer to goes as well.
+
+        Raises:
+            StoreError: it could not be done; the slices before have gone.
+        """
+        signer, age = self._signing(), _age(keep_days, now)
+        with self._database.turn() as connection:
+            keep = retention.needed(connection)
+        total = self._slices(lambda connection: retention.remove_slice(connection, signer, age, needed=keep))
+        total += self._slices(lambda connection: retention.remove_orphans(connection, age))
+        with self._database.transaction() as connection:
+            retention.forget(connection, age)
+        with self._database.turn() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # while others read, it is what it was
+        return total
+
+    def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
+        """Which runs `retain` would remove; nothing is changed."""
+        with self._database.turn() as connection:
+            return retention.would_remove(connection, _age(keep_days, now))
+
+    def verify(self, *, noted: Mapping[str, Head] | None = None, trusted: Collection[PublicKey] = ()) -> Report:
+        """Whether all is as this runtime wrote it (`verifying.verify`).
+
+        Args:
+            noted: where a chain stood at some time, by a word from elsewhere.
+            trusted: the keys that are the runtime's; those of its identity, unless there are any.
+
+        Raises:
+            StoreError: the file or a key cannot be read.
+        """
+        identity = self._signing().identity
+        heads = identity.heads()  # before the file: whatever is recorded meanwhile, it is not behind this
+        return verify(self._database.path, heads=heads, trusted=trusted or identity.public_keys(), noted=noted)
+
+    def accept(self, *, reason: str, by: str) -> None:
+        """Somebody has looked into all that has to be told of the chain up to now; the chain says who, and why.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        with self._database.transaction() as connection:
+            self._signing().say(connection, "accept", {"reason": reason, "by": by})
+
+    def _slices(self, remove: Callable[[Connection], Removed]) -> Removed:
+        total = Removed()
+        while True:
+            with self._database.transaction() as connection:
+                total += (step := remove(connection))
+            if not step.more:
+                return total
+
+    def _signing(self) -> Signer:
+        if self._signer is None:
+            raise ValueError("this journal was opened without anybody who signs")
+        return self._signer
+
     def _removed(self, connection: Connection, digests: Sequence[str]) -> None:
         if self._signer is not None:
             self._signer.say(connection, "evidence-gone", {"digests": list(digests), "why": "quota"})
@@ -197,6 +263,10 @@ class Journal:
     @property
     def _connection(self) -> Connection:
         return self._database.connection
+
+
+def _age(keep_days: int, now: datetime) -> Age:
+    return Age(now=now, before=now - timedelta(days=keep_days), keep_days=keep_days)
 
 
 def _now_us() -> int:

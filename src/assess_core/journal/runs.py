@@ -111,9 +111,9 @@ def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper,
         return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
     use(connection, record.results)
+    vouch(connection, run, record.results)
     keeper.keep(connection, record.evidence, at_us=at_us)
     connection.execute(_NOT_DUE, (run.run_id,))
-    vouch(connection, run, record.results)
     if not record.holds():
         raise OvertakenError
     return len(record.rows)

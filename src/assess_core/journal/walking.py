@@ -85,7 +85,7 @@ class Walk:
         removed_at: when it last did.
         adopted: how many runs were there before the chain began.
         moved_at: when it was last found on another machine.
-        breaks: numbers of entries with which the chain began anew.
+        breaks: numbers of entries that told of something that somebody may have looked into.
         heads: of the entries whose heads were wanted.
     """
 
@@ -229,6 +229,7 @@ class _Going:
                     self._through = max(self._through, through, key=lambda head: head.seq)
                     walked.removed_runs += int(facts["runs"])
                     walked.removed_at = said.at
+                    self._removed(said)
                 case "accept":
                     self._accepted.append((said.seq, f"accepted by {facts['by']} at {facts['at']}: {facts['reason']}"))
         except (KeyError, TypeError, ValueError) as error:
@@ -245,6 +246,13 @@ class _Going:
                 word, message = BREAKS[why]
                 self._trouble(word, said.seq, f"the chain began anew at {said.facts['at']}: {message}")
                 self.walk.breaks.add(said.seq)
+
+    def _removed(self, said: Said) -> None:
+        for what in map(str, said.facts["changed"]):
+            message = f"retention removed or renewed it at {said.facts['at']}, and it was not as it was signed"
+            trouble = Trouble(word=Word.CHANGED, runtime=self.walk.runtime, where=what, message=message, seq=said.seq)
+            self.walk.troubles.append(trouble)
+            self.walk.breaks.add(said.seq)
 
     def _check_first(self) -> None:
         """Whether the first entry that is there is the first that retention left."""

@@ -1,0 +1,391 @@
+"""The chain of a journal on disk: whatever is changed, cut off, put back or lost is told; what was not, is not."""
+
+import shutil
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assess_core.identity import Head
+from assess_core.journal import Report
+from tests.support.chains import TABLES, Site, flip, standing
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "state")
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """Three runs, one with evidence."""
+    with site.open() as journal:
+        for number in range(3):
+            site.record(journal, evidence=b"kptr = 0" if number == 1 else b"")
+            site.now += timedelta(days=1)
+    return site
+
+
+def test_what_was_recorded_is_sound(filled: Site) -> None:
+    report = filled.verify()
+    assert report.sound
+    assert (report.runs, report.results, report.evidence, report.troubles) == (3, 9, 1, ())
+    (chain,) = report.chains
+    assert (chain.runtime, chain.first, chain.head.seq) == ("web-01", 1, 4)
+    assert filled.identity.heads() == {"web-01": chain.head}
+
+
+def _rewritten(table: str, old: str, new: str, key: str) -> str:
+    text = f"replace(CAST(document AS TEXT), '{old}', '{new}')"
+    return f"UPDATE {table} SET document = CAST({text} AS BLOB) WHERE {key} = 2"
+
+
+CHANGES = {
+    "a result says something else": (
+        _rewritten("results", "of check-1", "of check-2", "position"),
+        "changed",
+    ),
+    "a run says something else": (
+        _rewritten("runs", '"subjects":1', '"subjects":2', "position"),
+        "changed",
+    ),
+    "a list would show other counts": ("UPDATE runs SET counts = '{}' WHERE position = 2", "changed"),
+    "an incomplete run would be complete": ("UPDATE runs SET complete = 1 - complete WHERE position = 2", "changed"),
+    "a result is gone": ("DELETE FROM results WHERE position = 2", "changed"),
+    "results have another order": ("UPDATE results SET position = 100 WHERE position = 1", "changed"),
+    "a result is of no run": ("UPDATE results SET run_id = 'x' WHERE position = 2", "changed"),
+    "the newest run is another one": ("UPDATE runs SET position = 100 WHERE position = 1", "changed"),
+    "evidence is another": ("UPDATE evidence SET data = CAST('kptr = 2' AS BLOB)", "changed"),
+    "evidence is gone": ("DELETE FROM evidence", "missing"),
+    "evidence is used by nobody": ("DELETE FROM evidence_uses", "changed"),
+    "a run is gone": (
+        "DELETE FROM results WHERE position BETWEEN 4 AND 6; DELETE FROM runs WHERE position = 2",
+        "missing",
+    ),
+    "a run was added": (
+        "INSERT INTO runs SELECT 9, 'x', 'y', document, 5, 5, 1, '{}', 1 FROM runs WHERE position = 2",
+        "added",
+    ),
+    "an entry is gone": ("DELETE FROM chain WHERE seq = 2", "missing"),
+    "entries are gone at the front": ("DELETE FROM chain WHERE seq < 3", "missing"),
+    "entries are gone at the end": ("DELETE FROM chain WHERE seq > 2", "cut"),
+    "all entries are gone": ("DELETE FROM chain", "cut"),
+    "an entry says something else": (
+        _rewritten("chain", "recorded", "recordec", "seq"),
+        "changed",
+    ),
+    "a signature is another's": (
+        "UPDATE chain SET signature = (SELECT signature FROM chain WHERE seq = 3) WHERE seq = 2",
+        "changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_was_changed_is_told(what: str, filled: Site) -> None:
+    statements, word = CHANGES[what]
+    assert filled.verify().sound
+    with filled.hands() as connection:
+        before = connection.total_changes
+        connection.executescript(statements)
+        assert connection.total_changes > before
+    report = filled.verify()
+    assert not report.sound
+    assert word in {trouble.word.value for trouble in report.troubles}
+
+
+def test_of_a_chain_with_one_bad_entry_the_others_are_believed(filled: Site) -> None:
+    for column in ("document", "head", "signature"):
+        with filled.hands() as connection:
+            old = connection.execute(f"SELECT {column} FROM chain WHERE seq = 3").fetchone()[0]
+            new = bytes([old[0] ^ 1, *old[1:]])
+            connection.execute(f"UPDATE chain SET {column} = ? WHERE seq = 3", (new,))
+        report = filled.verify()
+        assert ("changed", "entry 3") in standing(report)
+        # its run is in doubt, or vouched for by nobody; none of the others is
+        assert {where for _, where in standing(report)} <= {"entry 3", f"run {_run_of(filled, 3)}"}
+        with filled.hands() as connection:
+            connection.execute(f"UPDATE chain SET {column} = ? WHERE seq = 3", (old,))
+    assert filled.verify().sound
+
+
+def _run_of(site: Site, seq: int) -> str:
+    with site.hands() as connection:
+        return str(connection.execute("SELECT run_id FROM runs WHERE position = ?", (seq - 1,)).fetchone()[0])
+
+
+# -- what a whole file that was put in the place of another is told by
+
+
+def test_a_backup_that_was_put_back_is_told_even_after_more_was_recorded(filled: Site, tmp_path: Path) -> None:
+    backup = _copy(filled, tmp_path / "backup.db")
+    with filled.open() as journal:
+        filled.record(journal)
+    assert filled.verify().sound
+    _put_back(filled, backup)
+    assert standing(filled.verify()) == {("cut", "its end")}
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.record(journal)
+    assert standing(filled.verify()) == {("cut", "entry 5")}
+    with filled.open() as journal:
+        journal.accept(reason="the disk was replaced", by="ops")
+    report = filled.verify()
+    assert report.sound
+    (trouble,) = report.troubles
+    assert "accepted by ops" in trouble.accepted
+    assert "the disk was replaced" in trouble.accepted
+
+
+def test_a_fork_of_the_same_length_is_told(filled: Site, tmp_path: Path) -> None:
+    backup = _copy(filled, tmp_path / "backup.db")
+    with filled.open() as journal:
+        filled.record(journal)
+    other = Site(tmp_path / "other")
+    other.runs = 50
+    shutil.copytree(filled.directory / "identity", other.directory / "identity")
+    shutil.copy(backup, other.path)
+    (other.directory / "identity" / "head.json").unlink()
+    with other.open() as journal:
+        other.record(journal)  # says that head.json is gone, and then the run: two entries
+    _put_back(filled, other.path)
+    assert ("replaced", "entry 5") in standing(filled.verify())
+
+
+def test_what_was_changed_cannot_be_accepted(filled: Site) -> None:
+    with filled.hands() as connection:
+        connection.executescript(CHANGES["a result says something else"][0])
+    with filled.open() as journal:
+        journal.accept(reason="so what", by="ops")
+    assert {word for word, _ in standing(filled.verify())} == {"changed"}
+
+
+def test_a_chain_is_not_accepted_before_it_was_broken(filled: Site, tmp_path: Path) -> None:
+    backup = _copy(filled, tmp_path / "backup.db")
+    with filled.open() as journal:
+        filled.record(journal)
+    _put_back(filled, backup)
+    with filled.open() as journal:
+        journal.accept(reason="the disk was replaced", by="ops")
+    assert filled.verify().sound  # a restore, accepted at once: the chain first says that it was cut
+    backup = _copy(filled, tmp_path / "backup2.db")
+    with filled.open() as journal:
+        filled.record(journal)
+    _put_back(filled, backup)
+    assert {word for word, _ in standing(filled.verify())} == {"cut"}
+
+
+def test_a_head_that_was_noted_elsewhere_is_asked_for(filled: Site) -> None:
+    head = filled.verify().chains[0].head
+    assert filled.verify(noted={"web-01": head}).sound
+    with filled.open() as journal:
+        filled.record(journal)
+    assert filled.verify(noted={"web-01": head}).sound
+    wrong = Head(seq=head.seq, digest=bytes(32))
+    assert standing(filled.verify(noted={"web-01": wrong})) == {("replaced", "entry 4")}
+    ahead = Head(seq=99, digest=head.digest)
+    assert standing(filled.verify(noted={"web-01": ahead})) == {("cut", "its end")}
+    assert standing(filled.verify(noted={"web-02": head})) == {("cut", "its end")}
+
+
+def test_a_whole_other_journal_with_its_own_key_is_of_an_unknown_key(filled: Site, tmp_path: Path) -> None:
+    other = Site(tmp_path / "other")
+    with other.open() as journal:
+        for _ in range(3):
+            other.record(journal)
+    assert other.verify().sound
+    (filled.directory / "identity" / "head.json").write_bytes((other.directory / "identity" / "head.json").read_bytes())
+    _put_back(filled, other.path)
+    assert standing(filled.verify()) == {("unknown key", "entry 4")}
+
+
+def test_other_keys_can_be_asked_for(filled: Site, tmp_path: Path) -> None:
+    other = Site(tmp_path / "other")
+    assert filled.verify(trusted=filled.identity.public_keys()).sound
+    report = filled.verify(trusted=(other.identity.any_key().public,))
+    assert standing(report) == {("unknown key", "entry 4")}
+
+
+def test_a_key_that_was_lost_is_told_and_what_it_signed_is_believed(filled: Site) -> None:
+    for path in (filled.directory / "identity").glob("*.key"):
+        path.unlink()
+    with filled.open() as journal:
+        filled.record(journal)
+    report = filled.verify()
+    assert standing(report) == {("new key", "entry 5")}
+    with filled.open() as journal:
+        journal.accept(reason="a new disk", by="ops")
+    assert filled.verify().sound
+
+
+def test_the_whole_identity_that_was_lost_is_told(filled: Site) -> None:
+    shutil.rmtree(filled.directory / "identity")
+    assert not filled.verify().sound
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("new key", "entry 5"), ("cut", "entry 5")}
+
+
+def test_a_head_that_was_taken_away_is_told(filled: Site) -> None:
+    (filled.directory / "identity" / "head.json").unlink()
+    report = filled.verify()
+    assert report.sound
+    assert "head.json" in report.notes[0]
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("cut", "entry 5")}
+
+
+def test_a_head_that_is_behind_alarms_nobody(filled: Site) -> None:
+    """A crash between the commit and the head."""
+    head = (filled.directory / "identity" / "head.json").read_bytes()
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.record(journal)
+    (filled.directory / "identity" / "head.json").write_bytes(head)
+    assert filled.verify().troubles == ()
+    with filled.open() as journal:
+        filled.record(journal)
+    assert filled.verify().troubles == ()
+    assert filled.identity.heads()["web-01"].seq == 7
+
+
+def test_on_another_machine_another_key_signs_and_the_old_one_says_so(filled: Site) -> None:
+    old = filled.identity.public_keys()
+    filled.machine.write_text("22" * 16)
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.record(journal)
+    report = filled.verify()
+    assert report.troubles == ()
+    assert report.chains[0].moved_at is not None
+    assert len(filled.identity.public_keys()) == 2
+    assert filled.verify(trusted=old).sound  # who knows the old key alone is told by it of the new one
+    with filled.open() as journal:
+        filled.record(journal)
+    assert filled.verify().chains[0].head.seq == 8  # once, and not again
+
+
+def test_a_key_that_others_can_read_stops_what_would_be_signed(filled: Site) -> None:
+    (key,) = (filled.directory / "identity").glob("*.key")
+    key.chmod(0o644)
+    with filled.open() as journal, pytest.raises(Exception, match="no longer private"):
+        filled.record(journal)
+    assert filled.verify().runs == 3
+    key.chmod(0o600)
+    with filled.open() as journal:
+        filled.record(journal)
+    assert filled.verify().sound
+
+
+def test_a_renamed_runtime_begins_a_chain_of_its_own(filled: Site) -> None:
+    filled.runtime = "db-01"
+    with filled.open() as journal:
+        filled.record(journal)
+    report = filled.verify()
+    assert report.troubles == ()
+    assert [(chain.runtime, chain.head.seq, chain.adopted) for chain in report.chains] == [
+        ("db-01", 2, 0),
+        ("web-01", 4, 0),
+    ]
+
+
+def test_what_was_there_before_any_chain_is_vouched_for_from_then_on(filled: Site) -> None:
+    shutil.rmtree(filled.directory / "identity")
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+    assert standing(filled.verify()) == {("added", "3 runs")}
+    with filled.open() as journal:
+        filled.record(journal)
+    report = filled.verify()
+    assert report.troubles == ()
+    assert report.chains[0].adopted == 3
+    with filled.hands() as connection:
+        connection.executescript(CHANGES["a run says something else"][0])
+    assert {word for word, _ in standing(filled.verify())} == {"changed"}
+
+
+def test_an_empty_journal_is_sound(site: Site) -> None:
+    report = site.verify()
+    assert (report.troubles, report.chains, report.runs) == ((), (), 0)
+
+
+# -- any history, any bit
+
+_DAYS = st.integers(0, 90)
+_STEPS = st.one_of(
+    st.tuples(st.just("run"), st.sampled_from("abc"), st.booleans(), st.integers(0, 2), _DAYS),
+    st.tuples(st.just("retain"), st.integers(1, 200)),
+    st.tuples(st.just("rename"), st.sampled_from(["web-01", "web-02"])),
+    st.tuples(st.just("no room")),
+    st.tuples(st.just("again")),
+    st.tuples(st.just("clock"), st.integers(-400, 400)),
+)
+
+
+def _play(site: Site, steps: list[tuple[object, ...]]) -> Report:
+    """Do all that, and look after each step."""
+    with site.open() as journal:
+        site.record(journal)
+        for kind, *values in steps:
+            match kind, values:
+                case "run", [str(name), bool(complete), int(piece), int(days)]:
+                    site.record(journal, name, complete=complete, evidence=b"abc"[:piece] * 200, results=2)
+                    site.now += timedelta(days=days)
+                case "retain", [int(days)]:
+                    before = {run.run_id for run in journal.latest().values()}
+                    would = journal.would_remove(keep_days=days, now=site.now)
+                    did = journal.retain(keep_days=days, now=site.now)
+                    assert (would.runs, would.results) == (did.runs, did.results)
+                    assert {run.run_id for run in journal.latest().values()} == before
+                case "rename", [str(name)]:
+                    site.runtime = name
+                case "no room", []:
+                    journal.limit_evidence(1)
+                    with pytest.raises(Exception, match="no room for evidence"):
+                        site.record(journal, "d", evidence=b"d" * 100)
+                    journal.limit_evidence(None)
+                case "clock", [int(days)]:
+                    site.now += timedelta(days=days)
+            report = journal.verify()
+            assert report.troubles == (), (kind, values)
+    return journal_of(site)
+
+
+def journal_of(site: Site) -> Report:
+    return site.verify()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(_STEPS, max_size=12),
+    where=st.sampled_from(sorted(TABLES)),
+    at=st.tuples(*[st.integers(0, 2**31)] * 3),
+)
+def test_any_history_is_sound_and_any_bit_that_is_changed_is_told(
+    steps: list[tuple[object, ...]], where: str, at: tuple[int, int, int]
+) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as directory:
+        site = Site(Path(directory, "state"))
+        assert _play(site, steps).sound
+        with site.hands() as connection:
+            changed = flip(connection, where, *at)
+        if changed:
+            assert not site.verify().sound, changed
+
+
+def _copy(site: Site, target: Path) -> Path:
+    with site.hands() as connection, sqlite3.connect(target) as other:
+        connection.backup(other)
+    other.close()
+    return target
+
+
+def _put_back(site: Site, backup: Path) -> None:
+    for path in site.directory.glob("journal.db*"):
+        path.unlink()
+    shutil.copy(backup, site.path)
