@@ -1,6 +1,7 @@
 """Rules of the house that no linter knows: one place for each risky library, lazy imports in cli/ only."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,19 +33,29 @@ BY_NAME = ("__import__", "import_module")
 """What imports a module whose name is a text."""
 
 
+@functools.cache
+def text_of(path: Path) -> str:
+    return path.read_text()
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
 def holding(*words: str) -> Iterator[Path]:
     """Sources with one of the words in them: to look for it is cheaper than to parse five hundred files."""
-    return (path for path in SOURCES if any(word in path.read_text() for word in words))
+    return (path for path in SOURCES if any(word in text_of(path) for word in words))
 
 
 def nodes(*words: str) -> Iterator[tuple[Path, ast.AST]]:
     """Everything in sources with one of the words in them."""
-    return ((path, node) for path in holding(*words) for node in ast.walk(ast.parse(path.read_text())))
+    return ((path, node) for path in holding(*words) for node in ast.walk(tree_of(path)))
 
 
 def imports(*words: str) -> Iterator[tuple[Path, str, int, bool]]:
     """(file, top-level module, line, inside a function) of every import in sources with one of the words in them."""
-    return ((path, *found) for path in holding(*words) for found in _imports(ast.parse(path.read_text()), inner=False))
+    return ((path, *found) for path in holding(*words) for found in _imports(tree_of(path), inner=False))
 
 
 def _imports(node: ast.AST, *, inner: bool) -> Iterator[tuple[str, int, bool]]:

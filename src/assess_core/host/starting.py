@@ -63,7 +63,7 @@ class Slot:
 
 async def slot_to_start() -> Slot:
     """In the order in which it was asked for."""
-    return await _slot(_of_this_loop().starts)
+    return await _slot(_of_this_loop().starts, OVERDUE_S)
 
 
 async def slot_to_leave() -> Slot:
@@ -73,7 +73,7 @@ async def slot_to_leave() -> Slot:
 
 async def gone(remove: Callable[[Value], None], what: Value) -> None:
     """It is removed, in a thread of its own."""
-    slot = await _slot(_of_this_loop().removals)
+    slot = await _slot(_of_this_loop().removals, OVERDUE_S)
     try:
         await aside(remove, what)
     finally:
@@ -104,7 +104,7 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
         raise
 
 
-async def _slot(semaphore: asyncio.Semaphore, overdue_s: float = OVERDUE_S) -> Slot:
+async def _slot(semaphore: asyncio.Semaphore, overdue_s: float) -> Slot:
     await semaphore.acquire()
     return Slot(semaphore, asyncio.get_running_loop(), overdue_s)
 
