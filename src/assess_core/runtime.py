@@ -34,7 +34,8 @@ from assess_core.grants import Grant, Growth
 from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe, probe_forking
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.turns import Turns
-from assess_core.journal import Journal
+from assess_core.identity import IDENTITY, Identity
+from assess_core.journal import Journal, Signer
 from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import sync
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
@@ -209,6 +210,8 @@ class Runtime:
             )
             self.interpreter = self.interpreters.own
         self.config = config
+        if self._journal is not None:
+            self._journal.limit_evidence(config.results.evidence_mib << 20)
 
     def abandon(self) -> None:
         """No registry is waited for any more, for good; what waits in another thread fails soon, as if it were away."""
@@ -240,7 +243,9 @@ class Runtime:
     def journal(self) -> Journal:
         """The journal, opened on first use."""
         if self._journal is None:
-            self._journal = Journal.open(self._state / "journal.db")
+            signer = Signer(Identity(self._state / IDENTITY), lambda: self.config.runtime.id)
+            self._journal = Journal.open(self._state / "journal.db", signer=signer)
+            self._journal.limit_evidence(self.config.results.evidence_mib << 20)
         return self._journal
 
     @property
