@@ -17,6 +17,7 @@ a time (`_sync`); looking for changes is done beside it, and holds up nothing wh
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,9 @@ LAST_WORDS_S = 30.0
 
 HAND_OVER_S = 0.5
 """For assessments that are over to hand what they found to the journal, before it takes nothing more."""
+
+MAX_SAID = 100
+"""Mistakes that are remembered as said: the text of one may be another one at each look."""
 
 _NOT_RUNNING = "this runtime is not running"
 
@@ -134,7 +138,7 @@ class Live:
         self._good: Config | None = None
         """What is followed, whatever is just being tried."""
         self._planned: _Planned | None = None
-        self._said: set[str] = set()
+        self._said: deque[str] = deque(maxlen=MAX_SAID)
         self._told: set[tuple[str, Action, str]] = set()
         self._heeded: dict[str, bool] = {}
         """Environments that are used still and must not be: whether they were ended for it."""
@@ -145,6 +149,7 @@ class Live:
         self._refusal = ""
         self._closing: asyncio.Task[None] | None = None
         self._tell_followed: list[Followed] = []
+        self._before_closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._first: asyncio.Task[None] | None = None
         """The first time that all is brought to what is configured, if what was installed serves meanwhile."""
         self._unasked: dict[str, InstalledPlugin] = {}
@@ -156,6 +161,10 @@ class Live:
     def on_followed(self, tell: Followed) -> None:
         """This is told of each configuration that is followed, the first one included, in the moment it is."""
         self._tell_followed.append(tell)
+
+    def before_closing(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """At the end this is waited for, within bounds: when nothing runs any more, and the journal is still open."""
+        self._before_closing.append(work)
 
     async def start(self, *, at_once: bool = False) -> Reloaded:
         """What is configured is installed, started and watched; plugins that could not be are in what is returned.
@@ -507,7 +516,7 @@ class Live:
         return ""
 
     def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
-        found = ((plugin, self._started.refusal_of(plugin)) for plugin in running)
+        found = ((plugin, self._started.known_refusal_of(plugin)) for plugin in running)
         return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
 
     def _tell(self, synced: tuple[Synced, ...]) -> None:
@@ -527,7 +536,7 @@ class Live:
         """Why what runs goes on as it was; logged once for as long as that is so."""
         said = str(error)
         if said not in self._said:
-            self._said.add(said)
+            self._said.append(said)
             ours = isinstance(error, ConfigError | RegistryConfigError | TrustError | _RefusedError)
             action = "config-refused" if ours else "reload-failed"
             _log.error("what runs goes on as it was: %s", said, extra={"action": action})
@@ -649,6 +658,8 @@ class Live:
                 await asyncio.wait(tuple(self._running), timeout=LAST_WORDS_S)
                 closing.cancel()  # it goes on in its thread
             self._fleet = None
+        for work in self._before_closing:
+            await asyncio.wait([asyncio.get_running_loop().create_task(work())], timeout=LAST_WORDS_S)
         left = asyncio.get_running_loop().run_in_executor(self._sync, self._leave)
         self._sync.shutdown(wait=False)
         if self._looking is not None:

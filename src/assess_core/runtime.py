@@ -12,7 +12,6 @@ import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ from packaging.requirements import Requirement
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
 from assess_core.choosing import choose, usable_for
+from assess_core.clock import utc_now
 from assess_core.compat import Compat, compat
 from assess_core.config import Config, PluginConfig, RegistrySettings, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
@@ -56,6 +56,7 @@ from assess_core.store import (
     require_approved,
     verify_environment,
 )
+from assess_core.waivers import Waiver, Waivers
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import (
     ProjectName,
@@ -76,6 +77,9 @@ DAY_S = 86_400.0
 
 CALLS_EACH_PROCESSOR = 4
 """Plugins mostly wait, for a disk or for somebody's answer."""
+
+SUBJECTS_EACH_CALL = 4
+"""Of one assessment, at work for each call that there may be: the next is ready when a worker is."""
 
 MIN_CALLS = 8
 
@@ -124,11 +128,6 @@ def _digest(root: Path) -> str:
         raise ConfigError(
             f"registry.root: {root} cannot be read: {reason}; get the registry's 1.root.json from its maintainer"
         ) from error
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 def _failed(line: Synced) -> bool:
@@ -316,8 +315,12 @@ class Runtime:
             return error
         return None
 
-    def refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
-        """Why an installed plugin may not run any more, by what is known of its registry; None when it may."""
+    def known_refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
+        """Why an installed plugin may not run any more, by what is known of its registry.
+
+        None when nothing speaks against it, which is not that somebody vouches for it: what is known may have to be
+        completed, and the registry be away. Then the log says so, and what runs goes on until a sync knows more.
+        """
         registry = self._registry()
         return self._refusal_by(registry, plugin) if registry is not None else None
 
@@ -341,7 +344,7 @@ class Runtime:
     def may_stay(self, plugin: InstalledPlugin) -> bool:
         """Whether the configuration asks for this version, and it may run."""
         entry = entry_of(self.config, plugin.distribution)
-        return entry is not None and fits(entry, plugin) and self.refusal_of(plugin) is None
+        return entry is not None and fits(entry, plugin) and self.known_refusal_of(plugin) is None
 
     def registry_terms(self) -> tuple[RoleTerm, ...]:
         """Until when what is known of the registry is believed, role by role."""
@@ -443,7 +446,7 @@ class Runtime:
         return self.config.registry is not None and (entry is None or entry.dir is None)
 
     def refusals_by_memory(self, plugins: Sequence[InstalledPlugin]) -> list[tuple[InstalledPlugin, TrustError]]:
-        """As `refusal_of` of each, by what is remembered alone, and beside whoever asks the registry."""
+        """As `known_refusal_of` of each, by what is remembered alone, and beside whoever asks the registry."""
         if self.config.registry is None:
             return []
         with self._made(self.config.registry) as registry:

@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 from packaging.version import InvalidVersion, Version
 
 from assess_core.admission import admit, asking_of, rights_of
+from assess_core.clock import utc_now
 from assess_core.config import Config, PluginConfig, unknown_name
 from assess_core.delivery import admits
 from assess_core.errors import ConfigError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
-from assess_core.runtime import Runtime, user_name, utc_now
+from assess_core.runtime import Runtime, user_name
 from assess_core.store import (
     Choices,
     Failure,
@@ -122,7 +123,7 @@ def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
 
 def _revoked(plugin: InstalledPlugin, runtime: Runtime) -> bool:
     try:
-        return isinstance(runtime.refusal_of(plugin), RevokedError)
+        return isinstance(runtime.known_refusal_of(plugin), RevokedError)
     except OSError as error:  # a state directory that may only be looked at: how late it is cannot be remembered
         _log.warning("whether %s is revoked: %s", plugin.distribution, error, extra={"action": "approval-unknown"})
         return False

@@ -439,7 +439,7 @@ def test_whatever_a_topic_raises_the_others_follow(
     assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
     monkeypatch.setattr(configuration, "_document", fail)
     assert line(capsys, well, "configuration", "fail")["text"] == f"could not be looked at: {wrong!r}"
-    monkeypatch.setattr(Runtime, "refusal_of", fail)
+    monkeypatch.setattr(Runtime, "known_refusal_of", fail)
     assert line(capsys, well, "demo-plugin", "fail")["text"] == f"could not be looked at: {wrong!r}"
 
 

@@ -2,8 +2,8 @@
 
 import ctypes
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from assess_core.clock import utc_now
 from assess_core.doctor.values import Line
 from assess_core.runtime import Runtime
 
@@ -17,7 +17,7 @@ _TIMEX_BYTES = 512
 def lines(runtime: Runtime) -> Iterator[Line]:
     """What time it is, and whether anything keeps it right. That it went back is said of the registry's word."""
     del runtime
-    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    now = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
     match synchronised():
         case None:
             yield Line(topic="clock", state="ok", text=f"{now}; the kernel does not say whether it is synchronised")

@@ -74,7 +74,7 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
     if differences := runtime.store.check_untouched(plugin):
         fix = f"find out who did: `assess plugins verify` shows everything that differs; {SYNC} to have it built again"
         return fail(f"was changed since it was installed: {describe_differences(differences)}", fix)
-    if (refusal := runtime.refusal_of(plugin)) is not None:
+    if (refusal := runtime.known_refusal_of(plugin)) is not None:
         return fail(f"{plugin.version} may not run any more: {refusal.what}", refusal.next_step or SYNC)
     if not fits(entry, plugin):
         return fail(f"{plugin.version} is installed, and {entry.version} is asked for", SYNC)

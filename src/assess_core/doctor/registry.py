@@ -1,9 +1,10 @@
 """The registry: whether it answers, until when its word is believed, and whose keys count."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from assess_core.clock import utc_now
 from assess_core.doctor.values import Line
 from assess_core.runtime import Runtime
 from assess_registry.client import ConfigError, RegistryError, RoleTerm, TransportError, TrustError
@@ -42,7 +43,7 @@ def _word(runtime: Runtime) -> Iterator[Line]:
         yield Line(topic=topic, state="fail", text=text, fix=refusal.next_step or "ask its maintainer")
     else:
         yield Line(topic="registry", state="ok", text="answers, and what it says is signed and current")
-    now = datetime.now(UTC)
+    now = utc_now()
     terms = runtime.registry_terms()
     yield from (_term(term, now) for term in terms)
     root = next((term.version for term in terms if term.role == "root"), None)

@@ -6,7 +6,7 @@ Two ways to fail: `ViolationError` ends the worker, `ReplyError` the call alone.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -335,11 +335,6 @@ class Call:
         self._evidence_bytes += len(chunk.data)
         self._unfinished = chunk.name if chunk.more else None
         return Taken(call=chunk.call, id=chunk.id)
-
-
-def utc_now() -> datetime:
-    """This moment, aware."""
-    return datetime.now(UTC)
 
 
 def _cleaned(data: bytes | bytearray, redactor: Redactor, abandoned: Event) -> bytes:

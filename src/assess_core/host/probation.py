@@ -12,8 +12,9 @@ import asyncio
 import logging
 import random
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from assess_core.clock import utc_now
 from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
@@ -47,7 +48,7 @@ class Probation:
         self._quarantines = quarantines
         self._record = Record(policy, rng=random.random)
         self._against: deque[Ended] = deque(maxlen=KEPT_ENDS)
-        self.not_before, self.next_start_at = 0.0, datetime.now(UTC)
+        self.not_before, self.next_start_at = 0.0, utc_now()
         self.quarantine = self._found()
         self._on_disk = self.quarantine is not None
         self._keeping = self._said = self._said_of_trial = False
@@ -179,7 +180,7 @@ class Probation:
 
     def _back_off(self, wait_s: float, now: float) -> None:
         self.not_before = now + wait_s
-        self.next_start_at = datetime.now(UTC) + timedelta(seconds=wait_s)
+        self.next_start_at = utc_now() + timedelta(seconds=wait_s)
 
     def _found(self) -> Quarantine | None:
         if self._quarantines is None:
@@ -197,7 +198,7 @@ class Probation:
             env_key=installed.env_key,
             version=installed.version,
             sha256=installed.sha256,
-            since=datetime.now(UTC),
+            since=utc_now(),
             deaths=tuple(
                 Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
             ),

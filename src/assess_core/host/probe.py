@@ -8,11 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from assess_core.clock import utc_now
 from assess_core.host.config import HostConfig
 from assess_core.host.prepared import SPAWNED_FIRST, why_spawned
 from assess_core.host.worker import Worker
@@ -97,5 +97,5 @@ def _nothing(environment: Path, interpreter: Interpreter) -> InstalledPlugin:
         lock_sha256=Sha256("0" * 64),
         signer="",
         development=False,
-        installed_at=datetime.now(UTC),
+        installed_at=utc_now(),
     )

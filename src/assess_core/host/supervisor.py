@@ -20,9 +20,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from assess_core.clock import utc_now
 from assess_core.errors import ConfigError, FaultKind, PluginFault
 from assess_core.host.body import start_fault
-from assess_core.host.call import utc_now
 from assess_core.host.config import HostConfig
 from assess_core.host.death import STOPPED, Cause, hint_of
 from assess_core.host.probation import Probation

@@ -20,12 +20,13 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from assess_core.clock import utc_now
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
 from assess_core.host.aside import aside
 from assess_core.host.body import Body, make_body, start_fault
 from assess_core.host.broker import Broker
-from assess_core.host.call import Call, ReplyError, ViolationError, utc_now
+from assess_core.host.call import Call, ReplyError, ViolationError
 from assess_core.host.channel import Channel
 from assess_core.host.config import HostConfig
 from assess_core.host.confinement import UnheldError, look

@@ -11,9 +11,10 @@ put back or the end was cut off. Then the chain begins anew with an entry that s
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.identity import NOWHERE, Head, Identity
 from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts
@@ -24,11 +25,6 @@ _log = logging.getLogger(__name__)
 
 _LAST = "SELECT runtime, seq, document, head, signature FROM chain WHERE runtime = ? ORDER BY seq DESC LIMIT 1"
 _INSERT = "INSERT INTO chain (runtime, seq, document, head, signature) VALUES (?, ?, ?, ?, ?)"
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ complete by themselves.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
+from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.store.environments import build_environment, environment_key
 from assess_core.store.layout import DamagedError
@@ -37,11 +38,6 @@ STEPS: tuple[InstallStep, ...] = ("wait", "keep", "unpack", "build", "place", "r
 """What `on_step` is told, in this order, before each step; `keep` and `unpack` once for each wheel."""
 
 _KINDS: dict[str, EntryKind] = {PLUGIN_GROUP: "plugin", PROVIDER_GROUP: "provider"}
-
-
-def utc_now() -> datetime:
-    """This moment."""
-    return datetime.now(UTC)
 
 
 def install(
