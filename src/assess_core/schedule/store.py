@@ -46,7 +46,8 @@ class Due:
         run_id: of that run, made from the due time; in a journal once.
         due_at: when it was due, or asked for.
         start_at: when it was to begin: later than that by its jitter.
-        attempt: 1 for the first; one more each time that its process died.
+        attempt: 1 for the first; one more each time that its process died. What an orderly stop has cut short is kept
+            with one less, as the next start adds one.
         claimed_at: when it was decided.
         problem: why it is not to be carried out any more but recorded, with this as its problem; not kept.
     """

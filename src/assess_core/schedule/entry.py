@@ -1,0 +1,123 @@
+"""One assessment in the scheduler's hands: its rule, what is decided of it, and what of that is on the disk.
+
+Looking at an entry changes nothing: it says what would have to be written. Only when that is on the disk does the entry
+become what was decided (`settle`), so that a claim that fails leaves everything open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from assess_core.schedule.ahead import Ahead
+from assess_core.schedule.decide import Agenda, Decision, Rule, decide, next_look_at
+from assess_core.schedule.store import Cursor, Due, Row, Skip, SkipWhy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What a look at one assessment decided, and what has to be written for it."""
+
+    name: str
+    decision: Decision
+    cursor: Cursor | None
+    forgotten: bool
+    rows: tuple[Row, ...]
+    dropped: tuple[str, ...]
+    skips: tuple[Skip, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.cursor or self.forgotten or self.rows or self.dropped or self.skips)
+
+
+@dataclass(kw_only=True, slots=True)
+class Entry:
+    """One assessment.
+
+    Attributes:
+        rule: None when it is not configured any more; what runs of it may end.
+        ahead: answers as the rule's times do; None if it is due only when somebody asks.
+        kept_cursor, kept_rows: what is on the disk.
+        lost: due times that have no run, and why; not told of yet.
+        look_at: when there is something to decide.
+    """
+
+    name: str
+    rule: Rule | None
+    ahead: Ahead | None
+    agenda: Agenda
+    kept_cursor: Cursor | None = None
+    kept_rows: dict[str, Row] = field(default_factory=dict)
+    lost: tuple[tuple[Due, SkipWhy], ...] = ()
+    look_at: datetime | None = None
+
+    def follow(self, rule: Rule | None, now: datetime) -> None:
+        """From now on it goes by this rule; another schedule begins now, as nothing of it was missed before."""
+        if rule is None or rule.spec is None:
+            self.ahead = None
+        elif self.kept_cursor is None or self.kept_cursor.spec != rule.spec.key:
+            self.agenda = replace(self.agenda, cursor=now)
+            self.ahead = Ahead(rule.spec.times)
+        elif self.rule is None or self.rule.spec is not rule.spec:
+            self.ahead = Ahead(rule.spec.times)
+        self.rule = rule
+
+    def look(self, now: datetime, asked: Sequence[Due] = ()) -> Change:
+        """What becomes of everything that was due by now."""
+        decision = self._without_rule(asked) if self.rule is None else self._by_rule(self.rule, now, asked)
+        spec = self.rule.spec if self.rule is not None else None
+        cursor = Cursor(assessment=self.name, spec=spec.key, at=decision.agenda.cursor) if spec is not None else None
+        rows = decision.agenda.rows()
+        return Change(
+            name=self.name,
+            decision=decision,
+            cursor=cursor if cursor != self.kept_cursor else None,
+            forgotten=cursor is None and self.kept_cursor is not None,
+            rows=tuple(row for run_id, row in rows.items() if self.kept_rows.get(run_id) != row),
+            dropped=tuple(run_id for run_id in self.kept_rows if run_id not in rows),
+            skips=(*decision.skips, *(skip_of(due, why) for due, why in self.lost)),
+        )
+
+    def _by_rule(self, rule: Rule, now: datetime, asked: Sequence[Due]) -> Decision:
+        return decide(rule, self.agenda, now, asked=asked, times=self.ahead)
+
+    def _without_rule(self, asked: Sequence[Due]) -> Decision:
+        """Nothing begins any more; what waits is given up, and so is what is asked for."""
+        waiting = [due for due in (self.agenda.waiting, self.agenda.held) if due is not None]
+        gone = [*self.agenda.again, *waiting, *asked]
+        agenda = Agenda(cursor=self.agenda.cursor, running=self.agenda.running)
+        return Decision(agenda=agenda, skips=tuple(skip_of(due, "removed") for due in gone))
+
+    def settle(self, change: Change, recorded: frozenset[str]) -> tuple[Due, ...]:
+        """The change is on the disk; what begins. `recorded` are run ids that had been recorded before."""
+        agenda = change.decision.agenda
+        for run_id in recorded & agenda.rows().keys():
+            agenda = agenda.without(run_id)
+        self.agenda = agenda
+        self.kept_rows = agenda.rows()
+        self.kept_cursor = None if change.forgotten else change.cursor or self.kept_cursor
+        self.lost = ()
+        return tuple(due for due in change.decision.starts if due.run_id not in recorded)
+
+    def ended(self, due: Due, *, failed: bool = False) -> None:
+        """The run is over: recorded, and with it its row gone; or left as it is for another process; or failed."""
+        self.agenda = self.agenda.without(due.run_id)
+        if failed:
+            self.lost += ((due, "failed"),)
+        else:
+            self.kept_rows.pop(due.run_id, None)
+
+    def plan(self, now: datetime) -> None:
+        """Know what comes next, and when to look."""
+        if self.ahead is not None:
+            self.ahead.look(self.agenda.cursor)
+        self.look_at = next_look_at(self.rule, self.agenda, now, self.ahead) if self.rule is not None else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left of it to wait for."""
+        return self.rule is None and not self.agenda.rows() and not self.kept_rows and self.kept_cursor is None
+
+
+def skip_of(due: Due, why: SkipWhy) -> Skip:
+    """The fate of one due time that has no run."""
+    return Skip(assessment=due.assessment, first_at=due.due_at, last_at=due.due_at, why=why)
