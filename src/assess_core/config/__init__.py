@@ -12,7 +12,6 @@ from assess_core.config.model import (
     RuntimeConfig,
     WaiverConfig,
 )
-from assess_core.config.rules import rules_of
 from assess_core.config.template import template
 from assess_core.config.words import match_checks, unknown_name
 
@@ -31,7 +30,6 @@ __all__ = [
     "load",
     "match_checks",
     "parse",
-    "rules_of",
     "template",
     "unknown_name",
 ]
