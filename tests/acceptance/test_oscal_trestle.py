@@ -10,7 +10,7 @@ from assess_core.formats import render
 from assess_core.results import ResultOutcome, Run
 from tests.acceptance.conftest import Validate
 from tests.support.checkout import Checkout
-from tests.support.results import hostile_run, make_assessment, make_result, make_run
+from tests.support.results import WAIVER, hostile_run, make_assessment, make_result, make_run, make_standing
 
 VALID, INVALID = 0, 4
 """Exit codes of `trestle validate`."""
@@ -21,6 +21,13 @@ RUNS = {
     "nothing-at-all": make_run(assessments=(), results=()),
     "nothing-applicable": make_run(
         results=(make_result(outcome=ResultOutcome.NOT_APPLICABLE, reason="no sshd here", controls=()),)
+    ),
+    "waived-and-asked-again": make_run(
+        results=(
+            make_result(outcome=ResultOutcome.FAIL, waiver=WAIVER, attempts=2, earlier=("it took too long",)),
+            make_result(check="check-b", outcome=ResultOutcome.FAIL),
+        ),
+        waivers=(make_standing(state="expiring"), make_standing(check="check-c", state="expired")),
     ),
     "two-assessments-of-one-check": make_run(
         assessments=(make_assessment(), make_assessment(assessment="b")),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from assess_core.formats.layout import cut, pad, wrap
 from assess_core.formats.order import worst_first
-from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
+from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity, WaiverRef
 from assess_registry.client import plain
 
 Paint = Callable[[str, str], str]
@@ -77,6 +77,18 @@ def _heading(identifier: str, title: str) -> str:
     return plain(identifier) + (f" ({shown})" if shown and not identifier.endswith(title) else "")
 
 
+def waiver_line(waiver: WaiverRef) -> str:
+    """Who answers for a failure, until when and why, on one line; it says that it is a failure all the same."""
+    return f"waived until {waiver.expires} by {plain(waiver.owner)}, and still a failure: {plain(waiver.reason)}"
+
+
+def tries_line(result: Result) -> str:
+    """How often it was asked for, and what came of it before; empty where the first answer counts."""
+    if not result.earlier:
+        return ""
+    return f"asked {result.attempts} times; before: {'; '.join(dict.fromkeys(map(plain, result.earlier)))}"
+
+
 def _rows(result: Result, paint: Paint, width: int) -> Iterator[str]:
     check, *more = wrap(plain(result.check), width)
     outcome = paint(pad(result.outcome.value, _OUTCOME), _COLOURS[result.outcome])
@@ -85,6 +97,8 @@ def _rows(result: Result, paint: Paint, width: int) -> Iterator[str]:
     if result.outcome is ResultOutcome.PASS and not more:
         title = plain(result.title)
         yield f"{start}{check}" + (f"  {paint(cut(title, room), _DIM)}" if room > len("…") and title else "")
+        for line in wrap(cut(tries_line(result), MAX_CHARS), width):
+            yield " " * _INDENT + line
         return
     yield start + check
     for line in more:
@@ -101,6 +115,9 @@ def _details(result: Result) -> Iterator[str]:
         said.append(_comparison(result))
         remediation = plain(result.remediation)
         said.append(f"fix: {remediation}" if remediation else "")
+    if result.waiver is not None:
+        said.append(waiver_line(result.waiver))
+    said.append(tries_line(result))
     yield from dict.fromkeys(text for text in said if text)
 
 
@@ -117,13 +134,34 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
         more = "; ".join(each.added)
         said = f"waiting: {each.distribution} {each.version} asks for more than {each.running}, which ran: {more}"
         yield from (paint(line, _YELLOW) for line in wrap(cut(plain(said), MAX_CHARS), width))
+    for text in _waivers(run):
+        yield from (paint(line, _YELLOW) for line in wrap(cut(text, MAX_CHARS), width))
     for text in _protection(run):
         yield from (paint(line, _MAGENTA) for line in wrap(cut(text, MAX_CHARS), width))
     subjects = len({result.subject.id for result in run.results})
     yield f"{_number(len(run.results), 'result')} on {_number(subjects, 'subject')}:"
     yield from wrap(", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items()), width)
+    if run.waived:
+        yield from wrap(
+            f"{run.waived} of the {run.counts[ResultOutcome.FAIL]} that failed waived: still failures", width
+        )
     colour = _EXIT_COLOURS.get(run.exit_code(fail_on), _GREEN)
     yield from (paint(line, colour) for line in wrap(explain(run, fail_on), width))
+
+
+def _waivers(run: Run) -> Iterator[str]:
+    """Those that somebody has to look at."""
+    for standing in run.waivers:
+        what = f"waiver of {plain(standing.check)} on {plain(standing.subject)} ({plain(standing.waiver.owner)})"
+        match standing.state:
+            case "expiring":
+                yield f"{what} ends after {standing.waiver.expires}: renew it, or mend what it is about"
+            case "expired":
+                yield f"{what} ended after {standing.waiver.expires}: renew it, or `assess waive remove`"
+            case "unused":
+                yield f"{what} is not needed: nothing failed there; `assess waive remove`"
+            case "active":
+                pass
 
 
 def _protection(run: Run) -> Iterator[str]:

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from assess_core.formats import FORMATS, json_document, render, table
 from assess_core.formats.layout import columns, wrap
-from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity, WaitingVersion
+from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity, WaitingVersion, WaiverState
 from assess_plugin.models import Subject
 from tests.support.results import (
+    WAIVER,
     hostile_run,
     make_assessment,
     make_result,
     make_run,
+    make_standing,
     outcomes,
     results_of,
     runs,
@@ -287,3 +289,55 @@ def test_of_a_call_that_came_to_no_process_nobody_is_told_that_it_ran_with_all_r
 def test_results_of_before_anything_was_measured_are_counted_as_not_isolated_all_the_same() -> None:
     old = make_result(isolation="none", landlock_abi=0, cpu_ms=None, memory_mib=None)
     assert "not isolated: 1 result" in " ".join(table.render(make_run(results=(old,)), fail_on="low").split())
+
+
+def test_a_waived_failure_says_who_answers_for_it_and_is_a_failure_in_every_form() -> None:
+    failed = make_result(outcome=ResultOutcome.FAIL, reason="it is 0")
+    plain_run = make_run(results=(failed,))
+    run = make_run(results=(replace(failed, waiver=WAIVER),))
+    assert run.exit_code("low") == plain_run.exit_code("low") == 3
+    text = render("table", run, fail_on="low", width=200)
+    assert "waived until 2027-03-31 by ops@example.org, and still a failure: legacy agent, CHG-1182" in text
+    assert "1 of the 1 that failed waived: still failures" in text
+    assert "exit 3: 1 finding of severity low or above" in text
+    assert "waived" not in render("table", plain_run, fail_on="low")
+    document = json.loads(render("json", run, fail_on="low"))
+    assert document["results"][0]["waiver"] == {
+        "owner": "ops@example.org",
+        "reason": "legacy agent, CHG-1182",
+        "expires": "2027-03-31",
+    }
+    assert (document["run"]["exit"], document["run"]["counts"]["fail"], document["run"]["counts"]["pass"]) == (3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("active", None),
+        ("expiring", "waiver of check-a on host:web-01 (ops@example.org) ends after 2027-03-31: renew it"),
+        ("expired", "waiver of check-a on host:web-01 (ops@example.org) ended after 2027-03-31: renew it"),
+        ("unused", "waiver of check-a on host:web-01 (ops@example.org) is not needed: nothing failed there"),
+    ],
+)
+def test_of_waivers_those_are_said_that_somebody_has_to_look_at(state: WaiverState, words: str | None) -> None:
+    run = make_run(waivers=(make_standing(state=state),))
+    text = render("table", run, fail_on="low", width=200)
+    assert (words in text) if words else ("waiver" not in text)
+    (standing,) = json.loads(render("json", run, fail_on="low"))["run"]["waivers"]
+    assert standing == {
+        "check": "check-a",
+        "subject": "host:web-01",
+        "owner": "ops@example.org",
+        "reason": "legacy agent, CHG-1182",
+        "expires": "2027-03-31",
+        "state": state,
+    }
+
+
+@pytest.mark.parametrize("outcome", list(ResultOutcome))
+def test_what_was_asked_for_again_says_so_a_pass_too(outcome: ResultOutcome) -> None:
+    result = make_result(outcome=outcome, reason="now", attempts=3, earlier=("too slow", "too slow"))
+    text = render("table", make_run(results=(result,)), fail_on="low", width=200)
+    assert "asked 3 times; before: too slow\n" in text
+    document = json.loads(render("json", make_run(results=(result,)), fail_on="low"))
+    assert (document["results"][0]["attempts"], document["results"][0]["earlier"]) == (3, ["too slow", "too slow"])

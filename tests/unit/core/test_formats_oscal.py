@@ -16,6 +16,7 @@ from assess_core.results import ResultOutcome, Run
 from tests.support.results import (
     DIGEST,
     HOSTILE,
+    WAIVER,
     hostile_run,
     make_assessment,
     make_result,
@@ -191,3 +192,29 @@ def test_words_by_example() -> None:
         {"name": "yes", "ns": "urn:assess-runtime:oscal", "value": "true"},
     ]
     assert props(empty=" ") == {}
+
+
+def test_a_waived_failure_is_a_risk_that_is_accepted_until_a_day_and_a_finding_that_is_not_satisfied() -> None:
+    failed = make_result(outcome=ResultOutcome.FAIL)
+    waived = replace(failed, waiver=WAIVER)
+    for result, status in ((failed, "open"), (waived, "deviation-approved")):
+        (said,) = document(make_run(results=(result,)))["assessment-results"]["results"]
+        (risk,) = said["risks"]
+        assert risk["status"] == status
+        assert said["findings"][0]["target"]["status"] == {"state": "not-satisfied", "reason": "fail"}
+        assert ("deadline" in risk) is ("risk-log" in risk) is (status != "open")
+    assert risk["deadline"] == "2027-03-31T23:59:59.999Z"
+    (entry,) = risk["risk-log"]["entries"]
+    assert {"name": "type", "value": "dr-approved"} in entry["props"]
+    assert entry["status-change"] == "deviation-approved"
+    assert entry["title"] == "Waived by ops@example.org"
+
+
+def test_a_risk_is_accepted_only_if_each_failure_of_it_is() -> None:
+    results = tuple(
+        make_result(assessment=name, outcome=ResultOutcome.FAIL, waiver=waiver)
+        for name, waiver in (("host", WAIVER), ("other", None))
+    )
+    run = make_run(results=results, assessments=(make_assessment(), make_assessment(assessment="other")))
+    (risk,) = document(run)["assessment-results"]["results"][0]["risks"]
+    assert risk["status"] == "open"

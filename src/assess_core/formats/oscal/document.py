@@ -6,7 +6,8 @@ How our words become OSCAL's:
     (subject, check)    a finding about the check's objective, the same uuid in every run; satisfied only by passes.
                         Errors, timeouts and what could not be assessed are not satisfied, for another reason than
                         failing. What is not applicable has an observation and no finding: nothing was to be satisfied
-    a failed check      a risk, open, with the remediation as a recommendation
+    a failed check      a risk, open, with the remediation as a recommendation; `deviation-approved` until its deadline
+                        where it is waived, and not satisfied all the same
     an assessment       an entry of the assessment log
     a shortcoming       one more finding, not satisfied: a run that assessed nothing must not read like a clean one
 
@@ -16,6 +17,7 @@ All uuids are made from what they identify (version 5). Order follows the run's,
 import base64
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime, time
 from typing import Any
 
 from assess_core.formats.json_document import valid
@@ -23,7 +25,17 @@ from assess_core.formats.order import worst_first
 from assess_core.formats.oscal.references import faults
 from assess_core.formats.oscal.subjects import Subjects
 from assess_core.formats.oscal.words import control, markup, markup_lines, prop_list, props, token, value
-from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, Run, identify, timestamp
+from assess_core.results import (
+    AssessmentRun,
+    EvidenceRef,
+    PluginRef,
+    Result,
+    ResultOutcome,
+    Run,
+    WaiverRef,
+    identify,
+    timestamp,
+)
 
 OSCAL_VERSION = "1.2.1"
 
@@ -77,7 +89,7 @@ def _result(run: Run, results: tuple[Result, ...], subjects: Subjects) -> dict[s
     groups = _groups(results)
     observations = [_observation(result, subjects) for result in results]
     findings = [finding for group in groups if (finding := _finding(group))]
-    risks = [_risk(telling) for group in groups if (telling := _telling(group)) and _failed(telling)]
+    risks = [_risk(telling, _waiver(group)) for group in groups if (telling := _telling(group)) and _failed(telling)]
     shortcomings = run.shortcomings()
     if shortcomings:
         observations.append(_incomplete_observation(run, shortcomings))
@@ -121,6 +133,11 @@ def _observation(result: Result, subjects: Subjects) -> dict[str, Any]:
             relaxed="; ".join(result.relaxed),
             registry=result.registry,
             stale=result.stale,
+            attempts=result.attempts if result.earlier else None,
+            earlier="; ".join(result.earlier),
+            waived_by=result.waiver.owner if result.waiver else None,
+            waived_because=result.waiver.reason if result.waiver else None,
+            waived_until=result.waiver.expires.isoformat() if result.waiver else None,
         ),
         "methods": ["TEST"],
         "types": ["control-objective"],
@@ -178,7 +195,35 @@ def _status(result: Result) -> dict[str, str]:
     return {"state": "not-satisfied", "reason": "other", "remarks": remarks}
 
 
-def _risk(result: Result) -> dict[str, Any]:
+def _waiver(group: list[Result]) -> WaiverRef | None:
+    """Who answers for the failures of this check on this subject; nobody unless somebody does for each of them."""
+    waivers = [result.waiver for result in group if _failed(result)]
+    return None if None in waivers else waivers[0]
+
+
+def _deviation(result: Result, waiver: WaiverRef) -> dict[str, Any]:
+    """That somebody accepts the risk until the end of a day, UTC."""
+    until = datetime.combine(waiver.expires, time.max, UTC)
+    return {
+        "status": "deviation-approved",
+        "deadline": timestamp(until),
+        "risk-log": {
+            "entries": [
+                {
+                    "uuid": _uuid("waiver", result.result_id),
+                    "title": markup(f"Waived by {waiver.owner}"),
+                    "description": markup(waiver.reason),
+                    "start": timestamp(result.started_at),
+                    "end": timestamp(max(until, result.started_at)),
+                    "props": [{"name": "type", "value": "dr-approved"}, *prop_list("owner", waiver.owner)],
+                    "status-change": "deviation-approved",
+                }
+            ]
+        },
+    }
+
+
+def _risk(result: Result, waiver: WaiverRef | None) -> dict[str, Any]:
     remediation = markup_lines(result.remediation)
     recommendation = {
         "uuid": _uuid("remediation", result.finding_id),
@@ -192,7 +237,7 @@ def _risk(result: Result) -> dict[str, Any]:
         "description": markup_lines(result.reason) or markup(f"{result.check} failed"),
         "statement": markup(f"{result.check} failed on {result.subject.id}"),
         **props(severity=result.severity),
-        "status": "open",
+        **({"status": "open"} if waiver is None else _deviation(result, waiver)),
         **_unless_empty("remediations", [recommendation] if remediation else None),
         "related-observations": [{"observation-uuid": result.result_id}],
     }
