@@ -215,6 +215,21 @@ class AssessmentRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """When a check failed on a subject, over all runs.
+
+    Attributes:
+        first_at: when it first did.
+        failing_since: when it began to do so without a pass since; None when it passes.
+        last_at: when it last did.
+    """
+
+    first_at: datetime
+    failing_since: datetime | None
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WaitingVersion:
     """A newer version that did not run, because it asks for more than the one that did and nobody has consented.
 
@@ -247,6 +262,7 @@ class Run:
     results: tuple[Result, ...]
     waiting: tuple[WaitingVersion, ...] = ()
     waivers: tuple[WaiverStanding, ...] = ()
+    seen: Mapping[str, Seen] = field(default_factory=dict)
     counts: Mapping[ResultOutcome, int] = field(init=False, compare=False)
     """How many results have each outcome; every outcome is a key, also with 0."""
 

@@ -18,6 +18,7 @@ from assess_core.results import (
     PluginRef,
     Result,
     Run,
+    Seen,
     Severity,
     WaitingVersion,
     WaiverRef,
@@ -48,12 +49,12 @@ def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
             "counts": {outcome.value: count for outcome, count in run.counts.items()},
             "exit": run.exit_code(fail_on),
         },
-        "results": [result_document(result) for result in run.results],
+        "results": [result_document(result, run.seen.get(result.finding_id)) for result in run.results],
     }
 
 
-def result_document(result: Result) -> dict[str, Any]:
-    """One result, complete in itself."""
+def result_document(result: Result, seen: Seen | None = None) -> dict[str, Any]:
+    """One result, complete in itself; with it, when the check failed on this subject over all runs."""
     return {
         "schema": SCHEMA,
         "result_id": result.result_id,
@@ -71,6 +72,9 @@ def result_document(result: Result) -> dict[str, Any]:
         "expected": result.expected,
         "actual": result.actual,
         "remediation": result.remediation,
+        "first_seen_at": timestamp(seen.first_at) if seen else None,
+        "failing_since": timestamp(seen.failing_since) if seen and seen.failing_since else None,
+        "last_seen_at": timestamp(seen.last_at) if seen else None,
         "started_at": timestamp(result.started_at),
         "duration_ms": result.duration_ms,
         "cpu_ms": result.cpu_ms,

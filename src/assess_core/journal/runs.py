@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assess_core.errors import StoreError
+from assess_core.journal import findings
 from assess_core.journal.database import Connection, Database, OvertakenError
 from assess_core.journal.documents import (
     encode,
@@ -111,6 +112,7 @@ def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper,
         return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
     use(connection, record.results)
+    findings.note(connection, run, record.results)
     vouch(connection, run, record.results)
     keeper.keep(connection, record.evidence, at_us=at_us)
     connection.execute(_NOT_DUE, (run.run_id,))
