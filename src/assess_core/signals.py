@@ -67,7 +67,7 @@ class Signals:
 
     def _hung_up(self, reload: Callable[[], None]) -> None:
         if self._terminal and not _has_terminal():
-            self.to_stop("its terminal is gone", exit_code=128 + signal.SIGHUP)
+            self.to_stop("its terminal is gone")
         else:
             reload()
 

@@ -16,6 +16,7 @@ VERBS = {
     "init": "Write a commented assess.toml.",
     "sync": "Install exactly the plugins the configuration asks for.",
     "run": "Assess, and report.",
+    "up": "Stay up, and assess when it is due.",
     "explain": "Say what a check is about, and what to do about it.",
     "plugins": "What is installed, and whether it is what was audited.",
     "results": "What earlier runs found.",

@@ -1,0 +1,374 @@
+"""`assess up`: everything together, from the start until somebody stops it.
+
+    code = await Service(source, state, tell=Notify(os.environ)).run()
+
+1. What is installed serves by what is remembered (`Live.start(at_once=True)`). A configuration that is none ends it
+   here, unless the one that was followed last may stand in.
+2. What was begun and not recorded is begun again, what was missed is decided, and the service manager hears READY.
+3. Schedules, reloads, the registry: `Scheduler` and `Live` do that; what is followed changes for both in one moment.
+4. Asked to stop, it begins nothing more. What runs may end, for a while; what is ended then stays due and runs at the
+   next start. What was found is on disk, no process is left, and the lock is free.
+
+A second signal shortens the while to nothing and changes nothing of the order.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from assess_core.config import Config
+from assess_core.delivery import Action
+from assess_core.errors import AssessError, ConfigError, CutShortError
+from assess_core.host.aside import aside
+from assess_core.host.standing import State
+from assess_core.journal import DamagedError
+from assess_core.last_good import Source
+from assess_core.live import Live, Reloaded
+from assess_core.notify import Notify
+from assess_core.observe.context import about
+from assess_core.results import ResultOutcome, Run
+from assess_core.rules import rules_of
+from assess_core.schedule import Due
+from assess_core.schedule.decide import Rule
+from assess_core.schedule.scheduler import Ended, Scheduler
+from assess_core.signals import Signals
+from assess_registry.client import RegistryError, TrustError
+
+_log = logging.getLogger(__name__)
+
+EXTEND_EVERY_S, EXTEND_BY_S = 10.0, 30.0
+"""While it starts or stops, a service manager is asked for more time: that often, that much."""
+
+BEAT_S = 5.0
+"""Between two words to a service manager that has no watchdog on us."""
+
+ASLEEP_S = 10.0
+"""The scheduler wakes each second; one that has not for so long does not work any more."""
+
+DISK_S = 60.0
+"""A disk that has not answered for so long hangs."""
+
+LAST_JOBS_S = 5.0
+"""For the scheduler to hear of what was cut short."""
+
+EXIT_DAMAGED = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a command line may want of it.
+
+    Attributes:
+        now: everything is due once at the start.
+        last_good: what was followed last stands in for a configuration that is none.
+        stop_within_s: instead of `runtime.stop_within_s`.
+    """
+
+    now: bool = False
+    last_good: bool = False
+    stop_within_s: float | None = None
+
+
+class Service:
+    """One runtime that is up.
+
+    Args:
+        source: its configuration file.
+        state: its state directory, which nobody else is up on (`up_lock`).
+        tell: the service manager.
+    """
+
+    def __init__(self, source: Source, state: Path, *, tell: Notify, options: Options = Options()) -> None:
+        self._source = source
+        self._state = state
+        self._tell = tell
+        self._options = options
+        self._signals = Signals()
+        self._live = self._made()
+        self._config: Config | None = None
+        self._scheduler: Scheduler | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._phase = "starting"
+        self._beside: set[asyncio.Task[Any]] = set()
+        self._failed: BaseException | None = None
+        self._degraded = ""
+        """Why what is followed is not what the file says."""
+
+    async def run(self) -> int:
+        """It was up until it was stopped; the exit code.
+
+        Raises:
+            ConfigError, TrustError: it cannot begin like this.
+            StoreError: the state directory cannot be used, or its journal is damaged.
+        """
+        loop = asyncio.get_running_loop()
+        _log.info("starting on %s", self._state, extra={"action": "up-started"})
+        with self._signals.heard(loop, reload=self._reload, tell=self._say_how_it_stands):
+            beat = loop.create_task(self._beat())
+            try:
+                if await self._begun():
+                    await self._served()
+            finally:
+                self._phase = "stopping"
+                await self._end()
+                beat.cancel()
+                self._tell.close()
+        if self._failed is not None:
+            raise self._failed
+        _log.info("stopped", extra={"action": "up-stopped"})
+        return self._signals.exit_code
+
+    # --- start
+
+    async def _begun(self) -> bool:
+        """Whether it is up; it may have been stopped meanwhile."""
+        starting = asyncio.get_running_loop().create_task(self._start())
+        stopping = asyncio.get_running_loop().create_task(self._signals.stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._signals.stop.is_set() and not starting.done():
+            await self._live.stop(0)  # gives up the start
+            with suppress(AssessError, RegistryError, asyncio.CancelledError):
+                await starting
+            return False
+        await starting
+        return True
+
+    async def _start(self) -> None:
+        try:
+            done = await self._live.start(at_once=True)
+        except (ConfigError, TrustError) as error:
+            done = await self._started_by_last_good(error)
+        self._require_something(done)
+        store = self._live.journal.schedules()
+        self._scheduler = Scheduler(store, self._run_one)
+        await self._scheduler.load(self._rules(), now=self._options.now)
+
+    async def _started_by_last_good(self, error: ConfigError | TrustError) -> Reloaded:
+        """It begins with what was followed last, if that may stand in.
+
+        Raises:
+            ConfigError, TrustError: it may not, or there is none.
+        """
+        good = await aside(self._source.last_good) if self._options.last_good else None
+        if good is None or self._signals.stop.is_set():
+            raise error
+        _log.error(
+            "the configuration that was followed last stands in for one that is none: %s",
+            error,
+            extra={"action": "config-refused"},
+        )
+        self._degraded = str(error)
+        self._source.instead(good)
+        self._live = self._made()
+        return await self._live.start(at_once=True)
+
+    def _made(self) -> Live:
+        live = Live(self._source.load, self._state)
+        live.on_followed(self._follow)
+        live.before_closing(self._schedules_left)
+        return live
+
+    def _require_something(self, done: Reloaded) -> None:
+        """Something serves, or at least nothing was refused.
+
+        Raises:
+            TrustError: all there is was refused.
+        """
+        refusals = [line.refusal for line in done.synced if line.action is Action.REFUSED and line.refusal is not None]
+        if refusals and not self._live.standing:
+            raise refusals[0]
+
+    # --- what it does all the time
+
+    async def _served(self) -> None:
+        scheduler = self._scheduler
+        assert scheduler is not None  # noqa: S101  begun
+        self._phase = "up"
+        self._tell(READY=1, STATUS=self._status())
+        _log.info("ready: %s", self._status(), extra={"action": "up-ready"})
+        self._serving = asyncio.get_running_loop().create_task(scheduler.serve())
+        stopping = asyncio.get_running_loop().create_task(self._signals.stop.wait())
+        await asyncio.wait([self._serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._serving.done():
+            self._serving.result()  # it serves until it is stopped: a bug of ours, which is loud
+
+    async def _schedules_left(self) -> None:
+        """How all that was begun has ended is on the disk, as far as it can be."""
+        if self._serving is not None:
+            await asyncio.wait([self._serving], timeout=LAST_JOBS_S)
+
+    async def _run_one(self, due: Due) -> Ended:
+        """What became of one due time."""
+        with about(due.run_id, due.assessment):
+            began = time.monotonic()
+            again = f", attempt {due.attempt}" if due.attempt > 1 else ""
+            _log.debug("begins%s", again, extra={"action": "run-started"})
+            try:
+                run = await self._live.assess(
+                    (due.assessment,), due_at=due.due_at, attempt=due.attempt, why=due.why, problem=due.problem
+                )
+            except CutShortError as cut:
+                _log.info("ended before it was over, and runs again at the next start", extra={"action": "run-cut"})
+                return cut
+            except DamagedError as damaged:
+                self._fail(damaged)
+                return damaged
+            except (AssessError, RegistryError) as error:
+                _log.error("not carried out: %s", error, extra={"action": "run-failed"})
+                return error if isinstance(error, AssessError) else AssessError(str(error))
+            _log.info("%s in %.1f s", _summary(run), time.monotonic() - began, extra={"action": "run-ended"})
+            return run
+
+    def _fail(self, error: BaseException) -> None:
+        """It cannot go on."""
+        if self._failed is None:
+            self._failed = error
+            _log.critical("%s", error, extra={"action": "journal-damaged"})
+        self._signals.to_stop("it cannot go on", exit_code=EXIT_DAMAGED)
+
+    def _follow(self, config: Config, _tasks: object) -> None:
+        """In the moment in which it is followed."""
+        if config == self._config:
+            return
+        if self._config is not None:
+            _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
+        self._config = config
+        if self._scheduler is not None:
+            self._scheduler.replace(self._rules())
+        self._later(self._keep_good(config))
+
+    def _rules(self) -> tuple[Rule, ...]:
+        assert self._config is not None  # noqa: S101  told before anything else
+        return rules_of(self._config)
+
+    async def _keep_good(self, config: Config) -> None:
+        """A copy of it lies in the state directory, if the file says that still."""
+        try:
+            if await aside(partial(self._source.keep, config)):
+                self._degraded = ""
+        except (OSError, AssessError, RegistryError) as error:
+            _log.warning(
+                "the configuration could not be kept for another start: %s", error, extra={"action": "config-not-kept"}
+            )
+
+    # --- what others ask and are told
+
+    def _reload(self) -> None:
+        if self._phase == "up":
+            self._later(self._reloaded())
+
+    async def _reloaded(self) -> None:
+        self._tell.reloading()
+        with suppress(AssessError):  # it is being stopped
+            await self._live.reload()
+        if self._phase == "up":
+            self._tell(READY=1, STATUS=self._status())
+
+    def _say_how_it_stands(self) -> None:
+        _log.info("%s", self._status(), extra={"action": "standing"})
+        for name, (installed, standing) in sorted(self._live.standing.items()):
+            _log.info("%s %s: %s", name, installed.version, standing.state, extra={"action": "standing"})
+        for planned in self._scheduler.standing() if self._scheduler is not None else ():
+            _log.info("%s", planned, extra={"action": "standing", "assessment": planned.assessment})
+
+    def _status(self) -> str:
+        """In one line, for `systemctl status`."""
+        if self._phase != "up" and self._scheduler is None:
+            return self._phase
+        planned = self._scheduler.standing() if self._scheduler is not None else ()
+        starts = [(each.next_start_at, each.assessment) for each in planned if each.next_start_at is not None]
+        at, name = min(starts, default=(None, ""))
+        said = [self._phase] if self._phase != "up" else []
+        said.append(f"next: {name} {at:%H:%M:%S}Z" if at is not None else "nothing is scheduled")
+        running = sum(len(each.running) for each in planned)
+        if running:
+            said.append(f"{running} running")
+        states = [standing.state for _, standing in self._live.standing.values()]
+        if quarantined := sum(state is State.QUARANTINED for state in states):
+            said.append(f"{quarantined} plugins quarantined")
+        if self._is_degraded:
+            said.append("the configuration has a mistake; what was followed before goes on")
+        return "; ".join(said)
+
+    @property
+    def _is_degraded(self) -> bool:
+        return bool(self._degraded or self._live.refused)
+
+    async def _beat(self) -> None:
+        """The service manager knows that we live; and that a start or an end that takes long is none that hangs."""
+        every = min(BEAT_S, self._tell.watchdog_s / 3) if self._tell.watchdog_s else BEAT_S
+        extended = 0.0
+        while True:
+            now = time.monotonic()
+            if self._phase != "up" and now - extended >= EXTEND_EVERY_S:
+                extended = now
+                self._tell(EXTEND_TIMEOUT_USEC=round(EXTEND_BY_S * 1e6))
+            if self._phase != "up" or self._is_well():
+                self._tell(WATCHDOG=1, STATUS=self._status())
+            await asyncio.sleep(every)
+
+    def _is_well(self) -> bool:
+        """Whether what has to go on does: a service manager that hears nothing more restarts us."""
+        if self._scheduler is None or self._config is None:
+            return True
+        disk_s = self._live.journal.writer().oldest_s
+        if disk_s > DISK_S and self._config.observe.watchdog:
+            return False
+        # Who waits for the disk does not turn, and mostly a restart would not help.
+        return disk_s > 0 or asyncio.get_running_loop().time() - self._scheduler.woke_at_s < ASLEEP_S
+
+    # --- end
+
+    async def _end(self) -> None:
+        """No run, no process, nothing that is not on disk."""
+        self._tell(STOPPING=1, STATUS="stopping")
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        loop = asyncio.get_running_loop()
+        stopping = loop.create_task(self._live.stop(self._stop_within_s()))
+        hurried = loop.create_task(self._signals.hurry.wait())
+        await asyncio.wait([stopping, hurried], return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            await self._live.stop(0)
+        hurried.cancel()
+        await stopping
+        for task in self._beside:
+            task.cancel()
+        if self._beside:
+            await asyncio.wait(self._beside, timeout=LAST_JOBS_S)
+
+    def _stop_within_s(self) -> float:
+        if self._failed is not None:
+            return 0.0
+        if self._options.stop_within_s is not None:
+            return self._options.stop_within_s
+        return self._config.runtime.stop_within_s if self._config is not None else 0.0
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+
+def _summary(run: Run) -> str:
+    counted = ", ".join(f"{run.counts[each]} {_WORDS[each]}" for each in ResultOutcome if run.counts[each])
+    problems = "; ".join(one.problem for one in run.assessments if one.problem)
+    return "; ".join(filter(None, (counted or "nothing was assessed", problems)))
+
+
+_WORDS = {
+    ResultOutcome.PASS: "passing",
+    ResultOutcome.FAIL: "failing",
+    ResultOutcome.NOT_APPLICABLE: "not applicable",
+    ResultOutcome.SKIPPED: "skipped",
+    ResultOutcome.ERROR: "in error",
+    ResultOutcome.TIMEOUT: "timed out",
+}
