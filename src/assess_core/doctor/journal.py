@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from assess_core.doctor.values import Line
 from assess_core.errors import StoreError
+from assess_core.journal import MENDING, DamagedError, say_readable
 from assess_core.runtime import Runtime
 
 MIB = 1 << 20
-
-_MOVE = "move it away (keep it, it holds results); the next run begins a new one"
 
 LARGE_WAL_BYTES = 256 * MIB
 """Of the write-ahead log: SQLite folds it in at 4 MiB, unless somebody has been reading all the time."""
@@ -30,15 +29,16 @@ def lines(runtime: Runtime) -> Iterator[Line]:
     try:
         problems = runtime.journal.problems()
     except StoreError as error:
-        yield Line(topic="journal", state="fail", text=str(error), fix=_MOVE)
+        text = f"{error}. {say_readable(path)}" if isinstance(error, DamagedError) else str(error)
+        yield Line(topic="journal", state="fail", text=text, fix=MENDING)
         return
     text = f"{path}: {size / MIB:.1f} MiB, write-ahead log {waiting / MIB:.1f} MiB"
     if problems:
         yield Line(
             topic="journal",
             state="fail",
-            text=f"{path} is damaged: {'; '.join(problems)}",
-            fix=_MOVE,
+            text=f"{path} is damaged: {'; '.join(problems)}. {say_readable(path)}",
+            fix=MENDING,
         )
     elif waiting > LARGE_WAL_BYTES:
         fix = "find out who keeps reading it and never lets go; it shrinks when nobody does"

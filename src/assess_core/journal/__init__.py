@@ -4,8 +4,10 @@ with Journal.open(state / "journal.db") as journal:
     journal.record(run, results, evidence)
 """
 
+from assess_core.journal.backup import Backup
 from assess_core.journal.database import (
     BUSY_TIMEOUT_S,
+    MENDING,
     BusyError,
     Connection,
     DamagedError,
@@ -13,6 +15,7 @@ from assess_core.journal.database import (
     OvertakenError,
 )
 from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone
+from assess_core.journal.health import say_readable
 from assess_core.journal.journal import Journal
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Removed
@@ -24,8 +27,10 @@ from assess_core.journal.writer import Writer
 
 __all__ = [
     "BUSY_TIMEOUT_S",
+    "MENDING",
     "MIGRATIONS",
     "AlreadyRecordedError",
+    "Backup",
     "BusyError",
     "ChainStanding",
     "Connection",
@@ -42,4 +47,5 @@ __all__ = [
     "Trouble",
     "Word",
     "Writer",
+    "say_readable",
 ]

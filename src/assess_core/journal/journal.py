@@ -6,16 +6,18 @@ evidence, or nothing of it; recording the same again changes nothing, and what i
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
-from assess_core.journal import findings, retention
-from assess_core.journal.database import Connection, Database
+from assess_core.journal import health, retention
+from assess_core.journal.backup import Backup, back_up
+from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Age, Removed
@@ -24,7 +26,7 @@ from assess_core.journal.schedules import Schedules, ask, read_skips
 from assess_core.journal.signing import Signer
 from assess_core.journal.verifying import Report, verify
 from assess_core.journal.writer import Writer
-from assess_core.results import AssessmentRun, Result, Seen
+from assess_core.results import AssessmentRun, Result
 from assess_core.schedule import Asked, Skip
 from assess_registry.client import PublicKey
 
@@ -117,8 +119,40 @@ class Journal:
         Raises:
             StoreError: it cannot be read at all.
         """
-        rows = self._database.select("PRAGMA quick_check(5)")
-        return tuple(str(row[0]) for row in rows if row[0] != "ok")
+        with self._database.turn() as connection:
+            return quick_check(connection)
+
+    def serve(self) -> str:
+        """A service begins to use it, which `served` ends. Returns why all of it should be read, if there is a reason.
+
+        Raises:
+            StoreError: it could not be noted.
+        """
+        with self._database.transaction() as connection:
+            return health.begun(connection, at_us=_now_us())
+
+    def require_sound(self) -> None:
+        """Every page of the file can be read, and that is noted. It holds nobody up, and takes long (500 MiB a second).
+
+        Raises:
+            DamagedError: it is damaged; the message says what can still be read, and what to do.
+            StoreError: it cannot be read, or that could not be noted.
+        """
+        health.require_sound(self._database.path)
+        self.writer().submit(partial(health.checked, at_us=_now_us())).result()
+
+    def served(self) -> None:
+        """The service was stopped, and everything it had is written. The last thing before `close`.
+
+        Raises:
+            StoreError: it could not be noted; the next service reads all of the file, and finds it sound.
+        """
+        with self._database.transaction() as connection:
+            health.ended(connection)
+
+    def back_up(self, target: Path) -> Backup:
+        """As `backup.back_up`: a copy that is whole and was read back, whoever writes meanwhile."""
+        return back_up(self._database.path, target)
 
     def record(
         self,
@@ -181,10 +215,6 @@ class Journal:
     def results(self, run_id: str) -> tuple[Result, ...]:
         """The results of one run, in the order in which they were recorded; none if there is no such run."""
         return read_results(self._database, run_id)
-
-    def seen(self, finding_ids: Iterable[str]) -> Mapping[str, Seen]:
-        """When each of these failed, over all runs; of what never did there is nothing."""
-        return findings.seen(self._database, finding_ids)
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the evidence with this sha256; None if there is none.
