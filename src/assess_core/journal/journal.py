@@ -6,7 +6,7 @@ evidence, or nothing of it; recording the same again changes nothing, and what i
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Self
 
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
-from assess_core.journal import health, retention
+from assess_core.journal import findings, health, retention
 from assess_core.journal.backup import Backup, back_up
 from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
@@ -26,7 +26,7 @@ from assess_core.journal.schedules import Schedules, ask, read_skips
 from assess_core.journal.signing import Signer
 from assess_core.journal.verifying import Report, verify
 from assess_core.journal.writer import Writer
-from assess_core.results import AssessmentRun, Result
+from assess_core.results import AssessmentRun, Result, Seen
 from assess_core.schedule import Asked, Skip
 from assess_registry.client import PublicKey
 
@@ -215,6 +215,10 @@ class Journal:
     def results(self, run_id: str) -> tuple[Result, ...]:
         """The results of one run, in the order in which they were recorded; none if there is no such run."""
         return read_results(self._database, run_id)
+
+    def seen(self, finding_ids: Iterable[str]) -> Mapping[str, Seen]:
+        """When each of these failed, over all runs; of what never did there is nothing."""
+        return findings.seen(self._database, finding_ids)
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the evidence with this sha256; None if there is none.
