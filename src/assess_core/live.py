@@ -207,7 +207,7 @@ class Live:
         """What is installed and asked for serves by what is remembered; False when nothing is that fits."""
         runtime, fleet = self._started, self._serving
         await self._look(partial(self._changes.watch, self._places(config)))
-        await self._beside(runtime.require_root)
+        await self._beside(runtime.vouching.require_root)
         installed = await self._beside(runtime.installed)
         if not installed:
             return False
@@ -344,7 +344,7 @@ class Live:
             return
 
         async def ask() -> None:
-            refused = await aside(partial(self._started.refusals_by_memory, asked))
+            refused = await aside(partial(self._started.vouching.refusals_by_memory, asked))
             # What follows a change may have asked meanwhile, and what it found is newer.
             self._doubted |= {pair[0].env_key: pair for pair in refused if pair[0].env_key in self._unasked}
             for plugin in asked:
@@ -409,7 +409,7 @@ class Live:
         await self._look(partial(self._changes.watch, self._places(config)))
         await self._beside(partial(runtime.reconfigure, config))
         if self._good is not None and config.registry != self._good.registry:
-            await self._beside(runtime.require_root)
+            await self._beside(runtime.vouching.require_root)
         forget_accounts()
         synced = await self._beside(partial(runtime.sync, notify=_notice))
         self._tell(synced)
@@ -464,7 +464,7 @@ class Live:
                 before = fleet.serving.get(name)
                 if before is None or before.installed.env_key in tried:
                     continue
-                if await self._beside(partial(runtime.may_stay, before.installed)):
+                if await self._beside(partial(runtime.vouching.may_stay, before.installed)):
                     usable.append(before.installed)
 
     async def _heed(self) -> None:
@@ -508,7 +508,7 @@ class Live:
         Returns why the registry's root is none, which is a mistake in the configuration; mostly nothing.
         """
         try:
-            silent = await self._beside(self._started.ask_registry)
+            silent = await self._beside(self._started.vouching.ask)
         except (AssessError, RegistryError, OSError) as error:
             return self._refused(error)
         if silent is not None:
@@ -516,7 +516,7 @@ class Live:
         return ""
 
     def _refusals(self, running: tuple[InstalledPlugin, ...]) -> list[tuple[InstalledPlugin, TrustError]]:
-        found = ((plugin, self._started.known_refusal_of(plugin)) for plugin in running)
+        found = ((plugin, self._started.vouching.known_refusal_of(plugin)) for plugin in running)
         return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
 
     def _tell(self, synced: tuple[Synced, ...]) -> None:
@@ -647,7 +647,7 @@ class Live:
             await asyncio.wait(following)
         # No process is made from here on: what would have been is given up, and nothing new is begun.
         if self._runtime is not None:
-            self._runtime.abandon()
+            self._runtime.vouching.abandon()
         if self._fleet is not None:
             await self._fleet.stop()
             if self._running:

@@ -6,10 +6,8 @@ with Runtime(load(path, os.environ)) as runtime:
 """
 
 import asyncio
-import hashlib
 import logging
 import os
-import pwd
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,16 +18,16 @@ from packaging.requirements import Requirement
 
 from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.assessing import assess
-from assess_core.choosing import choose, usable_for
+from assess_core.choosing import usable_for
 from assess_core.clock import utc_now
 from assess_core.compat import Compat, compat
-from assess_core.config import Config, PluginConfig, RegistrySettings, RuntimeConfig
+from assess_core.config import Config, RuntimeConfig
 from assess_core.delivery import Action, Delivery, Notify, Synced, fits
-from assess_core.errors import AssessError, ConfigError, StoreError
+from assess_core.errors import AssessError, ConfigError
 from assess_core.execute import Context, Event
 from assess_core.fallback import fall_back, fallen
 from assess_core.fleet import Fleet, raise_descriptor_limit, sorted_out
-from assess_core.folders import entry_of, keys_for
+from assess_core.folders import entry_of
 from assess_core.grants import Grant, Growth
 from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe, probe_forking
 from assess_core.host.quarantine import Quarantines
@@ -38,6 +36,7 @@ from assess_core.identity import IDENTITY, Identity
 from assess_core.journal import Journal, Signer
 from assess_core.keeping import growth_of_waiting, waiting_growth
 from assess_core.pipeline import sync
+from assess_core.place import user_name
 from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
 from assess_core.recording import Directly
 from assess_core.results import Run, WaitingVersion
@@ -53,27 +52,17 @@ from assess_core.store import (
     Interpreters,
     Kits,
     Store,
-    require_approved,
     verify_environment,
 )
+from assess_core.vouching import Vouching
 from assess_core.waivers import Waiver, Waivers
-from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import (
     ProjectName,
-    Registry,
-    RegistryConfig,
     RegistryError,
-    RevokedError,
-    RoleTerm,
-    TransportError,
-    TrustError,
     parse_project,
-    read_bounded,
 )
 
 _log = logging.getLogger(__name__)
-
-DAY_S = 86_400.0
 
 CALLS_EACH_PROCESSOR = 4
 """Plugins mostly wait, for a disk or for somebody's answer."""
@@ -83,51 +72,8 @@ SUBJECTS_EACH_CALL = 4
 
 MIN_CALLS = 8
 
-TRUST = "trust"
-"""In the state directory: what is remembered of registries, one directory for each root."""
-
-MAX_ROOT_BYTES = 512_000
-"""The client's own bound."""
-
 NotifyEvent = Callable[[str, Event], None]
 """Takes the assessment's id and what its plugin said."""
-
-
-def state_directory(flag: Path | None, environ: Mapping[str, str], config: Config | None) -> Path:
-    """Where state lives: flag, `ASSESS_STATE_DIR`, `runtime.state_dir`, else the XDG state home.
-
-    Raises:
-        ConfigError: none of them is set and this user has no home directory.
-    """
-    if flag is not None:
-        return flag.absolute()
-    if environ.get("ASSESS_STATE_DIR"):
-        return Path(environ["ASSESS_STATE_DIR"]).absolute()
-    if config is not None and config.runtime.state_dir is not None:
-        return config.runtime.state_dir
-    if environ.get("XDG_STATE_HOME", "").startswith("/"):
-        return Path(environ["XDG_STATE_HOME"], "assess")
-    try:
-        return Path("~/.local/state/assess").expanduser()
-    except RuntimeError as error:
-        raise ConfigError(
-            "no state directory: this user has no home; give --state-dir or set ASSESS_STATE_DIR"
-        ) from error
-
-
-def _digest(root: Path) -> str:
-    """Names what is remembered of a registry: by its anchor, so that it moves with the registry to another place.
-
-    Raises:
-        ConfigError: there is no such file.
-    """
-    try:
-        return hashlib.sha256(read_bounded(root, MAX_ROOT_BYTES)).hexdigest()
-    except (OSError, RegistryConfigError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            f"registry.root: {root} cannot be read: {reason}; get the registry's 1.root.json from its maintainer"
-        ) from error
 
 
 def _failed(line: Synced) -> bool:
@@ -165,14 +111,6 @@ def calls_at_once(config: RuntimeConfig) -> int:
     return config.calls or max(MIN_CALLS, CALLS_EACH_PROCESSOR * (os.cpu_count() or 1))
 
 
-def user_name() -> str:
-    """Who runs this, by the system's word and not by a variable's."""
-    try:
-        return f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
-    except KeyError:  # containers run users that no passwd file knows
-        return f"uid {os.getuid()}"
-
-
 def isolation_of(config: RuntimeConfig) -> Isolation:
     """What is asked of the host for plugins' processes."""
     if config.run_plugins_without_isolation:
@@ -190,38 +128,27 @@ class Runtime:
             )
         self.config = config
         self.store = Store(state, shared=config.runtime.shared_store)
-        self.interpreters = Interpreters(configured=config.runtime.interpreters, memory=state.absolute() / INTERPRETERS)
-        self.interpreter = self.interpreters.own
         self._kits = Kits(self.store)
         self._state = state
+        self._look_for_interpreters()
         self._journal: Journal | None = None
         self._scratch: Scratch | None = None
-        self._connected: Registry | None = None
-        self._abandoned = False
+        self.vouching = Vouching(config, self.store)
 
     def reconfigure(self, config: Config) -> None:
         """This configuration from now on; the state directory stays the one it is."""
-        if config.registry != self.config.registry:
-            self._disconnect()
+        self.vouching.reconfigure(config)
         if config.runtime.interpreters != self.config.runtime.interpreters:
-            self.interpreters = Interpreters(
-                configured=config.runtime.interpreters, memory=self._state.absolute() / INTERPRETERS
-            )
-            self.interpreter = self.interpreters.own
+            self.config = config
+            self._look_for_interpreters()
         self.config = config
         if self._journal is not None:
             self._journal.limit_evidence(config.results.evidence_mib << 20)
 
-    def abandon(self) -> None:
-        """No registry is waited for any more, for good; what waits in another thread fails soon, as if it were away."""
-        self._abandoned = True
-        if (connected := self._connected) is not None:
-            connected.abandon()
-
-    def _disconnect(self) -> None:
-        if self._connected is not None:
-            self._connected.close()
-            self._connected = None
+    def _look_for_interpreters(self) -> None:
+        configured = self.config.runtime.interpreters
+        self.interpreters = Interpreters(configured=configured, memory=self.store.root / INTERPRETERS)
+        self.interpreter = self.interpreters.own
 
     def __enter__(self) -> Self:
         return self
@@ -232,7 +159,7 @@ class Runtime:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        self._disconnect()
+        self.vouching.close()
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
@@ -278,9 +205,8 @@ class Runtime:
     def delivery(self, notify: Notify = lambda _: None) -> Delivery:
         """What the first half of the pipeline works with."""
         host = self.host()
-        (self._state / TRUST).mkdir(mode=0o700, exist_ok=True)
         return Delivery(
-            registry=self._registry(),
+            registry=self.vouching.registry_to_ask(),
             store=self.store,
             interpreters=self.interpreters,
             host=host,
@@ -288,102 +214,18 @@ class Runtime:
             clock=utc_now,
         )
 
-    def require_root(self) -> None:
-        """The file that is configured as the registry's root can be one, as it is now.
-
-        Raises:
-            ConfigError, RegistryError: it is none, or cannot be read.
-        """
-        if self.config.registry is not None:
-            with self._made(self.config.registry) as registry:
-                registry.require_root()
-
-    def ask_registry(self) -> TransportError | TrustError | None:
-        """The registry was asked for its word now, however lately it was before; why that could not be had.
-
-        Raises:
-            ConfigError, RegistryError: its root is none any more; what was known of the registry still is.
-        """
-        self.require_root()
-        self._disconnect()
-        registry = self._registry()
-        if registry is None:
-            return None
-        try:
-            registry.current_word(registry.deadline())
-        except (TransportError, TrustError) as error:
-            return error
-        return None
-
-    def known_refusal_of(self, plugin: InstalledPlugin) -> TrustError | None:
-        """Why an installed plugin may not run any more, by what is known of its registry.
-
-        None when nothing speaks against it, which is not that somebody vouches for it: what is known may have to be
-        completed, and the registry be away. Then the log says so, and what runs goes on until a sync knows more.
-        """
-        registry = self._registry()
-        return self._refusal_by(registry, plugin) if registry is not None else None
-
-    def _refusal_by(self, registry: Registry, plugin: InstalledPlugin) -> TrustError | None:
-        entry = entry_of(self.config, plugin.distribution)
-        from_folder = entry is not None and entry.dir is not None
-        try:
-            require_approved(plugin, store=self.store, registry=registry)
-        except RevokedError as refusal:
-            # What ran before the folder was configured came from the registry.
-            return None if from_folder and self._is_active(plugin) else refusal
-        except TrustError as refusal:
-            return None if from_folder else refusal
-        except (TransportError, StoreError) as error:  # the next sync says more of it
-            _log.warning("%s", error, extra={"action": "approval-unknown", "distribution": plugin.distribution})
-        return None
-
-    def _is_active(self, plugin: InstalledPlugin) -> bool:
-        return any(each.env_key == plugin.env_key for each in self.store.active())
-
-    def may_stay(self, plugin: InstalledPlugin) -> bool:
-        """Whether the configuration asks for this version, and it may run."""
-        entry = entry_of(self.config, plugin.distribution)
-        return entry is not None and fits(entry, plugin) and self.known_refusal_of(plugin) is None
-
-    def registry_terms(self) -> tuple[RoleTerm, ...]:
-        """Until when what is known of the registry is believed, role by role."""
-        registry = self._registry()
-        return registry.terms() if registry is not None else ()
-
-    def registry_keys(self) -> list[str]:
-        """The role of each key that signs for the registry, by what is known of it.
-
-        Raises:
-            TrustError: nothing of it is valid.
-        """
-        registry = self._registry()
-        return [role for role, _ in registry.known_word().signing_keys()] if registry is not None else []
-
-    def newest(self, entry: PluginConfig) -> str:
-        """The version of the registry that this entry asks for.
-
-        Raises:
-            RegistryError: there is none, none that runs here, or the registry cannot be asked.
-        """
-        registry = self._registry()
-        if registry is None:
-            raise ConfigError(f"{entry.name}: there is no registry")
-        requirement = Requirement(f"{entry.name}{entry.version}")
-        return choose(requirement, registry=registry, interpreters=self.interpreters).resolved.version
-
     def compat(self, asked: Requirement | None = None) -> tuple[Compat, ...]:
         """Whether each plugin of the configuration would run here, or the one that is asked about (`compat.compat`)."""
-        (self._state / TRUST).mkdir(mode=0o700, parents=True, exist_ok=True)
-        return compat(
-            self.config, registry=self._registry(), store=self.store, interpreters=self.interpreters, asked=asked
-        )
+        registry = self.vouching.registry_to_ask()
+        return compat(self.config, registry=registry, store=self.store, interpreters=self.interpreters, asked=asked)
 
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""
         chosen = [environment] if environment else list(self.store.serving())
         return tuple(
-            verify_environment(one, store=self.store, registry=self._keys(one), interpreters=self.interpreters)
+            verify_environment(
+                one, store=self.store, registry=self.vouching.keys_of(one), interpreters=self.interpreters
+            )
             for one in chosen
         )
 
@@ -439,19 +281,7 @@ class Runtime:
         missing = {entry.name for entry in self.config.plugins if entry.name is not None} - present
         faults = dict.fromkeys(missing, "not installed yet")
         tasks = self.plan((), usable=installed, faults=faults)
-        return tasks, tuple(plugin for plugin in installed if self._registry_vouches_for(plugin))
-
-    def _registry_vouches_for(self, plugin: InstalledPlugin) -> bool:
-        entry = entry_of(self.config, plugin.distribution)
-        return self.config.registry is not None and (entry is None or entry.dir is None)
-
-    def refusals_by_memory(self, plugins: Sequence[InstalledPlugin]) -> list[tuple[InstalledPlugin, TrustError]]:
-        """As `known_refusal_of` of each, by what is remembered alone, and beside whoever asks the registry."""
-        if self.config.registry is None:
-            return []
-        with self._made(self.config.registry) as registry:
-            found = [(plugin, self._refusal_by(registry, plugin)) for plugin in plugins]
-        return [(plugin, refusal) for plugin, refusal in found if refusal is not None]
+        return tasks, tuple(plugin for plugin in installed if self.vouching.concerns(plugin))
 
     def waiting(self) -> tuple[Growth, ...]:
         """What versions ask for that do not run before somebody consents, by what is on record."""
@@ -629,37 +459,6 @@ class Runtime:
         used = {task.plugin.installed.distribution for task in tasks if isinstance(task, Task)}
         entries = {distribution: entry_of(self.config, distribution) for distribution in used}
         return frozenset(name for name, entry in entries.items() if entry is not None and entry.dir is not None)
-
-    def _keys(self, environment: Path) -> Registry | None:
-        """Whose signatures count for what is in this environment: its folder's keys, else the registry's."""
-        try:
-            record = self.store.record(environment.name)
-        except StoreError:  # verify_environment says what is wrong with it
-            record = None
-        entry = entry_of(self.config, record.plugin.distribution) if record is not None else None
-        return (keys_for(entry) if entry is not None else None) or self._registry()
-
-    def _registry(self) -> Registry | None:
-        settings = self.config.registry
-        if self._connected is not None or settings is None:
-            return self._connected
-        self._connected = self._made(settings)
-        if self._abandoned:
-            self._connected.abandon()
-        return self._connected
-
-    def _made(self, settings: RegistrySettings) -> Registry:
-        return Registry(
-            RegistryConfig(
-                url=settings.url,
-                root=settings.root,
-                state=self._state / TRUST / _digest(settings.root),
-                development=settings.development,
-                timeout_s=settings.timeout_s,
-                max_staleness_s=settings.max_staleness_d * DAY_S,
-                access=settings.access,
-            )
-        )
 
     def host(self) -> HostConfig:
         """What all workers of this runtime share, by the configuration as it is now."""

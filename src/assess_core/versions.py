@@ -26,7 +26,8 @@ from assess_core.errors import ConfigError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
-from assess_core.runtime import Runtime, user_name
+from assess_core.place import user_name
+from assess_core.runtime import Runtime
 from assess_core.store import (
     Choices,
     Failure,
@@ -123,7 +124,7 @@ def _states(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[str]:
 
 def _revoked(plugin: InstalledPlugin, runtime: Runtime) -> bool:
     try:
-        return isinstance(runtime.known_refusal_of(plugin), RevokedError)
+        return isinstance(runtime.vouching.known_refusal_of(plugin), RevokedError)
     except OSError as error:  # a state directory that may only be looked at: how late it is cannot be remembered
         _log.warning("whether %s is revoked: %s", plugin.distribution, error, extra={"action": "approval-unknown"})
         return False
@@ -143,7 +144,7 @@ def rollback(runtime: Runtime, distribution: str) -> WentBack:
     """
     store, name = runtime.store, _known(runtime, distribution)
     entry = _entry(runtime.config, name)
-    if entry.dir is None and (silent := runtime.ask_registry()) is not None:  # then by what was known last
+    if entry.dir is None and (silent := runtime.vouching.ask()) is not None:  # then by what was known last
         _log.warning("the registry's word is not to be had: %s", silent, extra={"action": "registry-silent"})
     delivery = runtime.delivery()
     with store.activating(name):

@@ -23,6 +23,7 @@ from assess_core.journal import Journal
 from assess_core.runtime import Runtime
 from assess_core.store import Failure, InstalledPlugin, Kits, Store
 from assess_core.store.choices import Pin
+from assess_core.vouching import Vouching
 from assess_registry.client import RoleTerm, parse_sha256
 from tests.integration.test_runtime import PLUGIN, configured, sync
 from tests.integration.test_runtime_trust import revoke_release
@@ -439,7 +440,7 @@ def test_whatever_a_topic_raises_the_others_follow(
     assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
     monkeypatch.setattr(configuration, "_document", fail)
     assert line(capsys, well, "configuration", "fail")["text"] == f"could not be looked at: {wrong!r}"
-    monkeypatch.setattr(Runtime, "known_refusal_of", fail)
+    monkeypatch.setattr(Vouching, "known_refusal_of", fail)
     assert line(capsys, well, "demo-plugin", "fail")["text"] == f"could not be looked at: {wrong!r}"
 
 

@@ -72,7 +72,7 @@ def test_at_once_nothing_runs_that_is_known_to_be_revoked(
     if revoked:
         asyncio.run(place.revoke("1.0.0", "high"))
     with Runtime(load(place.path), state=place.state) as runtime:
-        assert runtime.ask_registry() is None
+        assert runtime.vouching.ask() is None
     place.tree.root.rename(place.directory / "gone")
 
     async def main() -> None:

@@ -10,7 +10,8 @@ import click
 
 from assess_core.cli.bugs import bugs_reported
 from assess_core.config import Config, config_path, load
-from assess_core.runtime import Runtime, state_directory
+from assess_core.place import state_directory
+from assess_core.runtime import Runtime
 from assess_registry.client import Severity
 
 DEFAULT_FAIL_ON: Severity = "low"

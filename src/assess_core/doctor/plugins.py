@@ -74,7 +74,7 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
     if differences := runtime.store.check_untouched(plugin):
         fix = f"find out who did: `assess plugins verify` shows everything that differs; {SYNC} to have it built again"
         return fail(f"was changed since it was installed: {describe_differences(differences)}", fix)
-    if (refusal := runtime.known_refusal_of(plugin)) is not None:
+    if (refusal := runtime.vouching.known_refusal_of(plugin)) is not None:
         return fail(f"{plugin.version} may not run any more: {refusal.what}", refusal.next_step or SYNC)
     if not fits(entry, plugin):
         return fail(f"{plugin.version} is installed, and {entry.version} is asked for", SYNC)
@@ -148,7 +148,7 @@ def _outdated(plugin: InstalledPlugin, entry: PluginConfig, runtime: Runtime) ->
     name, choices = plugin.distribution, runtime.store.choices(plugin.distribution)
     waiting = runtime.store.consents(name).waiting
     try:
-        newest = runtime.newest(entry)
+        newest = runtime.vouching.newest(entry, runtime.interpreters)
     except (AssessError, RegistryError) as error:
         text = f"it is not known whether there is a newer one: {str(error).splitlines()[0]}"
         yield Line(topic=name, state="warn", text=text, fix=SYNC)

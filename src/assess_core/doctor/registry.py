@@ -33,7 +33,7 @@ def lines(runtime: Runtime) -> Iterator[Line]:
 
 
 def _word(runtime: Runtime) -> Iterator[Line]:
-    refusal = runtime.ask_registry()
+    refusal = runtime.vouching.ask()
     if isinstance(refusal, TransportError):
         fix = "what is installed goes on by what is remembered, no longer than registry.max_staleness_d; find out why"
         yield Line(topic="registry", state="warn", text=f"is out of reach: {refusal}", fix=fix)
@@ -44,11 +44,11 @@ def _word(runtime: Runtime) -> Iterator[Line]:
     else:
         yield Line(topic="registry", state="ok", text="answers, and what it says is signed and current")
     now = utc_now()
-    terms = runtime.registry_terms()
+    terms = runtime.vouching.terms()
     yield from (_term(term, now) for term in terms)
     root = next((term.version for term in terms if term.role == "root"), None)
     if root is not None:
-        keys = runtime.registry_keys()
+        keys = runtime.vouching.signing_roles()
         roles = ", ".join(f"{keys.count(role)} {role}" for role in dict.fromkeys(keys))
         yield Line(topic="keys", state="ok", text=f"root version {root} is trusted; keys that sign: {roles}")
 

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from assess_core.runtime import TRUST
 from assess_core.store.interpreters import MEMORY
 from assess_core.store.layout import Layout
 from assess_core.store.surroundings import SEEDS
 from assess_core.store.upgrade import LAYOUT
+from assess_core.vouching import TRUST
 from assess_registry.client import parse_project, parse_sha256
 
 TEXT = (Path(__file__).parents[3] / "docs/state.md").read_text()
