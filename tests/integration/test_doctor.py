@@ -28,7 +28,7 @@ from assess_registry.client import RoleTerm, parse_sha256
 from tests.integration.test_runtime import PLUGIN, configured, sync
 from tests.integration.test_runtime_trust import revoke_release
 from tests.support.checkout import ROOT
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
 WITHOUT_LANDLOCK = """
@@ -43,7 +43,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
 
 
 def arguments(tree: RegistryTree, tmp_path: Path, *, runtime: str = "", plugins: str = PLUGIN) -> list[str]:

@@ -10,7 +10,7 @@ from assess_registry.cli import main
 from assess_registry.index import root_pages
 from assess_registry.index.root_pages import projects_on_root
 from assess_registry.keys import write_private_key
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
 
@@ -40,7 +40,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(make_registry_tree(tmp_path, plugins=[demo_plugin_wheel()]), capsys)
+    return Desk(copy_registry_tree(tmp_path, plugins=[demo_plugin_wheel()]), capsys)
 
 
 def test_a_project_is_marked_and_taken_back(desk: Desk) -> None:

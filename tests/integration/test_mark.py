@@ -21,7 +21,7 @@ from assess_registry.publish.mark import Marked, mark
 from assess_registry.publish.signed import signed_by
 from tests.integration.test_runtime_trust import make_place
 from tests.support.kills import steps, stride
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 from tests.support.word_reader import WordReader, page_problems
 
@@ -31,7 +31,7 @@ DEMO = ProjectName("demo-plugin")
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
     """A registry in which demo-plugin 1.0.0 is published."""
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel()])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel()])
 
 
 def do_mark(
@@ -124,7 +124,7 @@ def test_yanked_and_revoked_stay_so_through_a_quarantine(tree: RegistryTree) -> 
 
 @pytest.mark.parametrize("quarantined", [True, False])
 def test_what_is_quarantined_is_not_collected(quarantined: bool, tmp_path: Path) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[])
     filename, data = demo_plugin_wheel()
     (tmp_path / filename).write_bytes(data)
     publish(tree.root, tmp_path / filename, key=tree.key, closure=tree.closure)  # on no signed page, but on pip's

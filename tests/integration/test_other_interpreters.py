@@ -30,7 +30,7 @@ from tests.integration.test_runtime import configured
 from tests.support.installed import host_config, make_installed
 from tests.support.installing import DemoRegistry, demo_registry, install_here
 from tests.support.interpreters import another_python, copied, describe_interpreter
-from tests.support.registry_tree import make_registry_tree
+from tests.support.registry_tree import copy_registry_tree
 from tests.support.wheels import DEMO_SOURCE, demo_plugin_wheel
 
 
@@ -106,7 +106,7 @@ def test_what_others_may_change_is_not_run_to_compare_anything(
 
 def test_an_upgraded_one_is_noticed_and_gets_an_environment_of_its_own(python: Path, tmp_path: Path) -> None:
     wheel = demo_plugin_wheel("1.0.0", requires_python=f"=={python.name.removeprefix('python')}.*")
-    config = configured(make_registry_tree(tmp_path / "registry", plugins=[wheel]), tmp_path)
+    config = configured(copy_registry_tree(tmp_path / "registry", plugins=[wheel]), tmp_path)
     upgraded: dict[str, str] = {}
 
     def ask(path: Path) -> Mapping[str, str]:
@@ -171,7 +171,7 @@ def release(version: str, python: Path | None) -> tuple[str, bytes]:
 def test_a_release_stays_where_it_runs_and_the_next_one_is_chosen_for_anew(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     config, state = configured(tree, tmp_path), tmp_path / "state"
 
     def synced(places: tuple[str, ...]) -> InstalledPlugin:
@@ -192,7 +192,7 @@ def test_a_release_stays_where_it_runs_and_the_next_one_is_chosen_for_anew(
 
 
 def test_compat_names_the_python_that_sync_leaves_it_under(python: Path, tmp_path: Path) -> None:
-    config = configured(make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", None)]), tmp_path)
+    config = configured(copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", None)]), tmp_path)
 
     def said(interpreters: Interpreters) -> tuple[Path, Path]:
         with Runtime(config, state=tmp_path / "state") as runtime:
@@ -211,7 +211,7 @@ def test_compat_names_the_python_that_sync_leaves_it_under(python: Path, tmp_pat
 
 
 def test_a_plugin_of_a_folder_runs_under_the_python_that_its_wheels_are_for(python: Path, tmp_path: Path) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     folder = tmp_path / "plugins"
     target = target_of(describe_interpreter(python))
     install_into("demo-plugin", index=tree.root, to=folder, trusted_keys=tree.trusted_keys, target=target)
@@ -235,7 +235,7 @@ def test_a_plugin_of_a_folder_runs_under_the_python_that_its_wheels_are_for(pyth
 
 @pytest.mark.parametrize("offline", [False, True])
 def test_what_an_order_leaves_out_does_not_run_on(python: Path, tmp_path: Path, offline: bool) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     config, state = configured(tree, tmp_path), tmp_path / "state"
 
     def synced(*order: Path, offline: bool = False) -> tuple[str, str, str, int]:
@@ -254,7 +254,7 @@ def test_what_an_order_leaves_out_does_not_run_on(python: Path, tmp_path: Path, 
 
 def test_nothing_is_started_under_one_that_others_can_change(python: Path, tmp_path: Path) -> None:
     """Whoever starts it. What is opened to others is a directory of the copy; its files are links to the real ones."""
-    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     config, state = configured(tree, tmp_path), tmp_path / "state"
     encodings = python.parent.parent / "lib" / python.name / "encodings"
 
@@ -288,7 +288,7 @@ def test_nothing_is_started_under_one_that_others_can_change(python: Path, tmp_p
 
 
 def test_nothing_is_gone_back_to_that_an_order_leaves_out(python: Path, tmp_path: Path) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[release("1.0.0", python)])
     config, state = configured(tree, tmp_path), tmp_path / "state"
     with Runtime(config, state=state) as runtime:
         runtime.interpreters = Interpreters(configured=(python,))

@@ -9,7 +9,7 @@ from assess_core.delivery import Action, Synced
 from assess_core.errors import StoreError
 from assess_core.results import Run
 from assess_core.runtime import Runtime
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import DEMO_SOURCE, demo_manifest, demo_plugin_wheel
 
 PLUGIN = '[[plugins]]\nname = "demo-plugin"\n'
@@ -18,7 +18,7 @@ BROKEN = "raise RuntimeError('not today')\n"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
 
 
 def configured(tree: RegistryTree, tmp_path: Path, *, plugins: str | None = None, development: bool = True) -> Config:
@@ -161,7 +161,7 @@ def test_no_plugin_is_shown_what_the_runtime_keeps(tmp_path: Path) -> None:
             ">=1.0", ">=1.2"
         ),
     )
-    registry = make_registry_tree(
+    registry = copy_registry_tree(
         tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=source, manifest=manifest), another]
     )
     plugins = f'{PLUGIN}[[plugins]]\nname = "another"\nsecrets = {{ token = "file:{tmp_path}/secret" }}\n'

@@ -24,7 +24,7 @@ from assess_registry.client import Registry, TrustError
 from tests.support.installing import DemoRegistry, install_here, run_in_child
 from tests.support.interpreters import interpreter_for_all
 from tests.support.mounts import in_mounts, may_mount, mount_read_only
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
 mounting = pytest.mark.skipif(not may_mount(), reason="needs the right to mount")
@@ -32,7 +32,7 @@ mounting = pytest.mark.skipif(not may_mount(), reason="needs the right to mount"
 
 @pytest.fixture
 def demo(tmp_path: Path) -> DemoRegistry:
-    tree = make_registry_tree(
+    tree = copy_registry_tree(
         tmp_path / "registry", plugins=tuple(demo_plugin_wheel(each) for each in ("1.0.0", "1.1.0"))
     )
     return DemoRegistry(tree=tree, registry=Registry(tree.config()))

@@ -18,7 +18,7 @@ from assess_core.runtime import Runtime
 from assess_core.versions import listed, pin, remove, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import TrustError, parse_project
 from assess_registry.publish.after import revoke
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import DEMO_SOURCE, demo_plugin_wheel
 
 NAME = parse_project("demo-plugin")
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
 
 
 class Place:
@@ -140,7 +140,7 @@ def test_what_failed_is_brought_up_when_it_may_be_again(place: Place, how: str) 
 
 
 def test_a_first_version_that_failed_is_held_too(tmp_path: Path) -> None:
-    tree = make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=BROKEN)])
+    tree = copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0", source=BROKEN)])
     place = Place(tree, tmp_path)
     assert place.sync().action is Action.FAILED
     line = place.sync()

@@ -13,7 +13,7 @@ from assess_core.cli import main
 from assess_core.store import running_interpreter
 from assess_registry.client import parse_project
 from assess_registry.publish.after import revoke
-from tests.support.registry_tree import RegistryTree, make_registry_tree
+from tests.support.registry_tree import RegistryTree, copy_registry_tree
 from tests.support.wheels import demo_plugin_wheel
 
 Run = Callable[..., tuple[int, str, str]]
@@ -21,7 +21,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def tree(tmp_path: Path) -> RegistryTree:
-    return make_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
+    return copy_registry_tree(tmp_path / "registry", plugins=[demo_plugin_wheel("1.0.0")])
 
 
 @pytest.fixture
