@@ -16,6 +16,7 @@ from typing import Any
 
 from assess_core.errors import CutShortError, FaultKind, PluginFault
 from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
+from assess_core.journal import EvidenceFullError
 from assess_core.lanes import side_by_side
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.repeating import is_open, may_repeat, wait_s
@@ -295,22 +296,27 @@ async def _assess(round_: _Round, checks: tuple[CheckSpec, ...], subject: Subjec
         # The worker is free: let it be given its next call before this one's results are made, or it waits for them.
         await asyncio.sleep(0)
     may = not isinstance(came, PluginFault) or may_repeat(came)
-    if not round_.quota.take(record):
-        record = replace(record, evidence={})
-        came = PluginFault(
-            f"evidence of one assessment may have {MAX_RUN_EVIDENCE_BYTES >> 20} MiB in one run; that of this call is "
-            "beyond and was not kept",
-            plugin=task.plugin.name,
-            phase="execute",
-            kind=FaultKind.LIMIT,
-            record=record,
-        )
-        may = False  # there is no more room later
     call = _Call(task=task, checks=checks, subject=subject, context=context, run=round_.run, record=record)
+    if not round_.quota.take(record):
+        beyond = (
+            f"evidence of one assessment may have {MAX_RUN_EVIDENCE_BYTES >> 20} MiB in one run; that of this call is "
+            "beyond and was not kept"
+        )
+        return _without_evidence(call, beyond), False  # there is no more room later
     results, evidence = _recorded(call, came)
     if evidence:
-        await round_.keep(evidence)
+        try:
+            await round_.keep(evidence)
+        except EvidenceFullError as error:
+            return _without_evidence(call, f"the evidence of this call was not kept: {error}"), False
     return results, may
+
+
+def _without_evidence(call: "_Call", why: str) -> list[Result]:
+    """The results of a call whose evidence there is no room for: what it said cannot be shown, so it does not count."""
+    record = replace(call.record, evidence={})
+    fault = PluginFault(why, plugin=call.task.plugin.name, phase="execute", kind=FaultKind.LIMIT, record=record)
+    return _recorded(replace(call, record=record), fault)[0]
 
 
 def _require_not_stopped(task: Task, fault: PluginFault, context: Context) -> None:

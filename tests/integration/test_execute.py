@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from assess_core import execute as module
-from assess_core.execute import Context, Event, Evidence, Executed, execute
+from assess_core.execute import Context, Event, Evidence, Executed, Keep, execute
 from assess_core.host import LogLine, Progress, Supervisor
+from assess_core.journal import Journal
 from assess_core.plan import Callee, Task
 from assess_core.results import ResultOutcome
 from assess_core.store import InstalledPlugin
@@ -29,7 +30,7 @@ def assess_evaluate(input):
 
 
 def executed(
-    root: Path, *checks: str, permissions: str = "", timeout_s: float = 10
+    root: Path, *checks: str, permissions: str = "", timeout_s: float = 10, keep: Keep | None = None
 ) -> tuple[Executed, dict[str, tuple[str, bytes]], list[tuple[str, Event]]]:
     """What becomes of one assessment by `misbehaves`, the evidence that was kept, and what was said meanwhile."""
     plugin = make_program(root, "misbehaves", checks=checks, permissions=permissions)
@@ -37,7 +38,7 @@ def executed(
     told: list[tuple[str, Event]] = []
     kept: dict[str, tuple[str, bytes]] = {}
 
-    async def keep(evidence: Evidence) -> None:
+    async def remember(evidence: Evidence) -> None:
         kept.update(evidence)
 
     context = Context(
@@ -61,7 +62,7 @@ def executed(
         config = host_config(root, kill_after_s=0.2)
         hosts = {each.distribution: Supervisor(each, config) for each in (plugin, provider)}
         try:
-            return await execute(task, hosts=hosts, context=context, due_at=NOW, keep=keep)
+            return await execute(task, hosts=hosts, context=context, due_at=NOW, keep=keep or remember)
         finally:
             for host in hosts.values():
                 await host.stop()
@@ -106,6 +107,24 @@ def test_evidence_beyond_what_a_run_may_have_is_not_kept_and_fails_its_call(
     assert result.outcome is ResultOutcome.ERROR
     assert bool(kept) is bool(result.evidence) is fits
     assert ("that of this call is beyond and was not kept" in result.reason) is not fits
+    assert {"open": "/etc/passwd"} in result.provenance
+
+
+@pytest.mark.parametrize(("most", "fits"), [(4, True), (3, False)])
+def test_evidence_that_the_journal_has_no_room_for_fails_its_call_alone(tmp_path: Path, most: int, fits: bool) -> None:
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.limit_evidence(most)
+
+        async def keep(evidence: Evidence) -> None:
+            journal.keep(evidence)
+
+        done, _, _ = executed(tmp_path, "touches-then-raises", permissions='read = ["/etc/passwd"]', keep=keep)
+        (result,) = done.results
+        assert bool(result.evidence) is fits
+        assert all(journal.evidence(item.sha256) == ("text/plain", b"root") for item in result.evidence)
+    assert done.run.problem is None
+    assert result.outcome is ResultOutcome.ERROR
+    assert ("results.evidence_mib" in result.reason) is not fits
     assert {"open": "/etc/passwd"} in result.provenance
 
 
