@@ -1,0 +1,305 @@
+"""What is due becomes a run, once, whatever ends in between."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from assess_core.results import run_id
+from assess_core.schedule import Asked, Rule, Window
+from tests.support.played_scheduler import BEGIN, Played, every
+
+
+def at(seconds: float) -> str:
+    """The id of the run that was due then."""
+    return run_id("r", "host", BEGIN + timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def played() -> Iterator[Played]:
+    machine = Played()
+    yield machine
+    machine.close()
+
+
+def begun(played: Played) -> list[tuple[float, int]]:
+    """Due times and attempts of what began, in order."""
+    return [((due.due_at - BEGIN).total_seconds(), due.attempt) for _, due in played.begun]
+
+
+def skipped(played: Played) -> list[tuple[float, float, str]]:
+    return [
+        ((skip.first_at - BEGIN).total_seconds(), (skip.last_at - BEGIN).total_seconds(), skip.why)
+        for skip, _ in played.store.told
+    ]
+
+
+def test_each_due_time_begins_once_and_in_time(played: Played) -> None:
+    played.up([every(60)])
+    for second in range(1, 181):
+        played.pass_time(1)
+        if second % 60 == 0:
+            played.end(at(second))
+    assert begun(played) == [(60, 1), (120, 1), (180, 1)]
+    assert [moment for moment, _ in played.begun] == [due.due_at for _, due in played.begun]
+    assert (skipped(played), played.store.rows) == ([], {})
+
+
+def test_nothing_is_due_that_was_due_before_it_was_configured(played: Played) -> None:
+    played.now += timedelta(seconds=59)
+    played.up([every(60)])
+    assert begun(played) == []
+    played.pass_time(1)
+    assert begun(played) == [(60, 1)]
+
+
+def test_what_was_missed_runs_once_and_is_told_of_as_one(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(86_400)
+    assert begun(played) == [(86_400, 1)]
+    assert skipped(played) == [(60, 86_340, "missed")]
+
+
+def test_what_is_too_late_may_be_left_alone(played: Played) -> None:
+    rule = every(60, misfire="skip", grace=timedelta(seconds=5))
+    played.up([rule])
+    played.pass_time(65)
+    assert begun(played) == [(60, 1)]
+    played.end(at(60))
+    played.pass_time(60.5)
+    assert begun(played) == [(60, 1)]
+    assert skipped(played) == [(120, 120, "misfire")]
+
+
+def test_jitter_moves_the_beginning_and_not_the_due_time(played: Played) -> None:
+    played.up([every(60, offset=timedelta(seconds=7))])
+    played.pass_time(66)
+    assert begun(played) == []
+    played.pass_time(1)
+    assert begun(played) == [(60, 1)]
+    assert played.begun[0][1].start_at == BEGIN + timedelta(seconds=67)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "expected", "told"),
+    [
+        ("skip", [60], [(120, 120, "overlap"), (180, 180, "overlap")]),
+        ("queue", [60, 180], [(120, 120, "replaced")]),
+        ("parallel", [60, 120, 180], []),
+    ],
+)
+def test_what_is_due_while_it_runs(
+    played: Played, overlap: str, expected: list[int], told: list[tuple[float, float, str]]
+) -> None:
+    played.up([every(60, overlap=overlap)])
+    for _ in range(3):
+        played.pass_time(60)
+    played.end(at(60))
+    assert [due for due, _ in begun(played)] == expected
+    assert skipped(played) == told
+
+
+def test_no_more_than_eight_run_at_a_time(played: Played) -> None:
+    played.up([every(60, overlap="parallel")])
+    for _ in range(9):
+        played.pass_time(60)
+    assert len(played.running) == 8
+    assert skipped(played) == [(540, 540, "overlap")]
+
+
+def test_a_killed_process_has_lost_and_doubled_nothing(played: Played) -> None:
+    played.up([every(60, overlap="queue")])
+    played.pass_time(60)
+    played.pass_time(60)
+    played.kill()
+    played.now += timedelta(seconds=90)
+    played.up([every(60, overlap="queue")])
+    assert begun(played) == [(60, 1), (60, 2)]
+    played.end(at(60))
+    assert begun(played) == [(60, 1), (60, 2), (180, 1)]  # the one that waited was due before it
+    assert skipped(played) == [(120, 120, "replaced")]
+
+
+def test_killed_between_its_claim_and_its_beginning_it_begins_at_the_next_start(played: Played) -> None:
+    played.up([every(60)])
+    played.store.deadly = True
+    played.pass_time(60)
+    assert not played.is_up
+    assert begun(played) == []
+    played.up([every(60)])
+    assert begun(played) == [(60, 2)]
+
+
+def test_what_ends_its_process_each_time_is_recorded_instead(played: Played) -> None:
+    played.up([every(3600)])
+    played.pass_time(3600)
+    for _ in range(3):
+        played.kill()
+        played.up([every(3600)])
+    assert [due.attempt for _, due in played.begun] == [1, 2, 3, 4]
+    assert "3 times" in played.begun[-1][1].problem
+    assert played.store.runs[at(3600)].problem
+    assert played.store.rows == {}
+
+
+def test_an_orderly_stop_is_no_attempt(played: Played) -> None:
+    played.up([every(3600)])
+    played.pass_time(3600)
+    for _ in range(5):
+        played.stop()
+        played.up([every(3600)])
+    assert [due.attempt for _, due in played.begun] == [1] * 6
+
+
+def test_a_run_that_was_interrupted_and_is_too_late_by_its_policy_is_recorded_as_that(played: Played) -> None:
+    rule = every(3600, misfire="skip")
+    played.up([rule])
+    played.pass_time(3600)
+    played.kill()
+    played.now += timedelta(seconds=61)
+    played.up([rule])
+    assert played.store.runs[at(3600)].problem.startswith("interrupted")
+
+
+def test_a_full_disk_begins_nothing_and_loses_nothing(played: Played) -> None:
+    played.up([every(60)])
+    played.store.full = True
+    played.pass_time(60)
+    played.pass_time(30)
+    assert begun(played) == []
+    played.store.full = False
+    for _ in range(4):
+        played.pass_time(1)
+    assert begun(played) == [(60, 1)]
+    assert skipped(played) == []
+
+
+def test_a_clock_that_was_set_back_a_little_is_waited_for(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.end(at(60))
+    played.set_clock(-3600)
+    played.pass_time(60)
+    assert begun(played) == [(60, 1)]
+    played.pass_time(3600)
+    assert begun(played) == [(60, 1), (120, 1)]
+
+
+def test_a_clock_that_was_set_back_by_much_begins_anew_and_runs_nothing_twice(played: Played) -> None:
+    played.up([every(3600)])
+    for _ in range(5):
+        played.pass_time(3600)
+        played.end(played.begun[-1][1].run_id)
+    played.set_clock(-4 * 3600)
+    for _ in range(5):
+        played.pass_time(3600)
+        for running in list(played.running):
+            played.end(running)
+    assert [due for due, _ in begun(played)] == [3600 * hour for hour in range(1, 7)]
+
+
+def test_what_somebody_asks_for_runs_beside_the_schedule_and_waits_its_turn(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now, by="ada"))
+    played.pass_time(2)
+    assert [due.run_id for _, due in played.begun] == [at(60)]
+    assert played.store.asked == {}
+    played.pass_time(60)  # and is not given up for what is due meanwhile
+    played.end(at(60))
+    assert [due.run_id for _, due in played.begun] == [at(60), "asked"]
+    assert skipped(played) == [(120, 120, "overlap")]
+
+
+def test_what_is_asked_for_and_not_configured_is_answered(played: Played) -> None:
+    played.store.request(Asked(run_id="asked", assessment="other", at=BEGIN))
+    played.up([every(60)])
+    assert played.store.asked == {}
+    assert [skip.why for skip, _ in played.store.told] == ["removed"]
+
+
+def test_everything_is_due_at_once_if_that_is_wanted(played: Played) -> None:
+    played.up([every(60), replace(every(60, name="other"), spec=None)], now=True)
+    assert sorted(due.assessment for _, due in played.begun) == ["host", "other"]
+
+
+def test_another_schedule_begins_now_and_a_removed_one_ends(played: Played) -> None:
+    played.up([every(60, overlap="queue"), every(80, name="other")])
+    played.pass_time(70)
+    played.pass_time(50)
+    assert len(played.running) == 2
+    played.replace([every(8, name="other")])
+    assert [(skip.assessment, skip.why) for skip, _ in played.store.told] == [("host", "removed")]
+    assert set(played.store.cursors) == {"other"}
+    played.end(at(60))  # what had begun may end
+    for run in list(played.running):
+        played.end(run)
+    played.pass_time(7)
+    assert len(played.begun) == 2
+    played.pass_time(1)
+    assert [(due.due_at - BEGIN).total_seconds() for _, due in played.begun[2:]] == [128]
+
+
+def test_a_run_that_could_not_be_carried_out_is_told_of_and_its_like_go_on(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.fail(at(60))
+    assert (skipped(played), played.store.rows) == ([(60, 60, "failed")], {})
+    played.pass_time(60)
+    assert begun(played) == [(60, 1), (120, 1)]
+
+
+def test_maintenance_holds_what_is_due_and_lets_one_of_it_run_afterwards(played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN + timedelta(seconds=90), ends=BEGIN + timedelta(seconds=250))
+    played.up([every(60, windows=(window,))])
+    for _ in range(4):
+        played.pass_time(60)
+        for run in list(played.running):
+            played.end(run)
+    assert begun(played) == [(60, 1)]
+    played.pass_time(9)
+    assert begun(played) == [(60, 1)]
+    played.kill()
+    played.up([every(60, windows=(window,))])
+    played.pass_time(1)
+    assert begun(played) == [(60, 1), (240, 1)]
+    assert skipped(played) == [(120, 120, "maintenance"), (180, 180, "maintenance")]
+
+
+def test_maintenance_that_is_not_caught_up_with_leaves_nothing_to_run(played: Played) -> None:
+    window = Window(id="w", word="skip", begins=BEGIN + timedelta(seconds=90), ends=BEGIN + timedelta(seconds=190))
+    played.up([every(60, windows=(window,), overlap="parallel")])
+    for _ in range(4):
+        played.pass_time(60)
+    assert begun(played) == [(60, 1), (240, 1)]
+    assert [why for *_, why in skipped(played)] == ["maintenance"] * 2
+
+
+def test_a_window_that_is_taken_away_holds_nothing_any_more(played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(days=9))
+    rule = every(60, windows=(window,))
+    played.up([rule])
+    played.pass_time(60)
+    assert begun(played) == []
+    played.replace([replace(rule, windows=())])
+    assert begun(played) == [(60, 1)]
+
+
+def test_a_thousand_at_one_moment_are_one_transaction(played: Played) -> None:
+    rules: list[Rule] = [every(60, name=f"host-{number}") for number in range(1000)]
+    played.up(rules)
+    before = played.store.claims
+    played.pass_time(60)
+    assert (len(played.running), played.store.claims - before) == (1000, 1)
+
+
+def test_standing_says_what_comes_next(played: Played) -> None:
+    played.up([every(60, offset=timedelta(seconds=5), overlap="queue"), replace(every(60, name="asked"), spec=None)])
+    played.pass_time(65)
+    played.pass_time(60)
+    asked, host = played.scheduler.standing() if played.scheduler else ()
+    assert (asked.next_start_at, str(asked)) == (None, "asked: on request")
+    assert (host.running, host.waiting) == ((at(60),), at(120))
+    assert host.next_start_at == BEGIN + timedelta(seconds=185)
+    assert str(host) == "host: every 60s, next at 2027-01-01 00:03:05Z, 1 running, one waits for that"
