@@ -17,7 +17,7 @@ import pytest
 from assess_core.cli.app import main
 from assess_core.doctor import configuration, disk, registry
 from assess_core.errors import FaultKind, PluginFault, StoreError
-from assess_core.host import body, prepared
+from assess_core.host import Held, body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.journal import Journal
 from assess_core.runtime import Runtime
@@ -178,10 +178,36 @@ def test_for_people_it_is_a_line_each(tree: RegistryTree, tmp_path: Path, capsys
 
 
 @pytest.fixture
-def well(tree: RegistryTree, tmp_path: Path) -> list[str]:
+def tried_anew(tree: RegistryTree, tmp_path: Path) -> list[str]:
     """Arguments for a machine on which all is well: the plugin is installed, starts and is the newest."""
     sync(configured(tree, tmp_path), tmp_path / "state")
     return arguments(tree, tmp_path)
+
+
+@pytest.fixture
+def well(tried_anew: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The same for what is about plugins and state: what holds a worker here is tried once, and then remembered."""
+    monkeypatch.setattr(Runtime, "probe", held_here)
+    monkeypatch.setattr(Runtime, "why_spawned", spawned_here)
+    return tried_anew
+
+
+PROBE, WHY_SPAWNED = Runtime.probe, Runtime.why_spawned
+_held: list[Held] = []
+_spawned: dict[str, str] = {}
+
+
+def held_here(runtime: Runtime) -> Held:
+    if not _held:
+        _held.append(PROBE(runtime))
+    return _held[0]
+
+
+def spawned_here(runtime: Runtime) -> str:
+    how = runtime.config.runtime.start_workers
+    if how not in _spawned:
+        _spawned[how] = WHY_SPAWNED(runtime)
+    return _spawned[how]
 
 
 def line(capsys: pytest.CaptureFixture[str], given: list[str], topic: str, state: str) -> dict[str, str]:
@@ -206,11 +232,11 @@ def the_plugin(tmp_path: Path) -> InstalledPlugin:
 
 
 def test_on_a_machine_where_all_is_well_nothing_of_it_is_said(
-    well: list[str], capsys: pytest.CaptureFixture[str]
+    tried_anew: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The control of all that follow."""
-    assert "starts and loads" in line(capsys, well, "demo-plugin", "ok")["text"]
-    lines, code = doctor(capsys, well)
+    assert "starts and loads" in line(capsys, tried_anew, "demo-plugin", "ok")["text"]
+    lines, code = doctor(capsys, tried_anew)
     assert code == 0
     assert {topic for topic, found in lines.items() if any(state == "warn" for state, _ in found)} <= {
         "registry",  # of a test, for development
@@ -219,15 +245,15 @@ def test_on_a_machine_where_all_is_well_nothing_of_it_is_said(
 
 
 def test_workers_that_cannot_be_forked_are_a_warning(
-    well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tried_anew: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert line(capsys, well, "start", "ok")["text"] == "workers are forked from a prepared parent"
+    assert line(capsys, tried_anew, "start", "ok")["text"] == "workers are forked from a prepared parent"
 
     async def refused(_self: object, _descriptors: object) -> None:
         raise prepared._RefusedError("the kernel says EPERM")
 
     monkeypatch.setattr(prepared._Prepared, "fork", refused)
-    assert line(capsys, well, "start", "warn")["text"] == "no worker can be forked: the kernel says EPERM"
+    assert line(capsys, tried_anew, "start", "warn")["text"] == "no worker can be forked: the kernel says EPERM"
 
 
 def test_a_plugin_that_was_changed_is_named(
