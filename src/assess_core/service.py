@@ -18,6 +18,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from assess_core.schedule import Due
 from assess_core.schedule.decide import Rule
 from assess_core.schedule.scheduler import Ended, Scheduler
 from assess_core.signals import Signals
+from assess_core.upkeep import Upkeep
 from assess_registry.client import RegistryError, TrustError
 
 _log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ class Service:
         self._config: Config | None = None
         self._scheduler: Scheduler | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._upkeep: Upkeep | None = None
         self._phase = "starting"
         self._beside: set[asyncio.Task[Any]] = set()
         self._failed: BaseException | None = None
@@ -146,8 +149,10 @@ class Service:
         except (ConfigError, TrustError) as error:
             done = await self._started_by_last_good(error)
         self._require_something(done)
-        store = self._live.journal.schedules()
-        self._scheduler = Scheduler(store, self._run_one)
+        journal = self._live.journal
+        self._upkeep = Upkeep(journal, keep_days=self._keep_days)
+        self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
+        self._scheduler = Scheduler(journal.schedules(), self._run_one)
         await self._scheduler.load(self._rules(), now=self._options.now)
 
     async def _started_by_last_good(self, error: ConfigError | TrustError) -> Reloaded:
@@ -204,6 +209,18 @@ class Service:
         """How all that was begun has ended is on the disk, as far as it can be."""
         if self._serving is not None:
             await asyncio.wait([self._serving], timeout=LAST_JOBS_S)
+        if self._upkeep is not None and self._failed is None:
+            await aside(self._upkeep.end)
+
+    async def _kept_up(self, upkeep: Upkeep, why: str) -> None:
+        try:
+            await upkeep.run(why)
+        except DamagedError as damaged:
+            self._fail(damaged)
+
+    def _keep_days(self) -> int:
+        assert self._config is not None  # noqa: S101  told before anything else
+        return self._config.results.keep_days
 
     async def _run_one(self, due: Due) -> Ended:
         """What became of one due time."""
@@ -254,7 +271,9 @@ class Service:
         try:
             if await aside(partial(self._source.keep, config)):
                 self._degraded = ""
-        except (OSError, AssessError, RegistryError) as error:
+        except (ConfigError, RegistryError):
+            pass  # another edit has come meanwhile: it is followed, or refused, on its own
+        except OSError as error:
             _log.warning(
                 "the configuration could not be kept for another start: %s", error, extra={"action": "config-not-kept"}
             )
@@ -287,7 +306,10 @@ class Service:
         starts = [(each.next_start_at, each.assessment) for each in planned if each.next_start_at is not None]
         at, name = min(starts, default=(None, ""))
         said = [self._phase] if self._phase != "up" else []
-        said.append(f"next: {name} {at:%H:%M:%S}Z" if at is not None else "nothing is scheduled")
+        if at is None:
+            said.append("nothing is scheduled")
+        else:
+            said.append(f"next: {name} {max(at, datetime.now(UTC)):%H:%M:%S}Z")
         running = sum(len(each.running) for each in planned)
         if running:
             said.append(f"{running} running")
