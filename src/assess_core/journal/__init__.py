@@ -17,6 +17,7 @@ from assess_core.journal.database import (
 from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone
 from assess_core.journal.health import say_readable
 from assess_core.journal.journal import Journal
+from assess_core.journal.listing import Listed
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Removed
 from assess_core.journal.runs import AlreadyRecordedError
@@ -39,6 +40,7 @@ __all__ = [
     "EvidenceFullError",
     "Gone",
     "Journal",
+    "Listed",
     "NoRoomError",
     "OvertakenError",
     "Removed",

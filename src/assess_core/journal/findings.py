@@ -1,8 +1,8 @@
 """Since when a check has been failing on a subject, when it first did, and when it last did.
 
 Only what says something of the subject changes that: a failure opens a finding, a pass or `not-applicable` closes it,
-and an error, a timeout, what was skipped or not asked leaves it as it was. Nor does a run that began before the last one
-that said something: runs beside each other are recorded in any order.
+and an error, a timeout, what was skipped or not asked leaves it as it was. So does a run that began before the last
+one that said something: runs beside each other are recorded in any order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -19,6 +19,7 @@ from assess_core.journal import findings, health, retention
 from assess_core.journal.backup import Backup, back_up
 from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
+from assess_core.journal.listing import Listed, complete_before, listed
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Age, Removed
 from assess_core.journal.runs import always, make_record, read_results, read_runs, write
@@ -201,6 +202,23 @@ class Journal:
         """The newest recorded runs, newest first."""
         return read_runs(self._database, "SELECT document FROM runs ORDER BY position DESC LIMIT ?", limit)
 
+    def listed(
+        self,
+        *,
+        limit: int,
+        assessment: str | None = None,
+        ended_since: datetime | None = None,
+        incomplete: bool = False,
+    ) -> tuple[Listed, ...]:
+        """As `listing.listed`: the newest runs, with what is known of them without reading their results."""
+        return listed(
+            self._database, limit=limit, assessment=assessment, ended_since=ended_since, incomplete=incomplete
+        )
+
+    def complete_before(self, run_id: str) -> AssessmentRun | None:
+        """The newest complete run of the same assessment that was recorded before this one; None if there is none."""
+        return complete_before(self._database, run_id)
+
     def find(self, prefix: str) -> tuple[AssessmentRun, ...]:
         """The recorded runs whose id begins with this, newest first; at most two, which is one too many to mean one."""
         statement = "SELECT document FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY position DESC LIMIT 2"
@@ -253,19 +271,29 @@ class Journal:
         with self._database.turn() as connection:
             return retention.would_remove(connection, _age(keep_days, now))
 
-    def verify(self, *, noted: Mapping[str, Head] | None = None, trusted: Collection[PublicKey] = ()) -> Report:
+    def verify(
+        self,
+        *,
+        noted: Mapping[str, Head] | None = None,
+        trusted: Collection[PublicKey] = (),
+        backup: Path | None = None,
+    ) -> Report:
         """Whether all is as this runtime wrote it (`verifying.verify`).
 
         Args:
             noted: where a chain stood at some time, by a word from elsewhere.
             trusted: the keys that are the runtime's; those of its identity, unless there are any.
+            backup: a copy that is read in place of the journal. It may end where the chain stood then.
 
         Raises:
             StoreError: the file or a key cannot be read.
         """
         identity = self._signing().identity
-        heads = identity.heads()  # before the file: whatever is recorded meanwhile, it is not behind this
-        return verify(self._database.path, heads=heads, trusted=trusted or identity.public_keys(), noted=noted)
+        known = identity.heads()  # before the file: whatever is recorded meanwhile, it is not behind this
+        keys = trusted or identity.public_keys()
+        if backup is not None:
+            return verify(backup, heads={}, trusted=keys, noted=noted)
+        return verify(self._database.path, heads=known, trusted=keys, noted=noted)
 
     def accept(self, *, reason: str, by: str) -> None:
         """Somebody has looked into all that has to be told of the chain up to now; the chain says who, and why.

@@ -137,13 +137,13 @@ def _again(connection: Connection, record: Record) -> int:
 
 def read_runs(database: Database, statement: str, *values: object) -> tuple[AssessmentRun, ...]:
     """The runs whose documents this statement selects."""
-    return tuple(_decoded(database, parse_run, row[0]) for row in database.select(statement, *values))
+    return tuple(decoded(database, parse_run, row[0]) for row in database.select(statement, *values))
 
 
 def read_results(database: Database, run_id: str) -> tuple[Result, ...]:
     """The results of one run, in the order in which they were recorded; none if there is no such run."""
     rows = database.select("SELECT document FROM results WHERE run_id = ? ORDER BY position", run_id)
-    results = tuple(_decoded(database, parse_result, row[0]) for row in rows)
+    results = tuple(decoded(database, parse_result, row[0]) for row in rows)
     lost = gone(database, run_id)
     return tuple(_without(result, lost) for result in results) if lost else results
 
@@ -161,7 +161,12 @@ def _columns(record: Record) -> tuple[int, int, bool, str, int]:
     return microseconds(run.due_at), microseconds(run.ended_at), not alone.shortcomings(), text, run.attempt
 
 
-def _decoded(database: Database, parse: Any, document: bytes) -> Any:
+def decoded(database: Database, parse: Any, document: bytes) -> Any:
+    """The value that a row's document is of.
+
+    Raises:
+        StoreError: it is of none.
+    """
     try:
         return parse(json.loads(to_text(document)))
     except (ValueError, KeyError, TypeError, RecursionError) as error:

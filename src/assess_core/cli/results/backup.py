@@ -1,0 +1,26 @@
+"""`assess results backup`: a copy of the journal that is whole, whoever writes to it meanwhile."""
+
+from pathlib import Path
+
+import click
+
+from assess_core.cli.options import common, open_runtime, output_option
+from assess_registry.client import plain
+from assess_registry.console import print_json
+
+
+@click.command(name="backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@output_option("table", "json")
+@common
+def command(file: Path, output: str, config: Path | None, state_dir: Path | None) -> None:
+    """Copy the journal to FILE (mode 0600) while it is in use, and read the copy back; an older copy is replaced.
+
+    The runtime's keys are not in it: they stay where they are.
+    """
+    with open_runtime(config, state_dir) as runtime:
+        done = runtime.journal.back_up(file.absolute())
+    if output == "json":
+        print_json({"file": str(done.path), "bytes": done.size, "runs": done.runs, "results": done.results})
+        return
+    click.echo(f"{plain(done.path)}: {done.runs} runs with {done.results} results, {done.size / (1 << 20):.1f} MiB")

@@ -1,0 +1,38 @@
+"""`assess results prune`: what is older than the configuration keeps goes, and the chain says so."""
+
+from pathlib import Path
+
+import click
+
+from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.clock import utc_now
+from assess_registry.console import print_json
+
+
+@click.command(name="prune")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@output_option("table", "json")
+@common
+def command(output: str, config: Path | None, state_dir: Path | None, *, dry_run: bool) -> None:
+    """Remove runs that ended more than `results.keep_days` ago, and evidence that no run refers to.
+
+    The newest run of each assessment and its newest complete one stay however old they are.
+    """
+    with open_runtime(config, state_dir) as runtime:
+        days = runtime.config.results.keep_days
+        do = runtime.journal.would_remove if dry_run else runtime.journal.retain
+        removed = do(keep_days=days, now=utc_now())
+    if output == "json":
+        print_json(
+            {
+                "dry_run": dry_run,
+                "keep_days": days,
+                "runs": removed.runs,
+                "results": removed.results,
+                "evidence_bytes": removed.evidence_bytes,
+            }
+        )
+        return
+    did = "would remove" if dry_run else "removed"
+    freed = f", {removed.evidence_bytes / (1 << 20):.1f} MiB of evidence" if removed.evidence_bytes else ""
+    click.echo(f"{did} {removed.runs} runs with {removed.results} results{freed}; {days} days are kept")
