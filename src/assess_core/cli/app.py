@@ -20,6 +20,7 @@ VERBS = {
     "explain": "Say what a check is about, and what to do about it.",
     "plugins": "What is installed, and whether it is what was audited.",
     "results": "What earlier runs found.",
+    "waive": "Answer for failures that are known; they stay failures.",
     "doctor": "Try whether plugins can run here as they are configured.",
 }
 """In the order of a working day; each is the module `assess_core.cli.<verb>`."""

@@ -12,8 +12,10 @@ from assess_core.config.model import (
     RuntimeConfig,
     WaiverConfig,
 )
+from assess_core.config.rewrite import rewrite
 from assess_core.config.template import template
-from assess_core.config.words import match_checks, unknown_name
+from assess_core.config.waiving import with_waiver, without_waiver
+from assess_core.config.words import match_checks, nearest, unknown_name
 
 __all__ = [
     "FILE_NAME",
@@ -29,7 +31,11 @@ __all__ = [
     "config_path",
     "load",
     "match_checks",
+    "nearest",
     "parse",
+    "rewrite",
     "template",
     "unknown_name",
+    "with_waiver",
+    "without_waiver",
 ]
