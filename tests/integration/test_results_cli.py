@@ -1,0 +1,293 @@
+"""`assess results`, as it is typed, on a journal that a runtime wrote."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assess_core.cli.app import main
+from assess_core.results import ResultOutcome, run_id
+from assess_plugin.models import Subject
+from tests.support.chains import Site
+from tests.support.results import HOSTILE, make_assessment, make_result
+
+CONFIG = """
+[runtime]
+id = "web-01"
+[registry]
+url = "file:index"
+root = "1.root.json"
+[results]
+keep_days = 30
+"""
+
+
+class Typed:
+    """Commands typed on one state directory."""
+
+    def __init__(self, site: Site, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.site, self.config, self._capsys = site, config, capsys
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        place = ("--config", str(self.config), "--state-dir", str(self.site.directory))
+        code = main(["results", *args, *place])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def json(self, *args: str) -> tuple[int, Any]:
+        code, out, _ = self(*args, "--output", "json")
+        return code, json.loads(out)
+
+
+@pytest.fixture
+def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    config = tmp_path / "assess.toml"
+    config.write_text(CONFIG)
+    return Typed(Site(tmp_path / "state"), config, capsys)
+
+
+def record(site: Site, outcomes: Sequence[tuple[str, str, ResultOutcome]], **run: Any) -> str:
+    """A run of the assessment `host` with these (subject, check, outcome), a day after the one before."""
+    site.now += timedelta(days=1)
+    name = run_id(site.runtime, "host", site.now)
+    times = {"due_at": site.now, "started_at": site.now, "ended_at": site.now}
+    with site.open() as journal:
+        journal.record(
+            make_assessment(run_id=name, **times, **run),
+            [
+                make_result(
+                    run_id=name,
+                    check=check,
+                    subject=Subject(id=subject, type="inventory-item", title=subject),
+                    outcome=outcome,
+                    reason=HOSTILE,
+                    started_at=site.now,
+                )
+                for subject, check, outcome in outcomes
+            ],
+            {},
+        )
+    return name
+
+
+PASS, FAIL, ERROR = ResultOutcome.PASS, ResultOutcome.FAIL, ResultOutcome.ERROR
+SKIPPED, ABSENT = ResultOutcome.SKIPPED, ResultOutcome.NOT_APPLICABLE
+
+
+# -- list and show
+
+
+def test_list_says_what_was_found_without_reading_results(typed: Typed) -> None:
+    first = record(typed.site, [("a", "c", PASS), ("a", "d", FAIL)])
+    second = record(typed.site, [("a", "c", ERROR)])
+    with typed.site.hands() as connection:
+        connection.execute("UPDATE results SET document = CAST('junk' AS BLOB)")
+    code, found = typed.json("list")
+    assert code == 0
+    assert [(run["run_id"], run["complete"]) for run in found["runs"]] == [(second, False), (first, True)]
+    counts = {"pass": 1, "fail": 1, "not-applicable": 0, "skipped": 0, "error": 0, "timeout": 0}
+    assert found["runs"][1]["counts"] == counts
+    assert "1 pass, 1 fail" in typed("list")[1]
+
+
+def test_list_takes_conditions(typed: Typed) -> None:
+    first = record(typed.site, [("a", "c", PASS)])
+    second = record(typed.site, [("a", "c", ERROR)])
+
+    def ids(*args: str) -> list[str]:
+        return [run["run_id"] for run in typed.json("list", *args)[1]["runs"]]
+
+    assert ids() == [second, first]
+    assert ids("--limit", "1") == [second]
+    assert ids("--incomplete") == [second]
+    assert ids("--assessment", "host") == [second, first]
+    assert ids("--assessment", "other") == []
+    assert ids("--since", typed.site.now.isoformat()) == [second]
+    assert ids("--since", (typed.site.now + timedelta(seconds=1)).isoformat()) == []
+    assert ids("--since", "2026-01-01") == [second, first]
+    assert typed("list", "--since", "yesterday")[0] == 2
+
+
+def test_show_says_since_when_it_fails(typed: Typed) -> None:
+    record(typed.site, [("a", "c", FAIL)])
+    began = typed.site.now
+    name = record(typed.site, [("a", "c", FAIL), ("a", "d", PASS)])
+    _, found = typed.json("show", name[:13])
+    failing, passing = found["results"]
+    assert failing["first_seen_at"] == failing["failing_since"] == began.isoformat(timespec="milliseconds")[:-6] + "Z"
+    assert failing["last_seen_at"] > failing["first_seen_at"]
+    assert passing["first_seen_at"] is passing["failing_since"] is None
+    assert typed("show", "x")[0] == 2
+
+
+# -- diff
+
+
+def changes(found: Any) -> dict[str, list[tuple[str, str]]]:
+    (one,) = found["assessments"]
+    words = ("new", "resolved", "unchanged", "unknown", "gone")
+    return {word: [(each["subject"], each["check"]) for each in one[word]] for word in words if one[word]}
+
+
+def test_diff_tells_every_change_by_its_name(typed: Typed) -> None:
+    record(
+        typed.site,
+        [
+            ("a", "stays", FAIL), ("a", "passes", FAIL), ("a", "goes", FAIL), ("a", "skipped", FAIL),
+            ("a", "unasked", FAIL), ("b", "lost", FAIL), ("a", "was-error", ERROR), ("a", "fine", PASS),
+        ],
+    )  # fmt: skip
+    # that one was incomplete, so it is not what is compared with
+    older = record(
+        typed.site,
+        [
+            ("a", "stays", FAIL), ("a", "passes", FAIL), ("a", "goes", FAIL), ("a", "skipped", FAIL),
+            ("a", "unasked", FAIL), ("b", "lost", FAIL), ("a", "fine", PASS),
+        ],
+    )  # fmt: skip
+    newer = record(
+        typed.site,
+        [
+            ("a", "stays", FAIL), ("a", "passes", PASS), ("a", "goes", ABSENT), ("a", "skipped", SKIPPED),
+            ("a", "fine", FAIL), ("a", "more", FAIL), ("a", "good", PASS),
+        ],
+    )  # fmt: skip
+    code, found = typed.json("diff")
+    assert code == 3
+    assert changes(found) == {
+        "new": [("a", "fine"), ("a", "more")],
+        "resolved": [("a", "passes"), ("a", "goes")],
+        "unchanged": [("a", "stays")],
+        "unknown": [("a", "skipped"), ("a", "unasked")],
+        "gone": [("b", "lost")],
+    }
+    assert (found["assessments"][0]["older"]["run_id"], found["assessments"][0]["newer"]["run_id"]) == (older, newer)
+    assert typed.json("diff", newer)[1] == found
+    assert typed.json("diff", older, newer)[1] == found
+    assert typed("diff", "--fail-on", "critical")[0] == 0
+
+
+def test_diff_exits_0_when_nothing_new_fails_and_4_when_nobody_knows(typed: Typed) -> None:
+    record(typed.site, [("a", "c", FAIL), ("a", "d", PASS)])
+    record(typed.site, [("a", "c", FAIL), ("a", "d", PASS)])
+    assert typed("diff")[0] == 0
+    record(typed.site, [("a", "c", FAIL), ("a", "d", ERROR)])
+    assert typed("diff")[0] == 4
+    assert typed("diff", "--fail-on", "none")[0] == 4
+    record(typed.site, [("a", "c", FAIL), ("a", "d", FAIL)])  # compared with the one before the incomplete one
+    assert changes(typed.json("diff")[1])["new"] == [("a", "d")]
+
+
+def test_a_subject_that_a_provider_with_a_problem_did_not_find_is_unknown(typed: Typed) -> None:
+    record(typed.site, [("a", "c", PASS), ("b", "c", FAIL)])
+    record(typed.site, [("a", "c", PASS)])
+    assert changes(typed.json("diff")[1]) == {"gone": [("b", "c")]}
+    record(typed.site, [("a", "c", PASS), ("b", "c", FAIL)])
+    record(typed.site, [("a", "c", PASS)], problem="row 7 cannot be read")
+    code, found = typed.json("diff")
+    assert (code, changes(found)) == (4, {"unknown": [("b", "c")]})
+
+
+def test_without_a_run_before_all_that_fails_is_new(typed: Typed) -> None:
+    assert typed("diff")[0] == 2
+    record(typed.site, [("a", "c", FAIL), ("a", "d", PASS)])
+    code, found = typed.json("diff")
+    assert (code, changes(found), found["assessments"][0]["older"]) == (3, {"new": [("a", "c")]}, None)
+    assert "no complete run before it" in typed("diff")[1]
+
+
+# -- verify
+
+
+def test_verify_exits_0_5_and_1(typed: Typed) -> None:
+    record(typed.site, [("a", "c", PASS)])
+    code, out, _ = typed("verify")
+    assert code == 0
+    assert "1 runs, 1 results, 0 pieces of evidence: all as it was signed" in out
+    with typed.site.hands() as connection:
+        connection.execute("UPDATE runs SET counts = '{}'")
+    code, out, _ = typed("verify")
+    assert code == 5
+    assert "CHANGED" in out
+    assert "1 not as it was signed" in out
+    code, found = typed.json("verify")
+    assert (code, found["sound"], [trouble["word"] for trouble in found["troubles"]]) == (5, False, ["changed"])
+    typed.site.path.write_bytes(b"no database " * 1000)
+    assert typed("verify")[0] == 1
+
+
+def test_the_head_that_verify_prints_is_the_one_that_it_asks_for(typed: Typed) -> None:
+    record(typed.site, [("a", "c", PASS)])
+    head = typed.json("verify")[1]["chains"][0]["head"]
+    assert f"head {head}" in typed("verify")[1]
+    assert typed("verify", "--head", head)[0] == 0
+    assert typed("verify", "--head", head[:-1] + ("0" if head[-1] != "0" else "1"))[0] == 5
+    assert typed("verify", "--head", "2")[0] == 2
+
+
+def test_a_backup_is_verified_put_back_and_accepted(typed: Typed, tmp_path: Path) -> None:
+    record(typed.site, [("a", "c", PASS)])
+    backup = tmp_path / "backup.db"
+    assert typed("backup", str(backup))[0] == 0
+    assert backup.stat().st_mode & 0o777 == 0o600
+    record(typed.site, [("a", "c", PASS)])
+    assert typed("verify", str(backup))[0] == 0
+    assert typed.json("verify", str(backup))[1]["runs"] == 1
+    for path in typed.site.directory.glob("journal.db*"):
+        path.unlink()
+    shutil.copy(backup, typed.site.path)
+    code, out, _ = typed("verify")
+    assert code == 5
+    assert "CUT" in out
+    code, out, _ = typed("verify", "--accept", "the disk was replaced")
+    assert code == 0
+    assert "the disk was replaced" in out
+    assert typed("verify")[0] == 0
+    assert typed("verify", str(backup), "--accept", "no")[0] == 2
+    assert typed("verify", "--accept", " ")[0] == 2
+
+
+def test_keys_can_be_named(typed: Typed, tmp_path: Path) -> None:
+    record(typed.site, [("a", "c", PASS)])
+    (own,) = (typed.site.directory / "identity").glob("*.pub")
+    other = Site(tmp_path / "other").identity
+    other.any_key()
+    (foreign,) = other.directory.glob("*.pub")
+    assert typed("verify", "--key", str(own))[0] == 0
+    code, out, _ = typed("verify", "--key", str(foreign))
+    assert code == 5
+    assert "UNKNOWN KEY" in out
+
+
+def test_what_a_plugin_or_an_intruder_wrote_moves_no_cursor(typed: Typed) -> None:
+    record(typed.site, [("a", "c", FAIL)])
+    with typed.site.hands() as connection:
+        document = connection.execute("SELECT document FROM chain WHERE seq = 2").fetchone()[0]
+        connection.execute("INSERT INTO chain VALUES (?, 1, ?, x'00', x'00')", ("\x1b[2Jweb", document))
+        connection.execute("UPDATE runs SET run_id = ?", ("\x1b[2J\u202e",))
+    code, out, _ = typed("verify")
+    assert code == 5
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    code, out, _ = typed("diff")
+    assert "\x1b" not in out
+
+
+# -- prune
+
+
+def test_prune_removes_what_is_old_and_verify_agrees(typed: Typed) -> None:
+    typed.site.now -= timedelta(days=400)  # before the clock that commands go by, whenever this is run
+    old = [record(typed.site, [("a", "c", PASS)]) for _ in range(3)]
+    code, dry = typed.json("prune", "--dry-run")
+    assert (code, dry["runs"], dry["results"], dry["keep_days"]) == (0, 2, 2, 30)
+    assert len(typed.json("list")[1]["runs"]) == 3
+    assert "removed 2 runs with 2 results" in typed("prune")[1]
+    assert [run["run_id"] for run in typed.json("list")[1]["runs"]] == old[-1:]
+    code, found = typed.json("verify")
+    assert (code, found["chains"][0]["removed_runs"]) == (0, 2)
+    assert "removed 0 runs" in typed("prune")[1]
