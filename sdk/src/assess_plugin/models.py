@@ -129,6 +129,17 @@ class Subject:
     props: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        given: Any = self  # as for `CheckResult`
+        subject_id, title = given.id, given.title
+        if (
+            isinstance(subject_id, str)
+            and 0 < len(subject_id) <= MAX_ID
+            and subject_id.isprintable()
+            and isinstance(title, str)
+            and len(title) <= MAX_TEXT
+            and given.type in SUBJECT_TYPES
+        ):
+            return
         _require_id("subject id", self.id)
         _require_text("title of {!r}", self.title, self.id)
         if self.type not in SUBJECT_TYPES:

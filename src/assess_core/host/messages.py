@@ -355,7 +355,7 @@ def encode(message: ToWorker) -> bytes:
         ValueError: it is larger than a frame, or holds what JSON cannot say.
     """
     try:
-        if isinstance(message, Execute | Evaluate):
+        if isinstance(message, _WITH_SETTINGS):
             _require_finite(message.settings)
         body = _encoder.encode(message)
     except (TypeError, OverflowError, UnicodeEncodeError, RecursionError) as error:
@@ -365,7 +365,9 @@ def encode(message: ToWorker) -> bytes:
     return len(body).to_bytes(HEADER, "big", signed=True) + body
 
 
+_WITH_SETTINGS = (Execute, Evaluate)
 _HARMLESS = (str, int, type(None))
+_MAPPING, _SEQUENCE = (dict, Mapping), (list, tuple)
 
 
 def _require_finite(value: object) -> None:
@@ -374,11 +376,12 @@ def _require_finite(value: object) -> None:
         return
     if isinstance(value, float) and not math.isfinite(value):
         raise TypeError(f"{value} is not a number that JSON can say")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _require_finite(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    if isinstance(value, _MAPPING):
+        value = tuple(value.values())
+    elif not isinstance(value, _SEQUENCE):
+        return
+    for item in value:
+        if not isinstance(item, _HARMLESS):
             _require_finite(item)
 
 

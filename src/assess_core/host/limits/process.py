@@ -40,7 +40,9 @@ MOST_HANDED_OVER = MAX_OUTPUT_BYTES
 
 _KIB = 1024
 _STATUS = re.compile(rb"^(VmSize|RssAnon|RssFile|RssShmem|VmSwap|VmPTE|HugetlbPages|Threads):\s+(\d+)", re.MULTILINE)
-_PEAK = re.compile(rb"^VmHWM:\s+(\d+)", re.MULTILINE)
+_PEAK = b"\nVmHWM:"
+"""Looked for as it is, for it is looked for in calls. Of a process's own name the kernel escapes line breaks."""
+
 _STOPPED = b"T"
 """Not `t`: whom somebody traces stands still now and then."""
 
@@ -194,10 +196,11 @@ class WatchedProcess:
         Raises:
             GoneError: it is dead.
         """
-        found = _PEAK.search(self._status_now())
-        if found is None:  # a zombie has no memory
+        said = self._status_now()
+        at = said.find(_PEAK)
+        if at < 0:  # a zombie has no memory
             raise GoneError
-        return int(found[1]) * _KIB
+        return int(said[at + len(_PEAK) : said.find(b"kB", at)]) * _KIB
 
     def _status_now(self) -> bytes:
         try:
