@@ -365,7 +365,7 @@ class Runtime:
             try:
                 if entry is not None and fallen(name, self.store) is not None:
                     fall_back(name, entry, self.config, self.delivery())
-            except (AssessError, RegistryError) as error:  # what was assessed is recorded, and is to be returned
+            except (AssessError, RegistryError, OSError) as error:  # what was assessed is recorded, and is returned
                 _log.warning("%s", error, extra={"action": "rollback-refused", "distribution": name})
 
     async def _assess(self, tasks: Sequence[Task | Unrunnable], context: Context) -> Run:

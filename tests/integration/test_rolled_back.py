@@ -10,6 +10,8 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -302,6 +304,39 @@ def test_killed_on_the_way_back_the_next_start_does_it(
     assert {result.plugin.version for result in run.results} == {"1.0.0"}
     assert upgraded.sync().action is Action.HELD
     assert upgraded.serves() == "1.0.0"
+
+
+KILLED_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from assess_core import fallback
+from assess_core.config import load
+from assess_core.runtime import Runtime
+
+fallback._left = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with Runtime(load(Path(sys.argv[1])), state=Path(sys.argv[2])) as runtime:
+    synced = runtime.sync()
+    runtime.assess(runtime.plan(synced), synced=synced)
+"""
+
+
+def test_killed_between_quarantine_and_rollback_a_runtime_that_starts_does_it(upgraded: Place) -> None:
+    upgraded.deadly.touch()
+    given = [sys.executable, "-c", KILLED_BETWEEN, str(upgraded.path), str(upgraded.state)]
+    done = subprocess.run(given, capture_output=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert upgraded.serves() == "1.1.0"
+
+    async def main() -> None:
+        live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
+        (line,) = (await live.start()).synced
+        try:
+            assert (line.action, line.previous, serving(live)) == (Action.HELD, "1.0.0", "1.0.0")
+            assert passes(await live.assess({"a0"})) == 1
+        finally:
+            await live.stop(within_s=20)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("why", ["nothing", "revoked", "pruned", "not asked for"])

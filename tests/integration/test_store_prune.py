@@ -257,6 +257,16 @@ def test_all_of_it_moves_with_the_state_directory(store: Store, tmp_path: Path) 
     assert not store.root.exists()
 
 
+def test_only_what_serves_stays_on_trial(store: Store) -> None:
+    first, *others = (plugin(store, version).env_key for version in VERSIONS)
+    assert not store.trials.holds(first), "nothing served before it"
+    assert all(map(store.trials.holds, others))
+    prune(store, kits=KITS)
+    assert [store.trials.holds(each) for each in others] == [False, False, True]
+    store.rollback(NAME)
+    assert not any(map(store.trials.holds, others)), "what is gone back to has served, and what is left does not"
+
+
 # Uninstalling
 
 
