@@ -54,7 +54,7 @@ def record(site: Site, outcomes: Sequence[tuple[str, str, ResultOutcome]], **run
     """A run of the assessment `host` with these (subject, check, outcome), a day after the one before."""
     site.now += timedelta(days=1)
     name = run_id(site.runtime, "host", site.now)
-    times = {"due_at": site.now, "started_at": site.now, "ended_at": site.now}
+    times: dict[str, Any] = {"due_at": site.now, "started_at": site.now, "ended_at": site.now}
     with site.open() as journal:
         journal.record(
             make_assessment(run_id=name, **times, **run),
