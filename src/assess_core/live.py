@@ -380,6 +380,11 @@ class Live:
         return self._refusal
 
     @property
+    def stale(self) -> frozenset[ProjectName]:
+        """What serves by a word of the registry that is older than it should be, or was not asked for yet."""
+        return self._planned.context.stale if self._planned is not None else frozenset()
+
+    @property
     def standing(self) -> Mapping[ProjectName, tuple[InstalledPlugin, Standing]]:
         """What serves each distribution, and how its processes stand."""
         serving = self._fleet.serving if self._fleet is not None else {}

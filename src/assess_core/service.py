@@ -15,14 +15,15 @@ A second signal shortens the while to nothing and changes nothing of the order.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.delivery import Action
 from assess_core.errors import AssessError, ConfigError, CutShortError
@@ -32,7 +33,11 @@ from assess_core.journal import DamagedError
 from assess_core.last_good import Source
 from assess_core.live import Live, Reloaded
 from assess_core.notify import Notify
+from assess_core.numbers import look
 from assess_core.observe.context import about
+from assess_core.observe.crash import Crashes
+from assess_core.observe.metrics import Standing
+from assess_core.observing import Observing
 from assess_core.results import ResultOutcome, Run
 from assess_core.rules import rules_of
 from assess_core.schedule import Due
@@ -84,14 +89,28 @@ class Service:
         source: its configuration file.
         state: its state directory, which nobody else is up on (`up_lock`).
         tell: the service manager.
+        crashes: where faults of ours are written down.
+        build: what `assess_build_info` says.
     """
 
-    def __init__(self, source: Source, state: Path, *, tell: Notify, options: Options = Options()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        state: Path,
+        *,
+        tell: Notify,
+        crashes: Crashes,
+        build: Mapping[str, str],
+        options: Options = Options(),
+    ) -> None:
         self._source = source
         self._state = state
         self._tell = tell
         self._options = options
         self._signals = Signals()
+        self._observing = Observing(build=build, crashes=crashes, shown=self)
+        self._complete_at: dict[str, datetime] = {}
+        """When the last complete run of each assessment ended."""
         self._live = self._made()
         self._config: Config | None = None
         self._scheduler: Scheduler | None = None
@@ -111,6 +130,7 @@ class Service:
             StoreError: the state directory cannot be used, or its journal is damaged.
         """
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._fault)
         _log.info("starting on %s", self._state, extra={"action": "up-started"})
         with self._signals.heard(loop, reload=self._reload, tell=self._say_how_it_stands):
             beat = loop.create_task(self._beat())
@@ -121,6 +141,7 @@ class Service:
                 self._phase = "stopping"
                 await self._end()
                 beat.cancel()
+                await self._observing.close()
                 self._tell.close()
         if self._failed is not None:
             raise self._failed
@@ -152,8 +173,9 @@ class Service:
         journal = self._live.journal
         self._upkeep = Upkeep(journal, keep_days=self._keep_days)
         self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
-        self._scheduler = Scheduler(journal.schedules(), self._run_one)
+        self._scheduler = Scheduler(journal.schedules(), self._run_one, witness=self._observing.metrics)
         await self._scheduler.load(self._rules(), now=self._options.now)
+        self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
 
     async def _started_by_last_good(self, error: ConfigError | TrustError) -> Reloaded:
         """It begins with what was followed last, if that may stand in.
@@ -234,15 +256,28 @@ class Service:
                 )
             except CutShortError as cut:
                 _log.info("ended before it was over, and runs again at the next start", extra={"action": "run-cut"})
+                self._observing.metrics.run_lost(due.assessment, "cut")
                 return cut
             except DamagedError as damaged:
                 self._fail(damaged)
                 return damaged
             except (AssessError, RegistryError) as error:
                 _log.error("not carried out: %s", error, extra={"action": "run-failed"})
+                self._observing.metrics.run_lost(due.assessment, "failed")
                 return error if isinstance(error, AssessError) else AssessError(str(error))
-            _log.info("%s in %.1f s", _summary(run), time.monotonic() - began, extra={"action": "run-ended"})
+            except Exception as error:
+                self._observing.bug(error, f"the run of {due.assessment}")
+                raise
+            self._count(due.assessment, run, time.monotonic() - began)
             return run
+
+    def _count(self, assessment: str, run: Run, took_s: float) -> None:
+        _log.info("%s in %.1f s", _summary(run), took_s, extra={"action": "run-ended"})
+        complete = not run.shortcomings()
+        outcomes = {outcome.value: count for outcome, count in run.counts.items() if count}
+        self._observing.metrics.run_ended(assessment, complete=complete, outcomes=outcomes, seconds=took_s)
+        if complete:
+            self._complete_at[assessment] = run.ended_at
 
     def _fail(self, error: BaseException) -> None:
         """It cannot go on."""
@@ -261,6 +296,8 @@ class Service:
         if self._scheduler is not None:
             self._scheduler.replace(self._rules())
         self._later(self._keep_good(config))
+        self._later(self._observing.follow(config.observe))
+        self._observing.metrics.forget({each.id for each in config.assessments})
 
     def _rules(self) -> tuple[Rule, ...]:
         assert self._config is not None  # noqa: S101  told before anything else
@@ -346,6 +383,36 @@ class Service:
             return False
         # Who waits for the disk does not turn, and mostly a restart would not help.
         return disk_s > 0 or asyncio.get_running_loop().time() - self._scheduler.woke_at_s < ASLEEP_S
+
+    # --- what it shows of itself
+
+    def ailment(self) -> str:
+        """As `Shown`."""
+        if self._phase != "up" or self._is_well():
+            return ""
+        return "the schedule or the disk does not go on"
+
+    def unready(self) -> str:
+        """As `Shown`."""
+        if self._failed is not None:
+            return "the journal cannot be used"
+        return "" if self._phase == "up" else self._phase
+
+    async def look(self) -> Standing:
+        """As `Shown`."""
+        if self._phase != "up" or self._scheduler is None or self._config is None:
+            return Standing(refused=self._is_degraded)
+        standing = self._scheduler.standing()
+        seen = await look(self._live, standing, self._config, self._complete_at, now=utc_now())
+        return replace(seen, refused=self._is_degraded)
+
+    def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Nobody waits for what failed."""
+        error, message = context.get("exception"), str(context.get("message", "the loop"))
+        if isinstance(error, BaseException):
+            self._observing.bug(error, message)
+        else:
+            _log.error("%s", message, extra={"action": "loop-said"})
 
     # --- end
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from assess_core.cli.bugs import CRASHES, versions
 from assess_core.cli.options import common
 from assess_core.config import Config, ObserveConfig, config_path
 from assess_core.errors import ConfigError
 from assess_core.last_good import Source
 from assess_core.notify import Notify
+from assess_core.observe.crash import Crashes
 from assess_core.observe.log import Level, log_to, style_of
 from assess_core.place import state_directory
 from assess_core.service import Options, Service
@@ -63,8 +65,18 @@ def command(  # noqa: PLR0917  one argument an option
     observe = known.observe if known is not None else ObserveConfig()
     style = style_of("json" if (log or observe.log) == "json" else "text", sys.stderr, os.environ)
     options = Options(now=now, last_good=last_good, stop_within_s=stop_within)
-    with log_to(sys.stderr, style=style, level=_level(log_level or observe.log_level)), only_one(state):
-        return asyncio.run(Service(Source(path, state), state, tell=tell, options=options).run())
+    with log_to(sys.stderr, style=style, level=_level(log_level or observe.log_level)) as told, only_one(state):
+        crashes = Crashes(state / CRASHES, recent=told.recent, about=versions())
+        service = Service(
+            Source(path, state),
+            state,
+            tell=tell,
+            crashes=crashes,
+            build={"version": versions()["assess"]},
+            options=options,
+        )
+        with crashes.caught():
+            return asyncio.run(service.run())
 
 
 def _known(path: Path, state_dir: Path | None, *, last_good: bool) -> Config | None:

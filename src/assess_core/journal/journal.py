@@ -19,6 +19,7 @@ from assess_core.journal import findings, health, retention
 from assess_core.journal.backup import Backup, back_up
 from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
+from assess_core.journal.figures import Figures, completed_at, figures
 from assess_core.journal.listing import Listed, complete_before, listed
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Age, Removed
@@ -237,6 +238,14 @@ class Journal:
     def seen(self, finding_ids: Iterable[str]) -> Mapping[str, Seen]:
         """When each of these failed, over all runs; of what never did there is nothing."""
         return findings.seen(self._database, finding_ids)
+
+    def figures(self) -> Figures:
+        """Numbers of the whole of it, for whoever watches."""
+        return figures(self._database)
+
+    def completed_at(self, assessments: Iterable[str]) -> Mapping[str, datetime]:
+        """When the newest complete run of each ended; those that have none are left out."""
+        return completed_at(self._database, assessments)
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the evidence with this sha256; None if there is none.

@@ -1,8 +1,8 @@
 """What a runtime does, as Prometheus reads it: counts since it started, and how things stand at the moment of asking.
 
-    metrics = Metrics(look)
+    metrics = Metrics({"version": "0.1.0"})
     metrics.run_ended("host", complete=True, outcomes={"pass": 58, "fail": 2}, seconds=1.2)
-    body = metrics.text()                    # exposition format 0.0.4
+    body = metrics.text(standing)            # exposition format 0.0.4
 
 Anybody on this machine may read it: there are numbers by assessment, check outcome and plugin, and no subject, no
 reason, no path. The text is made by prometheus_client; counts are our own, since its counters go to files of whatever
@@ -11,7 +11,7 @@ directory the environment names (PROMETHEUS_MULTIPROC_DIR).
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeVar
@@ -36,7 +36,8 @@ class Standing:
         next_start_at: by assessment; those that are never due are not there.
         last_complete_at: by assessment, of its last complete run.
         running, queued: runs under way, and those that wait for one of the same assessment.
-        workers: by distribution and state.
+        workers: how the workers of each distribution stand, by distribution.
+        restarts: workers started in place of one that had ended, by distribution, since this version serves.
         findings: open ones by severity.
         waivers: by state.
         stale: whether the registry's word is older than it should be.
@@ -47,8 +48,8 @@ class Standing:
     last_complete_at: Mapping[str, float] = field(default_factory=dict)
     running: int = 0
     queued: int = 0
-    workers: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    deaths: Mapping[str, int] = field(default_factory=dict)
+    workers: Mapping[str, str] = field(default_factory=dict)
+    restarts: Mapping[str, int] = field(default_factory=dict)
     findings: Mapping[str, int] = field(default_factory=dict)
     waivers: Mapping[str, int] = field(default_factory=dict)
     journal_bytes: int = 0
@@ -61,12 +62,10 @@ class Metrics:
     """Counts, and makes the text. For one thread: the loop's.
 
     Args:
-        look: how things stand now.
         build: labels of `assess_build_info`.
     """
 
-    def __init__(self, look: Callable[[], Standing], build: Mapping[str, str]) -> None:
-        self._look = look
+    def __init__(self, build: Mapping[str, str]) -> None:
         self._build = dict(build)
         self._runs: Counter[tuple[str, str]] = Counter()
         self._results: Counter[tuple[str, str]] = Counter()
@@ -76,9 +75,7 @@ class Metrics:
         self._late_sum = 0.0
         self._clock_steps = 0
         self._crashes = 0
-        self._registry = CollectorRegistry()
-        self._registry.register(_Collects(self._families))
-        ProcessCollector(registry=self._registry)
+        self._process = ProcessCollector(registry=None)
 
     def started(self, lateness_s: float) -> None:
         """A run began so long after it was due to begin."""
@@ -116,13 +113,11 @@ class Metrics:
         for name in [name for name in self._seconds if name not in assessments]:
             del self._seconds[name]
 
-    def text(self) -> bytes:
+    def text(self, standing: Standing) -> bytes:
         """All of it, as of now."""
-        return generate_latest(self._registry)
-
-    def _families(self) -> Iterator[Metric]:
-        yield from self._counted()
-        yield from self._standing(self._look())
+        registry = CollectorRegistry()
+        registry.register(_Families([*self._counted(), *_standing(standing), *self._process.collect()]))
+        return generate_latest(registry)
 
     def _counted(self) -> Iterator[Metric]:
         yield _gauge("assess_build_info", "What runs.", tuple(self._build), {tuple(self._build.values()): 1})
@@ -138,35 +133,34 @@ class Metrics:
         late.add_metric([], list(zip(bounds, accumulate(self._late), strict=True)), self._late_sum)
         yield late
 
-    def _standing(self, now: Standing) -> Iterator[Metric]:
-        due = {(name,): at for name, at in now.next_start_at.items()}
-        yield _gauge("assess_next_start_timestamp_seconds", "When it begins next.", ("assessment",), due)
-        complete = {(name,): at for name, at in now.last_complete_at.items()}
-        yield _gauge("assess_last_complete_timestamp_seconds", "Its last complete run.", ("assessment",), complete)
-        yield _gauge("assess_running", "Runs under way.", (), {(): now.running})
-        yield _gauge("assess_queued", "Runs that wait.", (), {(): now.queued})
-        yield _gauge("assess_workers", "Processes of plugins.", ("distribution", "state"), now.workers)
-        deaths = {(kind,): count for kind, count in now.deaths.items()}
-        yield _counter("assess_deaths", "Processes of plugins that died.", ("kind",), deaths)
-        findings = {(severity,): count for severity, count in now.findings.items()}
-        yield _gauge("assess_findings_open", "Findings that fail.", ("severity",), findings)
-        waivers = {(state,): count for state, count in now.waivers.items()}
-        yield _gauge("assess_waivers", "Waivers.", ("state",), waivers)
-        yield _gauge("assess_journal_bytes", "The journal on disk.", (), {(): now.journal_bytes})
-        yield _gauge("assess_evidence_bytes", "Evidence in the journal.", (), {(): now.evidence_bytes})
-        yield _gauge("assess_registry_stale", "1: the registry's word is too old.", (), {(): int(now.stale)})
-        yield _gauge("assess_config_refused", "1: the configuration is not followed.", (), {(): int(now.refused)})
 
-
-class _Collects(Collector):
-    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+class _Families(Collector):
+    def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
-    def collect(self) -> Iterator[Metric]:
-        return self._families()
+    def collect(self) -> list[Metric]:
+        return self._families
 
-    def describe(self) -> list[Metric]:
-        return []  # else the registry would look once, before there is anything to look at
+
+def _standing(now: Standing) -> Iterator[Metric]:
+    due = {(name,): at for name, at in now.next_start_at.items()}
+    yield _gauge("assess_next_start_timestamp_seconds", "When it begins next.", ("assessment",), due)
+    complete = {(name,): at for name, at in now.last_complete_at.items()}
+    yield _gauge("assess_last_complete_timestamp_seconds", "Its last complete run.", ("assessment",), complete)
+    yield _gauge("assess_running", "Runs under way.", (), {(): now.running})
+    yield _gauge("assess_queued", "Runs that wait.", (), {(): now.queued})
+    workers = dict.fromkeys(now.workers.items(), 1)
+    yield _gauge("assess_workers", "1: how a plugin's processes stand.", ("distribution", "state"), workers)
+    restarts = {(name,): count for name, count in now.restarts.items()}
+    yield _counter("assess_worker_restarts", "Processes started in place of another.", ("distribution",), restarts)
+    findings = {(severity,): count for severity, count in now.findings.items()}
+    yield _gauge("assess_findings_open", "Findings that fail.", ("severity",), findings)
+    waivers = {(state,): count for state, count in now.waivers.items()}
+    yield _gauge("assess_waivers", "Waivers.", ("state",), waivers)
+    yield _gauge("assess_journal_bytes", "The journal on disk.", (), {(): now.journal_bytes})
+    yield _gauge("assess_evidence_bytes", "Evidence in the journal.", (), {(): now.evidence_bytes})
+    yield _gauge("assess_registry_stale", "1: the registry's word is too old.", (), {(): int(now.stale)})
+    yield _gauge("assess_config_refused", "1: the configuration is not followed.", (), {(): int(now.refused)})
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Labels, float]) -> Metric:
