@@ -579,3 +579,30 @@ def test_a_shared_store_is_looked_at(
     found = line(capsys, given, "shared", "warn")
     assert found["text"] == f"{shared} is not there: what it held is installed here instead"
     assert "runtime.shared_store" in found["fix"]
+
+
+def test_waivers_that_somebody_has_to_look_at_are_said(
+    tree: RegistryTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sync(configured(tree, tmp_path), tmp_path / "state")
+    today = datetime.now(UTC).date()
+    given = {
+        ("demo-kernel", "far"): today + timedelta(days=100),
+        ("demo-kernel", "soon"): today + timedelta(days=3),
+        ("demo-kernel", "over"): today - timedelta(days=3),
+        ("demo-kernle", "far"): today + timedelta(days=100),
+    }
+    text = "".join(
+        f'[[waivers]]\ncheck = "{check}"\nsubject = "{subject}"\nowner = "ops"\nreason = "r"\nexpires = {day}\n'
+        for (check, subject), day in given.items()
+    )
+    lines, code = doctor(capsys, arguments(tree, tmp_path, plugins=PLUGIN + text))
+    assert code == 0
+    assert lines["waivers"] == [
+        ("warn", f"demo-kernel on soon, ops: ends after {today + timedelta(days=3)}"),
+        ("warn", f"demo-kernel on over, ops: ended after {today - timedelta(days=3)}, and counts no more"),
+        ("warn", "demo-kernle on far, ops: no installed plugin has this check; did you mean 'demo-kernel'?"),
+        ("ok", "1 active; what they are about still fails, and exits 3"),
+    ]
+    lines, _ = doctor(capsys, arguments(tree, tmp_path))
+    assert "waivers" not in lines

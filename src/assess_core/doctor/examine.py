@@ -3,7 +3,19 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from assess_core.doctor import clock, disk, interpreters, isolation, journal, machine, plugins, registry, shared, state
+from assess_core.doctor import (
+    clock,
+    disk,
+    interpreters,
+    isolation,
+    journal,
+    machine,
+    plugins,
+    registry,
+    shared,
+    state,
+    waivers,
+)
 from assess_core.doctor.configuration import Chosen, origins
 from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
@@ -20,6 +32,7 @@ TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
     ("state", state.lines),
     ("shared", shared.lines),
     ("journal", journal.lines),
+    ("waivers", waivers.lines),
     ("plugins", plugins.lines),
 )
 
