@@ -7,11 +7,15 @@ import pytest
 
 from assess_core.host import prepared
 from tests.support.client_place import publish_two_releases
+from tests.support.compiled import Compiled
 from tests.support.registry_tree import RegistryTree
 from tests.support.remembered import Remembered
 
 REMEMBERING = ("test_audit_cli", "test_closure_advisories", "test_lock_command", "test_new_cli", "test_reaudit")
 """Tests of what a program's answers lead to; those of the programs that an audit asks are in test_audit_tools."""
+
+COMPILING = ("test_store_", "test_other_interpreters")
+"""How the names begin of files in which bytecode is what is tested."""
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +32,18 @@ def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def compiled() -> Compiled:
+    return Compiled()
+
+
 @pytest.fixture(autouse=True)
-def _asked_once(request: pytest.FixtureRequest, remembered: Remembered) -> Iterator[None]:
+def _asked_once(request: pytest.FixtureRequest, remembered: Remembered, compiled: Compiled) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.path.stem in REMEMBERING:
             remembered.within(patch)
+        if not request.path.stem.startswith(COMPILING):
+            compiled.within(patch)
         yield
 
 
