@@ -46,6 +46,7 @@ from tests.support.http_registry import cut_short, redirect, serve, status
 from tests.support.installing import count_events, kill_at, run_in_child
 from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
 from tests.support.registry_tree import RegistryTree
+from tests.support.wheels import demo_plugin_wheel
 
 PLACES = ("path", "file", "http")
 
@@ -146,6 +147,22 @@ def test_a_plugin_and_all_it_runs_with_is_in_the_folder(site: Site) -> None:
         )
         assert path.stat().st_mode & 0o777 == 0o644
     assert site.versions() == {"demo-plugin": "1.0.0"}
+
+
+def test_a_folder_can_be_filled_for_another_python_than_the_one_that_fills_it(local: Site, run: Run) -> None:
+    local.tree.publish(*demo_plugin_wheel("3.0.0", requires_python="==3.19.*"))
+    keys = ("--trusted-keys", local.tree.trusted_keys)
+    install_it = ("install", "demo-plugin", "--index", local.index, "--to", local.to, *keys)
+    assert run(*install_it).code == 5
+    done = run(*install_it, "--python", "3.18.4")
+    assert (done.code, local.to.exists()) == (5, False)
+    assert run(*install_it, "--python", "3.19.1").code == 0
+    verify_it = ("verify", local.to, *keys)
+    assert run(*verify_it).code == 5
+    done = run(*verify_it, "--python", "3.19.1")
+    assert (done.code, "demo-plugin 3.0.0" in done.stdout) == (0, True)
+    for wrong in ("3.19", "python3.19", "2.7.18"):
+        assert run(*install_it, "--python", wrong).code == 2, wrong
 
 
 def identities(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -6,8 +6,14 @@ from pathlib import Path
 import click
 
 from assess_registry.cli.options import FiniteRange, output_option
-from assess_registry.cli.places import access_options, place_option, trusted_keys_directory, trusted_keys_option
-from assess_registry.client import Access
+from assess_registry.cli.places import (
+    access_options,
+    place_option,
+    python_option,
+    trusted_keys_directory,
+    trusted_keys_option,
+)
+from assess_registry.client import Access, Target
 from assess_registry.console import print_json
 from assess_registry.simple import InstallReport, install
 from assess_registry.text import table
@@ -23,6 +29,7 @@ from assess_registry.text import table
     help="The folder of plugins; made if absent.",
 )
 @trusted_keys_option
+@python_option
 @click.option(
     "--timeout", "timeout_s", type=FiniteRange(0, 86_400, min_open=True), default=60.0, show_default=True,
     help="Seconds for resolving, and again for fetching.",
@@ -35,6 +42,7 @@ def command(
     index: str,
     to: Path,
     trusted_keys: Path | None,
+    target: Target | None,
     timeout_s: float,
     access: Access,
     output: str,
@@ -49,6 +57,7 @@ def command(
         to=to,
         trusted_keys=trusted_keys_directory(trusted_keys),
         timeout_s=timeout_s,
+        target=target,
         access=access,
     )
     if output == "json":

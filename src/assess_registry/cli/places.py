@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import click
 
-from assess_registry.client import Access, Credentials, RegistryConfig, read_bounded
+from assess_registry.client import Access, Credentials, RegistryConfig, Target, read_bounded
 from assess_registry.client.registry import MAX_ROOT_BYTES
 from assess_registry.simple.install import place_url
+
+_FULL_VERSION = re.compile(r"3\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 place_option = click.option(
     "--index",
@@ -31,6 +34,24 @@ trusted_keys_option = click.option(
     show_envvar=True,
     help="Directory of the publishers' *.pub. [default: assess/trusted-keys in the user's configuration directory]",
 )
+
+
+def _target(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Target | None:
+    if value is None:
+        return None
+    if not _FULL_VERSION.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no version of Python in full, for example 3.13.2")
+    return Target.here(value)
+
+
+python_option = click.option(
+    "--python",
+    "target",
+    metavar="VERSION",
+    callback=_target,
+    help="For this Python of this machine, for example 3.13.2. [default: the one that runs this command]",
+)
+"""The command gets one `target`."""
 
 
 def trusted_keys_directory(given: Path | None) -> Path:

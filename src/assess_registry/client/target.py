@@ -49,6 +49,12 @@ class Target:
         return cls(tags=tuple(sys_tags()), environment=MappingProxyType(dict(environment)))
 
     @classmethod
+    def here(cls, version: str) -> Self:
+        """Another CPython of this machine, by its full version."""
+        platforms = dict.fromkeys(tag.platform for tag in cls.running().tags if tag.platform != "any")
+        return cls.cpython(version, platforms=tuple(platforms))
+
+    @classmethod
     def cpython(cls, version: str, *, platforms: Sequence[str], machine: str | None = None, **markers: str) -> Self:
         """Another CPython, of which only the facts are known.
 
