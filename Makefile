@@ -22,8 +22,10 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 SDK_SOURCES    = $(shell find sdk/src sdk/pyproject.toml -type f -not -name '*.pyc')
 SAMPLE_SOURCES = $(shell find contrib/sample_plugin/src contrib/sample_plugin/pyproject.toml -type f -not -name '*.pyc')
+INVENTORY_SOURCES = $(shell find contrib/inventory/src contrib/inventory/pyproject.toml -type f -not -name '*.pyc')
 CLOSURE        = $(WORK)/closure
 SAMPLE_WHEEL   = $(WORK)/wheels/sample.stamp
+INVENTORY_WHEEL = $(WORK)/wheels/inventory.stamp
 
 .PHONY: help run-local test acceptance bench fix constraints hashes clean
 
@@ -72,6 +74,12 @@ $(SAMPLE_WHEEL): $(SAMPLE_SOURCES) .venv/installed
 	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(WORK)/wheels contrib/sample_plugin
 	@touch $@
 
+$(INVENTORY_WHEEL): $(INVENTORY_SOURCES) .venv/installed
+	@mkdir -p $(WORK)/wheels
+	@rm -f $(WORK)/wheels/assess_inventory-*.whl
+	$(BIN)/python -m pip wheel -q --no-deps --no-index --no-build-isolation -w $(WORK)/wheels contrib/inventory
+	@touch $@
+
 # One person has all the keys here, and the registry says so: it is for development.
 $(ROOT): | .venv/installed
 	@test -e $(INDEX)/registry.toml || cp $(INDEX)/registry.example.toml $(INDEX)/registry.toml
@@ -82,11 +90,17 @@ $(INDEX)/published.stamp: $(SAMPLE_WHEEL) $(CLOSURE)/sdk.stamp $(CLOSURE)/pluggy
 	    --keys $(WORK)/keys --closure $(CLOSURE) --replace-published-bytes
 	@touch $@
 
+# The provider of subjects from a file: nothing runs it here until assess.toml says so.
+$(INDEX)/inventory.stamp: $(INVENTORY_WHEEL) $(INDEX)/published.stamp
+	$(BIN)/assess-registry publish $(WORK)/wheels/assess_inventory-*.whl --index $(INDEX) \
+	    --keys $(WORK)/keys --closure $(CLOSURE) --replace-published-bytes
+	@touch $@
+
 assess.toml: | .venv/installed
 	$(BIN)/assess init --registry-url file:$(INDEX) --registry-root $(ROOT) --state-dir $(WORK)/state --development
 
 # What the registry says is good for days only, so that nobody can go on showing what was true once: say it again.
-run-local: $(INDEX)/published.stamp assess.toml
+run-local: $(INDEX)/published.stamp $(INDEX)/inventory.stamp assess.toml
 	@find $(INDEX)/metadata/timestamp.json -mtime -1 | grep -q . || $(BIN)/assess-registry refresh --index $(INDEX) \
 	    --online-key $(WORK)/keys/online/local.key --release-key $(WORK)/keys/release/local.key >&2 || true
 	@$(BIN)/assess run --fail-on none --report oscal=$(WORK)/results/assessment-results.json \

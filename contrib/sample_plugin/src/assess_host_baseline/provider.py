@@ -1,17 +1,17 @@
 """Entry point `local-host`: finds the host it runs on.
 
-Selector: `{labels = {role = "web"}}`. The host is a subject when it has every label with exactly that value; no
-selector means this host. Its labels are those of the runtime, and `os`, `os-version` and `arch` as the host gives them;
-a runtime's label of the same name counts, because a person wrote it.
+Selectors are those of `assess_plugin.selecting`: labels, expressions, ids; none means this host. Its labels are those
+of the runtime, and `os`, `os-version` and `arch` as the host gives them; a runtime's label of the same name counts,
+because a person wrote it. An id of another host is a problem: it is not found here.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from assess_host_baseline.facts import output, read_text
 from assess_host_baseline.formats.os_release import parse_os_release
 from assess_host_baseline.formats.text import Malformed, shown
 from assess_plugin import EvaluateInput, EvaluateResult, Host, Subject, hookimpl
+from assess_plugin.selecting import limited, parse_selector
 
 HOSTNAME = "/proc/sys/kernel/hostname"
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
@@ -23,34 +23,15 @@ MAX_HOSTNAME = 64
 """Linux: __NEW_UTS_LEN."""
 
 
-class SelectorError(ValueError):
-    """The selector is not what this provider understands; the message says what it may be."""
-
-
 @hookimpl
 def assess_evaluate(input: EvaluateInput) -> EvaluateResult:
-    """This host, or nothing when the selector asks for other labels."""
-    wanted = parse_selector(input.selector)
+    """This host, or nothing when the selector asks for another."""
+    selector = parse_selector(input.selector)
     name = hostname(input.host)
     labels = {**labels_of_host(input.host), **input.labels}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return EvaluateResult(subjects=())
-    return EvaluateResult(subjects=(Subject(id=f"host:{name}", type="inventory-item", title=name, labels=labels),))
-
-
-def parse_selector(selector: Mapping[str, Any]) -> Mapping[str, str]:
-    """The labels a host must have.
-
-    Raises:
-        SelectorError: there is another key than `labels`, or a label's value is not a string.
-    """
-    unknown = sorted(set(selector) - {"labels"})
-    if unknown:
-        raise SelectorError(f"selector key {unknown[0]!r} is unknown to local-host: it knows `labels` alone")
-    labels = selector.get("labels", {})
-    if not isinstance(labels, Mapping) or not all(isinstance(value, str) for value in labels.values()):
-        raise SelectorError(f"selector.labels must be a table of strings, got {labels!r}")
-    return labels
+    this = Subject(id=f"host:{name}", type="inventory-item", title=name, labels=labels)
+    found = (this,) if selector.matches(this) else ()
+    return EvaluateResult(subjects=found, problems=limited(selector.unknown((this,))))
 
 
 def hostname(host: Host) -> str:
