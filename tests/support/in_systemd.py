@@ -1,6 +1,6 @@
 """Runs beside a systemd that is process 1 of a namespace: plays an operator, and writes down what systemd says.
 
-    python3 -I in_systemd.py OUT        each step a line of JSON; then everything in the namespace ends
+    python3 -I in_systemd.py OUT        each step a line of JSON
 
 Standard library only: it is run by the system's Python.
 """
@@ -38,16 +38,26 @@ def until(true: Callable[[], bool], within_s: float = WAIT_S) -> bool:
 
 
 def assess(*argv: str) -> subprocess.CompletedProcess[str]:
-    """A command of ours, as root."""
-    return subprocess.run(["/mnt/assess", *argv], check=False, capture_output=True, text=True, timeout=60)
+    """A command of ours, as the service's user: nobody else's commands work with its state."""
+    owner = Path("/var/lib/assess").stat()
+    return subprocess.run(
+        ["/mnt/assess", *argv],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        user=owner.st_uid,
+        group=owner.st_gid,
+        extra_groups=(),
+    )
 
 
-def runs() -> int:
-    """How many runs are recorded."""
+def newest() -> str:
+    """Id of the newest run that is recorded; empty when none is."""
     try:
-        return len(json.loads(assess("results", "list", "--output", "json").stdout)["runs"])
-    except (ValueError, KeyError):
-        return 0
+        return str(json.loads(assess("results", "list", "--output", "json").stdout)["runs"][0]["run_id"])
+    except (ValueError, LookupError):
+        return ""
 
 
 def processes() -> list[str]:
@@ -76,7 +86,6 @@ def main() -> None:
             steps(say)
         except Exception as error:
             say("failed", error=repr(error))
-    os.kill(-1, signal.SIGKILL)
 
 
 def steps(say: Callable[..., None]) -> None:
@@ -84,10 +93,8 @@ def steps(say: Callable[..., None]) -> None:
     log = Path("/mnt/out/log")
     until(lambda: show().get("ActiveState") in ("active", "failed"))
     say("started", log=log.read_text(errors="replace")[-4000:] if log.exists() else "")
-    done = until(lambda: runs() > 0, 30)
-    shown = assess("results", "list", "--output", "json").stdout
-    last = json.loads(shown)["runs"][0]["run_id"] if done else ""
-    say("worked", runs=runs(), shown=assess("results", "show", last, "--output", "json").stdout if done else shown)
+    until(lambda: newest() != "", 30)
+    say("worked", shown=assess("results", "show", newest(), "--output", "json").stdout)
     # A process of ours has what systemd told in its first environment; no other one may have it in any.
     say("environment", told=told())
 
@@ -98,15 +105,15 @@ def steps(say: Callable[..., None]) -> None:
     good = config.read_text()
     config.write_text("[runtime]\nid = 3\n")
     subprocess.run(["systemctl", "reload", UNIT], check=False, capture_output=True, timeout=60)
-    before = runs()
-    say("bad edit", more_runs=until(lambda: runs() > before, 20))
+    before = newest()
+    say("bad edit", more_runs=until(lambda: newest() != before, 20))
 
     # Killed before it is repaired: what was followed last stands in.
     pid = int(show()["MainPID"])
     os.kill(pid, signal.SIGKILL)
     came = until(lambda: show()["ActiveState"] == "active" and show()["MainPID"] not in ("0", str(pid)))
-    before = runs()
-    say("killed", came=came, more_runs=until(lambda: runs() > before, 20))
+    before = newest()
+    say("killed", came=came, more_runs=until(lambda: newest() != before, 20))
     config.write_text(good)
 
     pid = int(show()["MainPID"])
