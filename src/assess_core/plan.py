@@ -68,10 +68,17 @@ class Unrunnable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """What a person asked for on the command line: globs over check ids, and subject ids; empty means all."""
+    """What a person asked for on the command line; empty means all.
+
+    Attributes:
+        checks: globs over their ids.
+        subjects: ids.
+        assessments: ids.
+    """
 
     checks: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    assessments: tuple[str, ...] = ()
 
 
 EVERYTHING = Selection()
@@ -101,10 +108,11 @@ def plan(
     """
     callees, problems = _callees(config, installed)
     problems += _idle_sources(config, installed, awaited or {})
+    problems += not_to_be_done(config, selection.assessments)
     planned: list[Task | Unrunnable] = []
     matched = False
     for index, assessment in enumerate(config.assessments):
-        if not assessment.enabled:
+        if not assessment.enabled or (selection.assessments and assessment.id not in selection.assessments):
             continue
         where = f"{config.source}: assessments[{index}]"
         try:
@@ -120,6 +128,18 @@ def plan(
     if problems:
         raise ConfigError(*problems)
     return tuple(planned)
+
+
+def not_to_be_done(config: Config, assessments: Iterable[str]) -> list[str]:
+    """Why some of these ids cannot be asked for: the configuration has no such assessment, or it is not enabled."""
+    known = {assessment.id: assessment for assessment in config.assessments}
+    problems = []
+    for name in assessments:
+        if name not in known:
+            problems.append(unknown_name("assessment", name, list(known), where="--assessment"))
+        elif not known[name].enabled:
+            problems.append(f"--assessment: {name!r} is not enabled in {config.source}")
+    return problems
 
 
 def callees_of(tasks: Iterable[Task | Unrunnable]) -> tuple[Callee, ...]:

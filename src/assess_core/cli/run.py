@@ -5,14 +5,27 @@ from pathlib import Path
 
 import click
 
-from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option, quiet_option
+from assess_core.cli.options import (
+    DEFAULT_FAIL_ON,
+    common,
+    load_config,
+    open_runtime,
+    output_option,
+    quiet_option,
+)
 from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.cli.tell import tell
+from assess_core.clock import utc_now
+from assess_core.config import Config
 from assess_core.delivery import Action
-from assess_core.errors import ConfigError
+from assess_core.errors import ConfigError, StoreError
 from assess_core.formats import FORMATS, render
-from assess_core.plan import Selection, Task
-from assess_core.results import Run
+from assess_core.journal import Journal
+from assess_core.place import state_directory, user_name
+from assess_core.plan import Selection, Task, not_to_be_done
+from assess_core.results import Run, run_id
+from assess_core.schedule import Asked
+from assess_core.up_lock import who_is_up
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, table
 from assess_registry.console import print_json
 
@@ -31,6 +44,8 @@ def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str
 @click.command(name="run")
 @click.option("--check", "checks", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @click.option("--subject", "subjects", multiple=True, metavar="ID", help="Only this subject; repeatable.")
+@click.option("--assessment", "assessments", multiple=True, metavar="ID", help="Only this assessment; repeatable.")
+@click.option("--queued", is_flag=True, help="Let the `assess up` of this state directory do it, and do not wait.")
 @click.option("--list-checks", is_flag=True, help="List the checks that would run, and stop.")
 @click.option(
     "--fail-on",
@@ -49,6 +64,8 @@ def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str
 def command(  # noqa: PLR0917  one argument an option
     checks: tuple[str, ...],
     subjects: tuple[str, ...],
+    assessments: tuple[str, ...],
+    queued: bool,
     list_checks: bool,
     fail_on: str,
     reports: dict[Path, str],
@@ -59,6 +76,9 @@ def command(  # noqa: PLR0917  one argument an option
     quiet: bool,
 ) -> int:
     """Bring plugins up to date, assess, commit the results, and print them."""
+    if queued:
+        _require_alone(checks=checks, subjects=subjects, list_checks=list_checks, reports=reports, offline=offline)
+        return _queue(load_config(config), state_dir, assessments, output)
     threshold = _severity(fail_on)
     for path in reports:
         _require_writable(path)
@@ -68,7 +88,7 @@ def command(  # noqa: PLR0917  one argument an option
             if line.refusal is not None and line.action is Action.REFUSED:
                 raise _refused(line.refusal)
             tell(line, quiet=quiet)
-        tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects))
+        tasks = runtime.plan(synced, Selection(checks=checks, subjects=subjects, assessments=assessments))
         if list_checks:
             _list_checks([task for task in tasks if isinstance(task, Task)], output)
             return 0
@@ -80,6 +100,40 @@ def command(  # noqa: PLR0917  one argument an option
     if not quiet:
         _say_what_was_done(run, reports, threshold)
     return run.exit_code(threshold)
+
+
+def _require_alone(**others: object) -> None:
+    given = [f"--{name.replace('_', '-').removesuffix('s')}" for name, value in others.items() if value]
+    if given:
+        raise click.UsageError(f"--queued asks for whole assessments, as they are configured: leave out {given[0]}")
+
+
+def _queue(config: Config, state_dir: Path | None, assessments: tuple[str, ...], output: str) -> int:
+    """These, or all, are due now; who is up begins them within a second.
+
+    Raises:
+        ConfigError: there is no such assessment, or it is not enabled.
+        StoreError: nobody is up.
+    """
+    if output not in ("table", "json"):
+        raise click.UsageError(f"--queued has no results to print as {output}: choose table or json")
+    if problems := not_to_be_done(config, assessments):
+        raise ConfigError(*problems)
+    names = assessments or tuple(each.id for each in config.assessments if each.enabled)
+    state, at = state_directory(state_dir, os.environ, config), utc_now()
+    if not who_is_up(state):
+        raise StoreError(f"no assess up runs on {state}, which would do it: start one, or leave out --queued")
+    asked = [
+        Asked(run_id=run_id(config.runtime.id, name, at), assessment=name, at=at, by=user_name())
+        for name in dict.fromkeys(names)
+    ]
+    with Journal.open(state / "journal.db") as journal:
+        journal.ask(asked)
+    if output == "json":
+        print_json({"runs": [{"run_id": each.run_id, "assessment": each.assessment} for each in asked]})
+    else:
+        click.echo(table(("RUN", "ASSESSMENT"), [(each.run_id, each.assessment) for each in asked]), nl=False)
+    return 0
 
 
 def _require_writable(path: Path) -> None:
