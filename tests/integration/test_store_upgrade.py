@@ -17,7 +17,7 @@ from tests.support.kills import steps
 
 OLD = Path(__file__).parents[1] / "vendor/state-layout-1/state.tar.xz"
 NAME = parse_project("demo-plugin")
-NEW = {"leases", "choices", "quarantine"}
+NEW = {"leases", "choices", "quarantine", "trials"}
 
 
 @pytest.fixture

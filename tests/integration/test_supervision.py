@@ -307,7 +307,7 @@ def test_one_whose_file_is_damaged_stays_quarantined_and_is_put_there_anew(
 
     async def use(host: Supervisor) -> None:
         await asyncio.gather(*(fault(host, "exits", 3) for _ in range(6)))
-        await until(lambda: quarantines.of(installed.distribution) is not None and not host.is_unkept)
+        await until(lambda: host._probation._on_disk)
         if damage == "garbage":
             path.write_text("{")
         elif damage == "a link to nothing":

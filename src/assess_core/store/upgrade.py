@@ -1,6 +1,6 @@
 """A state directory of an older layout becomes one of this release's, in place, whoever is killed in the middle.
 
-    1 -> 2   leases/, choices/ and quarantine/ are there; nothing that was there changes
+    1 -> 2   leases/, choices/, quarantine/ and trials/ are there; nothing that was there changes
 
 Each migration may be begun again after any part of it: it runs under the store's lock, and the number in `layout.json`
 is written after all of them. Until then the directory is of the old layout, which this release reads as it is: a state
@@ -19,7 +19,7 @@ LAYOUT = 2
 
 def _with_leases_and_choices(root: Path) -> None:
     # By name, although a directory of this release's is made with them: what 2 is does not change with later layouts.
-    for name in ("leases", "choices", "quarantine"):
+    for name in ("leases", "choices", "quarantine", "trials"):
         make_directory(root / name)
 
 
