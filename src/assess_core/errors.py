@@ -4,6 +4,7 @@ Trust, transport and configuration errors of a registry come through `assess_reg
 those of the runtime itself. Anything else that escapes is a bug of ours and stays loud.
 """
 
+import errno
 from enum import StrEnum
 
 from assess_core.record import CallRecord
@@ -32,6 +33,16 @@ class StoreError(AssessError):
 
 class CutShortError(AssessError):
     """An assessment was ended before it was over, since the runtime was stopped; nothing of it was recorded."""
+
+
+class NoRoomError(StoreError):
+    """There is no room on the disk, or it failed; nothing was written, and it may be tried again."""
+
+
+def disk_error(message: str, error: Exception) -> StoreError:
+    """What to raise with this message when a file could not be written: of a full disk, that it may be tried again."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    return NoRoomError(message) if full else StoreError(message)
 
 
 class FaultKind(StrEnum):

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.errors import StoreError
+from assess_core.errors import StoreError, disk_error
 from assess_registry.client import (
     ConfigError,
     PrivateKey,
@@ -107,7 +107,7 @@ class Identity:
         try:
             write_key_pair(self.directory, key.public.hex_id[:_NAME_DIGITS], key)
         except (OSError, ConfigError) as error:
-            raise StoreError(f"the runtime's key cannot be written: {error}") from error
+            raise disk_error(f"the runtime's key cannot be written: {error}", error) from error
         self._keys[key.public] = key
         return key
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assess_core.errors import StoreError
+from assess_core.identity import Identity
 from assess_core.journal import (
     AlreadyRecordedError,
     BusyError,
@@ -18,6 +19,7 @@ from assess_core.journal import (
     Journal,
     NoRoomError,
     OvertakenError,
+    Signer,
     Writer,
 )
 from assess_core.journal.database import Database
@@ -251,5 +253,33 @@ def test_what_never_finds_room_fails_when_it_is_closed(tmp_path: Path) -> None:
             assert writer.close(within_s=0.3)
             assert isinstance(recorded.exception(0), NoRoomError)
             assert journal.latest() == {}
+
+    assert in_mounts(work) == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs the right to mount")
+def test_however_full_the_disk_is_nothing_that_is_signed_is_lost(tmp_path: Path) -> None:
+    """The runtime's keys lie on the same disk, and are made with the first record."""
+
+    def work() -> None:
+        root = tmp_path / "full"
+        mount_tmpfs(root, kib=6144)
+        waited = 0
+        for pages in (0, 1, 3, 8, 20, 40, 80):
+            state = root / str(pages)
+            state.mkdir()
+            with Journal.open(
+                state / "journal.db", signer=Signer(Identity(state / "identity"), lambda: "web-01")
+            ) as journal:
+                writer = journal.writer()
+                writer._again_s = (0.01,)
+                filling = fill(root, leave=pages * 4096)
+                recorded = [writer.record(*batch(f"a{n}", 40), {}) for n in range(4)]
+                wait(recorded, timeout=0.3)
+                waited += sum(not future.done() for future in recorded)
+                filling.unlink()
+                assert [future.result(30) for future in recorded] == [40] * 4
+                assert journal.verify().troubles == ()
+        assert waited > 8
 
     assert in_mounts(work) == 0

@@ -4,6 +4,7 @@ with Journal.open(state / "journal.db") as journal:
     journal.record(run, results, evidence)
 """
 
+from assess_core.errors import NoRoomError
 from assess_core.journal.backup import Backup
 from assess_core.journal.database import (
     BUSY_TIMEOUT_S,
@@ -11,7 +12,6 @@ from assess_core.journal.database import (
     BusyError,
     Connection,
     DamagedError,
-    NoRoomError,
     OvertakenError,
 )
 from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone

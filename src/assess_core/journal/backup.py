@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.errors import StoreError
-from assess_core.journal.database import APPLICATION_ID, NoRoomError, copy, snapshot
+from assess_core.errors import NoRoomError, StoreError
+from assess_core.journal.database import APPLICATION_ID, copy, snapshot
 from assess_registry.client import sync_directory
 
 _HEADER_BYTES = 100

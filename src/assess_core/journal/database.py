@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from assess_core.errors import StoreError
+from assess_core.errors import NoRoomError, StoreError
 from assess_registry.client import LockTimeoutError, file_lock
 
 BUSY_TIMEOUT_S = 30.0
@@ -46,10 +46,6 @@ class OvertakenError(Exception):
     """What was to be recorded did not hold any more when its turn came; nothing of it was recorded."""
 
 
-class NoRoomError(StoreError):
-    """There is no room on the disk, or it failed; nothing was recorded, and it may be tried again."""
-
-
 class BusyError(StoreError):
     """Another process was writing all the time; nothing was recorded, and it may be tried again."""
 
@@ -72,8 +68,7 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
     (
         "SQLITE_NOTADB",
         DamagedError,
-        "it is not a journal; give another --state-dir, or move the file away. If it was one, its beginning is damaged: "
-        f"{MENDING}",
+        f"it is not a journal; give another --state-dir, or move the file away. If it was one it is damaged: {MENDING}",
     ),
     (
         "SQLITE_CORRUPT",

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from assess_core.clock import utc_now
-from assess_core.errors import StoreError
+from assess_core.errors import disk_error
 from assess_core.identity import NOWHERE, Head, Identity
 from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts
 from assess_core.journal.database import Connection
@@ -140,7 +140,7 @@ class Signer:
         try:
             self.identity.remember(runtime, NOWHERE)
         except OSError as error:
-            raise StoreError(f"the runtime's identity cannot be written: {error}") from error
+            raise disk_error(f"the runtime's identity cannot be written: {error}", error) from error
 
     def _anew(self, pen: _Pen, end: Head, reasons: list[str], known: Head | None) -> Head:
         """The chain goes on with an entry that says why it is not the one that was left."""

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from assess_core.errors import StoreError
+from assess_core.errors import NoRoomError, StoreError
 from assess_core.journal import evidence as pieces
-from assess_core.journal.database import BusyError, Connection, Database, NoRoomError, savepoint, spoils
+from assess_core.journal.database import BusyError, Connection, Database, savepoint, spoils
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.runs import Vouch, always, make_record, unsigned, write
 from assess_core.results import AssessmentRun, Result
@@ -114,6 +114,7 @@ class Writer:
         self._waiting: deque[_Job] = deque()
         self._taken: tuple[_Job, ...] = ()
         self._failures = 0
+        self._given_up = False
         self._next_s = 0.0
         self._closing = False
         self._until_s = 0.0
@@ -169,7 +170,7 @@ class Writer:
     def trouble(self) -> str:
         """Why results that were found are not in the journal yet; empty when all are."""
         with self._changed:
-            return self._why if self._waiting else ""
+            return self._why if self._failures else ""
 
     def close(self, *, within_s: float = 0.0) -> bool:
         """Everything that was handed over is written, or has failed, and nothing more is taken. Idempotent.
@@ -280,6 +281,7 @@ class Writer:
         """Whether it waits, to be tried again."""
         with self._changed:
             if self._closing and time.monotonic() >= self._until_s:
+                self._given_up = True
                 return False
             if sum(each.size for each in self._waiting) + job.size > WAITING_BYTES:
                 return False
@@ -299,7 +301,7 @@ class Writer:
         if grown and not failures:
             text = "%s; results wait in memory until they can be written"
             _log.error(text, self._why, extra={"action": "journal-full"})
-        elif failures and not self._failures:
+        elif failures and not self._failures and not self._given_up:
             _log.warning("the journal takes results again: none waits any more", extra={"action": "journal-not-full"})
 
 
