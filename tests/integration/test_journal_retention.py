@@ -100,6 +100,23 @@ def test_slices_are_small_and_come_to_the_same(site: Site, monkeypatch: pytest.M
     assert report.chains[0].removed_runs == 16
 
 
+def test_the_first_entry_that_stays_is_held_to_the_last_that_went(site: Site) -> None:
+    with site.open() as journal:
+        daily(site, journal, 10)
+        journal.retain(keep_days=4, now=site.now)
+    first = site.verify().chains[0].first
+    with site.hands() as connection:
+        (document,) = connection.execute("SELECT document FROM chain WHERE seq = ?", (first,)).fetchone()
+        changed = document.replace(b"recorded", b"recordec")
+        connection.execute("UPDATE chain SET document = ? WHERE seq = ?", (changed, first))
+    assert standing(site.verify()) == {("changed", f"entry {first}")}
+    with site.hands() as connection:
+        connection.execute("UPDATE chain SET document = ? WHERE seq = ?", (document, first))
+        assert site.verify().sound
+        connection.execute("DELETE FROM chain WHERE seq = ?", (first,))
+    assert ("missing", f"entry {first}") in standing(site.verify())
+
+
 def test_evidence_goes_with_the_last_run_that_refers_to_it(site: Site) -> None:
     with site.open() as journal:
         daily(site, journal, 1, evidence=b"a" * 1000)
