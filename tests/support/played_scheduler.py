@@ -145,11 +145,14 @@ class Played:
                 raise error
 
     async def _sleeps_or_is_gone(self, serving: asyncio.Task[None]) -> None:
-        asleep = asyncio.ensure_future(self._asleep.wait())
-        await asyncio.wait([asleep, serving], return_when=asyncio.FIRST_COMPLETED)
-        asleep.cancel()
-        for _ in range(3):  # what it began has begun
-            await asyncio.sleep(0)
+        while not serving.done():
+            asleep = asyncio.ensure_future(self._asleep.wait())
+            await asyncio.wait([asleep, serving], return_when=asyncio.FIRST_COMPLETED)
+            asleep.cancel()
+            for _ in range(4):  # what it began has begun, and has ended if it does at once
+                await asyncio.sleep(0)
+            if self._asleep.is_set():
+                return
 
     def _gone(self) -> None:
         for task in asyncio.all_tasks(self._loop):
@@ -165,7 +168,11 @@ class Played:
         if seconds <= 0:
             return
         self._asleep.set()
-        await self._wake.wait()
+        waits = [asyncio.ensure_future(woken.wait()), asyncio.ensure_future(self._wake.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+        self._asleep.clear()
         self._wake.clear()
 
     async def _run(self, due: Due) -> Ended:
