@@ -14,7 +14,7 @@ import pytest
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Isolation, Supervisor
 from assess_core.host.identities import Identity, lease
-from assess_core.host.limits import UnwatchableError, tree
+from assess_core.host.limits import UnwatchableError, tree, watch
 from assess_core.host.limits.process import WatchedProcess
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Subject
@@ -47,6 +47,15 @@ DEVOURED = [
     ("deep-tree", 60, 30, SCRATCH),
     ("closed-directory", 40, 14, SCRATCH),
 ]
+BRIEFLY_S = 0.5
+"""Ten looks, when they are four times as frequent as usual; what is beyond is held for as long as ever."""
+
+COUNTED_S = 2.0
+"""In which a tree of many files, which takes long to count, is counted more than once, when it may take that often."""
+
+Wish = tuple[str, int] | tuple[str, int, dict[str, float]]
+"""A check, how much of it, and more settings."""
+
 NOT_POSSIBLE_ISOLATED = "closed-directory"
 """No plugin may change a mode."""
 
@@ -58,23 +67,28 @@ def devourer(root: Path, limits: str = LIMITS, name: str = "devours") -> Install
     )
 
 
-async def devour(supervisor: Supervisor, what: str, size: int, timeout_s: float = 30.0) -> CallReport | PluginFault:
+async def devour(
+    supervisor: Supervisor, what: str, size: int, timeout_s: float = 30.0, **more: float
+) -> CallReport | PluginFault:
     try:
-        given = ActionInput(subject=SUBJECT, checks=(what,), settings={"size": size})
+        given = ActionInput(subject=SUBJECT, checks=(what,), settings={"size": size, **more})
         return await supervisor.execute("it", given, timeout_s=timeout_s)
     except PluginFault as fault:
         return fault
 
 
 def devoured(
-    root: Path, *wishes: tuple[str, int], isolation: Isolation = "required", limits: str = LIMITS, timeout_s: float = 30
+    root: Path, *wishes: Wish, isolation: Isolation = "required", limits: str = LIMITS, timeout_s: float = 30
 ) -> list[CallReport | PluginFault]:
     """What became of a call for each wish, one after the other, in one supervisor."""
 
     async def run() -> list[CallReport | PluginFault]:
         supervisor = Supervisor(devourer(root, limits), host_config(root, isolation=isolation))
         try:
-            return [await devour(supervisor, what, size, timeout_s) for what, size in wishes]
+            return [
+                await devour(supervisor, what, size, timeout_s, **(more[0] if more else {}))
+                for what, size, *more in wishes
+            ]
         finally:
             await supervisor.stop()
 
@@ -89,10 +103,16 @@ def limit_of(outcome: CallReport | PluginFault) -> str:
     return str(outcome)
 
 
+@pytest.fixture
+def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK_S", 0.05)
+    monkeypatch.setattr(watch, "SCAN_SHARE", 5)
+
+
 @pytest.mark.parametrize("isolation", EVERYWHERE)
 @pytest.mark.parametrize(("what", "beyond", "below", "limit"), DEVOURED, ids=[what for what, *_ in DEVOURED])
 def test_what_is_beyond_a_limit_ends_and_what_is_below_it_passes(
-    tmp_path: Path, what: str, beyond: int, below: int, limit: str, isolation: Isolation
+    tmp_path: Path, looking_often: None, what: str, beyond: int, below: int, limit: str, isolation: Isolation
 ) -> None:
     if isolation == "required" and what == NOT_POSSIBLE_ISOLATED:
         (refused,) = devoured(tmp_path, (what, below))
@@ -100,7 +120,8 @@ def test_what_is_beyond_a_limit_ends_and_what_is_below_it_passes(
         return
     if what == "mapped-files" and os.geteuid() != 0:
         below = 1  # nobody but root is told how large such a file is: each counts as the largest there may be
-    good, bad, after = devoured(tmp_path, (what, below), (what, beyond), ("well", 0), isolation=isolation)
+    held = {"held_s": COUNTED_S if what == "empty-files" else BRIEFLY_S}
+    good, bad, after = devoured(tmp_path, (what, below, held), (what, beyond), ("well", 0), isolation=isolation)
     assert isinstance(good, CallReport), str(good)
     assert f"{limit} in assess-plugin.toml of devours" in limit_of(bad)
     assert isinstance(after, CallReport)
@@ -198,11 +219,11 @@ def test_good_neighbours_notice_nothing(tmp_path: Path, isolation: Isolation) ->
 
 
 def test_one_hard_to_count_tree_is_counted_to_its_bound_and_no_further(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looking_often: None
 ) -> None:
     monkeypatch.setattr(tree, "MAX_ENTRIES", 2_000)
     limits = "scratch_mib = 65536"
-    good, bad = devoured(tmp_path, ("empty-files", 1_900), ("empty-files", 5_000), limits=limits)
+    good, bad = devoured(tmp_path, ("empty-files", 1_900, {"held_s": COUNTED_S}), ("empty-files", 5_000), limits=limits)
     assert isinstance(good, CallReport)
     assert "since it has more than 2000 files and directories; limits.scratch_mib = 65536" in limit_of(bad)
 

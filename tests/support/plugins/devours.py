@@ -1,6 +1,7 @@
 """A plugin that takes what the first check's id says, as much as its settings say, and holds it until it is let go.
 
-`size` is in MiB where bytes are meant, else a number. It answers when it has it: a plugin below its limits passes.
+`size` is in MiB where bytes are meant, else a number. It answers when it has had it for a while, `held_s` if that is
+given: a plugin below its limits passes.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ def assess_execute(input: ActionInput) -> ActionOutput:
     _kept.clear()
     globals()[name.replace("-", "_")](int(input.settings.get("size", 0)))
     if name not in ("well", "processor"):
-        time.sleep(HELD_LONG_S if name == "empty-files" else HELD_S)
+        time.sleep(input.settings.get("held_s", HELD_LONG_S if name == "empty-files" else HELD_S))
     return ActionOutput(results=(CheckResult(check_id=name, outcome=Outcome.PASS, actual=str(os.getpid())),))
 
 
