@@ -9,6 +9,7 @@ a power cut, and somebody may have been told of the result by then. It costs one
         connection.execute("INSERT ...")
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,8 @@ MENDING = (
     "there the next run begins a new journal"
 )
 """What to do about a damaged journal. Nothing is moved or begun anew by itself: it may be the only copy."""
+
+_log = logging.getLogger(__name__)
 
 
 class OvertakenError(Exception):
@@ -142,7 +145,11 @@ class Database:
         with self.turn() as connection:
             with transaction(connection):
                 yield connection
-            self.committed(connection)
+            try:
+                self.committed(connection)
+            except Exception:  # it is on the disk: whoever was told otherwise would do it again
+                text = "journal %s: something was committed, and what follows a commit failed"
+                _log.exception(text, self.path, extra={"action": "bug"})
 
 
 def _nothing(connection: Connection) -> None:
