@@ -17,6 +17,7 @@ from assess_core.host import Supervisor
 from assess_core.host.turns import Turns
 from assess_core.journal import Journal
 from assess_core.plan import Callee, Task, callees_of
+from assess_core.recording import Directly
 from assess_core.report import commit
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease
@@ -82,7 +83,7 @@ class Bench:
             made, missing = sorted_out(await fleet.make(callees_of([task]), started=False))
             _require(len(missing), 0)
             fleet.swap(made)
-            run = await assess([task], fleet=fleet, journal=journal, context=context())
+            run = await assess([task], fleet=fleet, recorder=Directly(journal), context=context())
             _require(len(run.results), task.selector["count"] * CHECKS)
         finally:
             await fleet.stop()
