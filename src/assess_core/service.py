@@ -38,6 +38,7 @@ from assess_core.observe.context import about
 from assess_core.observe.crash import Crashes
 from assess_core.observe.metrics import Standing
 from assess_core.observing import Observing
+from assess_core.reminding import Reminders
 from assess_core.results import ResultOutcome, Run
 from assess_core.rules import rules_of
 from assess_core.schedule import Due
@@ -173,6 +174,7 @@ class Service:
         journal = self._live.journal
         self._upkeep = Upkeep(journal, keep_days=self._keep_days)
         self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
+        self._later(Reminders(lambda: self._config).run())
         self._scheduler = Scheduler(journal.schedules(), self._run_one, witness=self._observing.metrics)
         await self._scheduler.load(self._rules(), now=self._options.now)
         self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))

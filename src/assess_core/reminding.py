@@ -1,0 +1,73 @@
+"""A service says of waivers that they end soon, or have ended: once when that is so, and each day from then on.
+
+    await Reminders(lambda: config).run()           # until it is cancelled
+
+Nobody looks at a waiver that works. What is said here is an entry of the log, with the actions `waiver-expiring` and
+`waiver-expired`; the numbers of each state are in the metrics (docs/waivers.md).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+
+from assess_core.clock import utc_now
+from assess_core.config import Config
+from assess_core.results import WaiverStanding
+from assess_core.runtime import waivers_of
+
+LOOK_S = 3600.0
+"""Between two looks: what was changed in the configuration, or ended with the day, is told within this."""
+
+_WORDS = {
+    "expiring": "waiver of %s on %s (%s) ends after %s: mend what it is about, or renew it",
+    "expired": "waiver of %s on %s (%s) ended after %s, and counts no more",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Reminders:
+    """For one service.
+
+    Args:
+        config: what is followed now; None while there is nothing.
+    """
+
+    def __init__(
+        self,
+        config: Callable[[], Config | None],
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._sleep = sleep
+        self._told: dict[WaiverStanding, date] = {}
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            self.tell()
+            await self._sleep(LOOK_S)
+
+    def tell(self) -> None:
+        """Each that ends soon or has ended is in the log, if it was not today."""
+        config, now = self._config(), self._clock()
+        if config is None:
+            return
+        standings = waivers_of(config).standings(now, notice_d=config.results.waiver_notice_d)
+        told = {each: now.date() for each in standings if each.state in _WORDS}
+        for each in told:
+            if self._told.get(each) == now.date():
+                continue
+            _log.warning(
+                _WORDS[each.state],
+                each.check,
+                each.subject,
+                each.waiver.owner,
+                each.waiver.expires,
+                extra={"action": f"waiver-{each.state}"},
+            )
+        self._told = told
