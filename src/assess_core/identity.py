@@ -65,24 +65,28 @@ class Identity:
         self._keys: dict[PublicKey, PrivateKey] = {}
 
     def key(self, public: PublicKey) -> PrivateKey | None:
-        """The private half of this key; None if it is not here.
+        """The private half of this key; None if it is not here, is damaged, or others could have read it.
+
+        The log says why. What a key signed stays what it is; only nothing more is signed with it.
 
         Raises:
-            StoreError: it is here, and cannot be used: others can read it, or it is damaged.
+            StoreError: it cannot be read now, or not by this user: that is no reason for another one.
         """
         if public in self._keys:
             return self._keys[public]
-        path = self._path(public)
-        if not path.exists():
-            return None
         try:
-            key = load_private_key(path)
+            key = load_private_key(self._path(public))
         except (ConfigError, TrustError) as error:
-            raise StoreError(
-                f"the runtime's key: {error}. Or move it away: a new one is made, which `assess results verify` tells"
-            ) from error
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            if isinstance(error.__cause__, OSError):
+                raise disk_error(f"the runtime's key: {error}", error.__cause__) from error
+            _log.error(
+                "%s; the runtime signs with another key from now on", error, extra={"action": "chain-key-unusable"}
+            )
+            return None
         if key.public != public:
-            return None  # another's file under its name; that the key is gone is told, as when there is none
+            return None  # another's file under its name
         self._keys[public] = key
         return key
 
@@ -90,12 +94,10 @@ class Identity:
         """A key to begin a chain with: one that is here, or else a new one.
 
         Raises:
-            StoreError: there is one that cannot be used, or none can be made.
+            StoreError: none can be made, or one cannot be read.
         """
-        for public in self.public_keys():
-            if (key := self.key(public)) is not None:
-                return key
-        return self.new_key()
+        usable = (key for public in self.public_keys() if (key := self.key(public)) is not None)
+        return next(usable, None) or self.new_key()
 
     def new_key(self) -> PrivateKey:
         """A new key, on disk for its owner alone.

@@ -1,5 +1,7 @@
 """The chain of a journal on disk: whatever is changed, cut off, put back or lost is told; what was not, is not."""
 
+import errno
+import json
 import shutil
 import sqlite3
 from datetime import timedelta
@@ -10,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assess_core.errors import StoreError
 from assess_core.identity import Head
-from assess_core.journal import Report
+from assess_core.journal import NoRoomError, Report
 from tests.support.chains import TABLES, Site, flip, standing
 
 
@@ -154,6 +157,9 @@ def test_a_fork_of_the_same_length_is_told(filled: Site, tmp_path: Path) -> None
         other.record(journal)  # says that head.json is gone, and then the run: two entries
     _put_back(filled, other.path)
     assert ("replaced", "entry 5") in standing(filled.verify())
+    with filled.open() as journal:
+        filled.record(journal)
+    assert ("replaced", "entry 7") in standing(filled.verify())
 
 
 def test_what_was_changed_cannot_be_accepted(filled: Site) -> None:
@@ -270,16 +276,60 @@ def test_on_another_machine_another_key_signs_and_the_old_one_says_so(filled: Si
     assert filled.verify().chains[0].head.seq == 8  # once, and not again
 
 
-def test_a_key_that_others_can_read_stops_what_would_be_signed(filled: Site) -> None:
+def test_a_key_that_others_can_read_signs_no_more_and_nothing_is_lost(filled: Site) -> None:
     (key,) = (filled.directory / "identity").glob("*.key")
     key.chmod(0o644)
-    with filled.open() as journal, pytest.raises(Exception, match="no longer private"):
-        filled.record(journal)
-    assert filled.verify().runs == 3
-    key.chmod(0o600)
     with filled.open() as journal:
         filled.record(journal)
+    report = filled.verify()
+    assert standing(report) == {("new key", "entry 5")}
+    assert report.runs == 4
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_without_room_for_the_first_key_nothing_is_recorded_and_it_may_be_tried_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    def write(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC if full else errno.EACCES, "no")
+
+    with site.open() as journal:
+        with monkeypatch.context() as patched:
+            patched.setattr("assess_core.identity.write_key_pair", write)
+            with pytest.raises(StoreError) as caught:
+                site.record(journal)
+        assert isinstance(caught.value, NoRoomError) is full
+        assert journal.runs() == ()
+        site.record(journal)
+    assert site.verify().sound
+
+
+def test_a_journal_that_was_moved_away_is_told_and_the_next_one_can_be_accepted(filled: Site) -> None:
+    filled.path.unlink()
+    assert standing(filled.verify()) == {("cut", "its end")}
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("cut", "entry 1")}
+    with filled.open() as journal:
+        journal.accept(reason="it was damaged", by="ops")
     assert filled.verify().sound
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_copy_on_another_machine_has_a_key_of_its_own_whatever_else_happened(filled: Site, *, renamed: bool) -> None:
+    filled.machine.write_text("22" * 16)
+    if renamed:
+        filled.runtime = "db-01"  # as where the name is the host's
+    else:
+        with filled.hands() as connection:
+            connection.execute("DELETE FROM chain WHERE seq = 4")  # or cut: a backup and the identity, put back there
+    old = set(filled.identity.public_keys())
+    with filled.open() as journal:
+        filled.record(journal)
+    (new,) = set(filled.identity.public_keys()) - old
+    with filled.hands() as connection:
+        last = connection.execute("SELECT document FROM chain WHERE runtime = ? ORDER BY seq DESC", (filled.runtime,))
+        assert json.loads(last.fetchone()[0])["key"] == new.base64()
 
 
 def test_a_renamed_runtime_begins_a_chain_of_its_own(filled: Site) -> None:

@@ -108,7 +108,7 @@ class Signer:
         """Where the chain stands, which is the one that was left or has begun anew, and what goes on with it."""
         last, known = last_entry(connection, runtime), self.identity.heads().get(runtime)
         if last is None:
-            return self._begun(_Pen(connection, runtime, self.identity.any_key()), known, new)
+            return self._begun(_Pen(connection, runtime, self._first_key()), known, new)
         reasons = [reason] if (reason := _break(connection, last, known)) else []
         key = None
         try:
@@ -119,7 +119,15 @@ class Signer:
             reasons.append("key")
             key = self.identity.any_key()
         pen = _Pen(connection, runtime, key)
-        return (self._anew(pen, last.end, reasons, known), pen) if reasons else self._at_home(pen, last.end)
+        return self._at_home(pen, self._anew(pen, last.end, reasons, known) if reasons else last.end)
+
+    def _first_key(self) -> PrivateKey:
+        """To begin a chain with. A copy of a state on another machine has a key of its own."""
+        if self._settled or not self.identity.moved():
+            return self.identity.any_key()
+        key = self.identity.new_key()
+        self._moving = key.public
+        return key
 
     def _begun(self, pen: _Pen, known: Head | None, new: str) -> tuple[Head, _Pen]:
         """The first entry of a chain; what was there before there was any chain is vouched for from now on."""

@@ -37,6 +37,9 @@ BREAKS: Mapping[str, tuple[Word, str]] = {
 }
 """Why a chain began anew in its middle: what that is called, and what it means."""
 
+HELD = ("assessment", "results", "digest", "rows")
+"""What an entry says of a run that the journal is held to."""
+
 _ACCEPTABLE = frozenset(word for word, _ in BREAKS.values())
 
 
@@ -63,7 +66,7 @@ class Trouble:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vouched:
-    """What the chain says of a run: the entry that says it, and when that was made."""
+    """What the chain says of a run (`HELD`): the entry that says it, and when that was made."""
 
     seq: int
     at: datetime
@@ -220,7 +223,8 @@ class _Going:
                     self._key = parse_base64_key(facts["next"])
                     walked.moved_at = said.at
                 case "run":
-                    walked.runs[str(facts["run_id"])] = Vouched(seq=said.seq, at=said.at, facts=facts)
+                    held = {name: facts[name] for name in HELD}  # not all of it: there may be a million
+                    walked.runs[str(facts["run_id"])] = Vouched(seq=said.seq, at=said.at, facts=held)
                     walked.adopted += facts["why"] == "before"
                 case "evidence-gone":
                     walked.gone.update(map(str, facts["digests"]))

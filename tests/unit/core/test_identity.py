@@ -1,10 +1,11 @@
 """What a runtime knows of itself: keys are kept, a head is remembered, another machine is noticed."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from assess_core.errors import StoreError
+from assess_core.errors import NoRoomError, StoreError
 from assess_core.identity import Head, Identity
 
 HEAD = Head(seq=7, digest=bytes(range(32)))
@@ -35,18 +36,37 @@ def test_a_key_is_made_once_and_found_again(identity: Identity) -> None:
     assert identity.directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_key_that_is_not_here_is_none_and_one_that_others_can_read_is_not_used(identity: Identity) -> None:
+def test_a_key_that_others_can_read_is_not_used_any_more(identity: Identity, caplog: pytest.LogCaptureFixture) -> None:
     key = identity.any_key()
     (path,) = identity.directory.glob("*.key")
     path.chmod(0o644)
-    with pytest.raises(StoreError, match=r"chmod 600.*move it away"):
-        again(identity).key(key.public)
+    assert again(identity).key(key.public) is None
+    assert "chain-key-unusable" in [getattr(record, "action", "") for record in caplog.records]
+    assert again(identity).any_key().public != key.public
     path.chmod(0o600)
     found = again(identity).key(key.public)
     assert found is not None
     assert found.public == key.public
     path.unlink()
     assert again(identity).key(key.public) is None
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.EMFILE, StoreError), (errno.EIO, NoRoomError)])
+def test_a_key_that_cannot_be_read_now_is_not_lost(
+    code: int, kind: type[StoreError], identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = identity.any_key()
+
+    def fails(*_: object, **__: object) -> int:
+        raise OSError(code, "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assess_registry.keys.private.os.open", fails)
+        with pytest.raises(StoreError) as caught:
+            again(identity).key(key.public)
+    assert type(caught.value) is kind
+    found = again(identity).key(key.public)
+    assert found is not None
 
 
 def test_another_key_under_its_name_is_not_it(identity: Identity, tmp_path: Path) -> None:
