@@ -17,7 +17,7 @@ VERBS = {
     "sync": "Install exactly the plugins the configuration asks for.",
     "run": "Assess, and report.",
     "up": "Stay up, and assess when it is due.",
-    "explain": "Say what a check is about, and what to do about it.",
+    "explain": "Say what a check is about, or when an assessment runs and why.",
     "plugins": "What is installed, and whether it is what was audited.",
     "results": "What earlier runs found.",
     "waive": "Answer for failures that are known; they stay failures.",

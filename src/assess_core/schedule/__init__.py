@@ -10,7 +10,7 @@ from assess_core.schedule.jitter import offset, usual_jitter
 from assess_core.schedule.spec import Spec, parse_duration, parse_schedule, parse_zone
 from assess_core.schedule.store import Asked, Claim, Cursor, Due, Kept, Row, ScheduleStore, Skip, SkipWhy, State, Why
 from assess_core.schedule.telling import WHYS, Planned
-from assess_core.schedule.times import Cron, Every, Times, forget_zones, latest, upcoming
+from assess_core.schedule.times import Cron, Every, Times, forget_zones, latest, upcoming, zone_of
 from assess_core.schedule.windows import Open, Window, open_at, over_at
 
 __all__ = [
@@ -50,4 +50,5 @@ __all__ = [
     "parse_zone",
     "upcoming",
     "usual_jitter",
+    "zone_of",
 ]

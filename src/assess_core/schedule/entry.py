@@ -57,7 +57,7 @@ class Entry:
         elif self.kept_cursor is None or self.kept_cursor.spec != rule.spec.key:
             self.agenda = replace(self.agenda, cursor=now)
             self.ahead = Ahead(rule.spec.times)
-        elif self.rule is None or self.rule.spec is not rule.spec:
+        else:
             self.ahead = Ahead(rule.spec.times)
         self.rule = rule
 
@@ -111,6 +111,11 @@ class Entry:
         if self.ahead is not None:
             self.ahead.look(self.agenda.cursor)
         self.look_at = next_look_at(self.rule, self.agenda, now, self.ahead) if self.rule is not None else None
+
+    @property
+    def goes_by_a_zone(self) -> bool:
+        """Whether what it remembers of the future may be wrong when zones are read again."""
+        return self.rule is not None and self.rule.spec is not None and self.rule.spec.zone not in ("", "UTC")
 
     @property
     def is_over(self) -> bool:

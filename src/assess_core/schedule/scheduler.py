@@ -35,7 +35,7 @@ from assess_core.schedule.entry import Change, Entry, skip_of
 from assess_core.schedule.store import Claim, Due, Row, ScheduleStore
 from assess_core.schedule.taking import asked_for, assessments_of, claim_of, take_up, wanted
 from assess_core.schedule.telling import Planned, planned, say_begun, say_skipped, say_waits
-from assess_core.schedule.times import EPOCH
+from assess_core.schedule.times import EPOCH, forget_zones
 
 _log = logging.getLogger(__name__)
 
@@ -219,11 +219,12 @@ class Scheduler:
             return
         rules = {rule.assessment: rule for rule in self._incoming}
         self._incoming = None
+        forget_zones()  # the machine's may be newer; nothing that was decided depends on it
         for name in dict.fromkeys([*rules, *self._entries]):
             entry = self._entries.get(name)
             if entry is None:
                 entry = self._entries[name] = Entry(name=name, rule=None, ahead=None, agenda=Agenda(cursor=now))
-            if entry.rule != rules.get(name) or entry.rule is None:
+            if entry.rule != rules.get(name) or entry.rule is None or entry.goes_by_a_zone:
                 entry.follow(rules.get(name), now)
                 self._touched[name] = None
 

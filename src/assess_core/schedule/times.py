@@ -67,6 +67,11 @@ class Cron:
     text: str
     zone: str = "UTC"
 
+    @property
+    def is_time_of_day(self) -> bool:
+        """Whether it is due once a day, whatever the clock does on that day."""
+        return _is_time_of_day(self.text)
+
     def after(self, moment: datetime) -> datetime | None:
         """The first due time later than this moment; None if there is none within fifty years."""
         return _after(self.text, self.zone, moment)
