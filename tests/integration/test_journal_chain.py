@@ -170,6 +170,14 @@ def test_what_was_changed_cannot_be_accepted(filled: Site) -> None:
     assert {word for word, _ in standing(filled.verify())} == {"changed"}
 
 
+def test_an_entry_that_was_changed_cannot_be_accepted(filled: Site) -> None:
+    with filled.hands() as connection:
+        connection.execute("UPDATE chain SET signature = zeroblob(64) WHERE seq = 2")
+    with filled.open() as journal:
+        journal.accept(reason="so what", by="ops")
+    assert ("changed", "entry 2") in standing(filled.verify())
+
+
 def test_a_chain_is_not_accepted_before_it_was_broken(filled: Site, tmp_path: Path) -> None:
     backup = _copy(filled, tmp_path / "backup.db")
     with filled.open() as journal:
@@ -183,6 +191,9 @@ def test_a_chain_is_not_accepted_before_it_was_broken(filled: Site, tmp_path: Pa
         filled.record(journal)
     _put_back(filled, backup)
     assert {word for word, _ in standing(filled.verify())} == {"cut"}
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("cut", "entry 7")}
 
 
 def test_a_head_that_was_noted_elsewhere_is_asked_for(filled: Site) -> None:
