@@ -117,6 +117,29 @@ def test_a_newer_copy_replaces_an_older_one(journal: Journal, target: Path) -> N
     assert journal.back_up(target).runs == 2
 
 
+def test_a_copy_put_beside_the_log_of_another_is_refused_until_that_is_away(
+    journal: Journal, path: Path, target: Path
+) -> None:
+    """SQLite would write the pages of the one into the other, and quick_check would be the first to notice."""
+    recorded(journal, *(f"a{n}" for n in range(20)))
+    journal.back_up(target)
+    recorded(journal, *(f"b{n}" for n in range(20)))
+    log = path.with_name("journal.db-wal").read_bytes()
+    journal.close()
+    path.write_bytes(target.read_bytes())
+    path.with_name("journal.db-wal").write_bytes(log)
+    with pytest.raises(DamagedError, match=r"Move away journal\.db-wal and journal\.db-shm, too"):
+        Journal.open(path)
+    assert path.read_bytes() == target.read_bytes()
+    path.with_name("journal.db-wal").unlink()
+    with Journal.open(path) as again:
+        assert len(again.runs()) == 20
+        assert again.problems() == ()
+        recorded(again, "c")
+    with Journal.open(path) as again:
+        assert len(again.runs()) == 21
+
+
 @pytest.mark.parametrize("there", [b"", b"somebody's letters", b"SQLite format 3\0" + bytes(200)])
 def test_nothing_else_is_replaced(journal: Journal, target: Path, there: bytes) -> None:
     target.write_bytes(there)

@@ -283,3 +283,17 @@ def test_however_full_the_disk_is_nothing_that_is_signed_is_lost(tmp_path: Path)
         assert waited > 8
 
     assert in_mounts(work) == 0
+
+
+def test_what_waits_is_bounded_and_what_is_beyond_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assess_core.journal.database.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("assess_core.journal.writer.WAITING_BYTES", 20_000)
+    with Journal.open(path) as journal:
+        writer = Writer(Database.open(path, MIGRATIONS), again_s=(0.01,))
+        journal._connection.execute("BEGIN IMMEDIATE")
+        futures = [writer.record(*batch(f"a{n}"), {}) for n in range(6)]  # 6,000 bytes each, about
+        assert [type(future.exception(30)) for future in futures[3:]] == [BusyError] * 3
+        assert not any(future.done() for future in futures[:3])
+        journal._connection.execute("ROLLBACK")
+        assert [future.result(30) for future in futures[:3]] == [3] * 3
+        assert writer.close()

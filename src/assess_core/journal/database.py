@@ -26,6 +26,11 @@ BUSY_TIMEOUT_S = 30.0
 MIGRATION_TIMEOUT_S = 600.0
 """How long to wait while another process brings the file to a newer layout (120,000 results took 6 s)."""
 
+LOG_BYTES = 16 << 20
+"""To which the write-ahead log is cut when all of it was folded in: once it was large, it would stay so."""
+
+_HEADER_BYTES = 20
+
 APPLICATION_ID = 0x61737365
 """Marks the file as ours (SQLite, `PRAGMA application_id`); `asse` in ASCII."""
 
@@ -103,6 +108,7 @@ class Database:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=True)
+            _require_own_log(path)
             with explained(path):
                 connection = sqlite3.connect(
                     path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -156,10 +162,32 @@ def _nothing(connection: Connection) -> None:
     """Nobody wants to know of a commit."""
 
 
+def _require_own_log(path: Path) -> None:
+    """The write-ahead log beside the file is its own. SQLite does not look, and would write another's pages into it.
+
+    A file that uses one says so in its header (SQLite, database file format, 1.3.3: 2), and a copy does not.
+
+    Raises:
+        DamagedError: a copy was put in place, and the log of what was there before lies beside it still.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    # The log first: whoever makes one has said so in the header before.
+    if not (log.exists() and log.stat().st_size):
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if header[18:] == b"\1\1":
+        raise DamagedError(
+            f"journal {path}: it is a copy, and {log.name} beside it is of the journal that was there before: "
+            f"together they would be damaged. Move away {log.name} and {path.name}-shm, too"
+        )
+
+
 def _prepare(connection: Connection, path: Path, migrations: Sequence[Sequence[Step]]) -> None:
     """The file is a journal of the current layout."""
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").fetchall()
     found = _version(connection, path, len(migrations))
     # A copy has none: it is one file.
     if found == len(migrations) and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
