@@ -199,6 +199,18 @@ def test_a_clock_that_was_set_back_by_much_begins_anew_and_runs_nothing_twice(pl
     assert [due for due, _ in begun(played)] == [3600 * hour for hour in range(1, 7)]
 
 
+def test_a_run_that_goes_on_while_the_clock_is_set_back_over_it_is_not_begun_again(played: Played) -> None:
+    played.up([every(3600, overlap="parallel")])
+    for _ in range(5):
+        played.pass_time(3600)
+    played.set_clock(-4 * 3600)
+    for _ in range(4):
+        played.pass_time(3600)
+    assert [due for due, _ in begun(played)] == [3600 * hour for hour in range(1, 6)]
+    played.pass_time(3600)
+    assert len(begun(played)) == 6
+
+
 def test_what_somebody_asks_for_runs_beside_the_schedule_and_waits_its_turn(played: Played) -> None:
     played.up([every(60)])
     played.pass_time(60)
@@ -274,6 +286,24 @@ def test_maintenance_that_is_not_caught_up_with_leaves_nothing_to_run(played: Pl
         played.pass_time(60)
     assert begun(played) == [(60, 1), (240, 1)]
     assert [why for *_, why in skipped(played)] == ["maintenance"] * 2
+
+
+def test_of_what_was_due_during_maintenance_and_is_due_now_one_runs(played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN + timedelta(seconds=90), ends=BEGIN + timedelta(seconds=190))
+    played.up([every(60, windows=(window,), overlap="queue")])
+    played.pass_time(120)
+    played.pass_time(120)  # nobody looked when it was over
+    assert begun(played) == [(240, 1)]
+    assert skipped(played) == [(60, 60, "missed"), (180, 180, "missed"), (120, 120, "maintenance")]
+
+
+def test_what_somebody_asked_for_is_not_given_up_for_what_is_due_during_maintenance(played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(seconds=190))
+    played.up([every(60, windows=(window,))])
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now))
+    for _ in range(4):
+        played.pass_time(59)
+    assert [due.run_id for _, due in played.begun] == ["asked"]
 
 
 def test_a_window_that_is_taken_away_holds_nothing_any_more(played: Played) -> None:
