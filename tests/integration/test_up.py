@@ -1,0 +1,300 @@
+"""A real `assess up`: what it does when it is told to stop, killed, misconfigured, or left alone by everybody else.
+
+The plugin is that of test_live.py: assessment `long` goes on until a gate is open, `tick` is due each second.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assess_core.journal import Journal
+from assess_core.results import AssessmentRun
+from assess_core.up_lock import who_is_up
+from tests.integration.test_live import Place, made, place
+from tests.support.http_registry import serve
+from tests.support.mounts import fill, in_mounts, may_mount, mount_tmpfs
+from tests.support.nothing_left import adopting, children_of, left_of, name_of
+from tests.support.programs import refuse_or_skip
+from tests.support.up import Up, assess
+
+__all__ = ["made", "place"]  # fixtures
+
+TICK = '[[assessments]]\nid = "tick"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 1 }\n'
+EACH_SECOND = TICK + 'schedule = "every 1s"\njitter = "0s"\n'
+
+
+@pytest.fixture
+def ticking(place: Place) -> Iterator[Place]:
+    """`tick` is due each second; nothing may be left at the end."""
+    place.configure(assessment=EACH_SECOND)
+    with adopting() as adopted:
+        yield place
+        assert left_of(place.state) == []
+    assert adopted.alive == []
+
+
+def up(place: Place, *more: str, **how: Any) -> Up:
+    return Up(place.path, place.state, *more, **how)
+
+
+def runs(place: Place, assessment: str) -> list[AssessmentRun]:
+    with Journal.open(place.state / "journal.db") as journal:
+        return [run for run in journal.runs(limit=1000) if run.assessment == assessment]
+
+
+def due(place: Place) -> list[tuple[str, str, int]]:
+    with contextlib.closing(sqlite3.connect(place.state / "journal.db")) as journal:
+        return journal.execute("SELECT run_id, state, attempt FROM due").fetchall()
+
+
+def ask(place: Place, assessment: str) -> str:
+    """The id that its run will have."""
+    argv = ("run", "--queued", "--assessment", assessment, "--output", "json")
+    done = assess(*argv, config=place.path, state=place.state)
+    assert done.returncode == 0, done.stderr
+    (asked,) = json.loads(done.stdout)["runs"]
+    assert asked["assessment"] == assessment
+    return str(asked["run_id"])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_it_assesses_when_it_is_due_until_it_is_stopped(number: signal.Signals, code: int, ticking: Place) -> None:
+    with up(ticking) as one:
+        one.until("run-ended", times=3)
+        assert who_is_up(ticking.state).startswith(f"pid {one.process.pid} since")
+        one.signal(number)
+        assert one.wait() == code
+        assert one.of("up-stopped")
+        assert one.process.stdout is not None
+        assert one.process.stdout.read() == ""
+    assert who_is_up(ticking.state) == ""
+    ticks = runs(ticking, "tick")
+    assert len(ticks) == len(one.of("run-ended"))
+    assert len({run.due_at for run in ticks}) == len(ticks)
+    assert all((run.due_at.microsecond, run.why, run.attempt, run.problem) == (0, "schedule", 1, None) for run in ticks)
+    assert due(ticking) == []
+
+
+def test_two_are_not_up_on_one_state(ticking: Place) -> None:
+    with up(ticking) as one:
+        one.until("up-ready")
+        with up(ticking) as other:
+            assert other.wait() == 1
+            assert f"runs already on {ticking.state}: pid {one.process.pid} since" in other.text()
+        one.more("run-ended")
+        one.stop()
+    with up(ticking) as control:
+        control.until("up-ready")
+        control.stop()
+
+
+def test_what_is_not_over_when_it_is_stopped_stays_due_and_runs_at_the_next_start(ticking: Place) -> None:
+    with up(ticking, "--stop-within", "0.3") as one:
+        one.until("up-ready")
+        run_id = ask(ticking, "long")
+        one.until("run-ended")
+        while not due(ticking):
+            time.sleep(0.05)
+        one.stop()
+        assert one.of("run-cut")
+    assert runs(ticking, "long") == []
+    assert [(run_id, "running")] == [row[:2] for row in due(ticking) if row[0] == run_id]
+    ticking.gate.touch()
+    with up(ticking) as two:
+        two.until("up-ready")
+        while not runs(ticking, "long"):
+            two.more("run-ended")
+        two.stop()
+    (run,) = runs(ticking, "long")
+    # The first attempt still: it did not die, it was asked to stop.
+    assert (run.run_id, run.attempt, run.why, run.subjects, run.problem) == (run_id, 1, "request", 3, None)
+    assert run_id not in {row[0] for row in due(ticking)}
+
+
+def test_asked_a_second_time_it_ends_at_once_and_as_cleanly(ticking: Place) -> None:
+    with up(ticking, "--stop-within", "60") as one:
+        one.until("up-ready")
+        ask(ticking, "long")
+        one.until("run-started", times=2)
+        one.signal(signal.SIGINT)
+        one.until("up-stopping")
+        began = time.monotonic()
+        one.signal(signal.SIGINT)
+        assert one.wait() == 130
+        assert time.monotonic() - began < 10, "seconds on a quiet machine: 0.3"
+        assert one.of("up-stopped")
+    assert len(due(ticking)) >= 1
+
+
+def test_killed_at_any_moment_it_is_up_again_soon_and_nothing_is_left(ticking: Place) -> None:
+    for round_ in range(3):
+        with up(ticking) as one:
+            one.until("up-ready")
+            one.until("run-ended", times=round_ + 1)
+            one.process.kill()
+            assert one.wait() == -signal.SIGKILL
+    with up(ticking) as last:
+        last.until("up-ready")
+        last.until("run-ended")
+        last.stop()
+    seconds = [run.due_at for run in runs(ticking, "tick")]
+    assert len(set(seconds)) == len(seconds)
+    assert all(run.attempt <= 2 for run in runs(ticking, "tick"))
+    assert due(ticking) == []
+
+
+def test_a_bad_edit_changes_nothing_and_is_said_once(ticking: Place) -> None:
+    good = ticking.path.read_text()
+    with up(ticking) as one:
+        one.until("run-ended")
+        ticking.path.write_text(good.replace('schedule = "every 1s"', 'schedule = "every 1x"'))
+        refused = one.until("config-refused")
+        assert "assessments[2].schedule" in refused["message"]
+        assert str(ticking.path) in refused["message"]
+        one.more("run-ended")
+        one.signal(signal.SIGHUP)
+        one.more("run-ended")
+        one.more("run-ended")
+        assert len(one.of("config-refused")) == 1
+        ticking.path.write_text(good.replace('schedule = "every 1s"', 'schedule = "every 2s"'))
+        one.until("config-followed")
+        before = len(one.of("run-ended"))
+        one.until("run-ended", times=before + 2)
+        one.stop()
+    seconds = [run.due_at.second % 2 for run in runs(ticking, "tick")][:2]
+    assert seconds == [0, 0], "each other second, since it is followed"
+
+
+@pytest.mark.parametrize("last_good", [True, False])
+def test_what_was_followed_last_stands_in_for_a_mistake_where_that_is_wanted(last_good: bool, ticking: Place) -> None:
+    good = ticking.path.read_text()
+    with up(ticking) as one:
+        one.until("run-ended")
+        one.stop()
+    assert (ticking.state / "last-good.toml").read_text() == good
+    ticking.path.write_text("[runtime]\nid = 3\n")
+    with up(ticking, *(["--last-good"] if last_good else [])) as two:
+        if not last_good:
+            assert two.wait() == 2
+            assert "runtime.id" in two.text()
+            return
+        assert "runtime.id" in two.until("config-refused")["message"]
+        two.until("run-ended")
+        ticking.path.write_text(good.replace('"every 1s"', '"every 2s"'))
+        two.until("config-followed")
+        two.stop()
+    assert '"every 2s"' in (ticking.state / "last-good.toml").read_text()
+
+
+def test_a_registry_that_does_not_answer_is_not_waited_for(ticking: Place) -> None:
+    def never(_: object) -> None:
+        http.stopping.wait(100)
+
+    with serve(ticking.tree.root) as http:
+        http.answers["/metadata/timestamp.json"] = never
+        text = ticking.path.read_text()
+        ticking.path.write_text(text.replace(ticking.tree.root.as_uri(), http.url))
+        with up(ticking) as one:
+            one.until("up-ready")
+            one.until("run-ended", times=2)
+            assert time.monotonic() - one.began < 25, "the registry has 60 s to answer"
+            one.signal(signal.SIGTERM)
+            assert one.wait() == 0
+    assert {run.problem for run in runs(ticking, "tick")} == {None}
+
+
+def test_processes_below_it_that_are_killed_are_followed_by_others(ticking: Place) -> None:
+    with up(ticking) as one:
+        one.until("run-ended", times=2)
+        killed = set()
+        for _ in range(2):
+            for pid in children_of(one.process.pid):
+                killed.add(name_of(pid))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            one.more("run-ended")
+        assert killed
+        while True:
+            ended = one.more("run-ended")
+            if "passing" in ended["message"]:
+                break
+        one.stop()
+    assert len({run.due_at for run in runs(ticking, "tick")}) == len(runs(ticking, "tick"))
+
+
+def test_a_service_manager_is_told_and_nobody_below_can_speak_for_it(ticking: Place, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        heard: list[str] = []
+
+        def hear(wanted: str) -> None:
+            heard.append(manager.recv(4096).decode())
+            while not any(line.startswith(wanted) for line in heard[-1].split("\n")):
+                heard.append(manager.recv(4096).decode())
+
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1500000"}
+        with up(ticking, environ=environ) as one:
+            hear("READY=1")
+            assert any(line.startswith("STATUS=next: tick ") for line in heard[-1].split("\n"))
+            hear("WATCHDOG=1")
+            one.until("run-ended", times=2)
+            below = [pid for child in children_of(one.process.pid) for pid in (child, *children_of(child))]
+            assert below
+            for pid in below:
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    assert b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes(), name_of(pid)
+            one.signal(signal.SIGHUP)
+            hear("RELOADING=1")
+            hear("READY=1")
+            one.signal(signal.SIGTERM)
+            hear("STOPPING=1")
+            assert one.wait() == 0
+
+
+def test_now_is_once_for_each_and_who_asks_is_refused_where_nobody_is_up(place: Place) -> None:
+    place.gate.touch()
+    refused = assess("run", "--queued", config=place.path, state=place.state)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"no assess up runs on {place.state}" in refused.stderr
+    with up(place, "--now") as one:
+        one.until("run-ended", times=2)
+        assert assess("run", "--queued", "--assessment", "shrt", config=place.path, state=place.state).returncode == 2
+        run_id = ask(place, "short")
+        one.until("run-ended", times=3)
+        one.stop()
+    assert len(runs(place, "long")) == 1
+    assert run_id in {run.run_id for run in runs(place, "short")}
+    assert len(runs(place, "short")) == 2
+
+
+def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, tmp_path: Path) -> None:
+    if not may_mount():
+        refuse_or_skip("the right to mount")
+
+    def work() -> None:
+        mount_tmpfs(tmp_path / "small", kib=96 << 10)
+        place = made.copy(tmp_path / "small" / "place")
+        place.configure(assessment=EACH_SECOND)
+        with up(place) as one:
+            one.until("run-ended", times=2)
+            ballast = fill(tmp_path / "small", leave=0)
+            assert "no room left" in one.until("journal-full")["message"]
+            ballast.unlink()
+            one.more("run-ended", within_s=60)
+            one.more("run-ended")
+            one.stop()
+        assert due(place) == []
+        seconds = [run.due_at for run in runs(place, "tick")]
+        assert len(set(seconds)) == len(seconds)
+
+    assert in_mounts(work) == 0
