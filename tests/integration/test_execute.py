@@ -135,3 +135,58 @@ def test_what_a_provider_says_is_passed_on(tmp_path: Path) -> None:
         ("host", Progress(done=0, total=1, note="looking")),
         ("host", LogLine(level="info", message="found one")),
     ]
+
+
+FLAKY = """
+from assess_plugin import *
+tries = []
+@hookimpl
+def assess_execute(input):
+    tries.append(input.checks)
+    first = {"comes-back": Outcome.ERROR, "has-failed": Outcome.FAIL}
+    return ActionOutput(results=tuple(
+        CheckResult(check_id=check, outcome=first[check] if len(tries) == 1 else Outcome.PASS, reason=f"asked {tries}")
+        for check in input.checks
+    ))
+"""
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_an_error_is_asked_again_of_a_real_plugin_and_a_failure_is_not(tmp_path: Path, retries: int) -> None:
+    plugin = make_installed(
+        tmp_path, {"flaky": FLAKY}, plugins={"it": "flaky"}, checks=("comes-back", "has-failed"), distribution="flaky"
+    )
+    provider = make_installed(tmp_path / "p", {"finder": PROVIDER}, plugins={}, providers={"finds": "finder"})
+    context = Context(
+        runtime="web-01", labels={}, registry="development", clock=lambda: NOW, notify=lambda _name, _event: None
+    )
+    task = Task(
+        assessment="host",
+        plugin=callee(plugin, "it"),
+        provider=callee(provider, "finds"),
+        selector={},
+        checks=tuple(spec for spec in plugin.manifest.checks if spec.id in {"comes-back", "has-failed"}),
+        subjects=(),
+        timeout_s=10,
+        retries=retries,
+        retry_after_s=0.01,
+    )
+
+    async def keep(_evidence: Evidence) -> None:
+        return
+
+    async def run() -> Executed:
+        config = host_config(tmp_path)
+        hosts = {each.distribution: Supervisor(each, config) for each in (plugin, provider)}
+        try:
+            return await execute(task, hosts=hosts, context=context, due_at=NOW, keep=keep)
+        finally:
+            for host in hosts.values():
+                await host.stop()
+
+    comes_back, has_failed = asyncio.run(run()).results
+    assert has_failed.outcome is ResultOutcome.FAIL
+    assert (has_failed.attempts, has_failed.earlier) == (1, ())
+    assert comes_back.outcome is (ResultOutcome.PASS if retries else ResultOutcome.ERROR)
+    assert comes_back.attempts == 1 + retries
+    assert comes_back.reason.endswith("('comes-back',)]" if retries else "'has-failed')]")
