@@ -22,11 +22,12 @@ from assess_core.admission import admit, asking_of, rights_of
 from assess_core.clock import utc_now
 from assess_core.config import Config, PluginConfig, unknown_name
 from assess_core.delivery import admits
-from assess_core.errors import ConfigError
+from assess_core.errors import ConfigError, StoreError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
 from assess_core.place import user_name
+from assess_core.results import timestamp
 from assess_core.runtime import Runtime
 from assess_core.store import (
     Choices,
@@ -137,7 +138,7 @@ def rollback(runtime: Runtime, distribution: str) -> WentBack:
 
     Raises:
         ConfigError: no such plugin, or the configuration asks for other versions, or does not let it start.
-        StoreError: no version served before, or its environment is gone.
+        StoreError: no version served before, its environment is gone, or it is quarantined.
         TrustError: it was revoked, or nobody vouches for it any more.
         TransportError: the registry's word has to be completed and it cannot be reached.
         PluginFault: it does not answer.
@@ -150,6 +151,12 @@ def rollback(runtime: Runtime, distribution: str) -> WentBack:
     with store.activating(name):
         before, plugin = store.find(name), store.before(name)
         _require_fitting(name, plugin.version, entry)
+        kept = runtime.quarantines.of(name)
+        if kept is not None and kept.env_key == plugin.env_key:
+            raise StoreError(
+                f"{name} {plugin.version} is quarantined since {timestamp(kept.since)}: its workers kept dying; "
+                f"once that is mended: assess plugins resume {name}"
+            )
         with store.lease(plugin):
             if entry.dir is None and delivery.registry is not None:
                 require_approved(plugin, store=store, registry=delivery.registry)

@@ -23,13 +23,14 @@ from assess_core import fallback
 from assess_core.config import load
 from assess_core.delivery import Action, Synced
 from assess_core.doctor.plugins import lines
+from assess_core.errors import StoreError
 from assess_core.host import health_check
 from assess_core.host.standing import State
 from assess_core.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import Store
-from assess_core.versions import listed, pin, remove_unneeded, resume
+from assess_core.versions import listed, pin, remove_unneeded, resume, rollback
 from assess_registry.client import parse_project
 from assess_registry.publish.after import revoke
 from tests.support.registry_tree import RegistryTree, make_registry_tree
@@ -270,6 +271,17 @@ def test_a_newer_version_is_brought_up_as_ever(upgraded: Place) -> None:
     assert (line.action, line.version, line.previous) == (Action.UPGRADED, "1.2.0", "1.0.0")
 
 
+def test_nobody_goes_back_to_what_is_quarantined_before_that_is_lifted(upgraded: Place) -> None:
+    upgraded.deadly.touch()
+    upgraded.run()
+    with upgraded.runtime() as runtime:
+        with pytest.raises(StoreError, match=r"1\.1\.0 is quarantined.*assess plugins resume demo-plugin"):
+            rollback(runtime, DEMO)
+        assert runtime.store.choices(DEMO).pin is None
+        resume(runtime, DEMO)
+        assert rollback(runtime, DEMO).plugin.version == "1.1.0"
+
+
 class KilledError(BaseException):
     """The process ends here."""
 
@@ -326,6 +338,9 @@ def test_killed_between_quarantine_and_rollback_a_runtime_that_starts_does_it(up
     done = subprocess.run(given, capture_output=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert upgraded.serves() == "1.1.0"
+    with upgraded.runtime() as runtime:
+        (found,) = (line for line in lines(runtime) if "in quarantine" in line.text)
+    assert "run `assess sync`, which goes back to the version before" in found.fix
 
     async def main() -> None:
         live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)

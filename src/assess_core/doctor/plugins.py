@@ -78,13 +78,22 @@ def _unfit(name: ProjectName, entry: PluginConfig, runtime: Runtime) -> Line | N
         return fail(f"{plugin.version} may not run any more: {refusal.what}", refusal.next_step or SYNC)
     if not fits(entry, plugin):
         return fail(f"{plugin.version} is installed, and {entry.version} is asked for", SYNC)
+    return _quarantined(plugin, runtime)
+
+
+def _quarantined(plugin: InstalledPlugin, runtime: Runtime) -> Line | None:
+    """Why nothing of it is started; None when it is."""
+    name = plugin.distribution
     kept = runtime.quarantines.of(name)
-    if kept is not None and kept.env_key == plugin.env_key:
-        last = f", the last time: {kept.deaths[-1].message}" if kept.deaths else ""
-        died = f"it died {len(kept.deaths)} times{last}"
-        text = f"{plugin.version} is in quarantine since {kept.since:%Y-%m-%d %H:%M} UTC: {died}"
-        return fail(text, f"tell its publisher; to have it tried again: assess plugins resume {name}")
-    return None
+    if kept is None or kept.env_key != plugin.env_key:
+        return None
+    last = f", the last time: {kept.deaths[-1].message}" if kept.deaths else ""
+    died = f"it died {len(kept.deaths)} times{last}"
+    text = f"{plugin.version} is in quarantine since {kept.since:%Y-%m-%d %H:%M} UTC: {died}"
+    fix = f"tell its publisher; to have it tried again: assess plugins resume {name}"
+    if runtime.store.trials.holds(plugin.env_key):
+        fix = f"{SYNC}, which goes back to the version before, as it never answered; {fix}"
+    return Line(topic=name, state="fail", text=text, fix=fix)
 
 
 def _started(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
