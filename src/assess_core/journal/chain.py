@@ -34,6 +34,8 @@ SCHEMA = 1
 Kind = Literal["begin", "key", "run", "evidence-gone", "retention", "accept"]
 KINDS: tuple[Kind, ...] = ("begin", "key", "run", "evidence-gone", "retention", "accept")
 
+_JSON = json.JSONEncoder(separators=(",", ":"))  # once: `json.dumps` would make one for each line
+
 _HEAD = b"assess-chain-1\0"
 _SIGNATURE = b"assess-chain-signature-1\0"
 
@@ -83,7 +85,7 @@ def make_entry(
         "key": key.public.base64(),
         **facts,
     }
-    text = json.dumps(document, separators=(",", ":")).encode("ascii")
+    text = _JSON.encode(document).encode("ascii")
     head = head_of(before.digest, before.seq + 1, text)
     return Entry(runtime=runtime, seq=before.seq + 1, document=text, head=head, signature=key.sign(_SIGNATURE + head))
 
@@ -157,4 +159,4 @@ RUN_COLUMNS = "position, run_id, assessment, due_us, ended_us, complete, counts,
 
 
 def _line(values: tuple[object, ...]) -> bytes:
-    return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+    return _JSON.encode(values).encode("ascii") + b"\n"
