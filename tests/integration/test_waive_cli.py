@@ -114,6 +114,15 @@ def test_a_file_that_does_not_load_is_not_touched(config: Path) -> None:
     assert config.read_text() == FILE + "surprise = 1\n"
 
 
+def test_what_would_be_too_large_to_be_read_is_not_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = FILE + "# " + "x" * (256 * 1024 - len(FILE) - 4) + "\n"
+    config.write_text(text)
+    assert load(config).waivers == ()
+    assert add() == 2
+    assert "a configuration has at most 262144" in capsys.readouterr().err
+    assert config.read_text() == text
+
+
 def test_a_link_stays_one_and_what_it_leads_to_is_changed(config: Path) -> None:
     real = config.with_name("real.toml")
     config.rename(real)

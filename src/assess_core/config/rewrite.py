@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assess_core.config.load import load, parse
+from assess_core.config.load import MAX_BYTES, load, parse
 from assess_core.config.model import Config
 from assess_core.errors import ConfigError
 from assess_registry.client import plain, sync_directory
@@ -39,6 +39,8 @@ def rewrite(path: Path, change: Callable[[str], str]) -> Config:
             made = mark + change(data.decode("utf-8-sig")).encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"{plain(path)}: what was given is no text that can be written as UTF-8") from error
+        if len(made) > MAX_BYTES:
+            raise ConfigError(f"{plain(path)}: would have {len(made)} bytes; a configuration has at most {MAX_BYTES}")
         config = parse(made, path)
         _replace(target, made, os.fstat(descriptor))
     return config
