@@ -20,6 +20,7 @@ from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host import Held, body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.journal import Journal
+from assess_core.observe.crash import CRASHES, Crashes
 from assess_core.runtime import Runtime
 from assess_core.store import Failure, InstalledPlugin, Kits, Store
 from assess_core.store.choices import Pin
@@ -606,3 +607,11 @@ def test_waivers_that_somebody_has_to_look_at_are_said(
     ]
     lines, _ = doctor(capsys, arguments(tree, tmp_path))
     assert "waivers" not in lines
+
+
+def test_faults_of_assess_that_were_written_down_are_named(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert line(capsys, well, "crash", "ok")["fix"] == ""
+    report = Crashes(tmp_path / "state" / CRASHES).report(LookupError("boom"))
+    assert line(capsys, well, "crash", "warn")["text"] == f"1 fault(s) of assess, the last in {report}"

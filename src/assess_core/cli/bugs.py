@@ -9,10 +9,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.failure import explain
-from assess_core.observe.crash import Crashes
-
-CRASHES = "crash"
-"""Below the state directory."""
+from assess_core.observe.crash import CRASHES, Crashes
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from functools import partial
 
 from assess_core.doctor import (
     clock,
+    crashes,
     disk,
     interpreters,
     isolation,
@@ -33,6 +34,7 @@ TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
     ("shared", shared.lines),
     ("journal", journal.lines),
     ("waivers", waivers.lines),
+    ("crash", crashes.lines),
     ("plugins", plugins.lines),
 )
 

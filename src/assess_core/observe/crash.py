@@ -1,6 +1,6 @@
 """A report of what can only be a bug of ours: written down where it happened, with what to attach.
 
-    crashes = Crashes(state / "crash", recent=log.recent)
+    crashes = Crashes(state / CRASHES, recent=log.recent)
     with crashes.caught():          # unhandled: in threads, in callbacks of the loop, while objects are released
         ...
     crashes.report(error)           # handled, and a bug all the same: one assessment ended with it
@@ -27,6 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from assess_registry.client import atomic_write, plain_lines
+
+CRASHES = "crash"
+"""Below the state directory."""
 
 KEPT = 10
 """Reports in the directory; the oldest goes."""

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from assess_core import last_good, up_lock
+from assess_core.identity import IDENTITY
+from assess_core.observe.crash import CRASHES
 from assess_core.store.interpreters import MEMORY
 from assess_core.store.layout import Layout
 from assess_core.store.surroundings import SEEDS
@@ -35,6 +38,10 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.root / TRUST / "DIGEST": "trust/<sha256 of the root>/",
         layout.path("kits"): "kits/<digest>-<tag>/",
         layout.root / MEMORY: "interpreters.json",
+        layout.root / IDENTITY: "identity/",
+        layout.root / last_good.NAME: last_good.NAME,
+        layout.root / up_lock.NAME: up_lock.NAME,
+        layout.root / CRASHES: "crash/",
     }
     for path, shown in places.items():
         assert path.relative_to(layout.root).parts[0] == shown.partition("/")[0]
