@@ -346,7 +346,7 @@ def test_the_same_input_gives_the_same_bytes_wherever_it_lies(
 ) -> None:
     said = []
     for place in ("here", "there"):
-        remembered.forget()
+        remembered.elsewhere(place)  # of each form: both were asked, each in its place
         scratch = tmp_path / place / "scratch"
         scratch.mkdir(parents=True)
         monkeypatch.setattr("tempfile.tempdir", str(scratch))

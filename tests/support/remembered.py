@@ -29,14 +29,20 @@ class Remembered:
     def __init__(self) -> None:
         self._known: dict[tuple[str, Files], Examination] = {}
         self._opinions: dict[tuple[Path, str, Files], Any] = {}
+        self._elsewhere: dict[str, dict[tuple[str, Files], Examination]] = {}
 
     def forget(self) -> None:
-        """The next audit starts every program."""
-        self._known.clear()
-        self._opinions.clear()
+        """The next audit of this test starts every program; what the others know they know again."""
+        self._known, self._opinions = {}, {}
+
+    def elsewhere(self, place: str) -> None:
+        """From now on in this test, only what was said of an audit in this place is remembered."""
+        self._known = self._elsewhere.setdefault(place, {})
 
     def within(self, patch: pytest.MonkeyPatch) -> None:
-        """From now on until the patch is undone."""
+        """From now on until the patch is undone, and with it what a test forgot."""
+        patch.setattr(self, "_known", self._known)
+        patch.setattr(self, "_opinions", self._opinions)
         for check in (bandit, secrets):
             patch.setattr(check, "examine", self._asking_once(check))
         patch.setattr(second_opinion, "_ask_pip", self._asking_pip_once(second_opinion._ask_pip))
