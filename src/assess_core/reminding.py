@@ -1,6 +1,8 @@
 """A service says of waivers that they end soon, or have ended: once when that is so, and each day from then on.
 
-    await Reminders(lambda: config).run()           # until it is cancelled
+    reminders = Reminders(lambda: config)
+    reminders.tell()                # whenever another configuration is followed
+    await reminders.run()           # until it is cancelled: days pass, too
 
 Nobody looks at a waiver that works. What is said here is an entry of the log, with the actions `waiver-expiring` and
 `waiver-expired`; the numbers of each state are in the metrics (docs/waivers.md).
@@ -17,7 +19,7 @@ from assess_core.results import WaiverStanding
 from assess_core.runtime import waivers_of
 
 LOOK_S = 3600.0
-"""Between two looks: what was changed in the configuration, or ended with the day, is told within this."""
+"""Between two looks: what ends with the day is told within this."""
 
 _WORDS = {
     "expiring": "waiver of %s on %s (%s) ends after %s: mend what it is about, or renew it",

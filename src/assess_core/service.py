@@ -117,6 +117,7 @@ class Service:
         self._scheduler: Scheduler | None = None
         self._serving: asyncio.Task[None] | None = None
         self._upkeep: Upkeep | None = None
+        self._reminders = Reminders(lambda: self._config)
         self._phase = "starting"
         self._beside: set[asyncio.Task[Any]] = set()
         self._failed: BaseException | None = None
@@ -174,7 +175,7 @@ class Service:
         journal = self._live.journal
         self._upkeep = Upkeep(journal, keep_days=self._keep_days)
         self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
-        self._later(Reminders(lambda: self._config).run())
+        self._later(self._reminders.run())
         self._scheduler = Scheduler(journal.schedules(), self._run_one, witness=self._observing.metrics)
         await self._scheduler.load(self._rules(), now=self._options.now)
         self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
@@ -290,14 +291,15 @@ class Service:
 
     def _follow(self, config: Config, _tasks: object) -> None:
         """In the moment in which it is followed."""
-        if config == self._config:
-            return
-        if self._config is not None:
-            _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
-        self._config = config
+        before, self._config = self._config, config
         if self._scheduler is not None:
-            self._scheduler.replace(self._rules())
-        self._later(self._keep_good(config))
+            self._scheduler.replace(self._rules())  # the same ones, too: time zones may be others by now
+        if config != before or self._degraded:
+            self._later(self._keep_good(config))
+        if config == before:
+            return
+        if before is not None:
+            _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
         self._later(self._observing.follow(config.observe))
         self._observing.metrics.forget({each.id for each in config.assessments})
 
@@ -310,9 +312,7 @@ class Service:
         try:
             if await aside(partial(self._source.keep, config)):
                 self._degraded = ""
-        except (ConfigError, RegistryError):
-            pass  # another edit has come meanwhile: it is followed, or refused, on its own
-        except OSError as error:
+        except (OSError, RegistryError) as error:
             _log.warning(
                 "the configuration could not be kept for another start: %s", error, extra={"action": "config-not-kept"}
             )
