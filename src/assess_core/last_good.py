@@ -56,11 +56,13 @@ class Source:
         """This was followed: what the file holds is kept, if it is that still; whether it is.
 
         Raises:
-            OSError: it cannot be written.
-            ConfigError, FileRefused: the file is none any more.
+            OSError: it cannot be read or written.
         """
-        data = read_bounded(self.path, _MAX_BYTES)
-        if parse(data, self.path) != config:
+        try:
+            data = read_bounded(self.path, _MAX_BYTES)
+            if parse(data, self.path) != config:
+                return False
+        except (FileNotFoundError, ConfigError, FileRefused):  # another edit has come, which is followed or refused
             return False
         try:
             if read_bounded(self.copy, _MAX_BYTES) == data:

@@ -27,6 +27,7 @@ from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.delivery import Action
 from assess_core.errors import AssessError, ConfigError, CutShortError
+from assess_core.going import Going
 from assess_core.host.aside import aside
 from assess_core.host.standing import State
 from assess_core.journal import DamagedError
@@ -253,9 +254,16 @@ class Service:
             began = time.monotonic()
             again = f", attempt {due.attempt}" if due.attempt > 1 else ""
             _log.debug("begins%s", again, extra={"action": "run-started"})
+            going = Going()
+            telling = asyncio.get_running_loop().create_task(going.tell())
             try:
                 run = await self._live.assess(
-                    (due.assessment,), due_at=due.due_at, attempt=due.attempt, why=due.why, problem=due.problem
+                    (due.assessment,),
+                    due_at=due.due_at,
+                    attempt=due.attempt,
+                    why=due.why,
+                    problem=due.problem,
+                    notify=going,
                 )
             except CutShortError as cut:
                 _log.info("ended before it was over, and runs again at the next start", extra={"action": "run-cut"})
@@ -271,6 +279,8 @@ class Service:
             except Exception as error:
                 self._observing.bug(error, f"the run of {due.assessment}")
                 raise
+            finally:
+                telling.cancel()
             self._count(due.assessment, run, time.monotonic() - began)
             return run
 

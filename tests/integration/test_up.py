@@ -66,6 +66,13 @@ def ask(place: Place, assessment: str) -> str:
     return str(asked["run_id"])
 
 
+def standing(one: Up) -> str:
+    """How it stands, by its own word."""
+    before = len(one.of("standing"))
+    one.signal(signal.SIGUSR1)
+    return str(one.until("standing", times=before + 1)["message"])
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_it_assesses_when_it_is_due_until_it_is_stopped(number: signal.Signals, code: int, ticking: Place) -> None:
     with up(ticking) as one:
@@ -189,6 +196,10 @@ def test_what_was_followed_last_stands_in_for_a_mistake_where_that_is_wanted(las
             return
         assert "runtime.id" in two.until("config-refused")["message"]
         two.until("run-ended")
+        assert "has a mistake" in standing(two)
+        ticking.path.write_text(good)
+        while "has a mistake" in standing(two):
+            two.more("run-ended")
         ticking.path.write_text(good.replace('"every 1s"', '"every 2s"'))
         two.until("config-followed")
         two.stop()

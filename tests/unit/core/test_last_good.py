@@ -43,6 +43,11 @@ def test_what_changed_meanwhile_is_not_kept_for_it(source: Source) -> None:
     source.path.write_bytes(GOOD.replace(b"web-01", b"web-02"))
     assert not source.keep(good)
     assert not source.copy.exists()
+    source.path.write_text("[[[")
+    assert not source.keep(good)
+    source.path.unlink()
+    assert not source.keep(good)
+    source.path.write_bytes(GOOD)
     assert source.keep(load(source.path))
 
 
