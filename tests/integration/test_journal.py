@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import MIGRATIONS, AlreadyRecordedError, Journal, OvertakenError
+from assess_core.journal import MIGRATIONS, AlreadyRecordedError, Journal, OvertakenError, say_readable
 from assess_core.results import AssessmentRun, EvidenceRef, Result, ResultOutcome
 from tests.support.results import HOSTILE, NOON, WAIVER, make_assessment, make_result, run_of
 
@@ -225,6 +225,34 @@ def test_two_processes_write_at_once_and_lose_nothing(path: Path) -> None:
         assert {run.run_id for run in journal.runs(limit=1000)} == {word for words in said for word in words[1::2]}
         assert len(journal.runs(limit=1000)) == 40
         assert all(len(journal.results(run.run_id)) == 50 for run in journal.runs(limit=1000))
+
+
+OPEN_AND_CLOSE = """
+import sys
+from pathlib import Path
+from assess_core.journal import Journal
+Journal.open(Path(sys.argv[1])).close()
+"""
+
+
+def test_what_this_process_does_beside_a_connection_leaves_it_its_locks(journal: Journal, path: Path) -> None:
+    """Closing any descriptor of a file gives back all locks of a process; another one would then remove the log."""
+    journal.record(*batch("a"), EVIDENCE)
+    Journal.open(path).close()
+    journal.writer().keep(EVIDENCE).result(30)
+    journal.back_up(path.with_name("copy.db"))
+    with pytest.raises(StoreError):
+        journal.back_up(path)
+    assert journal.problems() == ()
+    say_readable(path)
+    log = path.with_name("journal.db-wal")
+    before = log.stat().st_ino
+    subprocess.run([sys.executable, "-c", OPEN_AND_CLOSE, path], check=True)
+    assert log.stat().st_ino == before
+    journal.record(*batch("b"), EVIDENCE)
+    with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as other:
+        assert other.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    other.close()
 
 
 def test_threads_may_share_one_journal(journal: Journal) -> None:

@@ -151,6 +151,7 @@ def test_nothing_else_is_replaced(journal: Journal, target: Path, there: bytes) 
 def test_the_journal_itself_is_no_target(journal: Journal, path: Path, tmp_path: Path) -> None:
     recorded(journal, "a")
     (tmp_path / "link").symlink_to(path)
+    (tmp_path / "hard").hardlink_to(path)
     for name in (
         path,
         path.with_name("journal.db-wal"),

@@ -64,7 +64,8 @@ def _require_replaceable(journal: Path, target: Path) -> None:
         StoreError: something else is.
     """
     own = {journal.resolve().with_name(journal.name + rest) for rest in ("", "-wal", "-shm", ".lock")}
-    if target.resolve() in own:
+    # By another name, too: to read and close it would give back the locks that this process has on it.
+    if target.resolve() in own or (target.exists() and target.samefile(journal)):
         raise StoreError(f"{target}: that is the journal itself; name another file")
     try:
         with target.open("rb") as file:

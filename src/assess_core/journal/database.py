@@ -12,6 +12,7 @@ a power cut, and somebody may have been told of the result by then. It costs one
 import logging
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,7 @@ class Database:
         self.connection = connection
         self._one_at_a_time = threading.Lock()  # a transaction belongs to the connection, not to the thread
         self._closed = False
+        self._given_back = False
         self.committed: Callable[[Connection], None] = _nothing
         """What is done after each commit, before anybody is told of it."""
 
@@ -108,17 +110,14 @@ class Database:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=True)
-            _require_own_log(path)
             with explained(path):
-                connection = sqlite3.connect(
-                    path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-                )
+                connection = _connect(path, str(path), check_same_thread=False)
                 try:
                     _prepare(connection, path, migrations)
                     if path.stat().st_mode & 0o077:
                         path.chmod(0o600)  # evidence may quote what only root may read
                 except BaseException:
-                    connection.close()
+                    _disconnect(path, connection)
                     raise
         except (OSError, LockTimeoutError) as error:
             raise StoreError(f"journal {path}: cannot be used: {error}") from error
@@ -129,7 +128,9 @@ class Database:
         self._closed = True  # before it is its turn: it waits for one transaction, and not for all that wait for theirs
         # SQLite's memory of a connection is freed here: a thread that is using it would end the process.
         with self._one_at_a_time:
-            self.connection.close()
+            if not self._given_back:
+                self._given_back = True
+                _disconnect(self.path, self.connection)
 
     def select(self, statement: str, *values: object) -> list[Any]:
         """All rows at once: a reader that stays in the middle of them keeps the write-ahead log growing."""
@@ -162,13 +163,42 @@ def _nothing(connection: Connection) -> None:
     """Nobody wants to know of a commit."""
 
 
+_connections: Counter[Path] = Counter()
+"""How many this process has to each file."""
+
+_connecting = threading.Lock()
+
+
+def _connect(path: Path, name: str, **options: Any) -> Connection:
+    """A connection, after a look at the file if it is the first of this process. `_disconnect` ends it.
+
+    Only then: to close a file gives back all locks that this process has on it, those of other connections, too
+    (SQLite, "How to corrupt a database file", 2.2). Another process would take itself for the last one, and remove the
+    log.
+
+    Raises:
+        DamagedError: a copy was put in place, and the log of what was there before lies beside it still.
+    """
+    key = path.resolve()
+    with _connecting:
+        if not _connections[key]:
+            _require_own_log(path)
+        connection: Connection = sqlite3.connect(name, timeout=BUSY_TIMEOUT_S, isolation_level=None, **options)
+        _connections[key] += 1
+    return connection
+
+
+def _disconnect(path: Path, connection: Connection) -> None:
+    """It is closed."""
+    with _connecting:
+        connection.close()
+        _connections[path.resolve()] -= 1
+
+
 def _require_own_log(path: Path) -> None:
     """The write-ahead log beside the file is its own. SQLite does not look, and would write another's pages into it.
 
     A file that uses one says so in its header (SQLite, database file format, 1.3.3: 2), and a copy does not.
-
-    Raises:
-        DamagedError: a copy was put in place, and the log of what was there before lies beside it still.
     """
     log = path.with_name(f"{path.name}-wal")
     # The log first: whoever makes one has said so in the header before.
@@ -242,16 +272,14 @@ def snapshot(path: Path) -> Iterator[Connection]:
         StoreError: it is no database, or cannot be read.
     """
     with explained(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-        )
+        connection = _connect(path, f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
             connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # it begins with the first read
             yield connection
         finally:
-            connection.close()
+            _disconnect(path, connection)
 
 
 def copy(path: Path, target: Path) -> None:
