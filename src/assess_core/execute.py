@@ -40,7 +40,26 @@ from assess_registry.client import CheckSpec, ProjectName
 Clock = Callable[[], datetime]
 """Aware, UTC."""
 
-Event = Progress | LogLine
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reached:
+    """How far an assessment has come.
+
+    Attributes:
+        done: subjects that were asked about, whatever was answered.
+        found: all of them.
+        failing: checks that failed on those.
+    """
+
+    done: int
+    found: int
+    failing: int
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.found} subjects, {self.failing} failing"
+
+
+Event = Progress | LogLine | Reached
 
 Evidence = Mapping[str, tuple[str, bytes]]
 """By sha256: media type and bytes."""
@@ -124,7 +143,13 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
     this_run = run_id(context.runtime, task.assessment, due_at)
     round_ = _Round(
-        task=task, hosts=hosts, context=context, run=this_run, keep=keep, quota=_Quota(MAX_RUN_EVIDENCE_BYTES)
+        task=task,
+        hosts=hosts,
+        context=context,
+        run=this_run,
+        keep=keep,
+        quota=_Quota(MAX_RUN_EVIDENCE_BYTES),
+        tally=_Tally(len(subjects)),
     )
     assessed = await _assessed(round_, subjects)
     return Executed(
@@ -244,10 +269,12 @@ class _Round:
     run: str
     keep: Keep
     quota: "_Quota"
+    tally: "_Tally"
 
     async def ask(self, subject: Subject) -> _Answer:
         """All checks of the task on this subject."""
         results, may = await _assess(self, self.task.checks, subject)
+        self.context.notify(self.task.assessment, self.tally.reached(results))
         return _Answer(subject=subject, results=tuple(results), open=_open(results) if may else frozenset())
 
     async def ask_again(self, answer: _Answer) -> _Answer:
@@ -345,6 +372,20 @@ class _Quota:
             return False
         self._left -= size
         return True
+
+
+class _Tally:
+    """Counts what was asked about once."""
+
+    def __init__(self, found: int) -> None:
+        self._found = found
+        self._done = self._failing = 0
+
+    def reached(self, results: Sequence[Result]) -> Reached:
+        """One subject more."""
+        self._done += 1
+        self._failing += sum(result.outcome is ResultOutcome.FAIL for result in results)
+        return Reached(done=self._done, found=self._found, failing=self._failing)
 
 
 def _nothing_done(started_at: datetime, ended_at: datetime) -> CallRecord:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assess_core import execute as module
-from assess_core.execute import Context, Event, Evidence, Executed, Keep, execute
+from assess_core.execute import Context, Event, Evidence, Executed, Keep, Reached, execute
 from assess_core.host import LogLine, Progress, Supervisor
 from assess_core.journal import Journal
 from assess_core.plan import Callee, Task
@@ -128,12 +128,13 @@ def test_evidence_that_the_journal_has_no_room_for_fails_its_call_alone(tmp_path
     assert {"open": "/etc/passwd"} in result.provenance
 
 
-def test_what_a_provider_says_is_passed_on(tmp_path: Path) -> None:
+def test_what_a_provider_says_is_passed_on_and_how_far_it_is(tmp_path: Path) -> None:
     done, _, told = executed(tmp_path, "well")
     assert [result.outcome for result in done.results] == [ResultOutcome.PASS]
     assert told == [
         ("host", Progress(done=0, total=1, note="looking")),
         ("host", LogLine(level="info", message="found one")),
+        ("host", Reached(done=1, found=1, failing=0)),
     ]
 
 

@@ -3,13 +3,14 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import click
 
-from assess_core.execute import Event
+from assess_core.execute import Event, Reached
 from assess_core.host import Progress
 from assess_registry.client import plain
 
@@ -36,6 +37,7 @@ class ProgressLine:
 
     def __init__(self, *, quiet: bool) -> None:
         self._shown = sys.stderr.isatty() and not quiet
+        self._since = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +49,10 @@ class ProgressLine:
 
     def __call__(self, assessment: str, event: Event) -> None:
         """Show one event of one assessment."""
-        if isinstance(event, Progress):
+        if isinstance(event, Reached):
+            elapsed = round(time.monotonic() - self._since)
+            self._write(f"  {assessment}: {event}, {elapsed} s"[:79])
+        elif isinstance(event, Progress):
             self._write(f"  {assessment}: {event.done}/{event.total} {plain(event.note)}"[:79])
         elif event.level in ("warning", "error"):
             self._write("")
