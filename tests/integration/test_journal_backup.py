@@ -157,6 +157,7 @@ def test_the_journal_itself_is_no_target(journal: Journal, path: Path, tmp_path:
         path.with_name("journal.db-wal"),
         path.parent / ".." / "state" / "journal.db",
         tmp_path / "link",
+        tmp_path / "hard",
     ):
         with pytest.raises(StoreError, match="the journal itself"):
             journal.back_up(name)
