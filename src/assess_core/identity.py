@@ -9,12 +9,9 @@ no moment of a crash leaves two opinions.
     <state>/identity/machine                            which machine this is, as a digest
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +22,12 @@ from assess_registry.client import (
     PrivateKey,
     PublicKey,
     TrustError,
+    atomic_write,
     generate_key,
     load_private_key,
     load_public_key,
     read_bounded,
+    sync_directory,
     write_key_pair,
 )
 
@@ -107,6 +106,8 @@ class Identity:
         """
         key = generate_key()
         try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_directory(self.directory.parent)
             write_key_pair(self.directory, key.public.hex_id[:_NAME_DIGITS], key)
         except (OSError, ConfigError) as error:
             raise disk_error(f"the runtime's key cannot be written: {error}", error) from error
@@ -178,14 +179,8 @@ class Identity:
         return self.directory / f"{public.hex_id[:_NAME_DIGITS]}.key"
 
     def _replace(self, name: str, data: bytes) -> None:
-        """Whole or as before. Without waiting for the disk: it is written after each commit, and may be behind."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self.directory / f".tmp-{secrets.token_hex(8)}"
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
-            temporary.replace(self.directory / name)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+        """Whole, on the disk, or as before: an empty one after a power cut would look as if somebody had taken it."""
+        if not self.directory.is_dir():
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_directory(self.directory.parent)
+        atomic_write(self.directory / name, data, mode=0o600)

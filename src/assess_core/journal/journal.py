@@ -8,12 +8,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from assess_core.errors import StoreError
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
 from assess_core.journal import findings, health, retention
@@ -71,6 +73,9 @@ class Journal:
             writer = self._writer
         if writer:
             writer.close()
+        if self._signer is not None:
+            with suppress(StoreError), self._database.turn() as connection:  # it was closed before, or cannot be read
+                self._signer.committed(connection, now=True)
         self._database.close()
 
     def writer(self) -> Writer:
@@ -276,6 +281,8 @@ class Journal:
             retention.forget(connection, age)
         with self._database.turn() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # while others read, it is what it was
+        with self._database.turn() as connection:
+            signer.committed(connection, now=True)
         for runtime, head in signer.identity.heads().items():
             # Logs go to other machines: there nobody can take it back who can write here.
             text = "the chain of %s stands at %d:%s"

@@ -4,11 +4,12 @@ The journal's own write lock is the lock on the chain: `run` beside `up` makes o
 is read anew each time, because another process may have added to it and a savepoint may have taken back what we did.
 
 Before anything is added it is looked whether this is the chain that was left: `head.json` lies outside of the journal
-and is written after each commit. It may be behind, after a crash; ahead of the journal it never is, unless a backup was
-put back or the end was cut off. Then the chain begins anew with an entry that says so, for ever.
+and is written after commits. It may be behind, after a crash; ahead of the journal it never is, unless a backup was put
+back or the end was cut off. Then the chain begins anew with an entry that says so, for ever.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,9 @@ from assess_core.journal.database import Connection
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key
 
 _log = logging.getLogger(__name__)
+
+HEAD_EACH_S = 1.0
+"""How far `head.json` may be behind the chain while something is recorded all the time."""
 
 _LAST = "SELECT runtime, seq, document, head, signature FROM chain WHERE runtime = ? ORDER BY seq DESC LIMIT 1"
 _INSERT = "INSERT INTO chain (runtime, seq, document, head, signature) VALUES (?, ?, ?, ?, ?)"
@@ -52,6 +56,7 @@ class Signer:
         self._runtime = runtime
         self._clock = clock
         self._behind: set[str] = set()
+        self._next_s = 0.0
         self._settled = False
         self._moving: PublicKey | None = None
 
@@ -82,11 +87,19 @@ class Signer:
         end, pen = self._standing(connection, runtime)
         return self._add(pen, end, kind, facts).seq
 
-    def committed(self, connection: Connection) -> None:
+    def committed(self, connection: Connection, *, now: bool = False) -> None:
         """Remember where the chains stand that were added to. For after the commit, outside of a transaction.
 
-        What is read is what is on the disk, of this process or another. A head that cannot be written is behind.
+        What is read is what is on the disk, of this process or another. A head that cannot be written is behind; so is
+        one for a moment, because to write it takes as long as to commit does.
+
+        Args:
+            connection: to the file.
+            now: at once, and not only when the last time was a while ago.
         """
+        if not now and time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + HEAD_EACH_S
         behind, self._behind = self._behind, set()
         for runtime in sorted(behind):
             last = last_entry(connection, runtime)
