@@ -12,12 +12,16 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _log = logging.getLogger(__name__)
 
 INTERRUPTED = 130
+
+ONE_S = 0.25
+"""Within it, two signals are one: timeout(1) sends each to its child, and to its group, which the child is in."""
 
 
 class Signals:
@@ -33,6 +37,7 @@ class Signals:
         self.stop = asyncio.Event()
         self.hurry = asyncio.Event()
         self.exit_code = 0
+        self._asked_at_s = 0.0
         self._terminal = _has_terminal()
 
     @contextmanager
@@ -57,11 +62,13 @@ class Signals:
 
     def to_stop(self, why: str, *, exit_code: int = 0) -> None:
         """It is to end; asked a second time, now."""
+        now_s = time.monotonic()
         if not self.stop.is_set():
+            self._asked_at_s = now_s
             self.exit_code = exit_code
             self.stop.set()
             _log.info("stopping: %s", why, extra={"action": "up-stopping"})
-        elif not self.hurry.is_set():
+        elif not self.hurry.is_set() and now_s - self._asked_at_s >= ONE_S:
             self.hurry.set()
             _log.warning("stopping now: %s a second time", why, extra={"action": "up-hurried"})
 

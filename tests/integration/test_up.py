@@ -18,6 +18,7 @@ import pytest
 
 from assess_core.journal import Journal
 from assess_core.results import AssessmentRun
+from assess_core.signals import ONE_S
 from assess_core.up_lock import who_is_up
 from tests.integration.test_live import Place, made, place
 from tests.support.http_registry import serve
@@ -134,6 +135,9 @@ def test_asked_a_second_time_it_ends_at_once_and_as_cleanly(ticking: Place) -> N
         one.until("run-started", times=2)
         one.signal(signal.SIGINT)
         one.until("up-stopping")
+        one.signal(signal.SIGINT)
+        time.sleep(ONE_S * 2)
+        assert not one.of("up-hurried"), "the same signal, by another way: timeout(1) sends each twice"
         began = time.monotonic()
         one.signal(signal.SIGINT)
         assert one.wait() == 130
