@@ -1,9 +1,9 @@
 """Which forms there are. Each is one module with a pure `render`; the run decides what is said, the form only how."""
 
-from assess_core.formats import json_document, oscal, table
+from assess_core.formats import csv_table, json_document, jsonl, junit, oscal, sarif, table
 from assess_core.results import Run, Severity
 
-FORMATS: tuple[str, ...] = ("table", "json", "oscal")
+FORMATS: tuple[str, ...] = ("table", "json", "jsonl", "oscal", "sarif", "junit", "csv")
 """The default first."""
 
 WIDTH = 80
@@ -28,7 +28,15 @@ def render(form: str, run: Run, *, fail_on: Severity | None, colour: bool = Fals
             return table.render(run, fail_on=fail_on, colour=colour, width=width)
         case "json":
             return json_document.render(run, fail_on=fail_on)
+        case "jsonl":
+            return jsonl.render(run, fail_on=fail_on)
         case "oscal":
             return oscal.render(run)
+        case "sarif":
+            return sarif.render(run, fail_on=fail_on)
+        case "junit":
+            return junit.render(run)
+        case "csv":
+            return csv_table.render(run)
         case _:
             raise ValueError(f"{form!r} is not one of {', '.join(FORMATS)}")
