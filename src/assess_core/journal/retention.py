@@ -29,6 +29,9 @@ SLICE_RUNS = 200
 SLICE_RESULTS = 1000
 """Results after which a slice is full: others wait for the end of it (about 35 ms of a processor)."""
 
+AS_A_RESULT = 32 << 10
+"""So many bytes of evidence take as long to remove as a result, give or take."""
+
 SLICE_EVIDENCE = 200
 """Pieces of evidence of no run that go in one transaction."""
 
@@ -177,7 +180,7 @@ def _front(
             kept.append(run_id)
         elif row is not None:
             old.append(run_id)
-            results += _results(connection, run_id)
+            results += _results(connection, run_id) + _evidence_bytes(connection, run_id) // AS_A_RESULT
             through, until = entry, (len(kept), len(changed))
             if slice_runs is not None and (len(old) >= slice_runs or results >= SLICE_RESULTS):
                 break
@@ -257,6 +260,11 @@ def _said(entry: Entry) -> Said | None:
 
 def _differs(connection: Connection, run_id: str, said: Said) -> bool:
     return any(said.facts.get(name) != value for name, value in facts_of(connection, run_id).items())
+
+
+def _evidence_bytes(connection: Connection, run_id: str) -> int:
+    statement = "SELECT coalesce(sum(stored), 0) FROM evidence_uses JOIN evidence_kept USING (sha256) WHERE run_id = ?"
+    return int(connection.execute(statement, (run_id,)).fetchone()[0])
 
 
 def _results(connection: Connection, run_id: str) -> int:

@@ -12,7 +12,6 @@ nothing changed since it was written, not who wrote it. What says more is a head
 """
 
 import hashlib
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 
 from assess_core.identity import Head, Identity
+from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry
 from assess_core.journal.database import Connection, snapshot
 from assess_core.journal.signing import facts_of
@@ -29,9 +29,6 @@ from assess_registry.client import PublicKey
 _CHAIN = "SELECT runtime, seq, document, head, signature FROM chain ORDER BY runtime, seq"
 
 _ABSENT = "evidence_uses WHERE sha256 NOT IN (SELECT sha256 FROM evidence)"
-
-_MAX_EVIDENCE_BYTES = 1 << 30
-"""What a piece that is stored compressed may come to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,23 +202,16 @@ def _run(connection: Connection, run_id: str, runtime: str, vouched: Vouched) ->
 
 def _evidence(connection: Connection, gone: Collection[str]) -> Iterator[Trouble]:
     """Pieces that are not what their digest says, or are gone though nothing says so."""
-    for digest, encoding, data in connection.execute("SELECT sha256, encoding, data FROM evidence"):
-        if hashlib.sha256(_decoded(encoding, data)).hexdigest() != digest:
+    rows = "SELECT sha256, data, encoding, size FROM evidence LEFT JOIN evidence_kept USING (sha256)"
+    for digest, *stored in connection.execute(rows):
+        plain = pieces.decoded(*stored)
+        if plain is None or hashlib.sha256(plain).hexdigest() != digest:
             message = "its bytes are not those that were kept under this sha256"
             yield Trouble(word=Word.CHANGED, runtime="", where=f"evidence {digest}", message=message)
     for digest, run_id in connection.execute(f"SELECT sha256, min(run_id) FROM {_ABSENT} GROUP BY sha256"):  # noqa: S608
         if digest not in gone:
             message = f"run {run_id} refers to it, it is not there, and no entry of the chain says that it was removed"
             yield Trouble(word=Word.MISSING, runtime="", where=f"evidence {digest}", message=message, run_id=run_id)
-
-
-def _decoded(encoding: str, data: bytes) -> bytes:
-    if encoding != "zlib":
-        return data
-    try:
-        return zlib.decompressobj().decompress(data, _MAX_EVIDENCE_BYTES)
-    except zlib.error:
-        return b""
 
 
 def _damage(connection: Connection) -> Iterator[Trouble]:
