@@ -5,9 +5,11 @@ what is on the disk alone: runs that are recorded, ranges that were skipped, row
 """
 
 import bisect
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +28,8 @@ from assess_core.schedule import Asked, Cron, Due, Rule, Spec, Times, Window, op
 from assess_core.schedule.decide import MAX_PARALLEL, SET_BACK
 from assess_core.schedule.windows import Word
 from tests.support.naive_cron import changes, due_times
-from tests.support.played_scheduler import BEGIN, Played
+from tests.support.played_scheduler import BEGIN, Disk, MortalStore, Played
+from tests.support.schedule_journal import MortalJournal
 
 WORDS: tuple[Word, ...] = ("after", "skip")
 
@@ -59,9 +62,12 @@ class Law(RuleBasedStateMachine):
     def begin_at(self, data: st.DataObject) -> datetime:
         return BEGIN
 
+    def new_disk(self) -> Disk:
+        return MortalStore()
+
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        self.played = Played()
+        self.played = Played(self.new_disk())
         self.played.now = self.begin_at(data)
         self.played.on_begin = self.it_begins
         self.asked: dict[str, datetime] = {}
@@ -273,7 +279,22 @@ class _Until:
         return due if due is not None and due <= self.end else None
 
 
-@pytest.mark.parametrize(("law", "examples"), [(Law, 200), (LawWhereClocksChange, 60)])
+class LawInTheJournal(Law):
+    """The same on a real disk: what is told of fates is what the journal's tables say."""
+
+    def new_disk(self) -> MortalJournal:
+        self.directory = tempfile.TemporaryDirectory()
+        self.journal = MortalJournal(Path(self.directory.name) / "journal.db")
+        return self.journal
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "journal"):
+            self.journal.close()
+            self.directory.cleanup()
+
+
+@pytest.mark.parametrize(("law", "examples"), [(Law, 200), (LawWhereClocksChange, 60), (LawInTheJournal, 30)])
 def test_each_due_time_has_one_fate(law: type[Law], examples: int) -> None:
     run_state_machine_as_test(
         law,

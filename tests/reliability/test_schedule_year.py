@@ -12,7 +12,7 @@ from assess_core.results import run_id
 from assess_core.schedule import Misfire, Rule, parse_schedule
 from tests.reliability.conftest import size
 from tests.support.naive_cron import due_times
-from tests.support.played_scheduler import Played
+from tests.support.played_scheduler import MortalStore, Played
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca")
 TEXTS = ("30 2 * * *", "0 0 * * *", "0 0 0 * * *", "15 1-3 * * SUN", "0 3 L * *", "15 * * * *")
@@ -51,7 +51,7 @@ class Year:
         self.dues = due_times(text, zone, BEGIN - timedelta(days=2), END + timedelta(days=3))
         self.rule = Rule(runtime="r", assessment="host", spec=parse_schedule(text, zone), misfire=misfire, grace=GRACE)
         self.reference = Reference(self.dues, misfire)
-        self.played = Played()
+        self.played = Played(MortalStore())
         self.played.now = BEGIN
         self.events = sorted(
             [(rng.randrange(365 * 86_400), rng.choice(DOWN_S), "down") for _ in range(60)]

@@ -1,12 +1,13 @@
 """A scheduler whose time a test makes pass, and that can be killed between any two things it does."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 from assess_core.errors import AssessError, CutShortError
 from assess_core.results import Run
-from assess_core.schedule import Claim, Due, Every, Rule, Spec
+from assess_core.schedule import Asked, Claim, Cursor, Due, Every, Row, Rule, ScheduleStore, Skip, Spec
 from assess_core.schedule.scheduler import Ended, Scheduler
 from tests.support.schedule_store import MemoryStore
 
@@ -17,6 +18,30 @@ RECORDED: Run = object()  # type: ignore[assignment]  # the scheduler asks of a 
 
 class KilledError(Exception):
     """The process ended, right after something was on the disk."""
+
+
+class Disk(ScheduleStore, Protocol):
+    """What is on the disk, for tests to look at."""
+
+    full: bool
+    deadly: bool
+    """Whether the process ends as soon as the next claim is written."""
+
+    @property
+    def cursors(self) -> Mapping[str, Cursor]: ...
+    @property
+    def rows(self) -> Mapping[str, Row]: ...
+    @property
+    def asked(self) -> Mapping[str, Asked]: ...
+    @property
+    def runs(self) -> Mapping[str, object]: ...
+    @property
+    def told(self) -> list[tuple[Skip, datetime]]: ...
+    def record(self, due: Due) -> None: ...
+    def request(self, asked: Asked) -> None: ...
+
+
+DiskT = TypeVar("DiskT", bound=Disk)
 
 
 class MortalStore(MemoryStore):
@@ -34,15 +59,15 @@ class MortalStore(MemoryStore):
         return recorded
 
 
-class Played:
+class Played(Generic[DiskT]):
     """A machine: a clock that can be set, a disk, and at most one scheduler.
 
     Args:
         store: what is on the disk.
     """
 
-    def __init__(self, store: MortalStore | None = None) -> None:
-        self.store = store or MortalStore()
+    def __init__(self, store: DiskT) -> None:
+        self.store = store
         self.now = BEGIN
         self.passed_s = 0.0
         self.running: dict[str, tuple[Due, asyncio.Future[Ended]]] = {}

@@ -8,7 +8,10 @@ import pytest
 
 from assess_core.results import run_id
 from assess_core.schedule import Asked, Rule, Window
-from tests.support.played_scheduler import BEGIN, Played, every
+from tests.support.played_scheduler import BEGIN, MortalStore, every
+from tests.support.played_scheduler import Played as AnyPlayed
+
+Played = AnyPlayed[MortalStore]
 
 
 def at(seconds: float) -> str:
@@ -18,7 +21,7 @@ def at(seconds: float) -> str:
 
 @pytest.fixture
 def played() -> Iterator[Played]:
-    machine = Played()
+    machine = Played(MortalStore())
     yield machine
     machine.close()
 
