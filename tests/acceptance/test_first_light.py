@@ -119,6 +119,14 @@ def test_results_of_earlier_runs_are_kept(ran: Checkout) -> None:
     assert len(json.loads(shown.stdout)["results"]) >= 24
 
 
+def test_what_is_kept_is_what_was_found_and_is_vouched_for(ran: Checkout) -> None:
+    verified = json.loads(ran.shell("assess results verify --output json").stdout)
+    assert (verified["sound"], verified["troubles"]) == (True, [])
+    assert verified["runs"] == len(json.loads(ran.shell("assess results list --output json").stdout)["runs"])
+    (chain,) = verified["chains"]
+    assert chain["last"] == 1 + verified["runs"]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

@@ -92,7 +92,7 @@ def _line(chain: ChainStanding) -> str:
     if chain.adopted:
         said.append(f"{chain.adopted} runs were there before it")
     if chain.removed_at is not None:
-        said.append(f"{chain.removed_runs} runs removed by retention, last at {timestamp(chain.removed_at)}")
+        said.append(f"retention last removed some at {timestamp(chain.removed_at)}")
     if chain.moved_at is not None:
         said.append(f"on another machine since {timestamp(chain.moved_at)}")
     return f"{', '.join(said)}\n  head {chain.head.seq}:{chain.head.digest.hex()}"
