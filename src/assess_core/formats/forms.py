@@ -1,9 +1,9 @@
 """Which forms there are. Each is one module with a pure `render`; the run decides what is said, the form only how."""
 
-from assess_core.formats import csv_table, json_document, jsonl, junit, oscal, sarif, table
+from assess_core.formats import csv_table, html, json_document, jsonl, junit, ocsf, oscal, sarif, table
 from assess_core.results import Run, Severity
 
-FORMATS: tuple[str, ...] = ("table", "json", "jsonl", "oscal", "sarif", "junit", "csv")
+FORMATS: tuple[str, ...] = ("table", "json", "jsonl", "oscal", "sarif", "junit", "ocsf", "csv", "html")
 """The default first."""
 
 WIDTH = 80
@@ -36,7 +36,11 @@ def render(form: str, run: Run, *, fail_on: Severity | None, colour: bool = Fals
             return sarif.render(run, fail_on=fail_on)
         case "junit":
             return junit.render(run)
+        case "ocsf":
+            return ocsf.render(run)
         case "csv":
             return csv_table.render(run)
+        case "html":
+            return html.render(run, fail_on=fail_on)
         case _:
             raise ValueError(f"{form!r} is not one of {', '.join(FORMATS)}")

@@ -134,7 +134,7 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
         more = "; ".join(each.added)
         said = f"waiting: {each.distribution} {each.version} asks for more than {each.running}, which ran: {more}"
         yield from (paint(line, _YELLOW) for line in wrap(cut(plain(said), MAX_CHARS), width))
-    for text in _waivers(run):
+    for text in waiver_lines(run):
         yield from (paint(line, _YELLOW) for line in wrap(cut(text, MAX_CHARS), width))
     for text in _protection(run):
         yield from (paint(line, _MAGENTA) for line in wrap(cut(text, MAX_CHARS), width))
@@ -149,7 +149,7 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
     yield from (paint(line, colour) for line in wrap(explain(run, fail_on), width))
 
 
-def _waivers(run: Run) -> Iterator[str]:
+def waiver_lines(run: Run) -> Iterator[str]:
     """Those that somebody has to look at."""
     for standing in run.waivers:
         what = f"waiver of {plain(standing.check)} on {plain(standing.subject)} ({plain(standing.waiver.owner)})"

@@ -1,9 +1,10 @@
-"""JSONL, SARIF, JUnit and CSV: each valid by its own grammar, and no better than the run was."""
+"""JSONL, SARIF, JUnit, OCSF, CSV and HTML: each valid by its own grammar, and no better than the run was."""
 
 import csv
 import json
 from collections import Counter
 from dataclasses import replace
+from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -36,6 +37,35 @@ def junit(run: Run) -> Xml.Element:
     return Xml.fromstring(render("junit", run, fail_on="low").encode())
 
 
+def ocsf(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in render("ocsf", run, fail_on="low").splitlines()]
+
+
+class Page(HTMLParser):
+    """The tags of a page and what stands in each row of its table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.classes: Counter[str] = Counter()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+        if tag in {"td", "p"}:
+            self.classes[dict(attrs).get("class") or ""] += 1
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(run: Run) -> Page:
+    return Page(render("html", run, fail_on="low"))
+
+
 def rows(run: Run) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(render("csv", run, fail_on="low"))))
 
@@ -60,6 +90,13 @@ def test_each_counts_what_the_run_counts(run: Run, fail_on: Severity | None) -> 
     assert len(cases) == len(run.results) + len(run.shortcomings())
     assert int(suites.attrib["failures"]) == counts.get("fail", 0)
     assert (int(suites.attrib["errors"]) > 0) is incomplete
+    found = [event for event in ocsf(run) if event["unmapped"]["outcome"] != "incomplete"]
+    assert Counter(event["unmapped"]["outcome"] for event in found) == counts
+    assert sum(event["compliance"]["status"] == "Pass" for event in ocsf(run)) == counts.get("pass", 0)
+    assert (len(ocsf(run)) > len(found)) is incomplete
+    classes = page(run).classes
+    assert {outcome: classes[outcome] for outcome in counts} == counts
+    assert (classes["incomplete"] > 0) is incomplete
     table = rows(run)
     assert Counter(row["outcome"] for row in table if row["outcome"] != "incomplete") == counts
     assert any(row["outcome"] == "incomplete" for row in table) is incomplete
@@ -86,6 +123,13 @@ def test_hostile_text_breaks_none_of_them() -> None:
     assert list(table[0]) == list(COLUMNS)
     assert len(table) == len(run.results) + len(run.shortcomings())
     assert "<script>" not in render("junit", run, fail_on="low")
+    assert len(ocsf(run)) == len(run.results) + len(run.shortcomings())
+    shown = page(run)
+    assert set(shown.tags) == {
+        "html", "head", "meta", "title", "style", "body", "h1", "p", "table", "tr", "th", "td", "br", "span"
+    }  # fmt: skip
+    assert shown.attributes == {"lang", "charset", "http-equiv", "content", "name", "class"}
+    assert "<script>alert(1)</script>" in shown.text
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1"])
@@ -111,6 +155,12 @@ def test_a_waived_failure_is_one_in_each_of_them_and_says_who_answers_for_it() -
         (row,) = rows(run)
         assert row["outcome"] == "fail"
         assert (row["waived_by"], row["waived_until"]) == (("ops@example.org", "2027-03-31") if waived else ("", ""))
+        (event,) = ocsf(run)
+        assert event["compliance"]["status"] == "Fail"
+        assert (event["unmapped"]["waiver"] is not None) is waived
+        shown = page(run)
+        assert shown.classes["fail"] == 1
+        assert ("waived until 2027-03-31 by ops@example.org, and still a failure" in shown.text) is waived
         line = json.loads(render("jsonl", run, fail_on="low").splitlines()[1])
         assert (line["outcome"], line["waiver"] is not None) == ("fail", waived)
     (suppression,) = said["suppressions"]
@@ -125,5 +175,7 @@ def test_a_run_that_assessed_nothing_is_green_in_none_of_them() -> None:
     for run in (make_run(assessments=(), results=()), make_run(assessments=(make_assessment(problem="why"),))):
         assert int(junit(run).attrib["errors"]) == 1
         assert rows(run)[0]["outcome"] == "incomplete"
+        assert ocsf(run)[0]["compliance"]["status"] == "Unknown"
+        assert page(run).classes["incomplete"] == 1
         assert not sarif(run)["invocations"][0]["executionSuccessful"]
         assert json.loads(render("jsonl", run, fail_on="low").splitlines()[0])["run"]["exit"] == 4
