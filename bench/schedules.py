@@ -39,7 +39,6 @@ def run(effort: Effort) -> Report:
         _row("late, half of them", "p50_ms", "ms", ours, theirs),
         _row("processor for these", "burst_cpu_s", "s", ours, theirs),
         _idle(ours, theirs),
-        _row("memory", "memory_mib", "MiB", ours, theirs),
         _row(f"{many:,} known, and on the disk", "loaded_s", "s", ours, theirs),
     )
     notes = paragraphs(NOTES, many=many, burst=burst, idle=idle)

@@ -134,7 +134,6 @@ async def _measured(instant: datetime, burst: int, idle_s: int, late_us: list[in
         "p50_ms": ordered[len(ordered) // 2] / 1000,
         "p99_ms": ordered[int(len(ordered) * 0.99)] / 1000,
         "burst_cpu_s": _cpu_s() - before_s,
-        "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
