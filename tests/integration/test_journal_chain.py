@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from assess_core.errors import StoreError
 from assess_core.identity import Head
 from assess_core.journal import NoRoomError, Report
+from assess_registry.client import load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
 
 
@@ -383,7 +384,6 @@ _STEPS = st.one_of(
     st.tuples(st.just("retain"), st.integers(1, 200)),
     st.tuples(st.just("rename"), st.sampled_from(["web-01", "web-02"])),
     st.tuples(st.just("no room")),
-    st.tuples(st.just("again")),
     st.tuples(st.just("clock"), st.integers(-400, 400)),
 )
 
@@ -414,10 +414,6 @@ def _play(site: Site, steps: list[tuple[object, ...]]) -> Report:
                     site.now += timedelta(days=days)
             report = journal.verify()
             assert report.troubles == (), (kind, values)
-    return journal_of(site)
-
-
-def journal_of(site: Site) -> Report:
     return site.verify()
 
 
@@ -437,6 +433,84 @@ def test_any_history_is_sound_and_any_bit_that_is_changed_is_told(
             changed = flip(connection, where, *at)
         if changed:
             assert not site.verify().sound, changed
+
+
+class Told:
+    """What must be told, by a model that knows what happened and not how it is found out."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.told = False  # in the chain, and nobody has accepted it since
+        self.lost: set[str] = set()
+        self.saved: tuple[Path, bool] | None = None
+
+    def append(self, *, accept: bool = False) -> None:
+        self.told = (self.told or self.cut or self.no_head or self.key in self.lost) and not accept
+        with self.site.open() as journal:
+            if accept:
+                journal.accept(reason="so it is", by="ops")
+            else:
+                self.site.record(journal, results=1)
+
+    def back_up(self) -> None:
+        self.saved = _copy(self.site, self.site.directory.with_name("saved.db")), self.told
+
+    def put_back(self) -> None:
+        if self.saved is not None:
+            _put_back(self.site, self.saved[0])
+            self.told = self.saved[1]
+
+    def lose_key(self) -> None:
+        for path in (self.site.directory / "identity").glob("*.key"):
+            self.lost.add(json.dumps(load_public_key(path.with_suffix(".pub")).base64()))
+            path.unlink()
+
+    def lose_head(self) -> None:
+        (self.site.directory / "identity" / "head.json").unlink(missing_ok=True)
+
+    def move(self) -> None:
+        self.site.machine.write_text(str(self.site.runs) * 32)
+
+    @property
+    def rows(self) -> dict[int, tuple[bytes, bytes]]:
+        with self.site.hands() as connection:
+            return {row[0]: row[1:] for row in connection.execute("SELECT seq, head, document FROM chain ORDER BY seq")}
+
+    @property
+    def key(self) -> str:
+        """What signs next, by the last entry."""
+        rows = self.rows
+        last = json.loads(rows[max(rows)][1])
+        return json.dumps(last.get("next", last["key"]))
+
+    @property
+    def no_head(self) -> bool:
+        return "web-01" not in self.site.identity.heads()
+
+    @property
+    def cut(self) -> bool:
+        head = self.site.identity.heads().get("web-01")
+        return head is not None and self.rows.get(head.seq, (b"", b""))[0] != head.digest
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(
+        st.sampled_from(["append", "append", "accept", "back_up", "put_back", "lose_key", "lose_head", "move"]),
+        max_size=14,
+    )
+)
+def test_whatever_is_put_back_lost_and_copied_is_told_until_it_is_accepted(steps: list[str]) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as directory:
+        model = Told(Site(Path(directory, "state")))
+        with model.site.open() as journal:
+            model.site.record(journal)
+        for step in steps:
+            if step == "accept":
+                model.append(accept=True)
+            else:
+                getattr(model, step)()
+            assert model.site.verify().sound is not (model.told or model.cut), step
 
 
 def _copy(site: Site, target: Path) -> Path:
