@@ -1,5 +1,6 @@
 """`assess waive`, as somebody types it, on real files."""
 
+import errno
 import json
 import os
 import threading
@@ -121,6 +122,21 @@ def test_what_would_be_too_large_to_be_read_is_not_written(config: Path, capsys:
     assert add() == 2
     assert "a configuration has at most 262144" in capsys.readouterr().err
     assert config.read_text() == text
+
+
+def test_where_there_is_no_room_the_file_is_named_and_as_it_was(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert add() == 1
+    assert f"{config}: cannot be written: No space left on device; nothing was changed" in capsys.readouterr().err
+    assert config.read_text() == FILE
+    assert not list(config.parent.glob(".tmp-*"))
+    assert add() == 0
 
 
 def test_a_link_stays_one_and_what_it_leads_to_is_changed(config: Path) -> None:

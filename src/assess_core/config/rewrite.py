@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assess_core.config.load import MAX_BYTES, load, parse
 from assess_core.config.model import Config
-from assess_core.errors import ConfigError
+from assess_core.errors import AssessError, ConfigError
 from assess_registry.client import plain, sync_directory
 
 _TRIES = 100
@@ -28,7 +28,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> Config:
     Raises:
         ConfigError: it does not load, would not load afterwards, or `change` refuses; nothing has changed.
         TrustError: others can write to the file or to a directory on its path.
-        OSError: it may not be written; nothing has changed.
+        AssessError: it may not be written, or there is no room; nothing has changed.
     """
     load(path)  # says what is wrong with it as every command does, and refuses what others can write
     target = path.resolve()
@@ -42,7 +42,11 @@ def rewrite(path: Path, change: Callable[[str], str]) -> Config:
         if len(made) > MAX_BYTES:
             raise ConfigError(f"{plain(path)}: would have {len(made)} bytes; a configuration has at most {MAX_BYTES}")
         config = parse(made, path)
-        _replace(target, made, os.fstat(descriptor))
+        try:
+            _replace(target, made, os.fstat(descriptor))
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise AssessError(f"{plain(target)}: cannot be written: {why}; nothing was changed") from error
     return config
 
 
