@@ -202,7 +202,9 @@ class _Look:
     def release(self) -> None:
         """What maintenance held is placed, if all of it is over."""
         held = self.agenda.held
-        if held is not None and open_at(self.rule.windows, self.now) is None:
+        if held is None or held.start_at > self.now:  # the clock was set back over it, and is waited for
+            return
+        if open_at(self.rule.windows, self.now) is None:
             self.agenda = replace(self.agenda, held=None)
             self.place(held)
 
@@ -264,7 +266,7 @@ def next_look_at(rule: Rule, agenda: Agenda, now: datetime, times: Times | None 
     if agenda.again or (agenda.waiting is not None and has_room(rule, agenda)):
         moments.append(now)
     if agenda.held is not None:
-        moments.append(over_at(rule.windows, now))
+        moments.append(over_at(rule.windows, max(now, agenda.held.start_at)))
     if agenda.cursor > now + SET_BACK:
         moments.append(now)
     return min(moments, default=None)

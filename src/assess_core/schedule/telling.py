@@ -57,7 +57,9 @@ def planned(entry: Entry, now: datetime) -> Planned:
         next_start_at=due + rule.offset if due is not None and rule is not None else None,
         running=tuple(each.run_id for each in agenda.running),
         waiting=agenda.waiting.run_id if agenda.waiting is not None else None,
-        held_until=over_at(rule.windows, now) if agenda.held is not None and rule is not None else None,
+        held_until=over_at(rule.windows, max(now, agenda.held.start_at))
+        if agenda.held is not None and rule is not None
+        else None,
     )
 
 

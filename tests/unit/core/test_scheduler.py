@@ -309,6 +309,20 @@ def test_what_somebody_asked_for_is_not_given_up_for_what_is_due_during_maintena
     assert [due.run_id for _, due in played.begun] == ["asked"]
 
 
+def test_what_maintenance_holds_does_not_begin_before_it_is_due_when_the_clock_is_set_back(played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(seconds=190))
+    rule = every(60, windows=(window,))
+    played.up([rule])
+    played.pass_time(61)
+    played.set_clock(-120)
+    played.kill()
+    played.up([rule])
+    played.pass_time(179)  # a minute before the beginning, and two and a half later
+    assert begun(played) == []
+    played.pass_time(70)
+    assert begun(played) == [(180, 1)]
+
+
 def test_a_window_that_is_taken_away_holds_nothing_any_more(played: Played) -> None:
     window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(days=9))
     rule = every(60, windows=(window,))
