@@ -6,9 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from assess_core.cli.app import main
 from assess_core.diff import Change
 from assess_core.journal import Word
 from assess_core.journal.chain import KINDS
@@ -33,6 +35,21 @@ def test_every_kind_of_entry_is_explained_and_every_reason_to_begin_anew() -> No
     assert sorted(first_column(CHAIN, "| `kind` | besides |")) == sorted(KINDS)
     (begin,) = re.findall(r"^\| `begin` \| `why`: (.*?); `before`", CHAIN, re.MULTILINE)
     assert set(re.findall(r"`([^`]+)`", begin)) == {"first", *BREAKS}
+
+
+def test_every_key_of_its_json_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site, config = Site(tmp_path / "state"), tmp_path / "assess.toml"
+    config.write_text('[runtime]\nid = "web-01"\n[registry]\nurl = "file:index"\nroot = "1.root.json"\n')
+    with site.open() as journal:
+        site.record(journal)
+    with site.hands() as connection:
+        connection.execute("UPDATE runs SET counts = '{}'")
+    place = ("--config", str(config), "--state-dir", str(site.directory))
+    assert main(["results", "verify", "--output", "json", *place]) == 5
+    found = json.loads(capsys.readouterr().out)
+    (told,) = re.findall(r"^With `--output json` there are (.*?)^$", CHAIN, re.MULTILINE | re.DOTALL)
+    keys = {*found, *found["chains"][0], *found["troubles"][0]} - {"schema"}
+    assert set(re.findall(r"`(\w+)`", told)) == keys
 
 
 def test_every_difference_is_explained() -> None:

@@ -20,7 +20,8 @@ from assess_core.errors import disk_error
 from assess_core.identity import NOWHERE, Head, Identity
 from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts
 from assess_core.journal.database import Connection
-from assess_registry.client import PrivateKey, PublicKey, parse_base64_key
+from assess_core.journal.walking import BREAKS
+from assess_registry.client import PrivateKey, PublicKey, parse_base64_key, plain
 
 _log = logging.getLogger(__name__)
 
@@ -167,8 +168,9 @@ class Signer:
         """The chain goes on with an entry that says why it is not the one that was left."""
         left = {"seq": known.seq, "head": known.digest.hex()} if known else None
         _log.error(
-            "the journal is not as it was left (%s); `assess results verify` says more",
-            ", ".join(reasons),
+            "the journal of %s is not as it was left: %s. `assess results verify` says more",
+            plain(pen.runtime),
+            "; ".join(BREAKS[reason][1] for reason in reasons),
             extra={"action": "chain-broken", "reasons": reasons},
         )
         return self._add(pen, end, "begin", {"why": reasons, "left": left}).end
