@@ -199,6 +199,8 @@ class Live:
                 self._work.add(self._first)
                 self._first.add_done_callback(self._work.discard)
             else:
+                if at_once:
+                    _log.info("what is configured is installed first", extra={"action": "installing-first"})
                 done = await self._follow(self._started.config)
             self._watching = loop.create_task(self._watch())
             return done

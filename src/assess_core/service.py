@@ -28,6 +28,7 @@ from assess_core.config import Config
 from assess_core.delivery import Action
 from assess_core.errors import AssessError, ConfigError, CutShortError
 from assess_core.going import Going
+from assess_core.guarded import Guarded
 from assess_core.host.aside import aside
 from assess_core.host.standing import State
 from assess_core.journal import DamagedError
@@ -171,13 +172,17 @@ class Service:
         try:
             done = await self._live.start(at_once=True)
         except (ConfigError, TrustError) as error:
+            if isinstance(error, TrustError) and error.step != "configuration":
+                raise
             done = await self._started_by_last_good(error)
         self._require_something(done)
         journal = self._live.journal
         self._upkeep = Upkeep(journal, keep_days=self._keep_days)
         self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
         self._later(self._reminders.run())
-        self._scheduler = Scheduler(journal.schedules(), self._run_one, witness=self._observing.metrics)
+        loop = asyncio.get_running_loop()
+        store = Guarded(journal.schedules(), partial(self._fail_soon, loop))
+        self._scheduler = Scheduler(store, self._run_one, witness=self._observing.metrics)
         await self._scheduler.load(self._rules(), now=self._options.now)
         self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
 
@@ -291,6 +296,10 @@ class Service:
         self._observing.metrics.run_ended(assessment, complete=complete, outcomes=outcomes, seconds=took_s)
         if complete:
             self._complete_at[assessment] = run.ended_at
+
+    def _fail_soon(self, loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
+        """As `_fail`, from another thread."""
+        loop.call_soon_threadsafe(self._fail, error)
 
     def _fail(self, error: BaseException) -> None:
         """It cannot go on."""

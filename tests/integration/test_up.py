@@ -3,9 +3,11 @@
 The plugin is that of test_live.py: assessment `long` goes on until a gate is open, `tick` is due each second.
 """
 
+import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -318,3 +320,35 @@ def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, 
         assert len(set(seconds)) == len(seconds)
 
     assert in_mounts(work) == 0
+
+
+def test_a_journal_that_is_damaged_ends_it_and_nothing_begins_a_new_one(ticking: Place) -> None:
+    with up(ticking) as one:
+        one.until("run-ended")
+        one.stop()
+    journal = ticking.state / "journal.db"
+    good = journal.read_bytes()
+    journal.write_bytes(b"\xff" * len(good))
+    with up(ticking) as two:
+        assert two.wait() == 1
+        assert "damaged" in two.text()
+        assert not two.of("up-ready")
+    assert journal.read_bytes() == b"\xff" * len(good)
+    journal.write_bytes(good)
+    with up(ticking) as control:
+        control.until("run-ended")
+        control.stop()
+
+
+@pytest.mark.parametrize("revoked", [True, False])
+def test_where_all_that_is_configured_is_refused_it_does_not_start(revoked: bool, place: Place) -> None:
+    shutil.rmtree(place.state)
+    if revoked:
+        asyncio.run(place.revoke("1.0.0", "high"))
+    with up(place) as one:
+        if revoked:
+            assert one.wait() == 5
+            assert "sends it away" in one.text()
+        else:
+            one.until("up-ready")
+            one.stop()
