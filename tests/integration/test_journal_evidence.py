@@ -5,13 +5,14 @@ import random
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import EvidenceFullError, Journal
+from assess_core.identity import Identity
+from assess_core.journal import EvidenceFullError, Journal, Signer
 from assess_core.journal.evidence import ORPHANED_AFTER_US, expendable, orphans, remove, stored_bytes
 from assess_core.results import run_id
 from tests.support.results import NOON, make_assessment, make_result, with_evidence
@@ -165,3 +166,42 @@ def test_another_process_that_keeps_it_is_counted(journal: Journal, path: Path) 
     assert connection.execute("SELECT value FROM meta WHERE key = 'evidence_bytes'").fetchone() == (100 * KIB,)
     connection.close()
     assert bytes_of(journal) == 100 * KIB
+
+
+def test_what_a_run_that_goes_on_handed_over_again_goes_last_and_never_costs_the_run(journal: Journal) -> None:
+    """The same bytes are an old run's, which may go, and a new one's, which is not recorded yet."""
+    journal.limit_evidence(550 * KIB)
+    runs = [run_with(journal, n, f"a{n}") for n in range(4)]
+    journal._connection.execute("UPDATE evidence_kept SET kept_us = kept_us - 8000000000")
+    again = {piece("a0")[0]: ("text/plain", piece("a0")[1])}
+    journal.keep(again)
+    run_with(journal, 5, "b5", "b6")
+    assert [kept(journal, run) for run in runs] == [[True], [False], [True], [True]]
+    journal.limit_evidence(350 * KIB)
+    run_with(journal, 7, "b7")
+    assert [kept(journal, run) for run in runs] == [[False]] * 4
+    late = make_assessment(assessment="late", run_id="late")
+    result = make_result(assessment="late", run_id="late", evidence=with_evidence(*again))
+    assert journal.record(late, [result], {}) == 1
+    assert kept(journal, "late") == [False]
+
+
+def test_retention_leaves_what_a_run_that_goes_on_handed_over(tmp_path: Path) -> None:
+    signer = Signer(Identity(tmp_path / "identity"), lambda: "web-01")
+    with Journal.open(tmp_path / "signed.db", signer=signer) as journal:
+        old = run_with(journal, 0, "a", "b")
+        run_with(journal, 1)
+        now = datetime.now(UTC)
+        journal._connection.execute("UPDATE evidence_kept SET kept_us = kept_us - 3 * 86400000000")
+        journal.keep({piece("a")[0]: ("text/plain", piece("a")[1])})
+        journal._connection.execute("UPDATE runs SET ended_us = 0 WHERE run_id = ?", (old,))
+        journal.retain(keep_days=1, now=now)
+        assert journal.results(old) == ()
+        assert journal.evidence(piece("b")[0]) is None
+        assert journal.evidence(piece("a")[0]) is not None
+        late = make_assessment(assessment="late", run_id="late")
+        result = make_result(assessment="late", run_id="late", evidence=with_evidence(piece("a")[0]))
+        assert journal.record(late, [result], {}) == 1
+        assert kept(journal, "late") == [True]
+        journal.retain(keep_days=1, now=now + timedelta(days=3))
+        assert kept(journal, "late") == [True]

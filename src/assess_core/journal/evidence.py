@@ -126,13 +126,14 @@ def make_pieces(evidence: Evidence) -> tuple[Piece, ...]:
 
 
 def require(connection: Connection, wanted: Iterable[str]) -> None:
-    """All of these are there.
+    """All of these are there, or were and had to make room: a run may go on for long after it handed them over.
 
     Raises:
-        ValueError: one is not.
+        ValueError: one never was.
     """
+    there = "SELECT 1 FROM evidence WHERE sha256 = ?1 UNION ALL SELECT 1 FROM evidence_gone WHERE sha256 = ?1"
     for digest in sorted(wanted):
-        if not connection.execute("SELECT 1 FROM evidence WHERE sha256 = ?", (digest,)).fetchone():
+        if not connection.execute(there, (digest,)).fetchone():
             raise ValueError(f"a result refers to evidence {digest}, which was not handed over")
 
 
@@ -159,7 +160,7 @@ def stored_bytes(connection: Connection) -> int:
 def expendable(connection: Connection, *, over_bytes: int, at_us: int) -> tuple[str, ...]:
     """What would go so that so many bytes are free, oldest first: of no run first, then of runs, the oldest first."""
     found, freed = [], 0
-    for digest, stored in (*orphans(connection, at_us=at_us), *_of_older_runs(connection)):
+    for digest, stored in (*orphans(connection, at_us=at_us), *_of_older_runs(connection, at_us=at_us)):
         if freed >= over_bytes:
             break
         found.append(digest)
@@ -176,14 +177,18 @@ def orphans(connection: Connection, *, at_us: int, limit: int = -1) -> Sequence[
     return connection.execute(statement, (at_us - ORPHANED_AFTER_US, limit)).fetchall()
 
 
-def _of_older_runs(connection: Connection) -> Sequence[tuple[str, int]]:
-    """Of the oldest runs first; of a piece that several refer to, the newest of them counts."""
+def _of_older_runs(connection: Connection, *, at_us: int) -> Sequence[tuple[str, int]]:
+    """Of the oldest runs first; of a piece that several refer to, the newest of them counts.
+
+    Last of all what was handed over again just now: by a run that goes on and will refer to it.
+    """
     statement = (
-        "SELECT sha256, stored, max(position) AS newest, max(position IN (" + _NEWEST_RUNS + ")) AS needed "
+        "SELECT sha256, stored, max(position) AS newest, max(position IN (" + _NEWEST_RUNS + ")) AS needed, "
+        "kept_us > ? AS recent "
         "FROM evidence_uses JOIN runs USING (run_id) JOIN evidence_kept USING (sha256) "
-        "GROUP BY sha256 HAVING NOT needed ORDER BY newest, sha256"
+        "GROUP BY sha256 HAVING NOT needed ORDER BY recent, newest, sha256"
     )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
+    return [(row[0], row[1]) for row in connection.execute(statement, (at_us - 2 * RENEWED_AFTER_US,))]
 
 
 def remove(connection: Connection, digests: Collection[str], *, why: str, at_us: int) -> int:

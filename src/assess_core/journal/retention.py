@@ -44,7 +44,9 @@ _NEWEST = (
 )
 _UNUSED = (
     "SELECT DISTINCT sha256 FROM evidence_uses AS mine WHERE run_id = ? AND NOT EXISTS "
-    "(SELECT 1 FROM evidence_uses AS other WHERE other.sha256 = mine.sha256 AND other.run_id <> mine.run_id)"
+    "(SELECT 1 FROM evidence_uses AS other WHERE other.sha256 = mine.sha256 AND other.run_id <> mine.run_id) "
+    # handed over again by a run that goes on still; if nobody comes to refer to it, it goes as an orphan
+    "AND NOT EXISTS (SELECT 1 FROM evidence_kept WHERE evidence_kept.sha256 = mine.sha256 AND kept_us >= ?)"
 )
 
 
@@ -212,7 +214,8 @@ def _cut_off(connection: Connection, signer: Signer, runtime: str, front: _Front
 
 def _remove_run(connection: Connection, run_id: str, age: Age) -> int:
     """The run has gone, its results, and the evidence that nobody else refers to; returns bytes of evidence."""
-    unused = [row[0] for row in connection.execute(_UNUSED, (run_id,))]
+    recent_us = microseconds(age.now) - pieces.ORPHANED_AFTER_US
+    unused = [row[0] for row in connection.execute(_UNUSED, (run_id, recent_us))]
     connection.execute("DELETE FROM evidence_uses WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM results WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
