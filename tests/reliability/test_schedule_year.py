@@ -48,7 +48,7 @@ class Year:
 
     def __init__(self, zone: str, text: str, rng: random.Random) -> None:
         misfire: Misfire = rng.choice(MISFIRES)
-        self.dues = due_times(text, zone, BEGIN - timedelta(days=2), END + timedelta(days=3))
+        self.dues = due_times(text, zone, BEGIN - timedelta(days=2), END + timedelta(days=40))
         self.rule = Rule(runtime="r", assessment="host", spec=parse_schedule(text, zone), misfire=misfire, grace=GRACE)
         self.reference = Reference(self.dues, misfire)
         self.played = Played(MortalStore())
