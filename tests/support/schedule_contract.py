@@ -94,3 +94,13 @@ class ScheduleStoreContract:
             skip = Skip(assessment="host", first_at=moment, last_at=moment, why="overlap")
             self.store().claim(Claim(at=moment, skips=(skip,)))
         assert [when for _, when in self.store().skips("host", 2)] == [at[4], at[3]]
+
+    def test_a_request_that_is_not_run_has_a_skip_of_its_own(self) -> None:
+        at = NOON.replace(microsecond=0)
+        cursor = Cursor(assessment="host", spec="every 1m", at=at)
+        skip = Skip(assessment="host", first_at=at, last_at=at, why="maintenance")
+        self.store().claim(Claim(at=NOON, cursors=(cursor,), skips=(skip,)))
+        later = at + timedelta(seconds=90, microseconds=5)  # the due time between is not decided yet: it has jitter
+        asked = Skip(assessment="host", first_at=later, last_at=later, why="maintenance")
+        self.store().claim(Claim(at=later, skips=(asked,)))
+        assert [skip for skip, _ in self.store().skips("host", 9)] == [asked, skip]

@@ -84,8 +84,9 @@ def ask(connection: Connection, asked: Sequence[Asked]) -> None:
 def _claim(connection: Connection, *, claim: Claim) -> frozenset[str]:
     recorded = frozenset(row.due.run_id for row in claim.rows if _is_recorded(connection, row.due.run_id))
     at_us = microseconds(claim.at)
-    for skip in claim.skips:
-        _put_skip(connection, skip, at_us)  # before cursors move: what directly follows a skip is part of it
+    moved_to = {each.assessment: each.at for each in claim.cursors}
+    for skip in claim.skips:  # before cursors move: what directly follows a skip is part of it
+        _put_skip(connection, skip, at_us, may_extend=moved_to.get(skip.assessment) == skip.last_at)
     cursors = [(each.assessment, each.spec, microseconds(each.at)) for each in claim.cursors]
     connection.executemany(_PUT_CURSOR, cursors)
     forgotten = [(assessment,) for assessment in claim.forgotten]
@@ -97,10 +98,11 @@ def _claim(connection: Connection, *, claim: Claim) -> frozenset[str]:
     return recorded
 
 
-def _put_skip(connection: Connection, skip: Skip, at_us: int) -> None:
+def _put_skip(connection: Connection, skip: Skip, at_us: int, *, may_extend: bool) -> None:
     """It is told of; as one with the skip before it where no due time lies between and the reason is the same.
 
-    What is skipped each second for a day, because one run takes as long, is one row.
+    What is skipped each second for a day, because one run takes as long, is one row. A request that is not run may not
+    extend one: between the last due time that was decided and the moment at which somebody asked there may be another.
     """
     first_us, last_us = microseconds(skip.first_at), microseconds(skip.last_at)
     before = connection.execute(
@@ -108,7 +110,7 @@ def _put_skip(connection: Connection, skip: Skip, at_us: int) -> None:
         "LIMIT 1) JOIN schedules ON assessment = ?1 AND cursor_us = last_us WHERE why = ?2 AND last_us < ?3",
         (skip.assessment, skip.why, first_us),
     ).fetchone()
-    if before:
+    if before and may_extend:
         connection.execute("UPDATE skips SET last_us = ?, at_us = ? WHERE position = ?", (last_us, at_us, *before))
     else:
         connection.execute(
