@@ -44,6 +44,11 @@ class Notify:
             return False
         return True
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is anybody to tell."""
+        return self._socket is not None
+
     def reloading(self) -> bool:
         """A reload was begun; `READY=1` says that it is over. `Type=notify-reload` (systemd 253) wants the time."""
         return self(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)

@@ -58,6 +58,9 @@ EXTEND_EVERY_S, EXTEND_BY_S = 10.0, 30.0
 BEAT_S = 5.0
 """Between two words to a service manager that has no watchdog on us."""
 
+STATUS_EVERY_S = 10.0
+"""How old `systemctl status` may be: it goes through all schedules."""
+
 ASLEEP_S = 10.0
 """The scheduler wakes each second; one that has not for so long does not work any more."""
 
@@ -385,14 +388,17 @@ class Service:
     async def _beat(self) -> None:
         """The service manager knows that we live; and that a start or an end that takes long is none that hangs."""
         every = min(BEAT_S, self._tell.watchdog_s / 3) if self._tell.watchdog_s else BEAT_S
-        extended = 0.0
-        while True:
+        extended = said = float("-inf")
+        while self._tell.is_heard:
             now = time.monotonic()
             if self._phase != "up" and now - extended >= EXTEND_EVERY_S:
                 extended = now
                 self._tell(EXTEND_TIMEOUT_USEC=round(EXTEND_BY_S * 1e6))
             if self._phase != "up" or self._is_well():
-                self._tell(WATCHDOG=1, STATUS=self._status())
+                self._tell(WATCHDOG=1)
+            if now - said >= STATUS_EVERY_S:
+                said = now
+                self._tell(STATUS=self._status())
             await asyncio.sleep(every)
 
     def _is_well(self) -> bool:

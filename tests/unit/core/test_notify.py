@@ -26,6 +26,7 @@ def test_it_tells_and_takes_the_variables_away(manager: socket.socket) -> None:
     }
     notify = Notify(environ)
     assert (environ, notify.watchdog_s) == ({"A": "b"}, 0.9)
+    assert notify.is_heard
     assert notify(READY=1, STATUS="next:\nhost 10:15")
     assert manager.recv(4096) == b"READY=1\nSTATUS=next: host 10:15"
     assert notify.reloading()
@@ -69,5 +70,5 @@ def test_a_manager_that_does_not_read_holds_up_nobody(manager: socket.socket) ->
 def test_without_a_manager_it_does_nothing(environ: dict[str, str], watchdog_s: float | None) -> None:
     notify = Notify(environ)
     assert not notify(READY=1)
-    assert notify.watchdog_s == watchdog_s
+    assert (notify.is_heard, notify.watchdog_s) == (False, watchdog_s)
     assert not set(VARIABLES) & set(environ)
