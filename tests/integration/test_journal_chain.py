@@ -2,6 +2,7 @@
 
 import errno
 import json
+import lzma
 import shutil
 import sqlite3
 from datetime import timedelta
@@ -17,6 +18,9 @@ from assess_core.identity import Head
 from assess_core.journal import NoRoomError, Report
 from assess_registry.client import load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
+
+
+OLD = Path(__file__).parents[1] / "vendor" / "journal-layout-1" / "journal.db.xz"
 
 
 @pytest.fixture
@@ -369,6 +373,21 @@ def test_what_was_there_before_any_chain_is_vouched_for_from_then_on(filled: Sit
     with filled.hands() as connection:
         connection.executescript(CHANGES["a run says something else"][0])
     assert {word for word, _ in standing(filled.verify())} == {"changed"}
+
+
+def test_a_journal_of_an_older_release_is_vouched_for_from_the_next_run_on(site: Site) -> None:
+    site.directory.mkdir()
+    site.path.write_bytes(lzma.decompress(OLD.read_bytes()))
+    report = site.verify()
+    assert {word for word, _ in standing(report)} == {"added"}
+    with site.open() as journal:
+        site.record(journal)
+    later = site.verify()
+    assert later.troubles == ()
+    assert later.chains[0].adopted == report.runs > 0
+    with site.hands() as connection:
+        flip(connection, "results", 0, 3, 77)
+    assert {word for word, _ in standing(site.verify())} == {"changed"}
 
 
 def test_an_empty_journal_is_sound(site: Site) -> None:
