@@ -19,7 +19,6 @@ from assess_core.journal import NoRoomError, Report
 from assess_registry.client import load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
 
-
 OLD = Path(__file__).parents[1] / "vendor" / "journal-layout-1" / "journal.db.xz"
 
 
