@@ -297,3 +297,22 @@ def test_what_waits_is_bounded_and_what_is_beyond_is_told(path: Path, monkeypatc
         journal._connection.execute("ROLLBACK")
         assert [future.result(30) for future in futures[:3]] == [3] * 3
         assert writer.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_leaves_nobody_waiting(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, all_there = journal.writer(), threading.Event()
+
+    def fault(_: object) -> None:
+        assert all_there.wait(30)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(writer, "_write", fault)
+    held = [writer.record(*batch(f"a{n}"), {}) for n in range(3)]
+    all_there.set()
+    for future in held:
+        with pytest.raises(StoreError, match="its writer has ended"):
+            future.result(30)
+    with pytest.raises(StoreError, match="takes nothing more"):
+        writer.keep(EVIDENCE)
+    assert writer.close()

@@ -204,7 +204,20 @@ class Writer:
                 self._write([job for job in jobs if self._prepared(job)])
                 self._looked(grown=len(self._waiting) > before)
         finally:
+            self._left()
             self._database.close()
+
+    def _left(self) -> None:
+        """Nobody waits for what this thread will not write any more: if it ends by our fault, there is something."""
+        with self._changed:
+            self._closing = True
+            left = [job for job in (*self._taken, *self._queue, *self._waiting) if not job.future.done()]
+            self._taken = ()
+            self._queue.clear()
+            self._waiting.clear()
+        for job in left:
+            error = StoreError(f"journal {self._database.path}: nothing more is written to it: its writer has ended")
+            job.future.set_exception(error)
 
     def _next(self) -> tuple[_Job, ...]:
         """What is written next, as soon as there is something; nothing when it is time to end."""
