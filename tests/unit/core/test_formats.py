@@ -68,7 +68,9 @@ def test_every_form_renders_every_run_as_printable_lines(run: Run, fail_on: Seve
 
 
 def test_forms_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(ValueError, match="'yaml' is not one of table, json, jsonl, oscal, sarif, junit, ocsf, csv, html"):
+    with pytest.raises(
+        ValueError, match="'yaml' is not one of table, json, jsonl, oscal, sarif, junit, ocsf, csv, html"
+    ):
         render("yaml", make_run(), fail_on=None)
 
 
