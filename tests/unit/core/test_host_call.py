@@ -7,6 +7,7 @@ import pytest
 
 from assess_core.host import Held, LogLine, Progress, messages
 from assess_core.host.call import MAX_SUBJECTS, Call, ReplyError, ViolationError
+from assess_core.host.redaction import Redactor
 from assess_plugin import CheckResult, Evidence, Outcome, Subject
 from assess_plugin.wire import MAX_CALL_BYTES, MAX_EVIDENCE_NAMES, MAX_NOTICE_BYTES, MAX_NOTICES, MAX_REQUESTS
 
@@ -162,3 +163,47 @@ def test_a_use_is_on_record_once_for_each_check() -> None:
         (None, {"open": "/x"}),
         ("b", {"open": "/x"}),
     ]
+
+
+def partly(*problems: str) -> messages.Incomplete:
+    return messages.Incomplete(call=1, problems=list(problems))
+
+
+def test_what_could_not_be_found_comes_with_what_was() -> None:
+    asked = call(reply=messages.Evaluated)
+    for _ in range(4):
+        asked.fall_short(partly(*["line 7"] * 25))
+    asked.add(messages.Evaluated(call=1, subjects=[Subject(id="a", type="user", title="a")], more=False))
+    found = asked.evaluate_report(1, held=HELD).result
+    assert (len(found.subjects), found.problems) == (1, ("line 7",) * 100)
+
+
+@pytest.mark.parametrize(("problems", "api"), [([" "], "1.3"), (["x"] * 101, "1.3"), (["why"], "1.2")])
+def test_what_no_result_can_hold_or_the_api_has_not_fails_the_reply(problems: list[str], api: str) -> None:
+    asked = call(reply=messages.Evaluated, api=api)
+    for start in range(0, len(problems), 25):
+        asked.fall_short(partly(*problems[start : start + 25]))
+    asked.add(messages.Evaluated(call=1, subjects=[], more=False))
+    with pytest.raises(ReplyError, match="problem"):
+        asked.evaluate_report(1, held=HELD)
+
+
+def test_who_looks_for_nothing_misses_nothing() -> None:
+    with pytest.raises(ViolationError, match="looks for nothing"):
+        call().fall_short(partly("why"))
+
+
+def test_a_flood_of_it_is_only_counted() -> None:
+    asked = call(reply=messages.Evaluated)
+    for _ in range(1000):
+        asked.fall_short(partly(*["x" * 4000] * 25))
+    assert len(asked._problems) == 101
+
+
+def test_a_secret_is_taken_out_of_it() -> None:
+    redactor = Redactor()
+    redactor.mark("password", "correct horse")
+    asked = call(reply=messages.Evaluated, redactor=redactor)
+    asked.fall_short(partly("login with correct horse failed"))
+    asked.add(messages.Evaluated(call=1, subjects=[], more=False))
+    assert asked.evaluate_report(1, held=HELD).result.problems == ("login with [secret password] failed",)
