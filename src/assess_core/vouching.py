@@ -29,6 +29,7 @@ from assess_registry.client import (
     RoleTerm,
     TransportError,
     TrustError,
+    plain,
     read_bounded,
 )
 
@@ -43,8 +44,12 @@ MAX_ROOT_BYTES = 512_000
 """The client's own bound."""
 
 
-def _digest(root: Path) -> str:
+def _digest(root: Path, configured: Path) -> str:
     """Names what is remembered of a registry: by its anchor, so that it moves with the registry to another place.
+
+    Args:
+        root: the anchor.
+        configured: the file that says so.
 
     Raises:
         ConfigError: there is no such file.
@@ -54,7 +59,8 @@ def _digest(root: Path) -> str:
     except (OSError, RegistryConfigError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            f"registry.root: {root} cannot be read: {reason}; get the registry's 1.root.json from its maintainer"
+            f"{plain(configured)}: registry.root: {plain(root)} cannot be read: {plain(reason)}; "
+            "get the registry's 1.root.json from its maintainer"
         ) from error
 
 
@@ -216,7 +222,7 @@ class Vouching:
             RegistryConfig(
                 url=settings.url,
                 root=settings.root,
-                state=self._trust / _digest(settings.root),
+                state=self._trust / _digest(settings.root, self._config.source),
                 development=settings.development,
                 timeout_s=settings.timeout_s,
                 max_staleness_s=settings.max_staleness_d * DAY_S,
