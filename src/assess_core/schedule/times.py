@@ -28,6 +28,9 @@ SECOND = timedelta(seconds=1)
 _WEEK = timedelta(days=7)
 """No zone changes there and back within one, so that an offset that is the same a week on was the same all week."""
 
+_FIRST_SPAN, _WIDER = timedelta(seconds=64), 8
+"""How far back from its end the last due time of a long time is looked for first, and how much further then."""
+
 _REMEMBERED = 4096
 """Answers of cron expressions: assessments share expressions, and ask them the same at the same moment."""
 
@@ -199,15 +202,29 @@ def forget_zones() -> None:
 def latest(times: Times, since: datetime, until: datetime) -> datetime | None:
     """The last due time in (since, until]; None if there is none.
 
-    The usual case, one that is due and no more, takes two questions; a month of them some 25, by halving.
+    The usual case, one that is due and no more, takes two questions. Otherwise it is looked for from the end, in spans
+    that grow, so that a month of most schedules takes ten.
     """
     best = times.after(since)
     if best is None or best > until:
         return None
-    second = times.after(best)
-    if second is None or second > until:
-        return best
-    best, end = second, until.replace(microsecond=0)
+    span = _FIRST_SPAN
+    while until - span > best:
+        due = times.after(until - span)
+        if due is not None and due <= until:
+            best = due
+            break
+        span *= _WIDER
+    for _ in range(_WIDER):
+        due = times.after(best)
+        if due is None or due > until:
+            return best
+        best = due
+    return _halving(times, best, until)
+
+
+def _halving(times: Times, best: datetime, until: datetime) -> datetime:
+    end = until.replace(microsecond=0)
     while best < end:  # nothing is due in (end, until]
         middle = best + (end - best) // (2 * SECOND) * SECOND
         due = times.after(middle)
