@@ -146,7 +146,7 @@ def test_evidence_of_a_run_that_goes_on_stays_and_that_of_a_killed_one_goes(jour
     assert expendable(connection, over_bytes=1, at_us=later) == (digest,)
     assert remove(connection, [digest], why="orphan", at_us=later) == 100 * KIB
     assert journal.evidence(digest) is None
-    assert connection.execute("SELECT count(*) FROM evidence_gone").fetchone() == (0,)
+    assert connection.execute("SELECT sha256, why FROM evidence_gone").fetchall() == [(digest, "orphan")]
 
 
 def test_kept_again_it_counts_as_kept_now(journal: Journal) -> None:
@@ -205,3 +205,16 @@ def test_retention_leaves_what_a_run_that_goes_on_handed_over(tmp_path: Path) ->
         assert kept(journal, "late") == [True]
         journal.retain(keep_days=1, now=now + timedelta(days=3))
         assert kept(journal, "late") == [True]
+
+
+def test_a_clock_that_is_set_forward_costs_no_run(tmp_path: Path) -> None:
+    signer = Signer(Identity(tmp_path / "identity"), lambda: "web-01")
+    with Journal.open(tmp_path / "signed.db", signer=signer) as journal:
+        digest, data = piece("in-flight")
+        journal.keep({digest: ("text/plain", data)})
+        journal.retain(keep_days=10, now=datetime.now(UTC) + timedelta(days=3))
+        assert journal.evidence(digest) is None
+        run = make_assessment()
+        assert journal.record(run, [make_result(evidence=with_evidence(digest))], {}) == 1
+        assert kept(journal, run.run_id) == [False]
+        assert journal.verify().troubles == ()

@@ -125,16 +125,21 @@ def make_pieces(evidence: Evidence) -> tuple[Piece, ...]:
     return tuple(_piece(digest, media_type, data) for digest, (media_type, data) in evidence.items())
 
 
-def require(connection: Connection, wanted: Iterable[str]) -> None:
-    """All of these are there, or were and had to make room: a run may go on for long after it handed them over.
+def require(connection: Connection, wanted: Iterable[str]) -> tuple[str, ...]:
+    """All of these are there, or were and had to go: a run may go on for long after it handed them over. Returns those.
 
     Raises:
         ValueError: one never was.
     """
-    there = "SELECT 1 FROM evidence WHERE sha256 = ?1 UNION ALL SELECT 1 FROM evidence_gone WHERE sha256 = ?1"
-    for digest in sorted(wanted):
-        if not connection.execute(there, (digest,)).fetchone():
+    absent = [
+        digest
+        for digest in sorted(wanted)
+        if not connection.execute("SELECT 1 FROM evidence WHERE sha256 = ?", (digest,)).fetchone()
+    ]
+    for digest in absent:
+        if not connection.execute("SELECT 1 FROM evidence_gone WHERE sha256 = ?", (digest,)).fetchone():
             raise ValueError(f"a result refers to evidence {digest}, which was not handed over")
+    return tuple(absent)
 
 
 def insert(connection: Connection, evidence: Sequence[Piece], *, at_us: int) -> None:
@@ -195,7 +200,8 @@ def remove(connection: Connection, digests: Collection[str], *, why: str, at_us:
     """These are not there any more; of those that a run refers to it is known why. Returns bytes freed."""
     before = stored_bytes(connection)
     for digest in digests:
-        if connection.execute("SELECT 1 FROM evidence_uses WHERE sha256 = ?", (digest,)).fetchone():
+        used = connection.execute("SELECT 1 FROM evidence_uses WHERE sha256 = ?", (digest,)).fetchone()
+        if used or why == "orphan":  # a clock that is set forward makes an orphan of what a run is about to refer to
             connection.execute(_GONE, (digest, at_us, why))
         connection.execute("DELETE FROM evidence_kept WHERE sha256 = ?", (digest,))
         connection.execute("DELETE FROM evidence WHERE sha256 = ?", (digest,))

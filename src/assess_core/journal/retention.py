@@ -149,6 +149,9 @@ def forget(connection: Connection, age: Age) -> None:
     before_us = microseconds(age.before)
     connection.execute("DELETE FROM skips WHERE at_us < ?", (before_us,))
     connection.execute(
+        "DELETE FROM evidence_gone WHERE at_us < ? AND sha256 NOT IN (SELECT sha256 FROM evidence_uses)", (before_us,)
+    )
+    connection.execute(
         "DELETE FROM findings WHERE judged_us < ? AND run_id NOT IN (SELECT run_id FROM runs)", (before_us,)
     )
 

@@ -107,7 +107,7 @@ def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper,
     """
     run = record.run
     wanted = {item.sha256 for result in record.results for item in result.evidence}
-    require(connection, wanted - {piece.sha256 for piece in record.evidence})
+    lost = require(connection, wanted - {piece.sha256 for piece in record.evidence})
     if not connection.execute(_INSERT_RUN, (run.run_id, run.assessment, record.document, *_columns(record))).rowcount:
         return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
@@ -115,6 +115,8 @@ def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper,
     findings.note(connection, run, record.results)
     vouch(connection, run, record.results)
     keeper.keep(connection, record.evidence, at_us=at_us)
+    if lost:
+        keeper.told(connection, lost)
     connection.execute(_NOT_DUE, (run.run_id,))
     if not record.holds():
         raise OvertakenError
