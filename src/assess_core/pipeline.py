@@ -301,6 +301,7 @@ def _activated(
         verified = release.verified()
         delivery.notify(f"installing {release.project} {release.version}")
         installed = install(verified, store=store, interpreter=release.interpreter, development=release.development)
+        require_not_held(release, delivery)  # again: a quarantine is an environment's, whose name was not known before
     if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
         return serving(release, active, config, delivery)
     admitted = admit(config, asking_of(installed), consents)
