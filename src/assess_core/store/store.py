@@ -386,7 +386,9 @@ class Store:
             after = before.moved_to(installed.env_key) if before else Pointer(env_key=installed.env_key)
             # Before the pointer: killed in between, the next sync finds this version allowed, and makes it active.
             self._settle(installed)
-            if before is not None and after != before:
+            if before is None:  # nothing to leave it for, whatever it was when it served last
+                self.trials.end(installed.env_key)
+            elif after != before:
                 self.trials.begin(installed.env_key)
             if after != before:
                 write_pointer(self.layout, installed.distribution, after)
@@ -422,8 +424,11 @@ class Store:
             assert pointer is not None  # noqa: S101  under the lock
             self._settle(plugin)
             write_pointer(self.layout, distribution, pointer.moved_to(plugin.env_key))
-            for env_key in (plugin.env_key, pointer.env_key):
-                self.trials.end(env_key)
+            try:
+                for env_key in (plugin.env_key, pointer.env_key):
+                    self.trials.end(env_key)
+            except StoreError as error:  # it serves all the same, and its first good call ends the trial
+                _log.warning("%s", error, extra={"action": "trial-not-ended", "distribution": distribution})
         return plugin
 
     def deactivate(self, distribution: ProjectName) -> None:
