@@ -8,8 +8,8 @@ serves again: looked at as if it were new, and only as far as registry and confi
 counts as failed (`store/choices.py`), and is brought up again when somebody asks for it.
 
 1. nobody else brings up a version meanwhile; what was seen is looked at again  2. the version before may serve and
-starts  3. the failure is on record  4. the pointer is moved  5. neither is on trial any more. Killed anywhere, the next
-sync begins again, or finds it done.
+starts  3. what was seen is still so  4. the failure is on record  5. the pointer is moved  6. neither is on trial any
+more. Killed anywhere, the next sync begins again, or finds it done.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from assess_core.delivery import Delivery, fits
 from assess_core.errors import AssessError, StoreError
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine, Quarantines
-from assess_core.keeping import held
-from assess_core.store import InstalledPlugin, Store, require_approved
+from assess_core.keeping import held, require_vouched
+from assess_core.store import InstalledPlugin, Store
 from assess_registry.client import ProjectName, RegistryError, TrustError
 
 _log = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ def fall_back(name: ProjectName, entry: PluginConfig, config: Config, delivery: 
         if delivery.dry_run:
             return delivery.store.before(name)
         with delivery.store.activating(name):
-            quarantine = fallen(name, delivery.store)
-            return None if quarantine is None else _left(name, quarantine, entry, config, delivery)
+            return None if fallen(name, delivery.store) is None else _left(name, entry, config, delivery)
     except (AssessError, RegistryError) as error:
         _log.warning(
             "%s %s never answered and is quarantined, and the version before it does not serve again: %s",
@@ -68,13 +67,13 @@ def fall_back(name: ProjectName, entry: PluginConfig, config: Config, delivery: 
         return None
 
 
-def _left(
-    name: ProjectName, quarantine: Quarantine, entry: PluginConfig, config: Config, delivery: Delivery
-) -> InstalledPlugin:
+def _left(name: ProjectName, entry: PluginConfig, config: Config, delivery: Delivery) -> InstalledPlugin | None:
     store = delivery.store
     record, plugin = store.pointed(name), store.before(name)
     with store.lease(plugin):
         _require_fit(plugin, entry, config, delivery)
+        if (quarantine := fallen(name, store)) is None:  # somebody resumed it while that one started
+            return None
         if record is not None:
             _remember(record.plugin, quarantine, delivery)
         store.rollback(name)
@@ -103,8 +102,7 @@ def _require_fit(plugin: InstalledPlugin, entry: PluginConfig, config: Config, d
         raise StoreError(f"{plugin.version} is not what the configuration asks for, which is {entry.version}")
     if (failure := held(plugin.sha256, plugin.interpreter, store.choices(plugin.distribution), delivery)) is not None:
         raise StoreError(f"{plugin.version} failed as well: {failure.reason}")
-    if entry.dir is None and delivery.registry is not None:
-        require_approved(plugin, store=store, registry=delivery.registry)
+    require_vouched(plugin, entry, delivery)
     admitted = admit(config, asking_of(plugin), store.consents(plugin.distribution))
     if not admitted.ready:
         raise StoreError(f"{plugin.version} may not start: {admitted.why_not}")

@@ -7,10 +7,11 @@ quarantined since it served (`host/quarantine.py`).
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from assess_core.admission import Admitted, admit, asking_of, rights_of
-from assess_core.config import Config
+from assess_core.config import Config, PluginConfig
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, line_of
 from assess_core.errors import PluginFault, StoreError
 from assess_core.grants import Grant, Growth
@@ -28,7 +29,7 @@ from assess_core.store import (
     Waiting,
     require_approved,
 )
-from assess_registry.client import ProjectName, Sha256, TransportError, TrustError
+from assess_registry.client import ProjectName, RevokedError, Sha256, TransportError, TrustError
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,31 @@ def require_not_held(release: Release, delivery: Delivery) -> None:
 def held(sha256: Sha256, interpreter: Interpreter, choices: Choices, delivery: Delivery) -> Failure | None:
     """The failure for which this wheel is not brought up under this interpreter now, as `Choices.held`."""
     return choices.held(sha256, interpreter, kit_of=lambda of: delivery.host.kits(of).name, now=delivery.clock())
+
+
+def require_vouched(plugin: InstalledPlugin, entry: PluginConfig, delivery: Delivery) -> None:
+    """Nobody speaks against a version that served before: it is about to serve again.
+
+    What is configured from a folder needs no registry's word. What served before may have come from there all the
+    same, and what the registry has revoked does not come back by way of a folder.
+
+    Raises:
+        TrustError: it was revoked, or nobody vouches for it any more.
+        TransportError: the registry's word has to be completed and it cannot be reached.
+        StoreError: the state directory may not be read.
+    """
+    if (registry := delivery.registry) is None:
+        return
+    if entry.dir is not None and not delivery.offline:  # then nobody may have asked it for long
+        with suppress(TrustError, TransportError):  # and by what is remembered it is judged
+            registry.current_word(registry.deadline())
+    try:
+        require_approved(plugin, store=delivery.store, registry=registry)
+    except RevokedError:
+        raise
+    except (TrustError, TransportError):
+        if entry.dir is None:
+            raise
 
 
 def _env_key(release: Release, store: Store) -> str:

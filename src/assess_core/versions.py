@@ -26,6 +26,7 @@ from assess_core.errors import ConfigError, StoreError
 from assess_core.folders import entry_of
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
+from assess_core.keeping import require_vouched
 from assess_core.place import user_name
 from assess_core.results import timestamp
 from assess_core.runtime import Runtime
@@ -36,7 +37,6 @@ from assess_core.store import (
     Pin,
     Pruned,
     prune,
-    require_approved,
     runtime_kits,
     uninstall,
 )
@@ -158,8 +158,7 @@ def rollback(runtime: Runtime, distribution: str) -> WentBack:
                 f"once that is mended: assess plugins resume {name}"
             )
         with store.lease(plugin):
-            if entry.dir is None and delivery.registry is not None:
-                require_approved(plugin, store=store, registry=delivery.registry)
+            require_vouched(plugin, entry, delivery)
             admitted = admit(runtime.config, asking_of(plugin), store.consents(name))
             if not admitted.ready:
                 raise ConfigError(f"{name} {plugin.version} cannot be gone back to: {admitted.why_not}")
@@ -210,9 +209,10 @@ def resume(runtime: Runtime, distribution: str) -> Resumed:
     name = _known(runtime, distribution)
     quarantine = runtime.quarantines.of(name)
     failed = runtime.store.choices(name).failed
+    # First: whoever is just leaving it for the one before looks at this, and then puts its failure on record.
+    runtime.quarantines.lift(name)
     if failed:
         runtime.store.choose(name, lambda known: replace(known, failed=()))
-    runtime.quarantines.lift(name)
     return Resumed(quarantine=quarantine, failed=failed)
 
 

@@ -30,9 +30,11 @@ from assess_core.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import Store
-from assess_core.versions import listed, pin, remove_unneeded, resume, rollback
-from assess_registry.client import parse_project
+from assess_core.store.trials import Trials
+from assess_core.versions import listed, pin, remove_unneeded, resume, rollback, unpin
+from assess_registry.client import RevokedError, parse_project
 from assess_registry.publish.after import revoke
+from tests.support.plugin_folder import make_folder
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_manifest, demo_plugin_wheel
 
@@ -105,6 +107,14 @@ class Place:
             f'version = "{version}"\nworkers = {workers}\n'
             f"settings = {{ greeting = {json.dumps(str(self.deadly))} }}\n{assessments}"
         )
+
+    def follow_folder(self, version: str) -> None:
+        """Its entry names a folder from now on, which holds this version."""
+        (self.directory / "other").mkdir()
+        folder = make_folder(self.directory / "other", self.tree)
+        folder.install(f"demo-plugin=={version}")
+        entry = f'[[plugins]]\ndir = "{folder.path}"\ntrusted_keys = "{self.tree.trusted_keys}"\n'
+        self.path.write_text(self.path.read_text().replace("[[plugins]]\n", entry))
 
     def publish(self, version: str, source: str = SOURCE) -> None:
         self.tree.publish(*self.wheel(version, source))
@@ -370,6 +380,89 @@ def test_nothing_is_gone_back_to_that_may_not_run(why: str, upgraded: Place, cap
     refused = said(caplog, "rollback-refused")
     assert bool(refused) is (why != "nothing")
     assert all("1.1.0" in message for message in refused)
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_what_the_registry_revoked_does_not_come_back_by_way_of_a_folder(
+    revoked: bool, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.publish("1.1.0")
+    place.follow_folder("1.1.0")
+    assert place.sync().action is Action.UPGRADED
+    if revoked:
+        place.revoke("1.0.0")
+        with place.runtime() as runtime, pytest.raises(RevokedError):
+            rollback(runtime, DEMO)
+    place.deadly.touch()
+    assert passes(place.run()) == 0
+    assert place.serves() == ("1.1.0" if revoked else "1.0.0")
+    assert passes(place.run()) == (0 if revoked else len(ASSESSMENTS))
+    assert bool(said(caplog, "rollback-refused")) is revoked
+
+
+def test_what_is_quarantined_and_was_pruned_is_not_brought_up_again(upgraded: Place) -> None:
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+    upgraded.deadly.touch()
+    upgraded.run()
+    assert upgraded.states()["1.1.0"] == ("active", "quarantined")
+    with upgraded.runtime() as runtime:
+        pin(runtime, DEMO, "1.0.0")
+    assert upgraded.sync().action is Action.UPGRADED
+    with upgraded.runtime() as runtime:
+        assert [each.version for each in remove_unneeded(runtime, keep=0).removed] == ["1.1.0"]
+        unpin(runtime, DEMO)
+    assert (upgraded.sync().action, upgraded.serves()) == (Action.HELD, "1.0.0")
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+    with upgraded.runtime() as runtime:
+        resume(runtime, DEMO)
+    assert (upgraded.sync().action, upgraded.serves()) == (Action.UPGRADED, "1.1.0")
+
+
+def test_what_was_taken_out_on_trial_is_on_none_when_it_comes_back_alone(
+    upgraded: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured = upgraded.path.read_text()
+    upgraded.path.write_text(configured.partition("[[plugins]]")[0])
+    assert upgraded.sync().action is Action.REMOVED
+    upgraded.path.write_text(configured)
+    assert upgraded.sync().action is Action.INSTALLED
+    upgraded.deadly.touch()
+    upgraded.run()
+    assert upgraded.states()["1.1.0"] == ("active", "quarantined")
+    assert not said(caplog, "rollback-refused"), "there is nothing to go back to, and nobody tries"
+    assert "goes back" not in upgraded.told()
+
+
+def test_what_somebody_resumes_while_the_one_before_starts_stays(
+    upgraded: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resuming(*arguments: Any) -> None:
+        await health_check(*arguments)
+        upgraded.deadly.unlink()
+        with upgraded.runtime() as runtime:
+            assert resume(runtime, DEMO).quarantine is not None
+
+    upgraded.deadly.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(fallback, "health_check", resuming)
+        upgraded.run()
+    assert upgraded.states()["1.1.0"] == ("active",)
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+
+
+def test_a_trial_that_cannot_be_ended_does_not_make_it_a_failure(
+    upgraded: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def end(_trials: Trials, env_key: str) -> None:
+        raise StoreError(f"{env_key}: cannot be removed")
+
+    upgraded.deadly.touch()
+    monkeypatch.setattr(Trials, "end", end)
+    upgraded.run()
+    assert upgraded.serves() == "1.0.0"
+    assert len(said(caplog, "rolled-back")) == 1
+    assert not said(caplog, "rollback-refused")
+    assert said(caplog, "trial-not-ended")
 
 
 def test_the_first_version_there_is_stays_quarantined(tmp_path: Path) -> None:
