@@ -185,7 +185,9 @@ class Service:
         self._later(self._reminders.run())
         loop = asyncio.get_running_loop()
         store = Guarded(journal.schedules(), partial(self._fail_soon, loop))
-        self._scheduler = Scheduler(store, self._run_one, witness=self._observing.metrics)
+        self._scheduler = Scheduler(
+            store, self._run_one, witness=self._observing.metrics, beyond_repair=(DamagedError,)
+        )
         await self._scheduler.load(self._rules(), now=self._options.now)
         self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
 
@@ -237,7 +239,10 @@ class Service:
         await asyncio.wait([self._serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if self._serving.done():
-            self._serving.result()  # it serves until it is stopped: a bug of ours, which is loud
+            try:
+                self._serving.result()  # it serves until it is stopped: a bug of ours, which is loud
+            except DamagedError as damaged:
+                self._fail(damaged)
 
     async def _schedules_left(self) -> None:
         """How all that was begun has ended is on the disk, as far as it can be."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from assess_core.errors import AssessError, CutShortError
+from assess_core.errors import AssessError, CutShortError, StoreError
 from assess_core.results import Run
 from assess_core.schedule import Asked, Claim, Cursor, Due, Every, Row, Rule, ScheduleStore, Skip, Spec
 from assess_core.schedule.scheduler import Ended, Scheduler
@@ -18,6 +18,10 @@ RECORDED: Run = object()  # type: ignore[assignment]  # the scheduler asks of a 
 
 class KilledError(Exception):
     """The process ended, right after something was on the disk."""
+
+
+class DamageError(StoreError):
+    """What the journal's is: nothing more can be written there."""
 
 
 class Disk(ScheduleStore, Protocol):
@@ -88,7 +92,12 @@ class Played(Generic[DiskT]):
         """A process begins, and has looked once."""
         assert not self.is_up
         self.scheduler = Scheduler(
-            self.store, self._run, clock=lambda: self.now, passed_s=lambda: self.passed_s, sleep=self._sleep
+            self.store,
+            self._run,
+            clock=lambda: self.now,
+            passed_s=lambda: self.passed_s,
+            sleep=self._sleep,
+            beyond_repair=(DamageError,),
         )
         self._loop.run_until_complete(self.scheduler.load(rules, now=now))
         self._serving = self._loop.create_task(self.scheduler.serve())

@@ -19,12 +19,15 @@ class MemoryStore:
         self.claims = 0
         self.full = False
         """Whether there is room for nothing more."""
+        self.damage: StoreError | None = None
 
     def kept(self) -> Kept:
         rows = sorted(self.rows.values(), key=lambda row: (row.due.due_at, row.due.run_id))
         return Kept(cursors=tuple(self.cursors.values()), rows=tuple(rows))
 
     def claim(self, claim: Claim) -> frozenset[str]:
+        if self.damage is not None:
+            raise self.damage
         if self.full:
             raise StoreError("there is no room left on the disk; nothing of this was recorded")
         self.claims += 1

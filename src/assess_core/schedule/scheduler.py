@@ -92,6 +92,7 @@ class Scheduler:
         passed_s: seconds that pass, wherever the clock is set.
         sleep: returns when the event is set, or after these seconds.
         witness: is told what it counts.
+        beyond_repair: errors of the store after which it is of no use to try again; `serve` ends with them.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Scheduler:
         passed_s: Callable[[], float] = monotonic,
         sleep: Callable[[asyncio.Event, float], Awaitable[None]] = _woken_or_later,
         witness: Witness | None = None,
+        beyond_repair: tuple[type[StoreError], ...] = (),
     ) -> None:
         self._store = store
         self._run = run
@@ -110,6 +112,7 @@ class Scheduler:
         self._passed_s = passed_s
         self._sleep = sleep
         self._witness = witness
+        self._beyond_repair = beyond_repair
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="assess-schedule")
         self._entries: dict[str, Entry] = {}
         self._heap: list[tuple[datetime, str]] = []
@@ -173,7 +176,11 @@ class Scheduler:
         return tuple(planned(entry, at) for _, entry in sorted(self._entries.items()) if entry.rule is not None)
 
     async def serve(self) -> None:
-        """It served until it was stopped, all that it began has ended, and how is on the disk, if it can be."""
+        """It served until it was stopped, all that it began has ended, and how is on the disk, if it can be.
+
+        Raises:
+            StoreError: one of those that are beyond repair.
+        """
         try:
             while not self._stopping:
                 self._woken.clear()
@@ -200,6 +207,8 @@ class Scheduler:
                 await self._decide(names, asked)
                 if self._stopping:
                     return
+        except self._beyond_repair:
+            raise
         except StoreError as error:
             wait_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
             self._failures += 1

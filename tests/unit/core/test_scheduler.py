@@ -8,7 +8,7 @@ import pytest
 
 from assess_core.results import run_id
 from assess_core.schedule import Asked, Rule, Window
-from tests.support.played_scheduler import BEGIN, MortalStore, every
+from tests.support.played_scheduler import BEGIN, DamageError, MortalStore, every
 from tests.support.played_scheduler import Played as AnyPlayed
 
 Played = AnyPlayed[MortalStore]
@@ -176,6 +176,14 @@ def test_a_full_disk_begins_nothing_and_loses_nothing(played: Played) -> None:
         played.pass_time(1)
     assert begun(played) == [(60, 1)]
     assert skipped(played) == []
+
+
+def test_a_damaged_disk_ends_it(played: Played) -> None:
+    played.up([every(60)])
+    played.store.damage = DamageError("pages of it are damaged")
+    with pytest.raises(DamageError):
+        played.pass_time(60)
+    assert (begun(played), played.is_up) == ([], False)
 
 
 def test_a_clock_that_was_set_back_a_little_is_waited_for(played: Played) -> None:
