@@ -4,6 +4,8 @@ A runtime in a process of its own has an assessment due every few milliseconds; 
 killed, for that is what happens in months; every ten seconds it is looked at from outside. The first quarter of the
 time warms up and counts for nothing. The table goes to `docs/reliability.md`, between the markers of `soak`, and
 samples to `--samples` as they are taken; SIGTERM and an interrupt end it early, with a table of what there is.
+
+`--up`: the same of a real `assess up` with 500 schedules from its configuration; between the markers of `soak-up`.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +32,7 @@ from tests.support.nothing_left import children_of, left_of, name_of
 from bench import machine
 from bench.document import replaced
 from bench.place import ROOT, temporary_directory
+from bench.scheduled import Became, schedule, up, what_became
 from bench.trend import Trend, trend
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -38,6 +42,9 @@ PAUSE_MS = 20
 
 WARM = 0.25
 """Part of the time that does not count."""
+
+MOST_LATE_S = 1.0
+"""The goal of `--up`: the scheduler looks at least each second, so that what is later waited for something else."""
 
 COUNTS_FROM_H = 0.7
 """Of the rest: so long, and the goals are those of an hour."""
@@ -107,7 +114,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--plugins", type=int, default=MANY)
-    parser.add_argument("--per-second", type=float, default=20.0, help="assessments due")
+    parser.add_argument("--per-second", type=float, default=20.0, help="assessments due; not with --up")
+    parser.add_argument("--up", action="store_true", help="of `assess up`, with schedules")
+    parser.add_argument("--schedules", type=int, default=500, help="with --up")
     parser.add_argument("--kill-every", type=float, default=15.0, metavar="S", help="on average; 0: never")
     parser.add_argument("--samples", type=Path, help="CSV to write every look to, as it is taken")
     parser.add_argument("--no-write", action="store_true", help="leave the document as it is")
@@ -116,48 +125,87 @@ def main() -> int:
     before = machine.load()
     with temporary_directory() as directory:
         fleet = make_fleet(directory, count=arguments.plugins)
-        fleet.configure(plugins={name: {"settings": {"pause_ms": PAUSE_MS}} for name in fleet.names})
-        looks, killed, said = soaked(
-            fleet,
-            minutes=arguments.minutes,
-            per_second=arguments.per_second,
-            kill_every_s=arguments.kill_every,
-            samples=arguments.samples,
-        )
+        looks: list[Look] = []
+        kill_every_s = arguments.kill_every
+        if arguments.up:
+            schedule(fleet, arguments.schedules, pause_ms=PAUSE_MS)
+            with up(fleet) as runtime:
+                killed = soaked(
+                    looks,
+                    runtime,
+                    fleet,
+                    minutes=arguments.minutes,
+                    kill_every_s=kill_every_s,
+                    samples=arguments.samples,
+                )
+            became = what_became(fleet, arguments.schedules)
+            more, said = lateness(became), in_words(became, arguments.schedules)
+        else:
+            fleet.configure(plugins={name: {"settings": {"pause_ms": PAUSE_MS}} for name in fleet.names})
+            with driven(fleet, per_second=arguments.per_second) as (runtime, last_words):
+                killed = soaked(
+                    looks,
+                    runtime,
+                    fleet,
+                    minutes=arguments.minutes,
+                    kill_every_s=kill_every_s,
+                    samples=arguments.samples,
+                )
+            more, said = [], last_words[0]
         left = left_of(fleet.state)
-    text = written(looks, killed, said, left, plugins=arguments.plugins, load_before=before)
+    text = written(looks, killed, said, left, more, plugins=arguments.plugins, load_before=before)
     print(text, flush=True)
     if not arguments.no_write:
-        DOCUMENT.write_text(replaced(DOCUMENT.read_text() if DOCUMENT.exists() else "", "soak", text))
-    return 0 if not left and all(verdict != "**grows**" for verdict in verdicts(looks)) else 1
+        document = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+        DOCUMENT.write_text(replaced(document, "soak-up" if arguments.up else "soak", text))
+    return (
+        0
+        if not left
+        and all(not any(word in line for word in ("**grows**", "**late**")) for line in [*verdicts(looks), *more])
+        else 1
+    )
+
+
+@contextmanager
+def driven(fleet: Fleet, *, per_second: float) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+    """A runtime that is always busy, and what it says at its end."""
+    argv = [sys.executable, "-m", "bench.programs.soaked", str(fleet.path), str(fleet.state), str(per_second)]
+    last_words: list[str] = []
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runtime:
+        assert runtime.stdin is not None
+        assert runtime.stdout is not None
+        if runtime.stdout.readline() != b"up\n":
+            raise RuntimeError("the runtime did not come up")
+        yield runtime, last_words
+        runtime.stdin.close()
+        words = runtime.stdout.read().decode().split()
+        ended, latest = words if len(words) == 2 else ("no", "?")
+        last_words.append(f"{ended} assessments ended; the latest began {latest} s after it was due")
 
 
 def soaked(
-    fleet: Fleet, *, minutes: float, per_second: float, kill_every_s: float, samples: Path | None
-) -> tuple[list[Look], Counter[str], str]:
-    """Every look, who was killed, and the runtime's last words."""
-    argv = [sys.executable, "-m", "bench.programs.soaked", str(fleet.path), str(fleet.state), str(per_second)]
-    looks: list[Look] = []
-    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as runtime:
-        assert runtime.stdin is not None
-        assert runtime.stdout is not None
-        if runtime.stdout.readline() != "up\n":
-            raise RuntimeError("the runtime did not come up")
-        every_s = (0.2 * kill_every_s, 1.8 * kill_every_s) if kill_every_s else (1e9, 1e9)
-        with Killer(runtime.pid, every_s=every_s, seed=random.randrange(1 << 30)) as killer:
-            try:
-                for look in looking(runtime, fleet.state, until_s=minutes * 60):
-                    looks.append(look)
-                    if samples is not None:
-                        note(samples, look, first=len(looks) == 1)
-            except KeyboardInterrupt:
-                print("ended early", file=sys.stderr)
-        runtime.stdin.close()
-        said = runtime.stdout.read().strip()
-    return looks, killer.killed, said
+    looks: list[Look],
+    runtime: subprocess.Popen[bytes],
+    fleet: Fleet,
+    *,
+    minutes: float,
+    kill_every_s: float,
+    samples: Path | None,
+) -> Counter[str]:
+    """Who was killed; every look is among `looks` as it is taken."""
+    every_s = (0.2 * kill_every_s, 1.8 * kill_every_s) if kill_every_s else (1e9, 1e9)
+    with Killer(runtime.pid, every_s=every_s, seed=random.randrange(1 << 30)) as killer:
+        try:
+            for look in looking(runtime, fleet.state, until_s=minutes * 60):
+                looks.append(look)
+                if samples is not None:
+                    note(samples, look, first=len(looks) == 1)
+        except KeyboardInterrupt:
+            print("ended early", file=sys.stderr)
+    return killer.killed
 
 
-def looking(runtime: subprocess.Popen[str], state: Path, *, until_s: float) -> Iterator[Look]:
+def looking(runtime: subprocess.Popen[bytes], state: Path, *, until_s: float) -> Iterator[Look]:
     """A look every ten seconds, at the same time after the beginning however long a look takes."""
     began = time.monotonic()
     every_s = min(EVERY_S, until_s / 12)
@@ -252,9 +300,16 @@ def most_per_hour(line: Line, seen: Sequence[Look]) -> float | None:
 
 
 def written(
-    looks: Sequence[Look], killed: Counter[str], said: str, left: Sequence[str], *, plugins: int, load_before: float
+    looks: Sequence[Look],
+    killed: Counter[str],
+    said: str,
+    left: Sequence[str],
+    more: Sequence[str],
+    *,
+    plugins: int,
+    load_before: float,
 ) -> str:
-    """The table, and what it was made of."""
+    """The table with `more` of its rows, and what it was made of."""
     seen = counted(looks)
     rows = [
         "| what | after warming up | at the end | grows by | goal | |",
@@ -275,14 +330,13 @@ def written(
         f"| journal, for each result | {halves[0]:.0f} bytes | {halves[1]:.0f} bytes | {ratio - 1:+.1%} | <= +2% | "
         f"{'flat' if ratio <= 1.02 else '**grows**'} |"
     )
-    took_s, ended = looks[-1].at_s, said.split()
+    rows += more
+    took_s = looks[-1].at_s
     busy = (looks[-1].cpu_s - looks[0].cpu_s) / (looks[-1].at_s - looks[0].at_s)
     died = ", ".join(f"{count} {kind}" for kind, count in sorted(killed.items())) or "nobody"
     run = (
         f"{took_s / 60:.0f} minutes, {len(looks)} looks, of which the last {len(seen)} count; {plugins} plugins, "
-        f"{ended[0] if ended else 'no'} assessments ended, {looks[-1].results:,} results recorded; killed: {died}; "
-        f"the latest began {ended[1] if len(ended) > 1 else '?'} s after it was due; the runtime used {busy:.0%} of a "
-        "core."
+        f"{said}; {looks[-1].results:,} results recorded; killed: {died}; the runtime used {busy:.0%} of a core."
     )
     after = f"Left of it afterwards: {'; '.join(left) or 'no process, no lock, no scratch directory'}."
     where = (
@@ -291,6 +345,25 @@ def written(
     )
     notes = (textwrap.fill(f"- {note}", width=118, subsequent_indent="  ") for note in (run, after, where))
     return "\n".join([*rows, "", *notes]) + "\n"
+
+
+def lateness(became: Became) -> list[str]:
+    """The row about it: with everything from one file, on two cores that also do the work."""
+    late = became.late(0.99)
+    verdict = "kept" if late <= MOST_LATE_S else "**late**"
+    half = became.late(0.5)
+    return [
+        f"| lateness of a start, median and p99 | {half:.3f} s | {late:.3f} s |  | <= {MOST_LATE_S:g} s | {verdict} |"
+    ]
+
+
+def in_words(became: Became, schedules: int) -> str:
+    """What became of all that was due."""
+    skips = ", ".join(f"{count} {why}" for why, count in sorted(became.skipped.items())) or "none"
+    return (
+        f"{schedules} schedules from a file of {became.file_kib:.0f} KiB, {became.runs} runs recorded, {became.again} "
+        f"of them begun again, {became.incomplete} incomplete; skipped: {skips}"
+    )
 
 
 def bytes_per_result(looks: Sequence[Look]) -> float:
