@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,9 @@ from typing import Any
 
 import pytest
 
+from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, HostConfig, LogLine, Progress, Supervisor
+from assess_core.host import broker as broker_module
 from assess_core.host.commands import Overdue, run_command
 from assess_plugin import ActionInput, Subject
 from assess_plugin.wire import COMMAND_PATH, MAX_OUTPUT_BYTES
@@ -87,6 +90,34 @@ def test_a_link_may_lead_to_what_is_permitted_and_nowhere_else(tmp_path: Path) -
         assert f"leads to {outside}/file" in answer
         assert f'add "{outside}/file" to permissions.{permission}' in answer
     assert said[4].startswith("FileStatus("), "the link itself lies inside, and is what stat is about"
+
+
+def test_a_disk_that_does_not_answer_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(broker_module, "stat_path", lambda *_: answers.wait(60))
+    monkeypatch.setattr(broker_module, "MAX_UNANSWERED", 40)
+    given = ActionInput(subject=replace(SUBJECT, props={"stat": str(tmp_path)}), checks=("ask",))
+
+    async def run() -> CallReport:
+        program = make_program(tmp_path, "behaves", permissions=f'stat = ["{tmp_path}"]')
+        supervisor = Supervisor(program, host_config(tmp_path), workers=10)
+        try:
+            for _ in range(4):
+                calls = (supervisor.execute("it", given, timeout_s=0.5) for _ in range(10))
+                for fault in await asyncio.gather(*calls, return_exceptions=True):
+                    assert isinstance(fault, PluginFault)
+                    assert fault.kind is FaultKind.TIMEOUT
+            async with asyncio.timeout(5):
+                assert await asyncio.to_thread(lambda: True), "more threads than the loop's executor has wait"
+            return await supervisor.execute("it", given, timeout_s=20)
+        finally:
+            await supervisor.stop()
+
+    try:
+        report = asyncio.run(run())  # which waits for all threads of the executor
+    finally:
+        answers.set()
+    assert "40 earlier requests still wait for a disk" in (report.output.results[0].actual or "")
 
 
 @pytest.mark.parametrize(

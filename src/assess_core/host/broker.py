@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from assess_core.host.aside import aside
 from assess_core.host.commands import Overdue, run_command
 from assess_core.host.connect import connect
 from assess_core.host.files import open_file, stat_path
@@ -52,6 +53,11 @@ INLINE_BYTES = 256 * 1024
 
 CUT_SHORT = "cut short with the call"
 """Error on record of a use that was under way when its worker was ended: it may have been done in part."""
+
+MAX_UNANSWERED = 64
+"""Requests of ended calls that still keep a thread each, all plugins together; further ones are refused."""
+
+_unanswered: set[asyncio.Task[Any]] = set()
 
 Answer = Ran | Opened | Status | Connected | Revealed | Refused
 Record = Callable[[str | None, Mapping[str, Any]], None]
@@ -226,15 +232,26 @@ def _refused(request: Use, kind: Literal["denied", "os", "failed"], message: str
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`asyncio.to_thread`, but a descriptor that comes after the call was cancelled is closed, not leaked."""
-    work = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    """What it returns; a descriptor that comes after the call was cancelled is closed, not leaked.
+
+    Not in the loop's executor: what lies on a disk that does not answer keeps its thread for ever, six such calls would
+    be all threads of two processors, and the journal and all other plugins would wait for one.
+
+    Raises:
+        ImproperError: too many that nobody waits for any more have not come back.
+    """
+    if len(_unanswered) >= MAX_UNANSWERED:
+        raise ImproperError(f"{MAX_UNANSWERED} earlier requests still wait for a disk that does not answer")
+    work = asyncio.get_running_loop().create_task(aside(function, *arguments))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        _unanswered.add(work)
         work.add_done_callback(_discard)
         raise
 
 
-def _discard(work: "asyncio.Future[Any]") -> None:
+def _discard(work: asyncio.Task[Any]) -> None:
+    _unanswered.discard(work)
     if not work.cancelled() and work.exception() is None and isinstance(work.result(), int):
         os.close(work.result())

@@ -8,7 +8,6 @@
 The rules are `Record`'s; here is what they are applied to, and what is said of it.
 """
 
-import asyncio
 import logging
 import random
 from collections import deque
@@ -16,6 +15,7 @@ from datetime import timedelta
 
 from assess_core.clock import utc_now
 from assess_core.errors import FaultKind, PluginFault, StoreError
+from assess_core.host.aside import aside
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
 from assess_core.host.text import sentence
@@ -62,7 +62,7 @@ class Probation:
         if self._trials is None or not self.is_on_trial:
             return
         try:
-            await asyncio.to_thread(self._trials.end, self._installed.env_key)
+            await aside(self._trials.end, self._installed.env_key)
             self.is_on_trial = False
         except StoreError as error:
             if not self._said_of_trial:
@@ -116,7 +116,7 @@ class Probation:
             return
         self._keeping = True
         try:
-            await asyncio.to_thread(self._quarantines.put, self._installed.distribution, self.quarantine)
+            await aside(self._quarantines.put, self._installed.distribution, self.quarantine)
             self._on_disk = True
         except StoreError as error:
             if not self._said:
@@ -135,7 +135,7 @@ class Probation:
         if self._quarantines is None or not self._on_disk:
             return False
         try:
-            found = await asyncio.to_thread(self._quarantines.look, self._installed.distribution)
+            found = await aside(self._quarantines.look, self._installed.distribution)
         except StoreError as error:
             logger.warning("%s", error, extra={"action": "quarantine-unread"})
             return False
