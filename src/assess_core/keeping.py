@@ -77,10 +77,10 @@ def held(sha256: Sha256, interpreter: Interpreter, choices: Choices, delivery: D
 
 
 def require_vouched(plugin: InstalledPlugin, entry: PluginConfig, delivery: Delivery) -> None:
-    """Nobody speaks against a version that served before: it is about to serve again.
+    """Nobody speaks against a version that is to serve, or to go on, in another one's place.
 
     What is configured from a folder needs no registry's word. What served before may have come from there all the
-    same, and what the registry has revoked does not come back by way of a folder.
+    same, and what the registry has revoked neither stays nor comes back by way of a folder.
 
     Raises:
         TrustError: it was revoked, or nobody vouches for it any more.

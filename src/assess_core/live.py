@@ -709,4 +709,6 @@ def _reason(error: TrustError) -> str:
 def _refused_folders(config: Config, synced: tuple[Synced, ...]) -> list[str]:
     """Why a folder of plugins cannot be used. Nobody knows then what it stands for, so what runs of it goes on."""
     theirs = {str(name) for entry in config.plugins if entry.dir is not None for name in (entry.dir, entry.name)}
-    return [line.reason for line in synced if line.action is Action.REFUSED and line.distribution in theirs]
+    refused = [line for line in synced if line.action is Action.REFUSED and line.distribution in theirs]
+    # The registry's word is no fault of the folder: what it has revoked does not go on.
+    return [line.reason for line in refused if not isinstance(line.refusal, RevokedError)]

@@ -19,7 +19,16 @@ from assess_core.errors import ConfigError, PluginFault, StoreError
 from assess_core.fallback import fall_back
 from assess_core.folders import RefusedFolder, Wanted, wanted
 from assess_core.host import health_check
-from assess_core.keeping import HeldError, answered, kept_back, planned, require_not_held, said_to_wait, serving
+from assess_core.keeping import (
+    HeldError,
+    answered,
+    kept_back,
+    planned,
+    require_not_held,
+    require_vouched,
+    said_to_wait,
+    serving,
+)
 from assess_core.store import (
     DamagedError,
     InstalledPlugin,
@@ -181,14 +190,14 @@ def _not_brought_up(
     delivery: Delivery,
 ) -> Synced:
     """What served before goes on serving, unless that is refused, too. The first refusal is the one to tell of."""
-    if active is None or each.plugin.dir is not None:
+    if active is None:
         return failed(each.name, active, action, error)
-    if active.interpreter.path not in (
+    if each.plugin.dir is None and active.interpreter.path not in (
         usable.path for usable in usable_for(each.name, delivery.store, delivery.interpreters)
     ):
         return failed(each.name, None, action, error)  # an order of interpreters leaves out the one it runs under
     try:
-        require_approved(active, store=delivery.store, registry=_registry(delivery))
+        require_vouched(active, each.plugin, delivery)
     except (TrustError, TransportError, StoreError) as unfit:
         first = error if isinstance(error, TrustError) else unfit
         return failed(each.name, None, Action.REFUSED if isinstance(first, TrustError) else action, first)

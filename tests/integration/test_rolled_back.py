@@ -400,6 +400,31 @@ def test_what_the_registry_revoked_does_not_come_back_by_way_of_a_folder(
     assert bool(said(caplog, "rollback-refused")) is revoked
 
 
+@pytest.mark.parametrize("revoked", [False, True])
+def test_what_the_registry_revoked_does_not_stay_because_a_folder_has_nothing_better(
+    revoked: bool, place: Place
+) -> None:
+    place.publish("1.1.0", "raise RuntimeError\n")
+    place.follow_folder("1.1.0")
+    assert (place.sync().action, place.serves()) == (Action.FAILED, "1.0.0")
+    assert passes(place.run()) == len(ASSESSMENTS)
+
+    async def main() -> None:
+        live = Live(lambda: load(place.path), place.state, poll_s=3600)
+        await live.start()
+        try:
+            assert passes(await live.assess({"a0"})) == 1
+            if revoked:
+                place.revoke("1.0.0")
+            assert not (await live.reload()).refused
+            assert passes(await live.assess({"a0"})) == (0 if revoked else 1)
+        finally:
+            await live.stop(within_s=20)
+
+    asyncio.run(main())
+    assert passes(place.run()) == (0 if revoked else len(ASSESSMENTS))
+
+
 def test_what_is_quarantined_and_was_pruned_is_not_brought_up_again(upgraded: Place) -> None:
     assert passes(upgraded.run()) == len(ASSESSMENTS)
     upgraded.deadly.touch()
