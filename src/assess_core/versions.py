@@ -213,6 +213,8 @@ def resume(runtime: Runtime, distribution: str) -> Resumed:
     runtime.quarantines.lift(name)
     if failed:
         runtime.store.choose(name, lambda known: replace(known, failed=()))
+    if (pointer := runtime.store.pointer(name)) is not None:
+        runtime.store.trials.forgive(pointer.env_key)
     return Resumed(quarantine=quarantine, failed=failed)
 
 

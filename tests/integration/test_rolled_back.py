@@ -12,8 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from assess_core import fallback
 from assess_core.config import load
 from assess_core.delivery import Action, Synced
 from assess_core.doctor.plugins import lines
-from assess_core.errors import StoreError
+from assess_core.errors import FaultKind, StoreError
 from assess_core.host import health_check
 from assess_core.host.standing import State
 from assess_core.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
-from assess_core.store import Store
+from assess_core.store import Death, Store
 from assess_core.store.trials import Trials
 from assess_core.versions import listed, pin, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import RevokedError, parse_project
@@ -96,16 +96,16 @@ class Place:
         manifest = demo_manifest(("demo-one",), permissions=f"stat = [{json.dumps(str(self.directory))}]")
         return demo_plugin_wheel(version, source=source.replace("VERSION", version), manifest=manifest)
 
-    def configure(self, version: str = "", *, workers: int = 1) -> None:
+    def configure(self, version: str = "", *, workers: int = 1, assessments: Sequence[str] = ASSESSMENTS) -> None:
         values = {"url": self.tree.root.as_uri(), "root": str(self.directory / "1.root.json"), "development": True}
         registry = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-        assessments = "".join(
-            f'[[assessments]]\nid = "{name}"\nplugin = "demo"\nprovider = "demo-subjects"\n' for name in ASSESSMENTS
+        asked = "".join(
+            f'[[assessments]]\nid = "{name}"\nplugin = "demo"\nprovider = "demo-subjects"\n' for name in assessments
         )
         self.path.write_text(
             f'[runtime]\nid = "web-01"\n[registry]\n{registry}[[plugins]]\nname = "demo-plugin"\n'
             f'version = "{version}"\nworkers = {workers}\n'
-            f"settings = {{ greeting = {json.dumps(str(self.deadly))} }}\n{assessments}"
+            f"settings = {{ greeting = {json.dumps(str(self.deadly))} }}\n{asked}"
         )
 
     def follow_folder(self, version: str) -> None:
@@ -564,3 +564,93 @@ def test_workers_that_somebody_kills_at_once_are_no_reason(upgraded: Place) -> N
 
     asyncio.run(main())
     assert upgraded.serves() == "1.1.0"
+
+
+def died_before(place: Place, times: int) -> None:
+    """So often the version that serves died in other processes, hours apart."""
+    with place.runtime() as runtime:
+        pointer = runtime.store.pointer(DEMO)
+        assert pointer is not None
+        for number in range(times):
+            at = datetime.now(UTC) - timedelta(hours=times - number)
+            death = Death(at=at, began_at=at, kind=FaultKind.EXITED, phase="evaluate", message="it left")
+            assert len(runtime.store.trials.died(pointer.env_key, death, at_once_s=5.0)) == number + 1
+
+
+@pytest.mark.parametrize("answers_after", [None, 2])
+def test_one_death_in_each_run_is_enough(
+    answers_after: int | None, upgraded: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgraded.configure(assessments=["a0"])
+    for number in range(5):
+        if number == answers_after:
+            upgraded.deadly.unlink()
+            assert passes(upgraded.run()) == 1
+        upgraded.deadly.touch()
+        assert upgraded.serves() == "1.1.0"
+        assert passes(upgraded.run()) == 0
+    if answers_after is not None:
+        assert upgraded.serves() == "1.1.0"
+        assert upgraded.states()["1.1.0"] == ("active",)
+        return
+    assert upgraded.serves() == "1.0.0"
+    assert "after 5 deaths" in upgraded.sync().reason
+    assert len(said(caplog, "rolled-back")) == 1
+    assert passes(upgraded.run()) == 1
+
+
+@pytest.mark.parametrize("others", [3, 4])
+def test_a_running_runtime_with_few_calls_counts_what_died_hours_ago(others: int, upgraded: Place) -> None:
+    async def main() -> None:
+        live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
+        await live.start()
+        try:
+            upgraded.deadly.touch()
+            died_before(upgraded, others)
+            assert passes(await live.assess({"a0"})) == 0
+            if others == 4:
+                await until(lambda: serving(live) == "1.0.0")
+                assert passes(await live.assess({"a0"})) == 1
+                return
+            await until(lambda: live.standing[DEMO][1].state is State.READY)
+            await live.reload()
+            assert serving(live) == "1.1.0"
+            assert live.standing[DEMO][1].quarantine is None
+        finally:
+            await live.stop(within_s=20)
+
+    asyncio.run(main())
+
+
+def test_killed_between_the_fifth_death_and_the_quarantine_the_next_death_does_it(upgraded: Place) -> None:
+    upgraded.configure(assessments=["a0"])
+    upgraded.deadly.touch()
+    died_before(upgraded, 5)
+    assert passes(upgraded.run()) == 0
+    assert upgraded.serves() == "1.0.0"
+
+
+def test_what_is_resumed_is_tried_as_often_again(upgraded: Place) -> None:
+    upgraded.configure("==1.1.0", assessments=["a0"])
+    upgraded.deadly.touch()
+    died_before(upgraded, 4)
+    upgraded.run()
+    assert upgraded.states()["1.1.0"] == ("active", "quarantined"), "the version before is not asked for"
+    with upgraded.runtime() as runtime:
+        assert resume(runtime, DEMO).quarantine is not None
+    upgraded.run()
+    assert upgraded.states()["1.1.0"] == ("active",)
+
+
+def test_a_death_that_cannot_be_counted_is_said_and_changes_nothing_else(
+    upgraded: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def died(_trials: Trials, env_key: str, _death: Death, *, at_once_s: float) -> tuple[Death, ...]:
+        raise StoreError(f"{env_key}: no room after {at_once_s} s")
+
+    upgraded.configure(assessments=["a0", "a1"])
+    upgraded.deadly.touch()
+    monkeypatch.setattr(Trials, "died", died)
+    assert passes(upgraded.run()) == 0
+    assert upgraded.states()["1.1.0"] == ("active",)
+    assert len(said(caplog, "trial-not-counted")) == 1

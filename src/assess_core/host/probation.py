@@ -12,6 +12,7 @@ import logging
 import random
 from collections import deque
 from datetime import timedelta
+from functools import partial
 
 from assess_core.clock import utc_now
 from assess_core.errors import FaultKind, PluginFault, StoreError
@@ -19,7 +20,7 @@ from assess_core.host.aside import aside
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
 from assess_core.host.standing import KEPT_ENDS, Ended, Policy, Record
 from assess_core.host.text import sentence
-from assess_core.store import InstalledPlugin, Trials
+from assess_core.store import Death, InstalledPlugin, Trials
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Probation:
         self.not_before, self.next_start_at = 0.0, utc_now()
         self.quarantine = self._found()
         self._on_disk = self.quarantine is not None
-        self._keeping = self._said = self._said_of_trial = False
+        self._keeping = self._said = self._said_of_trial = self._said_of_count = False
+        self._uncounted: list[tuple[Ended, Death]] = []
 
     def look_at_trial(self) -> None:
         """It is known whether it is on trial, as that is on disk now."""
@@ -68,6 +70,11 @@ class Probation:
             if not self._said_of_trial:
                 self._said_of_trial = True
                 logger.warning("%s", error, extra={"action": "trial-not-ended"})
+
+    def _say_uncounted(self, error: StoreError) -> None:
+        if not self._said_of_count:
+            self._said_of_count = True
+            logger.warning("%s", error, extra={"action": "trial-not-counted"})
 
     @property
     def deaths(self) -> int:
@@ -88,14 +95,46 @@ class Probation:
     def died(self, ended: Ended, *, start: bool, began_at: float, now: float) -> bool:
         """Whether it is quarantined for that from now on; the times are of the loop's clock."""
         self._against.append(ended)
+        known = self._record.deaths
         wait_s = self._record.died(start=start, began_at=began_at, now=now)
         if self.quarantine is not None:
             return False
         if wait_s is None:
-            self._begin_quarantine(ended)
+            self._begin_quarantine(ended, self._fatalities())
             return True
         self._back_off(wait_s, now)
+        if self.is_on_trial and not self._said_of_trial and self._record.deaths > known:
+            self._uncounted.append((ended, _death(ended, lived_s=now - began_at)))
         return False
+
+    @property
+    def has_uncounted(self) -> bool:
+        """Whether a version on trial died, and that is not on disk yet."""
+        return bool(self._uncounted)
+
+    async def count(self) -> bool:
+        """Those deaths are on disk, or the log says why not, once; whether it is quarantined from now on, for all.
+
+        While it is on trial they count without a window, and those of other processes with them: `assess run` once an
+        hour sees one, and is another process each time.
+        """
+        uncounted, self._uncounted = self._uncounted, []
+        return any([await self._count(ended, death) for ended, death in uncounted])
+
+    async def _count(self, ended: Ended, death: Death) -> bool:
+        if self._trials is None:
+            return False
+        try:
+            write = partial(self._trials.died, at_once_s=self._policy.at_once_s)
+            deaths = await aside(write, self._installed.env_key, death)
+        except StoreError as error:
+            self._say_uncounted(error)
+            return False
+        served = not any(each is ended for each in self._against)  # meanwhile
+        if served or self.quarantine is not None or len(deaths) < self._policy.deaths:
+            return False
+        self._begin_quarantine(ended, tuple(map(_fatality, deaths)))
+        return True
 
     def refused(self, ended: Ended, *, now: float) -> None:
         """A start came to no process, which the plugin cannot help."""
@@ -124,6 +163,11 @@ class Probation:
                 logger.warning("%s", error, extra={"action": "quarantine-not-kept"})
         finally:
             self._keeping = False
+        if self._on_disk and self._trials is not None:  # whoever lifts it has it tried as often again
+            try:
+                await aside(self._trials.forgive, self._installed.env_key)
+            except StoreError as error:
+                self._say_uncounted(error)
 
     @property
     def is_unkept(self) -> bool:
@@ -192,16 +236,19 @@ class Probation:
             return None
         return found if found is not None and found.env_key == self._installed.env_key else None
 
-    def _begin_quarantine(self, last: Ended) -> None:
+    def _fatalities(self) -> tuple[Fatality, ...]:
+        return tuple(
+            Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
+        )
+
+    def _begin_quarantine(self, last: Ended, deaths: tuple[Fatality, ...]) -> None:
         installed = self._installed
         self.quarantine = Quarantine(
             env_key=installed.env_key,
             version=installed.version,
             sha256=installed.sha256,
             since=utc_now(),
-            deaths=tuple(
-                Fatality(at=each.at, kind=each.kind, phase=each.phase, message=each.message) for each in self._against
-            ),
+            deaths=deaths,
             log_tail=last.log_tail,
         )
         logger.error(
@@ -211,6 +258,16 @@ class Probation:
             _why(self.quarantine),
             extra={"action": "quarantined"},
         )
+
+
+def _death(ended: Ended, *, lived_s: float) -> Death:
+    at = utc_now()  # not when it ended: what follows it begins after this, and may not seem to have lived beside it
+    began_at = at - timedelta(seconds=lived_s)
+    return Death(at=at, began_at=began_at, kind=ended.kind, phase=ended.phase, message=ended.message)
+
+
+def _fatality(death: Death) -> Fatality:
+    return Fatality(at=death.at, kind=death.kind, phase=death.phase, message=death.message)
 
 
 def _why(quarantine: Quarantine) -> str:

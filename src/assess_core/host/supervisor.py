@@ -388,10 +388,21 @@ class Supervisor:
 
     def _hold_against(self, ended: Ended, *, start: bool, began_at: float) -> None:
         now = asyncio.get_running_loop().time()
-        if not self._probation.died(ended, start=start, began_at=began_at, now=now):
-            self._let_expire()
+        if self._probation.died(ended, start=start, began_at=began_at, now=now):
+            self._beside(self._probation.keep())
+            self._take_quarantine()
             return
-        self._beside(self._probation.keep())
+        self._let_expire()
+        if self._probation.has_uncounted:
+            self._beside(self._count())
+
+    async def _count(self) -> None:
+        if await self._probation.count():
+            self._take_quarantine()
+            await self._probation.keep()
+
+    def _take_quarantine(self) -> None:
+        self._moved()
         self._line.fail_all(self._refused)
         for worker in tuple(self._idle):
             self._dismiss(worker)

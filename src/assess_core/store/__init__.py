@@ -18,7 +18,7 @@ from assess_core.store.leases import Lease
 from assess_core.store.prune import Pruned, Removal, prune, uninstall
 from assess_core.store.store import Store
 from assess_core.store.strays import damaged_records, stray_records
-from assess_core.store.trials import Trials
+from assess_core.store.trials import Death, Trials
 from assess_core.store.values import EntryKind, InstalledPlugin, Interpreter, PluginEntry
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Consent",
     "Consents",
     "DamagedError",
+    "Death",
     "Difference",
     "EntryKind",
     "EnvironmentReport",
