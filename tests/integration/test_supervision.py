@@ -14,6 +14,7 @@ import pytest
 
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, Policy, Quarantines, State, Supervisor, Turns
+from assess_core.host.worker import Worker
 from assess_core.store import InstalledPlugin
 from assess_plugin import ActionInput, Subject
 from tests.support.installed import host_config, make_installed
@@ -104,6 +105,32 @@ def state_of(host: Supervisor) -> State:
 
 def pid_of(report: CallReport) -> int:
     return int(report.output.results[0].actual or 0)
+
+
+def test_a_deadline_that_passes_in_the_turn_of_the_loop_in_which_the_answer_came_ends_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, due = Worker._finish_reply, []
+
+    def finish_when_it_is_due(worker: Worker, fault: PluginFault | None = None) -> None:
+        finish(worker, fault)
+        deadline = worker._deadline
+        if (
+            worker._open is not None and deadline._timer is not None
+        ):  # now, not when it is due: before whoever waits for the answer goes on
+            deadline._timer.cancel()
+            deadline._armed_for = time.monotonic() + 3600
+            deadline._due()
+            due.append(worker)
+
+    async def use(host: Supervisor) -> None:
+        pids = {pid_of(await call(host)) for _ in range(3)}
+        assert len(pids) == 1
+        assert len(due) >= 2
+        assert not host.ended
+
+    monkeypatch.setattr(Worker, "_finish_reply", finish_when_it_is_due)
+    run(tmp_path, use)
 
 
 # --- restarts

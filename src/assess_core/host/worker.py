@@ -360,6 +360,7 @@ class Worker:
         self._channel.expecting = False
         if self._reply is None or self._reply.done():  # cancelled in this very turn of the loop
             return
+        self._deadline.over()  # not when the caller goes on, a turn of the loop later: it may be due in this one
         if fault is None:
             self._reply.set_result(None)
         else:
