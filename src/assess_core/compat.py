@@ -1,10 +1,11 @@
 """Would a plugin run here, and why not: asked without installing anything.
 
-    for each in compat(config, registry=registry, store=store, interpreters=interpreters): each.runs, each.problems
+    for each in compat(config, registry=registry, store=store, interpreters=interpreters, kit_of=kits.name):
+        each.runs, each.problems
 
-Four things can be in the way: no Python of this machine that its lock serves, a plugin API that this runtime does not
-have, permissions that the configuration does not grant, and consent that nobody gave. What is not installed is fetched
-and verified in memory, as a dry run of `sync` does.
+Six things can be in the way: no Python of this machine that its lock serves, a plugin API that this runtime does not
+have, permissions that the configuration does not grant, consent that nobody gave, that it failed here, and that it is
+quarantined (`held.py`). What is not installed is fetched and verified in memory, as a dry run of `sync` does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +17,19 @@ from packaging.utils import canonicalize_name
 
 from assess_core.admission import admit, asking_of
 from assess_core.choosing import Chosen, choose, served_before, usable_for
+from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.delivery import specifier_of
 from assess_core.errors import StoreError
 from assess_core.folders import RefusedFolder, Wanted, wanted
-from assess_core.store import InstalledPlugin, Interpreters, Store, target_of
+from assess_core.held import KitOf, against_release
+from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Store, target_of
 from assess_plugin.api import ApiError, served_api
 from assess_registry.client import (
     ProjectName,
     Registry,
     RegistryError,
+    Sha256,
     TrustError,
     UnservedError,
     VerifiedWheel,
@@ -80,6 +84,7 @@ def compat(
     registry: Registry | None,
     store: Store,
     interpreters: Interpreters,
+    kit_of: KitOf,
     asked: Requirement | None = None,
 ) -> tuple[Compat, ...]:
     """Each plugin of the configuration, in its order; or the one that is asked about, which need not be in it.
@@ -90,7 +95,7 @@ def compat(
         ConfigError: a folder of plugins, or the directory of its keys, is not there; what is asked about is no
             requirement of a registry's, or there is no registry.
     """
-    look = _Look(config=config, registry=registry, store=store, interpreters=interpreters)
+    look = _Look(config=config, registry=registry, store=store, interpreters=interpreters, kit_of=kit_of)
     if asked is not None:
         return (look.in_registry(asked),)
     candidates = lambda name: map(target_of, usable_for(name, store, interpreters))  # noqa: E731  as folders want it
@@ -103,6 +108,7 @@ class _Look:
     registry: Registry | None
     store: Store
     interpreters: Interpreters
+    kit_of: KitOf
 
     def at(self, each: Wanted | RefusedFolder) -> Compat:
         if isinstance(each, RefusedFolder):
@@ -137,8 +143,7 @@ class _Look:
                 pythons=pythons,
                 problems=(str(error),),
             )
-        python = PythonHere(path=chosen.interpreter.path, version=chosen.interpreter.version)
-        return self._judged(wheel, python, pythons)
+        return self._judged(wheel, chosen.resolved.lock.sha256, chosen.interpreter, pythons)
 
     def _asked(self, requirement: Requirement, registry: Registry) -> Iterator[PythonHere]:
         for found in self.interpreters.found():
@@ -160,7 +165,7 @@ class _Look:
             each for each in usable_for(found.project, self.store, self.interpreters) if target_of(each) == found.target
         )
         python = PythonHere(path=under.path, version=under.version)
-        return self._judged(found.verified, python, (python,))
+        return self._judged(found.verified, found.lock.sha256, under, (python,))
 
     def _known(self, chosen: Chosen) -> InstalledPlugin | None:
         """The same wheel and lock, installed for the same interpreter: nothing has to be fetched to look at it."""
@@ -168,7 +173,11 @@ class _Look:
         return self.store.installed(resolved.lock.sha256, resolved.sha256, chosen.interpreter)
 
     def _judged(
-        self, wheel: InstalledPlugin | VerifiedWheel, python: PythonHere, pythons: Sequence[PythonHere]
+        self,
+        wheel: InstalledPlugin | VerifiedWheel,
+        lock_sha256: Sha256,
+        interpreter: Interpreter,
+        pythons: Sequence[PythonHere],
     ) -> Compat:
         asking = asking_of(wheel)
         manifest = wheel.manifest if isinstance(wheel, InstalledPlugin) else wheel.inspected.manifest
@@ -184,13 +193,22 @@ class _Look:
             if admitted.growth:
                 words = "; ".join(admitted.growth.words)
                 problems.append(f"it asks for more than {admitted.growth.since}, and nobody has consented: {words}")
+            problems += against_release(
+                asking.distribution,
+                sha256=wheel.sha256 if isinstance(wheel, InstalledPlugin) else wheel.inspected.sha256,
+                lock_sha256=lock_sha256,
+                interpreter=interpreter,
+                store=self.store,
+                kit_of=self.kit_of,
+                now=utc_now(),
+            ).words
         except (StoreError, TrustError) as error:
             problems.append(str(error))
         return Compat(
             distribution=asking.distribution,
             version=asking.version,
             api=str(manifest.api),
-            python=python,
+            python=PythonHere(path=interpreter.path, version=interpreter.version),
             pythons=tuple(pythons),
             problems=tuple(problems),
         )

@@ -15,9 +15,9 @@ from assess_core.config import Config, PluginConfig
 from assess_core.delivery import Action, Delivery, Release, Synced, failed, line_of
 from assess_core.errors import PluginFault, StoreError
 from assess_core.grants import Grant, Growth
+from assess_core.held import against_release
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantines
-from assess_core.results import timestamp
 from assess_core.store import (
     Choices,
     Consents,
@@ -46,29 +46,23 @@ def require_not_held(release: Release, delivery: Delivery) -> None:
         StoreError: the record of it is damaged, or the state directory cannot be used.
     """
     store, name = delivery.store, release.project
-    failed = held(release.sha256, release.interpreter, store.choices(name), delivery)
-    quarantines = Quarantines(store.layout.path("quarantine"))
-    kept = quarantines.of(name)
-    if kept is not None and kept.env_key != _env_key(release, store):
-        kept = None
+    against = against_release(
+        name,
+        sha256=release.sha256,
+        lock_sha256=release.lock_sha256,
+        interpreter=release.interpreter,
+        store=store,
+        kit_of=lambda of: delivery.host.kits(of).name,
+        now=delivery.clock(),
+    )
     if delivery.retry:
-        if failed is not None and not delivery.dry_run:
+        if against.failure is not None and not delivery.dry_run:
             store.choose(name, lambda known: known.without(release.sha256))
-        if kept is not None and not delivery.dry_run:
-            quarantines.lift(name)
+        if against.quarantine is not None and not delivery.dry_run:
+            Quarantines(store.layout.path("quarantine")).lift(name)
         return
-    if failed is not None:
-        times = "once" if failed.tries == 1 else f"{failed.tries} times"
-        again = f"after {timestamp(failed.not_before)}" if failed.not_before else "only when somebody asks for it"
-        raise HeldError(
-            f"{release.version} failed {times} under Python {failed.interpreter}, last at {timestamp(failed.at)}, "
-            f"and is brought up again {again} (at once: assess sync --retry): {failed.reason}"
-        )
-    if kept is not None:
-        raise HeldError(
-            f"{release.version} is quarantined since {timestamp(kept.since)}, because its workers kept dying, and is "
-            f"brought up again only when somebody asks for it (assess plugins resume {name})"
-        )
+    for words in against.words:
+        raise HeldError(words)
 
 
 def held(sha256: Sha256, interpreter: Interpreter, choices: Choices, delivery: Delivery) -> Failure | None:
@@ -99,11 +93,6 @@ def require_vouched(plugin: InstalledPlugin, entry: PluginConfig, delivery: Deli
     except (TrustError, TransportError):
         if entry.dir is None:
             raise
-
-
-def _env_key(release: Release, store: Store) -> str:
-    installed = store.installed(release.lock_sha256, release.sha256, release.interpreter)
-    return installed.env_key if installed is not None else ""
 
 
 def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, grant: Grant) -> None:

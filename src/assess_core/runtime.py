@@ -217,7 +217,14 @@ class Runtime:
     def compat(self, asked: Requirement | None = None) -> tuple[Compat, ...]:
         """Whether each plugin of the configuration would run here, or the one that is asked about (`compat.compat`)."""
         registry = self.vouching.registry_to_ask()
-        return compat(self.config, registry=registry, store=self.store, interpreters=self.interpreters, asked=asked)
+        return compat(
+            self.config,
+            registry=registry,
+            store=self.store,
+            interpreters=self.interpreters,
+            kit_of=self._kits.name,
+            asked=asked,
+        )
 
     def verify(self, environment: Path | None) -> tuple[EnvironmentReport, ...]:
         """This environment, or every active one, held against the audited wheels and their signatures."""

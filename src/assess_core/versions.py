@@ -24,6 +24,7 @@ from assess_core.config import Config, PluginConfig, unknown_name
 from assess_core.delivery import admits
 from assess_core.errors import ConfigError, StoreError
 from assess_core.folders import entry_of
+from assess_core.held import words_of_failure, words_of_quarantine
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
 from assess_core.keeping import require_vouched
@@ -183,6 +184,23 @@ def pin(runtime: Runtime, distribution: str, version: str) -> Pin:
         raise ConfigError(f"argument: {plain(version)!r} is no version (PEP 440)") from error
     _require_fitting(name, parsed, _entry(runtime.config, name))
     return _pinned(runtime, name, parsed, "pin")
+
+
+def held_back(runtime: Runtime, pin: Pin, distribution: str) -> tuple[str, ...]:
+    """Why the version that is pinned is not brought up all the same, by what happened here; a sentence each.
+
+    Raises:
+        StoreError: a record is damaged, or may not be read.
+    """
+    name = _known(runtime, distribution)
+    pointer, quarantine = runtime.store.pointer(name), runtime.quarantines.of(name)
+    record = runtime.store.read_record(pointer.env_key) if pointer is not None else None
+    serves = record is not None and pin.names(record.plugin.version)
+    failures = () if serves else runtime.held(name)
+    words = [words_of_failure(each) for each in failures if pin.names(each.version)]
+    if quarantine is not None and pin.names(quarantine.version):
+        words.append(words_of_quarantine(quarantine, name))
+    return tuple(words)
 
 
 def unpin(runtime: Runtime, distribution: str) -> Pin | None:

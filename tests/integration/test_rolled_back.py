@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from assess_core import fallback
+from assess_core.cli import main as assess
 from assess_core.config import load
 from assess_core.delivery import Action, Synced
 from assess_core.doctor.plugins import lines
@@ -654,3 +655,35 @@ def test_a_death_that_cannot_be_counted_is_said_and_changes_nothing_else(
     assert passes(upgraded.run()) == 0
     assert upgraded.states()["1.1.0"] == ("active",)
     assert len(said(caplog, "trial-not-counted")) == 1
+
+
+@pytest.mark.parametrize("answers_first", [False, True])
+def test_compat_and_pin_say_what_a_sync_says(
+    answers_first: bool, upgraded: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def typed(*arguments: str) -> tuple[int, str, str]:
+        code = assess([*arguments, "--config", str(upgraded.path), "--state-dir", str(upgraded.state)])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    if answers_first:
+        assert passes(upgraded.run()) == len(ASSESSMENTS)
+    upgraded.deadly.touch()
+    upgraded.run()
+    code, out, err = typed("plugins", "compat")
+    assert (code, "1.1.0" in out, "no" in out.split()) == (1, True, True)
+    assert "1.1.0 is quarantined since" in err
+    assert ("1.1.0 failed once under Python" in err) is not answers_first, "what serves is not brought up"
+    if not answers_first:
+        assert upgraded.sync().reason in err
+    code, out, err = typed("plugins", "pin", "demo-plugin==1.1")
+    assert (code, "is not brought up as things are" in out) == (0, True)
+    assert "assess plugins resume demo-plugin" in err
+    assert ("1.1.0 failed once under Python" in err) is not answers_first
+    code, out, _ = typed("plugins", "pin", "demo-plugin==1.1.0", "--output", "json")
+    assert len(json.loads(out)["problems"]) == (1 if answers_first else 2)
+    assert typed("plugins", "pin", "demo-plugin==1.0.0")[2] == "", "of another version it says nothing"
+    assert typed("plugins", "compat")[:2] == (0, typed("plugins", "compat", "demo-plugin==1.0.0")[1])
+    assert typed("plugins", "pin", "demo-plugin==1.1.0")[0] == typed("plugins", "resume", "demo-plugin")[0] == 0
+    assert typed("plugins", "compat")[0] == 0
+    assert "the next `assess sync` brings it up" in typed("plugins", "pin", "demo-plugin==1.1.0")[1]

@@ -7,8 +7,8 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.plugins.facts import pin_facts
 from assess_core.errors import ConfigError
-from assess_core.versions import pin, unpin
-from assess_registry.client import plain
+from assess_core.versions import held_back, pin, unpin
+from assess_registry.client import plain, plain_lines
 from assess_registry.console import print_json
 
 
@@ -23,14 +23,20 @@ def command(*, release: str, none: bool, output: str, config: Path | None, state
     if bool(version) is none:
         raise ConfigError(f"argument: expected NAME==VERSION, or NAME with --none, got {plain(release)!r}")
     with open_runtime(config, state_dir) as runtime:
+        problems: tuple[str, ...] = ()
         if none:
             removed = unpin(runtime, name)
             facts = None
         else:
-            facts = pin_facts(pin(runtime, name, version))
+            pinned = pin(runtime, name, version)
+            facts, problems = pin_facts(pinned), held_back(runtime, pinned, name)
     if output == "json":
-        print_json({"distribution": name, "pin": facts})
+        print_json({"distribution": name, "pin": facts, "problems": list(problems)})
     elif none:
         click.echo(f"{plain(name)}: " + (f"{removed.version} was pinned" if removed else "nothing was pinned"))
+    elif problems:
+        click.echo(f"{plain(name)}: {plain(version)} is pinned, and is not brought up as things are")
     else:
         click.echo(f"{plain(name)}: {plain(version)} is pinned; the next `assess sync` brings it up if it is published")
+    for problem in problems:
+        click.echo(f"assess: {plain(name)}: {plain_lines(problem)}", err=True)
