@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assess_core.config import Config, PluginConfig
-from assess_registry.client import ConfigError, ProjectName, Registry, Target, TrustError
-from assess_registry.folder import Candidates, FolderPlugin, folder_registry, open_folder, projects_of
+from assess_core.store import InstalledPlugin, target_of
+from assess_registry.client import ConfigError, ProjectName, Registry, RegistryError, Target, TrustError
+from assess_registry.folder import Candidates, FolderPlugin, folder_registry, open_folder, open_plugin, projects_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +86,19 @@ def keys_for(entry: PluginConfig) -> Registry | None:
     if entry.dir is None or entry.trusted_keys is None:
         return None
     return folder_registry(entry.dir, trusted_keys=entry.trusted_keys)
+
+
+def holds(entry: PluginConfig, plugin: InstalledPlugin) -> bool:
+    """Whether the entry's folder holds this very wheel, proven by its keys now; what cannot be proven is not held."""
+    if entry.dir is None or entry.trusted_keys is None:
+        return False
+    targets = (target_of(plugin.interpreter),)
+    try:
+        with folder_registry(entry.dir, trusted_keys=entry.trusted_keys) as keys:
+            found = open_plugin(entry.dir / plugin.distribution, plugin.distribution, registry=keys, targets=targets)
+    except (RegistryError, OSError):  # a sync says what is wrong with it
+        return False
+    return found.verified.inspected.sha256 == plugin.sha256
 
 
 def _opened(

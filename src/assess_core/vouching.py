@@ -19,7 +19,7 @@ from assess_core.choosing import choose
 from assess_core.config import Config, PluginConfig, RegistrySettings
 from assess_core.delivery import fits
 from assess_core.errors import ConfigError, StoreError
-from assess_core.folders import entry_of, keys_for
+from assess_core.folders import entry_of, holds, keys_for
 from assess_core.store import InstalledPlugin, Interpreters, Store, require_approved
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import (
@@ -206,8 +206,9 @@ class Vouching:
         try:
             require_approved(plugin, store=self._store, registry=registry)
         except RevokedError as refusal:
-            # What ran before the folder was configured came from the registry.
-            return None if from_folder and self._is_active(plugin) else refusal
+            # What ran before the folder was configured came from the registry, also where it still serves.
+            vouched = entry is not None and self._is_active(plugin) and holds(entry, plugin)
+            return None if vouched else refusal
         except TrustError as refusal:
             return None if from_folder else refusal
         except (TransportError, StoreError) as error:  # the next sync says more of it

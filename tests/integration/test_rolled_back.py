@@ -120,8 +120,8 @@ class Place:
     def publish(self, version: str, source: str = SOURCE) -> None:
         self.tree.publish(*self.wheel(version, source))
 
-    def revoke(self, version: str) -> None:
-        said: dict[str, Any] = {"reason": "leaks", "severity": "high", "now": datetime.now(UTC)}
+    def revoke(self, version: str, severity: str = "high") -> None:
+        said: dict[str, Any] = {"reason": "leaks", "severity": severity, "now": datetime.now(UTC)}
         revoke(self.tree.root, DEMO, version, keys=self.tree.everybody.release_keys, **said)
 
     def runtime(self) -> Runtime:
@@ -687,3 +687,31 @@ def test_compat_and_pin_say_what_a_sync_says(
     assert typed("plugins", "pin", "demo-plugin==1.1.0")[0] == typed("plugins", "resume", "demo-plugin")[0] == 0
     assert typed("plugins", "compat")[0] == 0
     assert "the next `assess sync` brings it up" in typed("plugins", "pin", "demo-plugin==1.1.0")[1]
+
+
+@pytest.mark.parametrize("holds_it", [False, True])
+def test_what_was_revoked_with_kill_is_killed_unless_the_folder_of_its_entry_holds_it(
+    holds_it: bool, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It came from the registry, and serves because the folder's version fails its check; or it came from there."""
+    place.publish("1.1.0", GOOD if holds_it else "raise RuntimeError\n")
+    place.follow_folder("1.1.0")
+    version = "1.1.0" if holds_it else "1.0.0"
+    place.sync()
+    assert place.serves() == version
+
+    async def main() -> None:
+        live = Live(lambda: load(place.path), place.state, poll_s=3600)
+        await live.start()
+        try:
+            assert passes(await live.assess({"a0"})) == 1
+            place.revoke(version, "kill")
+            await live.reload()
+            assert len(said(caplog, "revoked-killed")) == (0 if holds_it else 1)
+            assert not said(caplog, "revoked-retired")
+            assert passes(await live.assess({"a0"})) == (1 if holds_it else 0)
+        finally:
+            await live.stop(within_s=20)
+
+    asyncio.run(main())
+    assert ("revoked" in place.states()[version]) is not holds_it
