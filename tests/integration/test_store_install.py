@@ -444,6 +444,7 @@ def test_a_kill_while_activating_leaves_the_old_or_the_new_one(
     store: Store, demo: DemoRegistry, wheel: VerifiedWheel
 ) -> None:
     old, new = install_here(wheel, store), install_here(demo.verified("demo-plugin==1.1.0"), store)
+    store.activate(old)
     total = count_events(lambda: store.activate(new), *CHANGES)
     served = set()
     for number in range(1, total + 1):
