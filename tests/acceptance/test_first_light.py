@@ -36,7 +36,7 @@ def look_at_what_the_first_run_left(place: Checkout) -> None:
     assert "assess explain" in again.stderr  # what to try next
     assert ".assess/results/assessment-results.json" in again.stderr
     assert outcomes(place) == counts
-    assert took_s < 10, took_s  # one or two, more where others use the processor: nothing is installed, built or fetched
+    assert took_s < 10, took_s  # one or two, and more where others work: nothing is installed, built or fetched
 
 
 def worked_s() -> float:
