@@ -1,5 +1,6 @@
 """Who is taken for a process of a worker, and who is not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -77,3 +78,22 @@ def test_each_is_counted_for_the_one_whose_it_was(
     other = Mark(session=(1 << 30) + 1, variable="TMPDIR=/other", directory=tmp_path / "other")
     start(started, {"TMPDIR": "/other"}, Path("/"))
     assert kill_escapees([mark, other]) == [0, 1]
+
+
+def test_one_that_is_met_again_while_it_dies_is_counted_once(
+    mark: Mark, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = mark.variable.partition("=")
+    process = start(started, {name: value}, Path("/"))
+    sent = 0
+
+    def kills_the_second_time(descriptor: int, number: int) -> None:
+        nonlocal sent
+        sent += 1
+        if sent > 1:
+            os.kill(process.pid, number)
+
+    monkeypatch.setattr("assess_core.host.escapees.signal.pidfd_send_signal", kills_the_second_time)
+    assert kill_escapees([mark]) == [1]
+    assert process.wait(10) == -9
+    assert sent > 1

@@ -13,9 +13,11 @@ import os
 import queue
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROUNDS = 10
 """A process that forks while it is looked for is found in the next round."""
@@ -36,6 +38,14 @@ class Mark:
     session: int
     variable: str
     directory: Path | None = None
+
+
+class _Process(NamedTuple):
+    """One process, though its number may be another's later."""
+
+    pid: int
+    started: int
+    """Ticks of the clock since the machine was started (proc(5))."""
 
 
 async def escapees_killed(mark: Mark) -> int:
@@ -95,15 +105,19 @@ def _settle(done: asyncio.Future[int], outcome: list[int] | Exception, index: in
 
 
 def kill_escapees(marks: Sequence[Mark]) -> list[int]:
-    """As `escapees_killed`, for each of them."""
-    killed = [0] * len(marks)
+    """As `escapees_killed`, for each of them.
+
+    A process that was killed is still to be seen until it is taken off the processor: it is met again in the next
+    round, and counted once.
+    """
+    killed: dict[_Process, int] = {}
     for _ in range(ROUNDS):
-        found = [index for pid in _processes() if (index := _kill(pid, marks)) is not None]
-        for index in found:
-            killed[index] += 1
-        if not found:
+        found = dict(each for pid in _processes() if (each := _kill(pid, marks)) is not None)
+        if not found.keys() - killed.keys():
             break
-    return killed
+        killed |= found
+    counts = Counter(killed.values())
+    return [counts[index] for index in range(len(marks))]
 
 
 def _processes() -> Iterator[int]:
@@ -114,8 +128,8 @@ def _processes() -> Iterator[int]:
                 yield int(entry.name)
 
 
-def _kill(pid: int, marks: Sequence[Mark]) -> int | None:
-    """Whose it was, by the place of its mark; None if it is nobody's, or gone."""
+def _kill(pid: int, marks: Sequence[Mark]) -> tuple[_Process, int] | None:
+    """Which it was, and whose, by the place of its mark; None if it is nobody's, or gone."""
     whose = _whose(pid, marks)
     if whose is None:
         return None
@@ -134,26 +148,26 @@ def _kill(pid: int, marks: Sequence[Mark]) -> int | None:
     return whose
 
 
-def _whose(pid: int, marks: Sequence[Mark]) -> int | None:
+def _whose(pid: int, marks: Sequence[Mark]) -> tuple[_Process, int] | None:
     try:
         # `pid (name) state ppid pgrp session ...`: the name may hold anything, also parentheses (proc(5))
-        state, _, _, its_session = _read(f"/proc/{pid}/stat", 4096).rpartition(b")")[2].split()[:4]
-        if state in (b"Z", b"X") or any(pid == mark.session for mark in marks):
+        fields = _read(f"/proc/{pid}/stat", 4096).rpartition(b")")[2].split()
+        if fields[0] in (b"Z", b"X") or any(pid == mark.session for mark in marks):
             return None
-        session = int(its_session)
+        process, session = _Process(pid, int(fields[19])), int(fields[3])
         for index, mark in enumerate(marks):
             if mark.session == session:
-                return index
+                return process, index
         # Compared as bytes, without a Path for each: this is done for each process of the machine at each end.
         variables = b"\0" + _read(f"/proc/{pid}/environ", _ENVIRONMENT_BYTES) + b"\0"
         directory = b""
         for index, mark in enumerate(marks):
             if b"\0" + os.fsencode(mark.variable) + b"\0" in variables:
-                return index
+                return process, index
             if mark.directory is not None:
                 directory = directory or os.readlink(f"/proc/{pid}/cwd".encode()) + b"/"  # noqa: PTH115
                 if directory.startswith(os.fsencode(mark.directory) + b"/"):
-                    return index
+                    return process, index
     except (OSError, ValueError):  # gone, or another user's: not one of ours
         pass
     return None
