@@ -8,15 +8,18 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assess_core.errors import StoreError
-from assess_core.identity import Head
+from assess_core.identity import NOWHERE, Head
 from assess_core.journal import NoRoomError, Report
-from assess_registry.client import load_public_key
+from assess_core.journal.chain import Kind, make_entry
+from assess_core.journal.signing import facts_of, last_entry
+from assess_registry.client import PrivateKey, generate_key, load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
 
 OLD = Path(__file__).parents[1] / "vendor" / "journal-layout-1" / "journal.db.xz"
@@ -182,6 +185,100 @@ def test_an_entry_that_was_changed_cannot_be_accepted(filled: Site) -> None:
     assert ("changed", "entry 2") in standing(filled.verify())
 
 
+# -- what somebody is told by who writes to the file and has keys, but not the runtime's
+
+
+def _forge(site: Site, key: PrivateKey, *steps: tuple[Kind, dict[str, Any]]) -> None:
+    with site.hands() as connection:
+        for kind, facts in steps:
+            last = last_entry(connection, site.runtime)
+            end = last.end if last else NOWHERE
+            one = make_entry(end, runtime=site.runtime, at=site.now, key=key, kind=kind, facts=facts)
+            connection.execute(
+                "INSERT INTO chain VALUES (?, ?, ?, ?, ?)",
+                (one.runtime, one.seq, one.document, one.head, one.signature),
+            )
+
+
+def _handing_back(site: Site) -> tuple[tuple[Kind, dict[str, Any]], ...]:
+    (ours,) = site.identity.public_keys()
+    return (("accept", {"reason": "CHG-1311", "by": "root"}), ("key", {"why": "moved", "next": ours.base64()}))
+
+
+def test_who_changed_the_past_and_signs_it_with_another_key_is_told_for_ever(filled: Site) -> None:
+    """Attack 8a, item 0: another key vouches anew, removes, accepts, and hands back to the runtime's."""
+    theirs, noted = generate_key(), filled.verify().chains[0].head
+    with filled.hands() as connection:
+        connection.executescript(CHANGES["a result says something else"][0])
+        connection.executescript(CHANGES["a run is gone"][0].replace("BETWEEN 4 AND 6", "> 6").replace("= 2", "= 3"))
+        changed = facts_of(connection, _run_of(filled, 2))
+        (head,) = connection.execute("SELECT head FROM chain WHERE seq = 4").fetchone()
+    went = {"before": "", "keep_days": 90, "runs": 1, "results": 3, "changed": []}
+    _forge(
+        filled,
+        theirs,
+        ("begin", {"why": ["key"], "left": None}),
+        ("run", changed | {"why": "kept"}),
+        ("retention", {"through_seq": 4, "through_head": head.hex(), **went}),
+        *_handing_back(filled),
+    )
+    for _ in range(2):
+        report = filled.verify(noted={"web-01": noted})
+        assert ("unknown key", "entries 5 to 9") in standing(report)
+        assert ("changed", f"run {changed['run_id']}") in standing(report)
+        assert "missing" in {word for word, _ in standing(report)}
+        with filled.open() as journal:
+            filled.record(journal)
+            journal.accept(reason="so what", by="ops")
+
+
+def test_a_runtime_says_that_what_it_finds_behind_its_own_is_anothers(filled: Site) -> None:
+    _forge(filled, generate_key(), *_handing_back(filled))
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.record(journal)
+    assert standing(filled.verify()) == {("unknown key", "entries 5 to 6"), ("replaced", "entry 7")}
+
+
+def test_a_head_is_never_that_of_anothers_entry(filled: Site) -> None:
+    """Whoever adds while a service works, within the second in which its head is behind."""
+    with filled.open() as journal:
+        filled.record(journal)
+        _forge(filled, generate_key(), *_handing_back(filled))
+    assert filled.identity.heads()["web-01"].seq <= 5
+    with filled.open() as journal:
+        filled.record(journal)
+    assert ("replaced", "entry 8") in standing(filled.verify())
+
+
+def test_a_whole_journal_of_another_key_is_not_made_sound_by_what_the_runtime_adds(filled: Site) -> None:
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+        runs = [facts_of(connection, row[0]) for row in connection.execute("SELECT run_id FROM runs").fetchall()]
+    vouched: list[tuple[Kind, dict[str, Any]]] = [("run", run | {"why": "before"}) for run in runs]
+    _forge(filled, generate_key(), ("begin", {"why": ["first"], "before": 0}), *vouched, *_handing_back(filled))
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("replaced", "entry 7"), ("new key", "entry 7")}
+
+
+def test_retention_does_not_go_by_what_another_key_says(filled: Site) -> None:
+    victim = _run_of(filled, 4)
+    with filled.hands() as connection:
+        facts = facts_of(connection, victim)
+    _forge(filled, generate_key(), ("run", facts | {"why": "kept"}))
+    filled.now += timedelta(days=200)
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.now += timedelta(days=200)
+        filled.record(journal)
+        filled.record(journal)
+        assert journal.retain(keep_days=90, now=filled.now).runs == 4
+    assert {word for word, _ in standing(filled.verify())} == {"changed"}
+    (entry,) = {trouble.where for trouble in filled.verify().troubles} & {"entry 5"}
+    assert entry
+
+
 def test_a_chain_is_not_accepted_before_it_was_broken(filled: Site, tmp_path: Path) -> None:
     backup = _copy(filled, tmp_path / "backup.db")
     with filled.open() as journal:
@@ -221,14 +318,14 @@ def test_a_whole_other_journal_with_its_own_key_is_of_an_unknown_key(filled: Sit
     assert other.verify().sound
     (filled.directory / "identity" / "head.json").write_bytes((other.directory / "identity" / "head.json").read_bytes())
     _put_back(filled, other.path)
-    assert standing(filled.verify()) == {("unknown key", "entry 4")}
+    assert standing(filled.verify()) == {("unknown key", "entries 1 to 4")}
 
 
 def test_other_keys_can_be_asked_for(filled: Site, tmp_path: Path) -> None:
     other = Site(tmp_path / "other")
     assert filled.verify(trusted=filled.identity.public_keys()).sound
     report = filled.verify(trusted=(other.identity.any_key().public,))
-    assert standing(report) == {("unknown key", "entry 4")}
+    assert standing(report) == {("unknown key", "entries 1 to 4")}
 
 
 def test_a_key_that_was_lost_is_told_and_what_it_signed_is_believed(filled: Site) -> None:

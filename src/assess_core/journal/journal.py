@@ -291,8 +291,9 @@ class Journal:
 
     def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
         """Which runs `retain` would remove; nothing is changed."""
+        ours = self._signing().identity.public_keys()
         with self._database.turn() as connection:
-            return retention.would_remove(connection, _age(keep_days, now))
+            return retention.would_remove(connection, _age(keep_days, now), ours=ours)
 
     def verify(
         self,

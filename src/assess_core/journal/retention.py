@@ -10,18 +10,21 @@ newest run of an assessment and its newest complete one, is vouched for anew at 
 
 So a run stays for at least as long as it should, and one that was vouched for anew for as long again at most. Before an
 entry goes, what it vouches for is held against it: that it was changed or is missing is told by the entry of retention.
+An entry of a key that is not the runtime's, behind one that is, vouches for nothing: it is told of in the same way.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
-from assess_core.journal.chain import Entry, Said, head_of, read
+from assess_core.journal.chain import Entry, Said, head_of, read, signed
 from assess_core.journal.database import Connection
 from assess_core.journal.documents import microseconds
 from assess_core.journal.signing import Signer, facts_of
 from assess_core.results import timestamp
+from assess_registry.client import PublicKey
 
 SLICE_RUNS = 200
 """Runs that go in one transaction, if they have few results."""
@@ -122,16 +125,22 @@ def remove_slice(connection: Connection, signer: Signer, age: Age, *, needed: Co
         needed: runs that stay, by a look that may be a while old: whoever was the newest then is older now at most.
     """
     for runtime in _chains(connection):
-        front = _front(connection, runtime, age, needed)
+        front = _front(connection, runtime, age, needed, ours=signer.identity.public_keys())
         if front.through is not None and front.old:
             return _cut_off(connection, signer, runtime, front, age)
     return Removed()
 
 
-def would_remove(connection: Connection, age: Age) -> Removed:
-    """What would go in all slices together; nothing is changed."""
+def would_remove(connection: Connection, age: Age, *, ours: Collection[PublicKey]) -> Removed:
+    """What would go in all slices together; nothing is changed.
+
+    Args:
+        connection: to the file.
+        age: how old is old.
+        ours: the runtime's keys.
+    """
     keep = needed(connection)
-    fronts = [_front(connection, runtime, age, keep, slice_runs=None) for runtime in _chains(connection)]
+    fronts = [_front(connection, runtime, age, keep, ours=ours, slice_runs=None) for runtime in _chains(connection)]
     old = [run_id for front in fronts for run_id in front.old]
     return Removed(runs=len(old), results=sum(_results(connection, run_id) for run_id in old))
 
@@ -157,7 +166,13 @@ def forget(connection: Connection, age: Age) -> None:
 
 
 def _front(
-    connection: Connection, runtime: str, age: Age, needed: Collection[str], slice_runs: int | None = SLICE_RUNS
+    connection: Connection,
+    runtime: str,
+    age: Age,
+    needed: Collection[str],
+    *,
+    ours: Collection[PublicKey],
+    slice_runs: int | None = SLICE_RUNS,
 ) -> _Front:
     """As much of the front of a chain as goes in one slice."""
     before_us, glitch_us = microseconds(age.before), microseconds(age.now) + _DAY_US
@@ -165,13 +180,15 @@ def _front(
     kept: list[str] = []
     changed: list[str] = []
     through: Entry | None = None
-    until, results, last = (0, 0), 0, None
+    until, results, last, is_ours = (0, 0), 0, None, False
     for entry in _entries(connection, runtime):
         said = _said(entry)
-        if said is None or (last is not None and head_of(last.digest, entry.seq, entry.document) != entry.head):
+        strange = said is not None and is_ours and said.key not in ours
+        is_ours = is_ours or (said is not None and said.key in ours)
+        if said is None or strange or not _holds(entry, said, last):
             changed.append(f"entry {entry.seq}")
         last = entry.end
-        if said is None or said.kind != "run":
+        if said is None or strange or said.kind != "run":
             continue
         run_id = str(said.facts.get("run_id"))
         row = connection.execute("SELECT ended_us FROM runs WHERE run_id = ?", (run_id,)).fetchone()
@@ -262,6 +279,12 @@ def _said(entry: Entry) -> Said | None:
         return read(entry)
     except ValueError:
         return None
+
+
+def _holds(entry: Entry, said: Said, last: Head | None) -> bool:
+    """Whether the entry is as it was signed, as far as what is before it is there to be asked."""
+    computed = entry.head if last is None else head_of(last.digest, entry.seq, entry.document)
+    return computed == entry.head and signed(entry.head, entry.signature, said.key)
 
 
 def _differs(connection: Connection, run_id: str, said: Said) -> bool:

@@ -5,12 +5,13 @@ is read anew each time, because another process may have added to it and a savep
 
 Before anything is added it is looked whether this is the chain that was left: `head.json` lies outside of the journal
 and is written after commits. It may be behind, after a crash; ahead of the journal it never is, unless a backup was put
-back or the end was cut off. Then the chain begins anew with an entry that says so, for ever.
+back or the end was cut off. Then the chain begins anew with an entry that says so, for ever. What the chain has behind
+that head must be this runtime's own work, from before a crash or of another process: each signed by one of its keys.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from assess_core.clock import utc_now
 from assess_core.errors import disk_error
 from assess_core.identity import NOWHERE, Head, Identity
-from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts
+from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts, signed
 from assess_core.journal.database import Connection
 from assess_core.journal.walking import BREAKS
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key, plain
@@ -29,6 +30,7 @@ HEAD_EACH_S = 1.0
 """How far `head.json` may be behind the chain while something is recorded all the time."""
 
 _LAST = "SELECT runtime, seq, document, head, signature FROM chain WHERE runtime = ? ORDER BY seq DESC LIMIT 1"
+_BEHIND = "SELECT seq, document, head, signature FROM chain WHERE runtime = ? AND seq > ? ORDER BY seq"
 _INSERT = "INSERT INTO chain (runtime, seq, document, head, signature) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -57,6 +59,7 @@ class Signer:
         self._runtime = runtime
         self._clock = clock
         self._behind: set[str] = set()
+        self._seen: dict[str, Head] = {}  # up to where each chain is known to be our own
         self._next_s = 0.0
         self._settled = False
         self._moving: PublicKey | None = None
@@ -106,6 +109,8 @@ class Signer:
             last = last_entry(connection, runtime)
             if last is None:  # what was added has been taken back
                 continue
+            if self._has_foreign(connection, last, self.identity.heads().get(runtime)):
+                continue  # not where we left it: who adds next says so
             try:
                 self.identity.remember(runtime, last.end)
                 self._settle(last)
@@ -123,7 +128,8 @@ class Signer:
         last, known = last_entry(connection, runtime), self.identity.heads().get(runtime)
         if last is None:
             return self._begun(_Pen(connection, runtime, self._first_key()), known, new)
-        reasons = [reason] if (reason := _break(connection, last, known)) else []
+        reason = _break(connection, last, known) or ("replaced" if self._has_foreign(connection, last, known) else "")
+        reasons = [reason] if reason else []
         key = None
         try:
             key = self.identity.key(_next_key(last))
@@ -134,6 +140,24 @@ class Signer:
             key = self.identity.any_key()
         pen = _Pen(connection, runtime, key)
         return self._at_home(pen, self._anew(pen, last.end, reasons, known) if reasons else last.end)
+
+    def _has_foreign(self, connection: Connection, last: Entry, known: Head | None) -> bool:
+        """Whether an entry behind the head that we left is not signed by a key of ours.
+
+        Each entry is looked at once: what this process added or saw is not asked again, unless it was taken back.
+        """
+        if self._seen.get(last.runtime) == last.end:
+            return False
+        since = known.seq if known else last.seq
+        seen = self._seen.get(last.runtime)
+        if seen is not None and seen.seq > since and _stands(connection, last.runtime, seen):
+            since = seen.seq
+        rows = connection.execute(_BEHIND, (last.runtime, since)).fetchall()
+        ours = frozenset(self.identity.public_keys()) if rows else frozenset()
+        if not all(_is_ours(_entry((last.runtime, *row)), ours) for row in rows):
+            return True
+        self._seen[last.runtime] = last.end
+        return False
 
     def _first_key(self) -> PrivateKey:
         """To begin a chain with. A copy of a state on another machine has a key of its own."""
@@ -189,13 +213,14 @@ class Signer:
         entry = make_entry(end, runtime=pen.runtime, at=self._clock(), key=pen.key, kind=kind, facts=facts)
         pen.connection.execute(_INSERT, (pen.runtime, entry.seq, entry.document, entry.head, entry.signature))
         self._behind.add(pen.runtime)
+        self._seen[pen.runtime] = entry.end
         return entry
 
 
 def last_entry(connection: Connection, runtime: str) -> Entry | None:
     """The last entry of this runtime's chain; None of a chain without any."""
     row = connection.execute(_LAST, (runtime,)).fetchone()
-    return Entry(**dict(zip(("runtime", "seq", "document", "head", "signature"), row, strict=True))) if row else None
+    return _entry(row) if row else None
 
 
 def facts_of(connection: Connection, run_id: str) -> dict[str, object]:
@@ -207,6 +232,24 @@ def facts_of(connection: Connection, run_id: str) -> dict[str, object]:
     )
     evidence = connection.execute("SELECT sha256 FROM evidence_uses WHERE run_id = ?", (run_id,))
     return run_facts(tuple(columns), document, results, [row[0] for row in evidence])
+
+
+def _entry(row: tuple[str, int, bytes, bytes, bytes]) -> Entry:
+    runtime, seq, document, head, signature = row
+    return Entry(runtime=runtime, seq=seq, document=document, head=head, signature=signature)
+
+
+def _is_ours(entry: Entry, ours: Collection[PublicKey]) -> bool:
+    try:
+        key = read(entry).key
+    except ValueError:
+        return False
+    return key in ours and signed(entry.head, entry.signature, key)
+
+
+def _stands(connection: Connection, runtime: str, head: Head) -> bool:
+    row = connection.execute("SELECT head FROM chain WHERE runtime = ? AND seq = ?", (runtime, head.seq)).fetchone()
+    return row is not None and row[0] == head.digest
 
 
 def _next_key(last: Entry) -> PublicKey:
