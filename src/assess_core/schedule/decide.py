@@ -63,7 +63,7 @@ class Agenda:
 
     Attributes:
         cursor: every due time up to it was decided.
-        again: were running when the process died; to be begun again.
+        again: were running when the process died, or could not be recorded; to be begun again when there is room.
         running: begun, or just being begun.
         waiting: for those that are running.
         held: until maintenance is over.
@@ -170,10 +170,12 @@ class _Look:
         )
 
     def begin_again(self) -> None:
-        """What a process died with begins again, however much overlaps: it all ran at the same time before."""
+        """What a process died with begins again, as much of it as there is room for; the rest when that has ended."""
         interrupted, self.agenda = self.agenda.again, replace(self.agenda, again=())
         for due in interrupted:
-            if due.problem or not self.kept_out(due, self.now):
+            if not due.problem and not has_room(self.rule, self.agenda):
+                self.agenda = replace(self.agenda, again=(*self.agenda.again, due))
+            elif due.problem or not self.kept_out(due, self.now):
                 self.start(due)
 
     def take_from_the_queue(self) -> None:
@@ -263,7 +265,7 @@ def next_look_at(rule: Rule, agenda: Agenda, now: datetime, times: Times | None 
     asked = times or (rule.spec.times if rule.spec else None)
     due = asked.after(agenda.cursor) if asked is not None else None
     moments = [due + rule.offset] if due is not None else []
-    if agenda.again or (agenda.waiting is not None and has_room(rule, agenda)):
+    if (agenda.again or agenda.waiting is not None) and has_room(rule, agenda):
         moments.append(now)
     if agenda.held is not None:
         moments.append(over_at(rule.windows, max(now, agenda.held.start_at)))

@@ -106,6 +106,11 @@ class Entry:
         else:
             self.kept_rows.pop(due.run_id, None)
 
+    def again(self, due: Due) -> None:
+        """The run ended and could not be recorded; it is due as before, and begins again as soon as it may."""
+        self.ended(due)  # its row is put once more: if it was recorded after all, the claim says so
+        self.agenda = replace(self.agenda, again=(*self.agenda.again, due))
+
     def plan(self, now: datetime) -> None:
         """Know what comes next, and when to look."""
         if self.ahead is not None:

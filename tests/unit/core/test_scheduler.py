@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from assess_core.errors import StoreError
 from assess_core.results import run_id
 from assess_core.schedule import Asked, Rule, Window
+from assess_core.schedule.scheduler import AGAIN_S
 from tests.support.played_scheduler import BEGIN, DamageError, MortalStore, every
 from tests.support.played_scheduler import Played as AnyPlayed
 
@@ -55,6 +57,55 @@ def test_nothing_is_due_that_was_due_before_it_was_configured(played: Played) ->
     assert begun(played) == []
     played.pass_time(1)
     assert begun(played) == [(60, 1)]
+
+
+def test_a_run_that_could_not_be_recorded_begins_again_and_nothing_beside_it(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    for wait_s in AGAIN_S:
+        played.fail(at(60), StoreError("64 MiB wait"))
+        played.pass_time(wait_s - 1)
+        assert not played.running
+        played.pass_time(1)
+        assert list(played.running) == [at(60)]
+        assert list(played.store.rows) == [at(60)]
+    assert {why for _, _, why in skipped(played)} == {"missed", "overlap"}  # each due time meanwhile has a fate
+    played.end(at(60))
+    assert played.store.rows == {}
+    assert {due_at for due_at, _ in begun(played)} == {60}
+
+
+def test_a_run_that_is_recorded_after_all_does_not_begin_again(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.store.record(played.running[at(60)][0])
+    played.fail(at(60), StoreError("recorded already"))
+    played.pass_time(10)
+    assert (begun(played), played.store.rows, played.running) == ([(60, 1)], {}, {})
+    played.pass_time(50)
+    assert begun(played) == [(60, 1), (120, 1)]
+
+
+def test_what_could_not_be_recorded_is_due_at_the_next_start_and_was_no_death(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.fail(at(60), StoreError("64 MiB wait"))
+    played.stop()
+    played.up([every(60)])
+    assert begun(played) == [(60, 1), (60, 1)]
+
+
+def test_what_a_process_died_with_begins_again_one_after_the_other_where_nothing_may_overlap(played: Played) -> None:
+    played.up([every(60, overlap="parallel")])
+    for _ in range(3):
+        played.pass_time(60)
+    played.kill()
+    played.up([every(60, overlap="skip")])
+    for due in (60, 120, 180):
+        assert list(played.running) == [at(due)]
+        played.end(at(due))
+    assert played.store.rows == {}
+    assert skipped(played) == []
 
 
 def test_what_was_missed_runs_once_and_is_told_of_as_one(played: Played) -> None:
