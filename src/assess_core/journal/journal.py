@@ -289,6 +289,15 @@ class Journal:
             _log.info(text, plain(runtime), head.seq, head.digest.hex(), extra={"action": "chain-head"})
         return total
 
+    def looked_at(self, *, or_ended: bool = False) -> datetime | None:
+        """As of when `retain` was last called (`retention.looked_at`).
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        with self._database.turn() as connection:
+            return retention.looked_at(connection, or_ended=or_ended)
+
     def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
         """Which runs `retain` would remove; nothing is changed."""
         ours = self._signing().identity.public_keys()

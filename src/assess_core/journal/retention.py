@@ -15,13 +15,13 @@ An entry of a key that is not the runtime's, behind one that is, vouches for not
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry, Said, head_of, read, signed
 from assess_core.journal.database import Connection
-from assess_core.journal.documents import microseconds
+from assess_core.journal.documents import microseconds, moment
 from assess_core.journal.signing import Signer, facts_of
 from assess_core.results import timestamp
 from assess_registry.client import PublicKey
@@ -38,9 +38,16 @@ AS_A_RESULT = 32 << 10
 SLICE_EVIDENCE = 200
 """Pieces of evidence of no run that go in one transaction."""
 
+FORWARD = timedelta(days=7)
+"""What a clock may have gone on by without anybody being there; if it went by more, it may have been set wrong."""
+
 _DAY_US = 86_400_000_000
 _MAX_NAMED = 100
 
+_LOOKED = (
+    "INSERT INTO meta (key, value) VALUES ('looked_us', ?) "
+    "ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)"
+)
 _NEWEST = (
     "SELECT max(position) FROM runs GROUP BY assessment "
     "UNION SELECT max(position) FROM runs WHERE complete GROUP BY assessment"
@@ -154,8 +161,12 @@ def remove_orphans(connection: Connection, age: Age) -> Removed:
 
 
 def forget(connection: Connection, age: Age) -> None:
-    """In this transaction what was noted of times that are over has gone: skipped due times, findings of no run."""
+    """In this transaction what was noted of times that are over has gone: skipped due times, findings of no run.
+
+    And it is noted as of when that was.
+    """
     before_us = microseconds(age.before)
+    connection.execute(_LOOKED, (microseconds(age.now),))
     connection.execute("DELETE FROM skips WHERE at_us < ?", (before_us,))
     connection.execute(
         "DELETE FROM evidence_gone WHERE at_us < ? AND sha256 NOT IN (SELECT sha256 FROM evidence_uses)", (before_us,)
@@ -163,6 +174,20 @@ def forget(connection: Connection, age: Age) -> None:
     connection.execute(
         "DELETE FROM findings WHERE judged_us < ? AND run_id NOT IN (SELECT run_id FROM runs)", (before_us,)
     )
+
+
+def looked_at(connection: Connection, *, or_ended: bool = False) -> datetime | None:
+    """As of when somebody last removed what was old; None if nobody ever did, and there is no run.
+
+    Args:
+        connection: to the file.
+        or_ended: or when the newest run ended, if that is later.
+    """
+    ((looked_us,),) = connection.execute("SELECT max(value) FROM meta WHERE key = 'looked_us'").fetchall()
+    if looked_us is None or or_ended:
+        ((ended_us,),) = connection.execute("SELECT max(ended_us) FROM runs").fetchall()
+        looked_us = max((each for each in (looked_us, ended_us) if each is not None), default=None)
+    return None if looked_us is None else moment(int(looked_us))
 
 
 def _front(
