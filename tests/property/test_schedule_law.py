@@ -75,6 +75,8 @@ class Law(RuleBasedStateMachine):
         self.edits = 0
         self.open_to = self.played.now
         """Up to here nothing is asked but that nothing runs twice: another schedule, or a clock that was set back."""
+        self.owed: set[datetime] = set()
+        """Due by schedules that count no more, on a clock that was not set back since."""
         self.draw_rule(data)
         self.played.up([self.rule])
 
@@ -174,12 +176,15 @@ class Law(RuleBasedStateMachine):
     @rule(data=st.data())
     def it_is_edited(self, data: st.DataObject) -> None:
         self.played.store.deadly = False
+        self.owed |= {due for due in self.dues if self.open_to < due <= self.played.now}
         self.open_to = max(self.open_to, self.cursor, self.played.now)
         self.draw_rule(data)
         self.played.replace([self.rule])
 
     def reopen(self, now: datetime) -> None:
         """The clock says this: if that is long before what was decided, it is decided again."""
+        if now < self.played.now:
+            self.owed.clear()
         if self.cursor > now + SET_BACK:
             self.open_to = max(self.open_to, self.cursor)
 
@@ -204,6 +209,16 @@ class Law(RuleBasedStateMachine):
             covered = [skip.why for skip in skips if skip.first_at <= due <= skip.last_at]
             fates = (["run"] if name in store.runs else []) + (["due"] if name in store.rows else []) + covered
             assert len(fates) == (due <= self.cursor), (due, fates, self.cursor)
+
+    @invariant()
+    def what_was_due_before_an_edit_has_a_fate(self) -> None:
+        if not hasattr(self, "played"):
+            return
+        store = self.played.store
+        for due in self.owed:
+            name = run_id("r", "host", due)
+            told = any(skip.first_at <= due <= skip.last_at for skip, _ in store.told)
+            assert name in store.runs or name in store.rows or told, due
 
     @invariant()
     def each_request_has_one_fate(self) -> None:

@@ -66,7 +66,7 @@ class Agenda:
         again: were running when the process died, or could not be recorded; to be begun again when there is room.
         running: begun, or just being begun.
         waiting: for those that are running.
-        held: until maintenance is over.
+        held: until maintenance is over, or until it was to begin.
     """
 
     cursor: datetime
@@ -189,6 +189,9 @@ class _Look:
     def arrive(self, due: Due) -> None:
         """It is kept out by maintenance, or placed among what runs; one that is there already stays as it is."""
         if due.run_id in self.agenda.rows():  # the clock was set back over it, or somebody asked at a due time
+            return
+        if due.why == "schedule" and due.start_at > self.now and self.agenda.held is None:
+            self.agenda = replace(self.agenda, held=due)  # of a schedule that was edited; it waits for its jitter
             return
         moments = (due.start_at, self.now) if due.start_at < self.now else (self.now,)
         if any(self.kept_out(due, moment) for moment in moments):

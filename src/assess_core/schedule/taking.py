@@ -46,7 +46,12 @@ def take_up(entry: Entry, row: Row, rule: Rule | None, now: datetime) -> None:
     """What an earlier process has left of this due time is on the entry's agenda."""
     entry.kept_rows[row.due.run_id] = row
     agenda, due = entry.agenda, row.due
-    late = rule is not None and rule.misfire == "skip" and now - due.start_at > rule.grace
+    late = (
+        rule is not None
+        and due.why == "schedule"  # what somebody asked for is never too late
+        and rule.misfire == "skip"
+        and now - due.start_at > rule.grace
+    )
     if row.state == "held" and agenda.held is None:
         entry.agenda = replace(agenda, held=due)
     elif row.state == "queued" and late:
