@@ -138,8 +138,8 @@ class Entry:
     def settle(self, change: Change, recorded: frozenset[str]) -> tuple[Due, ...]:
         """The change is on the disk; what begins. `recorded` are run ids that had been recorded before."""
         agenda = change.decision.agenda
-        for run_id in recorded & agenda.rows().keys():
-            agenda = agenda.without(run_id)
+        for name in recorded & agenda.rows().keys():
+            agenda = agenda.without(name)
         self.agenda = agenda
         self.kept_rows = agenda.rows()
         self.kept_cursor = None if change.forgotten else change.cursor or self.kept_cursor

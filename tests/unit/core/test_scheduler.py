@@ -117,7 +117,7 @@ def test_what_was_missed_while_it_was_down_has_a_fate_although_its_schedule_was_
 def test_what_somebody_asked_for_is_never_too_late(played: Played, state: State) -> None:
     late: dict[str, object] = {"misfire": "skip", "grace": timedelta(seconds=60)}
     for why in ("request", "schedule"):
-        due = Due(run_id=why, assessment=why, due_at=BEGIN, start_at=BEGIN, why=why, claimed_at=BEGIN)  # type: ignore[arg-type]
+        due = Due(run_id=why, assessment=why, due_at=BEGIN, start_at=BEGIN, why=why, claimed_at=BEGIN)
         played.store.claim(Claim(at=BEGIN, rows=(Row(due=due, state=state),)))
     played.now += timedelta(seconds=90)
     played.up([every(3600, name="request", **late), every(3600, name="schedule", **late)])
