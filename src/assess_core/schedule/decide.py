@@ -103,13 +103,13 @@ class Decision:
         agenda: as it is afterwards.
         starts: what begins now; all of it is in `agenda.running`.
         skips: due times that have no run.
-        set_back: the clock was set back by more than is waited for.
+        reopened: the clock was set back by more than is waited for, to here; None if it was not.
     """
 
     agenda: Agenda
     starts: tuple[Due, ...] = ()
     skips: tuple[Skip, ...] = ()
-    set_back: bool = False
+    reopened: datetime | None = None
 
 
 def decide(
@@ -134,7 +134,9 @@ def decide(
     for due in (*((fresh,) if fresh is not None else ()), *asked):
         look.arrive(due)
     look.release()
-    return Decision(agenda=look.agenda, starts=tuple(look.starts), skips=tuple(look.skips), set_back=set_back)
+    return Decision(
+        agenda=look.agenda, starts=tuple(look.starts), skips=tuple(look.skips), reopened=now if set_back else None
+    )
 
 
 @dataclass(kw_only=True, slots=True)

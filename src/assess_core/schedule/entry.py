@@ -156,8 +156,10 @@ class Entry:
 
     def again(self, due: Due) -> None:
         """The run ended and could not be recorded; it is due as before, and begins again as soon as it may."""
-        self.ended(due)  # its row is put once more: if it was recorded after all, the claim says so
+        self.ended(due)
         self.agenda = replace(self.agenda, again=(*self.agenda.again, due))
+        # Not what is on the disk, so that it is put once more: if it was recorded after all, the claim says so.
+        self.kept_rows[due.run_id] = Row(due=due, state="queued")
 
     def plan(self, now: datetime) -> None:
         """Know what comes next, and when to look."""

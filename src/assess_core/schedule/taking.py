@@ -17,9 +17,12 @@ def claim_of(now: datetime, changes: Iterable[Change], answered: tuple[str, ...]
     rows: list[Row] = []
     dropped: list[str] = []
     skips: list[Skip] = []
+    reopened: list[Cursor] = []
     for change in changes:
         if change.cursor is not None:
             cursors.append(change.cursor)
+        if change.decision.reopened is not None and change.cursor is not None:
+            reopened.append(replace(change.cursor, at=change.decision.reopened))
         if change.forgotten:
             forgotten.append(change.name)
         rows += change.rows
@@ -33,6 +36,7 @@ def claim_of(now: datetime, changes: Iterable[Change], answered: tuple[str, ...]
         dropped=tuple(dropped),
         skips=tuple(skips),
         answered=answered,
+        reopened=tuple(reopened),
     )
 
 

@@ -59,6 +59,21 @@ def test_nothing_is_due_that_was_due_before_it_was_configured(played: Played) ->
     assert begun(played) == [(60, 1)]
 
 
+def test_a_clock_that_was_ahead_for_a_while_leaves_no_due_time_with_two_fates(played: Played) -> None:
+    played.up([every(900)])
+    played.pass_time(900)
+    played.end(at(900))
+    played.set_clock(86_400)
+    played.end(at(86_400 + 900))
+    day = [(1800, 86_400, "missed")]
+    assert skipped(played) == day
+    played.set_clock(-86_400)
+    played.pass_time(900)
+    played.end(at(1800))
+    assert skipped(played) == []
+    assert begun(played) == [(900, 1), (87_300, 1), (1800, 1)]
+
+
 def test_what_waits_for_its_jitter_runs_although_its_schedule_was_edited(played: Played) -> None:
     played.up([every(30, offset=timedelta(seconds=20))])
     played.pass_time(31)
@@ -138,6 +153,15 @@ def test_a_run_that_could_not_be_recorded_begins_again_and_nothing_beside_it(pla
     played.end(at(60))
     assert played.store.rows == {}
     assert {due_at for due_at, _ in begun(played)} == {60}
+
+
+def test_a_run_that_could_not_be_recorded_and_may_not_begin_any_more_has_one_fate(played: Played) -> None:
+    window = Window(id="w", word="skip", begins=BEGIN + timedelta(seconds=62), ends=BEGIN + timedelta(seconds=100))
+    played.up([every(60, windows=(window,))])
+    played.pass_time(60)
+    played.fail(at(60), StoreError("64 MiB wait"))
+    played.pass_time(6)
+    assert (played.store.rows, skipped(played)) == ({}, [(60, 60, "maintenance")])
 
 
 def test_a_run_that_is_recorded_after_all_does_not_begin_again(played: Played) -> None:
