@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
@@ -253,7 +254,7 @@ class Journal:
 
     def completed_at(self, assessments: Iterable[str]) -> Mapping[str, datetime]:
         """When the newest complete run of each ended; those that have none are left out."""
-        return completed_at(self._database, assessments)
+        return completed_at(self._database, assessments, now=utc_now())
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the evidence with this sha256; None if there is none.
