@@ -70,6 +70,7 @@ CHANGES = {
     "a result is of no run": ("UPDATE results SET run_id = 'x' WHERE position = 2", "changed"),
     "the newest run is another one": ("UPDATE runs SET position = 100 WHERE position = 1", "changed"),
     "evidence is another": ("UPDATE evidence SET data = CAST('kptr = 2' AS BLOB)", "changed"),
+    "evidence is of another kind": ("UPDATE evidence SET media_type = CAST('text/html' AS BLOB)", "changed"),
     "evidence is gone": ("DELETE FROM evidence", "missing"),
     "evidence is used by nobody": ("DELETE FROM evidence_uses", "changed"),
     "a run is gone": (
