@@ -92,9 +92,11 @@ class Upkeep:
         """
         if why:
             await self._read_all(why)
+        await self._adopt()
         await self._sleep(FIRST_S)
         days = 0
         while True:
+            await self._adopt()
             await self._remove_old()
             await self._sleep(EACH_S)
             days += 1
@@ -111,6 +113,16 @@ class Upkeep:
             _log.warning("the journal could not be read as a whole: %s", error, extra={"action": "journal-unchecked"})
         else:
             _log.info("every page of the journal can be read", extra={"action": "journal-sound"})
+
+    async def _adopt(self) -> None:
+        """What an older release left is vouched for: it is as it is found now."""
+        try:
+            await aside(self._journal.adopt)
+        except DamagedError:
+            raise
+        except StoreError as error:
+            text = "what was there before any chain could not be vouched for: %s"
+            _log.warning(text, error, extra={"action": "retention-failed"})
 
     def _believed(self, now: datetime, known: datetime) -> datetime:
         """The time as of which what is old goes: what a wrong clock removes does not come back."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from assess_core.errors import StoreError
 from assess_core.identity import NOWHERE, Head
-from assess_core.journal import NoRoomError, Report
+from assess_core.journal import Journal, NoRoomError, Report
 from assess_core.journal.chain import Kind, make_entry
 from assess_core.journal.signing import facts_of, last_entry
 from assess_registry.client import PrivateKey, generate_key, load_public_key
@@ -470,6 +470,48 @@ def test_what_was_there_before_any_chain_is_vouched_for_from_then_on(filled: Sit
     with filled.hands() as connection:
         connection.executescript(CHANGES["a run says something else"][0])
     assert {word for word, _ in standing(filled.verify())} == {"changed"}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_was_there_before_any_chain_is_vouched_for_a_slice_at_a_time(
+    filled: Site, monkeypatch: pytest.MonkeyPatch, *, killed: bool
+) -> None:
+    monkeypatch.setattr("assess_core.journal.signing.ADOPTED_AT_ONCE", 2)
+    with filled.open() as journal:
+        for _ in range(4):
+            filled.record(journal)
+    shutil.rmtree(filled.directory / "identity")
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+    with filled.open() as journal:
+        if killed:
+            with monkeypatch.context() as patched:
+                patched.setattr(Journal, "adopt", lambda _: None)
+                filled.record(journal)
+            assert journal.verify().chains[0].adopted == 2
+            with filled.hands() as connection:  # who adds one now has it vouched for no more than before
+                connection.execute(
+                    "INSERT INTO runs SELECT 99, 'x', 'y', document, 5, 5, 1, '{}', 1 FROM runs WHERE position = 2"
+                )
+        else:
+            filled.record(journal)
+    with filled.open() as journal:
+        journal.adopt()
+    report = filled.verify()
+    assert standing(report) == ({("added", "run x")} if killed else set())
+    assert (report.chains[0].adopted, report.chains[0].head.seq) == (7, 9)
+    assert not (filled.directory / "identity" / "adopting.json").exists()
+
+
+def test_a_service_vouches_for_what_was_there_before_anything_is_recorded(filled: Site) -> None:
+    shutil.rmtree(filled.directory / "identity")
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+    with filled.open() as journal:
+        journal.adopt()
+        journal.adopt()
+    report = filled.verify()
+    assert (report.troubles, report.chains[0].adopted, report.chains[0].head.seq) == ((), 3, 4)
 
 
 def test_a_journal_of_an_older_release_is_vouched_for_from_the_next_run_on(site: Site) -> None:

@@ -190,7 +190,27 @@ class Journal:
         """
         record = make_record(run, results, evidence, holds=holds)
         with self._database.transaction() as connection:
-            return write(connection, record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
+            count = write(connection, record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
+        self.adopt()
+        return count
+
+    def adopt(self) -> None:
+        """What was there before there was any chain is vouched for; a slice at a time, so that nobody waits for long.
+
+        Raises:
+            StoreError: it could not be done; the slices before are.
+        """
+        if self._signer is None:
+            return
+        with self._database.turn() as connection:
+            chain, runs = (connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in ("chain", "runs"))  # noqa: S608
+        if not runs or (chain and not self._signer.identity.adopting()):
+            return
+        more = True
+        while more:
+            with self._database.transaction() as connection:
+                more = self._signer.adopt(connection)
+            self._signer.adopted()
 
     def limit_evidence(self, most_bytes: int | None) -> None:
         """There is no more evidence than this from now on, as it is stored: that of the oldest runs makes room."""

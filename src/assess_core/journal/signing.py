@@ -12,6 +12,7 @@ that head must be this runtime's own work, from before a crash or of another pro
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 HEAD_EACH_S = 1.0
 """How far `head.json` may be behind the chain while something is recorded all the time."""
+
+ADOPTED_AT_ONCE = 200
+"""Runs of before any chain that are vouched for in one transaction: others wait for that."""
 
 _LAST = "SELECT runtime, seq, document, head, signature FROM chain WHERE runtime = ? ORDER BY seq DESC LIMIT 1"
 _BEHIND = "SELECT seq, document, head, signature FROM chain WHERE runtime = ? AND seq > ? ORDER BY seq"
@@ -59,6 +63,7 @@ class Signer:
         self._runtime = runtime
         self._clock = clock
         self._behind: set[str] = set()
+        self._unvouched: list[str] | None = None
         self._seen: dict[str, Head] = {}  # up to where each chain is known to be our own
         self._next_s = 0.0
         self._settled = False
@@ -90,6 +95,39 @@ class Signer:
         runtime = runtime or self.runtime
         end, pen = self._standing(connection, runtime)
         return self._add(pen, end, kind, facts).seq
+
+    def adopt(self, connection: Connection) -> bool:
+        """Some more of what was there before any chain is vouched for; returns whether there may be more.
+
+        Which is left is what lies in the journal and no entry names; how far to go is known outside of it, so that who
+        can write there alone cannot have vouched for what he adds later.
+
+        Raises:
+            StoreError: as for `run`.
+        """
+        goes_on = self.identity.adopting()
+        if not goes_on:
+            if last_entry(connection, self.runtime) is not None:
+                return False
+            self._standing(connection, self.runtime)
+            return True
+        runtime, through = next(iter(goes_on.items()))  # it may have been renamed meanwhile
+        if self._unvouched is None:
+            self._unvouched = _unvouched(connection, runtime, through)
+        some = self._unvouched[:ADOPTED_AT_ONCE]
+        for run_id in some:
+            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                self.run(connection, run_id, runtime=runtime, why="before")
+        return bool(some)
+
+    def adopted(self) -> None:
+        """What the last `adopt` did is on the disk."""
+        if self._unvouched is not None:
+            self._unvouched = self._unvouched[ADOPTED_AT_ONCE:] or None
+            if self._unvouched is None:
+                for runtime in list(self.identity.adopting())[:1]:
+                    with suppress(OSError):  # then it is looked for again
+                        self.identity.adopt(runtime, None)
 
     def committed(self, connection: Connection, *, now: bool = False) -> None:
         """Remember where the chains stand that were added to. For after the commit, outside of a transaction.
@@ -170,16 +208,28 @@ class Signer:
     def _begun(self, pen: _Pen, known: Head | None, new: str) -> tuple[Head, _Pen]:
         """The first entry of a chain; what was there before there was any chain is vouched for from now on."""
         alone = not pen.connection.execute("SELECT 1 FROM chain LIMIT 1").fetchone()
-        rows = pen.connection.execute("SELECT run_id FROM runs WHERE run_id <> ? ORDER BY position", (new,)).fetchall()
+        rows = pen.connection.execute(
+            "SELECT run_id, position FROM runs WHERE run_id <> ? ORDER BY position", (new,)
+        ).fetchall()
         before = [row[0] for row in rows] if alone else []
         if known is not None and known.seq:
             end = self._anew(pen, NOWHERE, ["cut"], known)
         else:
             self._prepare(pen.runtime)
             end = self._add(pen, NOWHERE, "begin", {"why": ["first"], "before": len(before)}).end
-        for run_id in before:
+        if len(before) > ADOPTED_AT_ONCE:
+            self._adopt_later(pen.runtime, rows[-1][1])
+        for run_id in before[:ADOPTED_AT_ONCE]:
             end = self._add(pen, end, "run", facts_of(pen.connection, run_id) | {"why": "before"}).end
         return end, pen
+
+    def _adopt_later(self, runtime: str, through: int) -> None:
+        """The rest is vouched for a slice at a time; noted before the chain begins, or a crash would forget it."""
+        self._unvouched = None
+        try:
+            self.identity.adopt(runtime, through)
+        except OSError as error:
+            raise disk_error(f"the runtime's identity cannot be written: {error}", error) from error
 
     def _prepare(self, runtime: str) -> None:
         """A head is on disk before the first commit: a chain without one is a chain whose head was taken away."""
@@ -232,6 +282,16 @@ def facts_of(connection: Connection, run_id: str) -> dict[str, object]:
     )
     evidence = connection.execute("SELECT sha256 FROM evidence_uses WHERE run_id = ?", (run_id,))
     return run_facts(tuple(columns), document, results, [row[0] for row in evidence])
+
+
+def _unvouched(connection: Connection, runtime: str, through: int) -> list[str]:
+    """Runs up to this position that no entry names, in order."""
+    named: set[str] = set()
+    for row in connection.execute(_BEHIND, (runtime, 0)):
+        with suppress(ValueError):
+            named.add(str(read(_entry((runtime, *row))).facts.get("run_id")))
+    rows = connection.execute("SELECT run_id FROM runs WHERE position <= ? ORDER BY position", (through,))
+    return [row[0] for row in rows if row[0] not in named]
 
 
 def _entry(row: tuple[str, int, bytes, bytes, bytes]) -> Entry:
