@@ -226,6 +226,7 @@ class Law(RuleBasedStateMachine):
         for name, at in self.asked.items():
             skips = [skip for skip, _ in store.told if skip.first_at == skip.last_at == at]
             assert (name in store.asked) + (name in store.runs) + (name in store.rows) + len(skips) == 1, name
+            assert not {skip.why for skip in skips} & {"misfire", "missed"}, "what was asked for is never too late"
 
     @invariant()
     def nothing_late_is_forgotten(self) -> None:
