@@ -2,8 +2,7 @@
 
 A lock may outlive its process by a moment: a child between its fork and its exec has a copy of the descriptor. Right
 after a kill -9 it was still held 50 of 120 times, for up to 237 ms. So whoever finds it taken tries again for a while
-before he says that another one runs. The file stays; what stands in it is for people. The directory itself is locked
-as well: a file can be removed by whoever tidies up, and then the next one would lock another.
+before he says that another one runs. The file stays; what stands in it is for people.
 """
 
 import fcntl
@@ -25,8 +24,6 @@ AGAIN_S = 0.02
 
 _MAX_BYTES = 200
 
-_UNKNOWN = "a process of an unknown number"
-
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -46,17 +43,12 @@ def only_one(state: Path, *, within_s: float = TRIED_S, sleep: Callable[[float],
     path = state / NAME
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
     except OSError as error:
-        os.close(directory)
         raise _unusable(path, error) from error
     try:
         deadline = time.monotonic() + within_s
-        while not (_taken(descriptor, fcntl.LOCK_EX) and _directory_taken(directory, fcntl.LOCK_EX)):
+        while not _taken(descriptor, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 raise RunsAlreadyError(
                     f"assess up runs already on {state}: {_holder(descriptor) or 'by whom is not known'}; "
@@ -69,8 +61,7 @@ def only_one(state: Path, *, within_s: float = TRIED_S, sleep: Callable[[float],
         finally:
             _write(descriptor, "")
     finally:
-        os.close(descriptor)  # frees the locks
-        os.close(directory)
+        os.close(descriptor)  # frees the lock
 
 
 def who_is_up(state: Path) -> str:
@@ -83,36 +74,13 @@ def who_is_up(state: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | _FLAGS)
     except FileNotFoundError:
-        return _who_holds(state)
+        return ""
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        if _taken(descriptor, fcntl.LOCK_SH):
-            return _who_holds(state)
-        return _holder(descriptor) or _UNKNOWN
+        return "" if _taken(descriptor, fcntl.LOCK_SH) else _holder(descriptor) or "a process of an unknown number"
     finally:
         os.close(descriptor)
-
-
-def _who_holds(state: Path) -> str:
-    """Somebody whose file was removed; empty if nobody."""
-    try:
-        directory = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise _unusable(state, error) from error
-    try:
-        return "" if _directory_taken(directory, fcntl.LOCK_SH) else _UNKNOWN
-    finally:
-        os.close(directory)
-
-
-def _directory_taken(descriptor: int, kind: int) -> bool:
-    try:
-        return _taken(descriptor, kind)
-    except OSError:  # no file system of this machine's, which locks what is open for writing alone
-        return True
 
 
 def _taken(descriptor: int, kind: int) -> bool:

@@ -48,16 +48,3 @@ def test_what_is_no_lock_is_not_followed(kind: str, tmp_path: Path) -> None:
         raise AssertionError
     if kind == "link":
         assert (tmp_path / "precious").read_text() == "x"
-
-
-def test_a_lock_that_was_removed_lets_nobody_in(tmp_path: Path) -> None:
-    with only_one(tmp_path):
-        for _ in range(2):
-            (tmp_path / NAME).unlink(missing_ok=True)
-            assert who_is_up(tmp_path) == "a process of an unknown number"
-            with pytest.raises(RunsAlreadyError), only_one(tmp_path, within_s=0.0):
-                pass
-            assert who_is_up(tmp_path)  # with a lock that somebody else made
-    assert who_is_up(tmp_path) == ""
-    with only_one(tmp_path, within_s=0.0):
-        assert who_is_up(tmp_path).startswith("pid ")
