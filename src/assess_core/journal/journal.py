@@ -310,6 +310,12 @@ class Journal:
             _log.info(text, plain(runtime), head.seq, head.digest.hex(), extra={"action": "chain-head"})
         return total
 
+    def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
+        """Which runs `retain` would remove; nothing is changed."""
+        ours = self._signing().identity.public_keys()
+        with self._database.turn() as connection:
+            return retention.would_remove(connection, _age(keep_days, now), ours=ours)
+
     def looked_at(self, *, or_ended: bool = False) -> datetime | None:
         """As of when `retain` was last called (`retention.looked_at`).
 
@@ -318,12 +324,6 @@ class Journal:
         """
         with self._database.turn() as connection:
             return retention.looked_at(connection, or_ended=or_ended)
-
-    def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
-        """Which runs `retain` would remove; nothing is changed."""
-        ours = self._signing().identity.public_keys()
-        with self._database.turn() as connection:
-            return retention.would_remove(connection, _age(keep_days, now), ours=ours)
 
     def verify(
         self,
