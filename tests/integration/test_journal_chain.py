@@ -263,6 +263,27 @@ def test_a_whole_journal_of_another_key_is_not_made_sound_by_what_the_runtime_ad
     assert standing(filled.verify()) == {("replaced", "entry 7"), ("new key", "entry 7")}
 
 
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_nobody_accepted_is_told_when_retention_removed_what_told_of_it(filled: Site, *, accepted: bool) -> None:
+    (filled.directory / "identity" / "head.json").unlink()
+    with filled.open() as journal:
+        filled.record(journal)
+        if accepted:
+            journal.accept(reason="an oversight", by="ops")
+        for _ in range(3):
+            for _ in range(2):
+                filled.record(journal)
+            filled.now += timedelta(days=200)
+            filled.record(journal)
+            journal.retain(keep_days=90, now=filled.now)
+    report = filled.verify()
+    assert report.chains[0].first > 5
+    assert {word for word, _ in standing(report)} == (set() if accepted else {"changed"})
+    with filled.open() as journal:
+        journal.accept(reason="an oversight", by="ops")
+    assert filled.verify().sound
+
+
 def test_retention_does_not_go_by_what_another_key_says(filled: Site) -> None:
     victim = _run_of(filled, 4)
     with filled.hands() as connection:

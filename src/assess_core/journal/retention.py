@@ -212,6 +212,8 @@ def _front(
         is_ours = is_ours or (said is not None and said.key in ours)
         if said is None or strange or not _holds(entry, said, last):
             changed.append(f"entry {entry.seq}")
+        elif is_ours and _tells(said) and not _is_accepted(connection, runtime, said.seq, ours):
+            changed.append(f"entry {entry.seq}, which told of something that nobody has accepted")
         last = entry.end
         if said is None or strange or said.kind != "run":
             continue
@@ -310,6 +312,24 @@ def _holds(entry: Entry, said: Said, last: Head | None) -> bool:
     """Whether the entry is as it was signed, as far as what is before it is there to be asked."""
     computed = entry.head if last is None else head_of(last.digest, entry.seq, entry.document)
     return computed == entry.head and signed(entry.head, entry.signature, said.key)
+
+
+def _tells(said: Said) -> bool:
+    """Whether the entry tells of something that stays until somebody accepts it."""
+    return bool((said.kind == "begin" and said.facts.get("why") != ["first"]) or said.facts.get("changed"))
+
+
+def _is_accepted(connection: Connection, runtime: str, seq: int, ours: Collection[PublicKey]) -> bool:
+    statement = (
+        "SELECT seq, document, head, signature FROM chain WHERE runtime = ? AND seq > ? "
+        "AND instr(document, CAST('\"accept\"' AS BLOB))"
+    )
+    for number, document, head, signature in connection.execute(statement, (runtime, seq)):
+        entry = Entry(runtime=runtime, seq=number, document=document, head=head, signature=signature)
+        said = _said(entry)
+        if said is not None and said.kind == "accept" and said.key in ours and _holds(entry, said, None):
+            return True
+    return False
 
 
 def _differs(connection: Connection, run_id: str, said: Said) -> bool:
