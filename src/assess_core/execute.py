@@ -16,7 +16,7 @@ from typing import Any
 
 from assess_core.errors import CutShortError, FaultKind, PluginFault
 from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
-from assess_core.journal import EvidenceFullError
+from assess_core.journal import BusyError, EvidenceFullError, NoRoomError
 from assess_core.lanes import side_by_side
 from assess_core.plan import Callee, Task, Unrunnable
 from assess_core.repeating import is_open, may_repeat, wait_s
@@ -334,7 +334,7 @@ async def _assess(round_: _Round, checks: tuple[CheckSpec, ...], subject: Subjec
     if evidence:
         try:
             await round_.keep(evidence)
-        except EvidenceFullError as error:
+        except (EvidenceFullError, NoRoomError, BusyError) as error:  # the last two: too much waits for the disk
             return _without_evidence(call, f"the evidence of this call was not kept: {error}"), False
     return results, may
 

@@ -6,6 +6,7 @@ no moment of a crash leaves two opinions.
 
     <state>/identity/<16 digits of its id>.key, .pub    made when something is recorded for the first time
     <state>/identity/head.json                          where each chain stood when it was last written to
+    <state>/identity/adopting.json                      while runs that were there before any chain are vouched for
     <state>/identity/machine                            which machine this is, as a digest
 """
 
@@ -148,6 +149,30 @@ class Identity:
         heads = {**self.heads(), runtime: head}
         document = {"schema": 1, "heads": {name: [one.seq, one.digest.hex()] for name, one in heads.items()}}
         self._replace("head.json", json.dumps(document, indent=1).encode("ascii") + b"\n")
+
+    def adopting(self) -> Mapping[str, int]:
+        """Up to which position each chain is to vouch for runs that were there before it, while it does so still."""
+        path = self.directory / "adopting.json"
+        try:
+            return {str(name): int(through) for name, through in json.loads(read_bounded(path, _MAX_BYTES)).items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ConfigError, ValueError, TypeError, AttributeError) as error:
+            _log.warning("%s cannot be read: %s", path, error, extra={"action": "chain-head-unreadable"})
+            return {}
+
+    def adopt(self, runtime: str, through: int | None) -> None:
+        """This chain is to vouch for runs up to there that were before it; None when it does.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        rest = {name: position for name, position in self.adopting().items() if name != runtime}
+        rest |= {runtime: through} if through is not None else {}
+        if rest:
+            self._replace("adopting.json", json.dumps(rest).encode("ascii") + b"\n")
+        else:
+            (self.directory / "adopting.json").unlink(missing_ok=True)
 
     def moved(self) -> bool:
         """Whether this directory was brought here from another machine, as far as machines have a name."""

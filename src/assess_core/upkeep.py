@@ -11,19 +11,23 @@ None of it holds anybody up: reading has a connection of its own, and removing i
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 
 from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.host.aside import aside
-from assess_core.journal import DamagedError, Journal
+from assess_core.journal import FORWARD, DamagedError, Journal
 
 FIRST_S = 60.0
 """After the start, before anything is removed: then there is enough else to do."""
 
 EACH_S = 24 * 3600.0
 """Between two times at which what is old goes."""
+
+SURE_S = EACH_S - 3600.0
+"""For how long a clock that was set far forward has to go on like that before it is believed."""
 
 CHECKED_EACH = 7
 """Of so many of those, one reads the whole file before."""
@@ -37,6 +41,8 @@ class Upkeep:
     Args:
         journal: which is open all the while.
         keep_days: for how long runs are kept, by what is configured now.
+        clock: the time, aware.
+        passed_s: seconds that pass, wherever the clock is set.
     """
 
     def __init__(
@@ -46,11 +52,18 @@ class Upkeep:
         keep_days: Callable[[], int],
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        passed_s: Callable[[], float] = monotonic,
     ) -> None:
         self._journal = journal
         self._keep_days = keep_days
         self._clock = clock
         self._sleep = sleep
+        self._passed_s = passed_s
+        self._begun_s = passed_s()
+        self._known: datetime | None = None
+        """What time it was at least when this began, by what an earlier service left."""
+        self._doubted: tuple[float, timedelta] | None = None
+        """Since when the clock is further on than it can be believed to be, and its lead over time that passed."""
 
     def begin(self) -> str:
         """It is known that a service uses the journal. Returns why all of it should be read, if there is a reason.
@@ -79,9 +92,11 @@ class Upkeep:
         """
         if why:
             await self._read_all(why)
+        await self._adopt()
         await self._sleep(FIRST_S)
         days = 0
         while True:
+            await self._adopt()
             await self._remove_old()
             await self._sleep(EACH_S)
             days += 1
@@ -99,15 +114,49 @@ class Upkeep:
         else:
             _log.info("every page of the journal can be read", extra={"action": "journal-sound"})
 
+    async def _adopt(self) -> None:
+        """What an older release left is vouched for: it is as it is found now."""
+        try:
+            await aside(self._journal.adopt)
+        except DamagedError:
+            raise
+        except StoreError as error:
+            text = "what was there before any chain could not be vouched for: %s"
+            _log.warning(text, error, extra={"action": "retention-failed"})
+
+    def _believed(self, now: datetime, known: datetime) -> datetime:
+        """The time as of which what is old goes: what a wrong clock removes does not come back."""
+        passed = timedelta(seconds=self._passed_s() - self._begun_s)
+        lead = now - known - passed
+        if lead <= FORWARD:
+            self._doubted = None
+            return now
+        at_s = self._passed_s()
+        if self._doubted is None or abs(lead - self._doubted[1]) > FORWARD:
+            self._doubted = at_s, lead
+            _log.error(
+                "the clock says %s, %.0f days later than it can be believed to be; nothing is removed by it until it "
+                "has said so for a day. If it is right, `assess results prune --trust-clock` removes what is old",
+                f"{now:%Y-%m-%d %H:%M}",
+                lead / timedelta(days=1),
+                extra={"action": "clock-doubted"},
+            )
+        return now if at_s - self._doubted[0] >= SURE_S else known + passed
+
     async def _remove_old(self) -> None:
         keep_days = self._keep_days()
         try:
-            removed = await aside(partial(self._journal.retain, keep_days=keep_days, now=self._clock()))
+            if self._known is None:
+                self._known = await aside(self._journal.looked_at) or self._clock()
+            now = self._believed(self._clock(), self._known)
+            removed = await aside(partial(self._journal.retain, keep_days=keep_days, now=now))
         except DamagedError:
             raise
         except StoreError as error:
             _log.warning("what is old could not be removed: %s", error, extra={"action": "retention-failed"})
             return
+        self._known = max(now, self._known)
+        self._begun_s = self._passed_s()
         if removed.runs or removed.evidence_bytes:
             _log.info(
                 "removed %d runs with %d results that ended more than %d days ago, %.1f MiB of evidence",

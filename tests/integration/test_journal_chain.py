@@ -8,15 +8,18 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assess_core.errors import StoreError
-from assess_core.identity import Head
-from assess_core.journal import NoRoomError, Report
-from assess_registry.client import load_public_key
+from assess_core.identity import NOWHERE, Head
+from assess_core.journal import Journal, NoRoomError, Report
+from assess_core.journal.chain import Kind, make_entry
+from assess_core.journal.signing import facts_of, last_entry
+from assess_registry.client import PrivateKey, generate_key, load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
 
 OLD = Path(__file__).parents[1] / "vendor" / "journal-layout-1" / "journal.db.xz"
@@ -67,6 +70,7 @@ CHANGES = {
     "a result is of no run": ("UPDATE results SET run_id = 'x' WHERE position = 2", "changed"),
     "the newest run is another one": ("UPDATE runs SET position = 100 WHERE position = 1", "changed"),
     "evidence is another": ("UPDATE evidence SET data = CAST('kptr = 2' AS BLOB)", "changed"),
+    "evidence is of another kind": ("UPDATE evidence SET media_type = CAST('text/html' AS BLOB)", "changed"),
     "evidence is gone": ("DELETE FROM evidence", "missing"),
     "evidence is used by nobody": ("DELETE FROM evidence_uses", "changed"),
     "a run is gone": (
@@ -182,6 +186,121 @@ def test_an_entry_that_was_changed_cannot_be_accepted(filled: Site) -> None:
     assert ("changed", "entry 2") in standing(filled.verify())
 
 
+# -- what somebody is told by who writes to the file and has keys, but not the runtime's
+
+
+def _forge(site: Site, key: PrivateKey, *steps: tuple[Kind, dict[str, Any]]) -> None:
+    with site.hands() as connection:
+        for kind, facts in steps:
+            last = last_entry(connection, site.runtime)
+            end = last.end if last else NOWHERE
+            one = make_entry(end, runtime=site.runtime, at=site.now, key=key, kind=kind, facts=facts)
+            connection.execute(
+                "INSERT INTO chain VALUES (?, ?, ?, ?, ?)",
+                (one.runtime, one.seq, one.document, one.head, one.signature),
+            )
+
+
+def _handing_back(site: Site) -> tuple[tuple[Kind, dict[str, Any]], ...]:
+    (ours,) = site.identity.public_keys()
+    return (("accept", {"reason": "CHG-1311", "by": "root"}), ("key", {"why": "moved", "next": ours.base64()}))
+
+
+def test_who_changed_the_past_and_signs_it_with_another_key_is_told_for_ever(filled: Site) -> None:
+    """Attack 8a, item 0: another key vouches anew, removes, accepts, and hands back to the runtime's."""
+    theirs, noted = generate_key(), filled.verify().chains[0].head
+    with filled.hands() as connection:
+        connection.executescript(CHANGES["a result says something else"][0])
+        connection.executescript(CHANGES["a run is gone"][0].replace("BETWEEN 4 AND 6", "> 6").replace("= 2", "= 3"))
+        changed = facts_of(connection, _run_of(filled, 2))
+        (head,) = connection.execute("SELECT head FROM chain WHERE seq = 4").fetchone()
+    went = {"before": "", "keep_days": 90, "runs": 1, "results": 3, "changed": []}
+    _forge(
+        filled,
+        theirs,
+        ("begin", {"why": ["key"], "left": None}),
+        ("run", changed | {"why": "kept"}),
+        ("retention", {"through_seq": 4, "through_head": head.hex(), **went}),
+        *_handing_back(filled),
+    )
+    for _ in range(2):
+        report = filled.verify(noted={"web-01": noted})
+        assert ("unknown key", "entries 5 to 9") in standing(report)
+        assert ("changed", f"run {changed['run_id']}") in standing(report)
+        assert "missing" in {word for word, _ in standing(report)}
+        with filled.open() as journal:
+            filled.record(journal)
+            journal.accept(reason="so what", by="ops")
+
+
+def test_a_runtime_says_that_what_it_finds_behind_its_own_is_anothers(filled: Site) -> None:
+    _forge(filled, generate_key(), *_handing_back(filled))
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.record(journal)
+    assert standing(filled.verify()) == {("unknown key", "entries 5 to 6"), ("replaced", "entry 7")}
+
+
+def test_a_head_is_never_that_of_anothers_entry(filled: Site) -> None:
+    """Whoever adds while a service works, within the second in which its head is behind."""
+    with filled.open() as journal:
+        filled.record(journal)
+        _forge(filled, generate_key(), *_handing_back(filled))
+    assert filled.identity.heads()["web-01"].seq <= 5
+    with filled.open() as journal:
+        filled.record(journal)
+    assert ("replaced", "entry 8") in standing(filled.verify())
+
+
+def test_a_whole_journal_of_another_key_is_not_made_sound_by_what_the_runtime_adds(filled: Site) -> None:
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+        runs = [facts_of(connection, row[0]) for row in connection.execute("SELECT run_id FROM runs").fetchall()]
+    vouched: list[tuple[Kind, dict[str, Any]]] = [("run", run | {"why": "before"}) for run in runs]
+    _forge(filled, generate_key(), ("begin", {"why": ["first"], "before": 0}), *vouched, *_handing_back(filled))
+    with filled.open() as journal:
+        filled.record(journal)
+    assert standing(filled.verify()) == {("replaced", "entry 7"), ("new key", "entry 7")}
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_nobody_accepted_is_told_when_retention_removed_what_told_of_it(filled: Site, *, accepted: bool) -> None:
+    (filled.directory / "identity" / "head.json").unlink()
+    with filled.open() as journal:
+        filled.record(journal)
+        if accepted:
+            journal.accept(reason="an oversight", by="ops")
+        for _ in range(3):
+            for _ in range(2):
+                filled.record(journal)
+            filled.now += timedelta(days=200)
+            filled.record(journal)
+            journal.retain(keep_days=90, now=filled.now)
+    report = filled.verify()
+    assert report.chains[0].first > 5
+    assert {word for word, _ in standing(report)} == (set() if accepted else {"changed"})
+    with filled.open() as journal:
+        journal.accept(reason="an oversight", by="ops")
+    assert filled.verify().sound
+
+
+def test_retention_does_not_go_by_what_another_key_says(filled: Site) -> None:
+    victim = _run_of(filled, 4)
+    with filled.hands() as connection:
+        facts = facts_of(connection, victim)
+    _forge(filled, generate_key(), ("run", facts | {"why": "kept"}))
+    filled.now += timedelta(days=200)
+    with filled.open() as journal:
+        filled.record(journal)
+        filled.now += timedelta(days=200)
+        filled.record(journal)
+        filled.record(journal)
+        assert journal.retain(keep_days=90, now=filled.now).runs == 4
+    assert {word for word, _ in standing(filled.verify())} == {"changed"}
+    (entry,) = {trouble.where for trouble in filled.verify().troubles} & {"entry 5"}
+    assert entry
+
+
 def test_a_chain_is_not_accepted_before_it_was_broken(filled: Site, tmp_path: Path) -> None:
     backup = _copy(filled, tmp_path / "backup.db")
     with filled.open() as journal:
@@ -221,14 +340,14 @@ def test_a_whole_other_journal_with_its_own_key_is_of_an_unknown_key(filled: Sit
     assert other.verify().sound
     (filled.directory / "identity" / "head.json").write_bytes((other.directory / "identity" / "head.json").read_bytes())
     _put_back(filled, other.path)
-    assert standing(filled.verify()) == {("unknown key", "entry 4")}
+    assert standing(filled.verify()) == {("unknown key", "entries 1 to 4")}
 
 
 def test_other_keys_can_be_asked_for(filled: Site, tmp_path: Path) -> None:
     other = Site(tmp_path / "other")
     assert filled.verify(trusted=filled.identity.public_keys()).sound
     report = filled.verify(trusted=(other.identity.any_key().public,))
-    assert standing(report) == {("unknown key", "entry 4")}
+    assert standing(report) == {("unknown key", "entries 1 to 4")}
 
 
 def test_a_key_that_was_lost_is_told_and_what_it_signed_is_believed(filled: Site) -> None:
@@ -372,6 +491,48 @@ def test_what_was_there_before_any_chain_is_vouched_for_from_then_on(filled: Sit
     with filled.hands() as connection:
         connection.executescript(CHANGES["a run says something else"][0])
     assert {word for word, _ in standing(filled.verify())} == {"changed"}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_was_there_before_any_chain_is_vouched_for_a_slice_at_a_time(
+    filled: Site, monkeypatch: pytest.MonkeyPatch, *, killed: bool
+) -> None:
+    monkeypatch.setattr("assess_core.journal.signing.ADOPTED_AT_ONCE", 2)
+    with filled.open() as journal:
+        for _ in range(4):
+            filled.record(journal)
+    shutil.rmtree(filled.directory / "identity")
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+    with filled.open() as journal:
+        if killed:
+            with monkeypatch.context() as patched:
+                patched.setattr(Journal, "adopt", lambda _: None)
+                filled.record(journal)
+            assert journal.verify().chains[0].adopted == 2
+            with filled.hands() as connection:  # who adds one now has it vouched for no more than before
+                connection.execute(
+                    "INSERT INTO runs SELECT 99, 'x', 'y', document, 5, 5, 1, '{}', 1 FROM runs WHERE position = 2"
+                )
+        else:
+            filled.record(journal)
+    with filled.open() as journal:
+        journal.adopt()
+    report = filled.verify()
+    assert standing(report) == ({("added", "run x")} if killed else set())
+    assert (report.chains[0].adopted, report.chains[0].head.seq) == (7, 9)
+    assert not (filled.directory / "identity" / "adopting.json").exists()
+
+
+def test_a_service_vouches_for_what_was_there_before_anything_is_recorded(filled: Site) -> None:
+    shutil.rmtree(filled.directory / "identity")
+    with filled.hands() as connection:
+        connection.execute("DELETE FROM chain")
+    with filled.open() as journal:
+        journal.adopt()
+        journal.adopt()
+    report = filled.verify()
+    assert (report.troubles, report.chains[0].adopted, report.chains[0].head.seq) == ((), 3, 4)
 
 
 def test_a_journal_of_an_older_release_is_vouched_for_from_the_next_run_on(site: Site) -> None:

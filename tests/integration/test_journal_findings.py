@@ -1,7 +1,7 @@
 """When a check failed: what opens a finding, what closes it, and what leaves it as it is."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,25 @@ def test_what_says_nothing_of_the_subject_changes_nothing(journal: Journal, outc
 def test_a_run_that_began_earlier_and_ended_later_changes_nothing_but_the_first(journal: Journal) -> None:
     assert hours(play(journal, (5, FAIL), (3, PASS))) == (5, 5, 5)
     assert hours(play(journal, (6, PASS), (4, FAIL))) == (4, None, 5)
+
+
+AHEAD = 1_000_000
+"""Hours: by a clock that was wrong."""
+
+
+def test_what_was_judged_while_the_clock_was_ahead_does_not_freeze_what_is_judged_now(journal: Journal) -> None:
+    assert hours(play(journal, (0, FAIL), (AHEAD, PASS), (1, FAIL))) == (0, 1, 1)
+    assert hours(play(journal, (2, FAIL))) == (0, 1, 2)
+    assert hours(play(journal, (AHEAD + 1, FAIL), (3, PASS))) == (0, None, AHEAD + 1)
+    assert hours(play(journal, (AHEAD + 2, FAIL), (4, FAIL))) == (0, 4, 4)
+
+
+def test_no_run_was_complete_in_the_future(journal: Journal) -> None:
+    play(journal, (0, PASS))
+    assert journal.completed_at(["host", "other"]) == {"host": NOON}
+    play(journal, (AHEAD, PASS))
+    before = datetime.now(UTC)
+    assert before <= journal.completed_at(["host"])["host"] <= datetime.now(UTC)
 
 
 def test_a_run_that_is_recorded_again_changes_nothing(journal: Journal) -> None:

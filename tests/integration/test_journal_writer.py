@@ -201,13 +201,17 @@ def test_what_another_process_holds_up_waits_and_is_written(path: Path, monkeypa
     with Journal.open(path) as journal:
         writer = Writer(Database.open(path, MIGRATIONS), again_s=(0.01,))
         journal._connection.execute("BEGIN IMMEDIATE")
-        assert isinstance(writer.keep(EVIDENCE).exception(30), BusyError)
+        assert isinstance(writer.submit(lambda _: None).exception(30), BusyError)
+        kept = writer.keep(EVIDENCE)
         recorded = writer.record(*batch("host"), {})
-        assert isinstance(writer.keep(EVIDENCE).exception(30), BusyError)
+        assert isinstance(writer.submit(lambda _: None).exception(30), BusyError)
         assert not recorded.done()
+        assert not kept.done()
         assert "another process was writing" in writer.trouble
         journal._connection.execute("ROLLBACK")
         assert recorded.result(30) == 3
+        assert kept.result(30) is None
+        assert journal.evidence(DIGEST) == ("text/plain", DATA)
         assert writer.close()
         assert writer.trouble == ""
 
@@ -224,17 +228,21 @@ def test_a_full_disk_takes_what_fits_and_the_rest_when_there_is_room(tmp_path: P
             small = [writer.record(*batch(f"small{n}", 1), {}) for n in range(3)]
             large = writer.record(*batch("large", 600), {})
             last = writer.record(*batch("last", 1), {})
-            data = random.Random(7).randbytes(900_000)
+            data, huge = random.Random(7).randbytes(900_000), random.Random(8).randbytes(65 << 20)
             kept = writer.keep({hashlib.sha256(data).hexdigest(): ("text/plain", data)})
+            beyond = writer.keep({hashlib.sha256(huge).hexdigest(): ("text/plain", huge)})
             assert held.let_go(*small, last) == [1] * 4
-            assert isinstance(kept.exception(30), NoRoomError)
+            assert isinstance(beyond.exception(30), NoRoomError)  # more than what may wait
             assert not large.done()
+            assert not kept.done()
             assert "no room" in writer.trouble or "is full" in writer.trouble
             assert "large" not in journal.latest()
             assert journal.problems() == ()
             filling.unlink()
             assert large.result(30) == 600
             assert len(journal.results(run_of("large"))) == 600
+            assert kept.result(30) is None
+            assert journal.evidence(hashlib.sha256(data).hexdigest()) == ("text/plain", data)
             assert writer.trouble == ""
             assert writer.close()
 

@@ -25,6 +25,9 @@ class Clock:
     def __init__(self, sleeps: int) -> None:
         self.now = NOON
         self._left = sleeps
+        self.passed_s = 0.0
+        self.steps: dict[int, timedelta] = {}
+        """By how much the clock is set, and during which sleep."""
         self.slept: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
@@ -32,7 +35,8 @@ class Clock:
             raise Enough
         self._left -= 1
         self.slept.append(seconds)
-        self.now += timedelta(seconds=seconds)
+        self.passed_s += seconds
+        self.now += timedelta(seconds=seconds) + self.steps.get(len(self.slept), timedelta())
 
 
 @pytest.fixture
@@ -47,7 +51,13 @@ def journal(path: Path, tmp_path: Path) -> Iterator[Journal]:
 
 
 def upkeep(journal: Journal, clock: Clock, keep_days: Callable[[], int] = lambda: 10) -> Upkeep:
-    return Upkeep(journal, keep_days=keep_days, clock=lambda: clock.now, sleep=clock.sleep)
+    return Upkeep(
+        journal,
+        keep_days=keep_days,
+        clock=lambda: clock.now,
+        sleep=clock.sleep,
+        passed_s=lambda: clock.passed_s,
+    )
 
 
 def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -70,6 +80,61 @@ def test_what_is_old_goes_each_day(journal: Journal, caplog: pytest.LogCaptureFi
     assert clock.slept == [FIRST_S, EACH_S, EACH_S, EACH_S]
     assert len(journal.runs()) == 12 - 2 - 3
     assert actions(caplog) == ["retention"] * 4
+
+
+def _daily(journal: Journal, days: int) -> None:
+    for day in reversed(range(days)):
+        at = NOON - timedelta(days=day)
+        run = make_assessment(run_id=run_id("web-01", "host", at), due_at=at, started_at=at, ended_at=at)
+        journal.record(run, [make_result(run_id=run.run_id)], {})
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_is_set_far_forward_removes_nothing(
+    journal: Journal, caplog: pytest.LogCaptureFixture, *, restarts: bool
+) -> None:
+    _daily(journal, 9)
+    ran(journal, Clock(sleeps=1))
+    clock = Clock(sleeps=1)
+    clock.now += timedelta(days=1100)
+    for _ in range(3 if restarts else 1):
+        clock._left = 1
+        ran(journal, clock)
+        at = clock.now  # what is found meanwhile does not make it right
+        journal.record(make_assessment(run_id=f"{at}", due_at=at, started_at=at, ended_at=at), [], {})
+    assert len(journal.runs()) == 9 + (3 if restarts else 1)
+    assert set(actions(caplog)) == {"clock-doubted"}
+
+
+def test_a_clock_that_is_set_right_again_was_never_believed(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    _daily(journal, 9)
+    clock = Clock(sleeps=4)
+    clock.steps = {2: timedelta(days=1100), 3: timedelta(days=-1100)}
+    ran(journal, clock)
+    assert len(journal.runs()) == 9 - 2  # of these days, as ever
+    assert actions(caplog) == ["clock-doubted"]
+
+
+def test_a_clock_that_goes_on_like_that_for_a_day_is_believed(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    _daily(journal, 9)
+    clock = Clock(sleeps=1)
+    clock.steps = {1: timedelta(days=60)}  # it was switched off for so long
+    ran(journal, clock)
+    assert len(journal.runs()) == 9
+    ran(journal, clock := _later(clock, sleeps=2))
+    assert len(journal.runs()) == 1
+    caplog.clear()
+    ran(journal, _later(clock, sleeps=1))
+    assert actions(caplog) == []
+
+
+def _later(clock: Clock, sleeps: int) -> Clock:
+    """Of another process."""
+    later = Clock(sleeps)
+    later.now = clock.now
+    return later
 
 
 def test_once_a_week_it_is_read_as_a_whole(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:

@@ -132,9 +132,9 @@ class Played(Generic[DiskT]):
         future.set_result(RECORDED)
         self.look()
 
-    def fail(self, run_id: str) -> None:
-        """The run could not be carried out."""
-        self.running.pop(run_id)[1].set_result(AssessError("no such assessment"))
+    def fail(self, run_id: str, error: AssessError | None = None) -> None:
+        """The run could not be carried out; with a `StoreError`, not recorded."""
+        self.running.pop(run_id)[1].set_result(error or AssessError("no such assessment"))
         self.look()
 
     def kill(self) -> None:

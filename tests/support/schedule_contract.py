@@ -104,3 +104,23 @@ class ScheduleStoreContract:
         asked = Skip(assessment="host", first_at=later, last_at=later, why="maintenance")
         self.store().claim(Claim(at=later, skips=(asked,)))
         assert [skip for skip, _ in self.store().skips("host", 9)] == [asked, skip]
+
+    def test_what_was_skipped_beyond_where_the_clock_was_set_back_to_is_decided_again(self) -> None:
+        at = NOON.replace(microsecond=0)
+        cursor = Cursor(assessment="host", spec="every 1m", at=at)
+        hour, half = timedelta(hours=1), timedelta(minutes=30)
+        asked_at = at + 2 * hour + timedelta(microseconds=7)
+        skips = (
+            Skip(assessment="host", first_at=at - hour, last_at=at, why="missed"),
+            Skip(assessment="host", first_at=at + timedelta(minutes=1), last_at=at + hour, why="missed"),
+            Skip(assessment="host", first_at=at + 2 * hour, last_at=at + 2 * hour, why="overlap"),
+            Skip(assessment="host", first_at=asked_at, last_at=asked_at, why="overlap"),
+        )
+        other = Skip(assessment="other", first_at=at + hour, last_at=at + hour, why="missed")
+        self.store().claim(Claim(at=NOON, cursors=(cursor,), skips=(*skips, other)))
+        back = replace(cursor, at=at + half)
+        again = Skip(assessment="host", first_at=at + hour, last_at=at + hour, why="removed")
+        self.store().claim(Claim(at=NOON, cursors=(back,), skips=(again,), reopened=(back,)))
+        cut = replace(skips[1], last_at=at + half)
+        assert [skip for skip, _ in self.store().skips("host", 9)] == [again, skips[3], cut, skips[0]]
+        assert [skip for skip, _ in self.store().skips("other", 9)] == [other]

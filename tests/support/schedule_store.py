@@ -5,6 +5,7 @@ from datetime import datetime
 
 from assess_core.errors import StoreError
 from assess_core.schedule import Asked, Claim, Cursor, Due, Kept, Row, Skip
+from assess_core.schedule.store import shortened
 
 
 class MemoryStore:
@@ -42,6 +43,12 @@ class MemoryStore:
                 self.rows.pop(row.due.run_id, None)
             else:
                 self.rows[row.due.run_id] = replace(row, due=replace(row.due, problem=""))
+        for cursor in claim.reopened:
+            self.told = [
+                (left, at)
+                for skip, at in self.told
+                if (left := skip if skip.assessment != cursor.assessment else shortened(skip, cursor.at)) is not None
+            ]
         self.told += [(skip, claim.at) for skip in claim.skips]
         for run_id in claim.answered:
             self.asked.pop(run_id, None)

@@ -19,7 +19,7 @@ from assess_core.journal.health import say_readable
 from assess_core.journal.journal import Journal
 from assess_core.journal.listing import Listed
 from assess_core.journal.migrations import MIGRATIONS
-from assess_core.journal.retention import Removed
+from assess_core.journal.retention import FORWARD, Removed
 from assess_core.journal.runs import AlreadyRecordedError
 from assess_core.journal.signing import Signer
 from assess_core.journal.verifying import ChainStanding, Report
@@ -28,6 +28,7 @@ from assess_core.journal.writer import Writer
 
 __all__ = [
     "BUSY_TIMEOUT_S",
+    "FORWARD",
     "MENDING",
     "MIGRATIONS",
     "AlreadyRecordedError",

@@ -33,8 +33,11 @@ def figures(database: Database) -> Figures:
     return Figures(open_findings=dict(database.select(counted)), journal_bytes=size, evidence_bytes=stored)
 
 
-def completed_at(database: Database, assessments: Iterable[str]) -> dict[str, datetime]:
-    """When the newest complete run of each ended; those that have none are left out."""
+def completed_at(database: Database, assessments: Iterable[str], *, now: datetime) -> dict[str, datetime]:
+    """When the newest complete run of each ended, now at the latest; those that have none are left out.
+
+    Of one that ended in the future the clock was wrong, and until it gets there nobody would be told that none came.
+    """
     newest = "SELECT ended_us FROM runs WHERE assessment = ? AND complete ORDER BY position DESC LIMIT 1"
     found = {name: database.select(newest, name) for name in assessments}
-    return {name: _EPOCH + timedelta(microseconds=rows[0][0]) for name, rows in found.items() if rows}
+    return {name: min(now, _EPOCH + timedelta(microseconds=rows[0][0])) for name, rows in found.items() if rows}

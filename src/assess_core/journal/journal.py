@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
@@ -189,7 +190,27 @@ class Journal:
         """
         record = make_record(run, results, evidence, holds=holds)
         with self._database.transaction() as connection:
-            return write(connection, record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
+            count = write(connection, record, at_us=_now_us(), keeper=self._keeper, vouch=self._vouch)
+        self.adopt()
+        return count
+
+    def adopt(self) -> None:
+        """What was there before there was any chain is vouched for; a slice at a time, so that nobody waits for long.
+
+        Raises:
+            StoreError: it could not be done; the slices before are.
+        """
+        if self._signer is None:
+            return
+        with self._database.turn() as connection:
+            chain, runs = (connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in ("chain", "runs"))  # noqa: S608
+        if not runs or (chain and not self._signer.identity.adopting()):
+            return
+        more = True
+        while more:
+            with self._database.transaction() as connection:
+                more = self._signer.adopt(connection)
+            self._signer.adopted()
 
     def limit_evidence(self, most_bytes: int | None) -> None:
         """There is no more evidence than this from now on, as it is stored: that of the oldest runs makes room."""
@@ -253,7 +274,7 @@ class Journal:
 
     def completed_at(self, assessments: Iterable[str]) -> Mapping[str, datetime]:
         """When the newest complete run of each ended; those that have none are left out."""
-        return completed_at(self._database, assessments)
+        return completed_at(self._database, assessments, now=utc_now())
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:
         """Media type and bytes of the evidence with this sha256; None if there is none.
@@ -291,8 +312,18 @@ class Journal:
 
     def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
         """Which runs `retain` would remove; nothing is changed."""
+        ours = self._signing().identity.public_keys()
         with self._database.turn() as connection:
-            return retention.would_remove(connection, _age(keep_days, now))
+            return retention.would_remove(connection, _age(keep_days, now), ours=ours)
+
+    def looked_at(self, *, or_ended: bool = False) -> datetime | None:
+        """As of when `retain` was last called (`retention.looked_at`).
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        with self._database.turn() as connection:
+            return retention.looked_at(connection, or_ended=or_ended)
 
     def verify(
         self,

@@ -10,18 +10,21 @@ newest run of an assessment and its newest complete one, is vouched for anew at 
 
 So a run stays for at least as long as it should, and one that was vouched for anew for as long again at most. Before an
 entry goes, what it vouches for is held against it: that it was changed or is missing is told by the entry of retention.
+An entry of a key that is not the runtime's, behind one that is, vouches for nothing: it is told of in the same way.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
-from assess_core.journal.chain import Entry, Said, head_of, read
+from assess_core.journal.chain import Entry, Said, head_of, read, signed
 from assess_core.journal.database import Connection
-from assess_core.journal.documents import microseconds
+from assess_core.journal.documents import microseconds, moment
 from assess_core.journal.signing import Signer, facts_of
 from assess_core.results import timestamp
+from assess_registry.client import PublicKey
 
 SLICE_RUNS = 200
 """Runs that go in one transaction, if they have few results."""
@@ -35,9 +38,16 @@ AS_A_RESULT = 32 << 10
 SLICE_EVIDENCE = 200
 """Pieces of evidence of no run that go in one transaction."""
 
+FORWARD = timedelta(days=7)
+"""What a clock may have gone on by without anybody being there; if it went by more, it may have been set wrong."""
+
 _DAY_US = 86_400_000_000
 _MAX_NAMED = 100
 
+_LOOKED = (
+    "INSERT INTO meta (key, value) VALUES ('looked_us', ?) "
+    "ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)"
+)
 _NEWEST = (
     "SELECT max(position) FROM runs GROUP BY assessment "
     "UNION SELECT max(position) FROM runs WHERE complete GROUP BY assessment"
@@ -122,16 +132,22 @@ def remove_slice(connection: Connection, signer: Signer, age: Age, *, needed: Co
         needed: runs that stay, by a look that may be a while old: whoever was the newest then is older now at most.
     """
     for runtime in _chains(connection):
-        front = _front(connection, runtime, age, needed)
+        front = _front(connection, runtime, age, needed, ours=signer.identity.public_keys())
         if front.through is not None and front.old:
             return _cut_off(connection, signer, runtime, front, age)
     return Removed()
 
 
-def would_remove(connection: Connection, age: Age) -> Removed:
-    """What would go in all slices together; nothing is changed."""
+def would_remove(connection: Connection, age: Age, *, ours: Collection[PublicKey]) -> Removed:
+    """What would go in all slices together; nothing is changed.
+
+    Args:
+        connection: to the file.
+        age: how old is old.
+        ours: the runtime's keys.
+    """
     keep = needed(connection)
-    fronts = [_front(connection, runtime, age, keep, slice_runs=None) for runtime in _chains(connection)]
+    fronts = [_front(connection, runtime, age, keep, ours=ours, slice_runs=None) for runtime in _chains(connection)]
     old = [run_id for front in fronts for run_id in front.old]
     return Removed(runs=len(old), results=sum(_results(connection, run_id) for run_id in old))
 
@@ -145,8 +161,12 @@ def remove_orphans(connection: Connection, age: Age) -> Removed:
 
 
 def forget(connection: Connection, age: Age) -> None:
-    """In this transaction what was noted of times that are over has gone: skipped due times, findings of no run."""
+    """In this transaction what was noted of times that are over has gone: skipped due times, findings of no run.
+
+    And it is noted as of when that was.
+    """
     before_us = microseconds(age.before)
+    connection.execute(_LOOKED, (microseconds(age.now),))
     connection.execute("DELETE FROM skips WHERE at_us < ?", (before_us,))
     connection.execute(
         "DELETE FROM evidence_gone WHERE at_us < ? AND sha256 NOT IN (SELECT sha256 FROM evidence_uses)", (before_us,)
@@ -156,8 +176,28 @@ def forget(connection: Connection, age: Age) -> None:
     )
 
 
+def looked_at(connection: Connection, *, or_ended: bool = False) -> datetime | None:
+    """As of when somebody last removed what was old; None if nobody ever did, and there is no run.
+
+    Args:
+        connection: to the file.
+        or_ended: or when the newest run ended, if that is later.
+    """
+    ((looked_us,),) = connection.execute("SELECT max(value) FROM meta WHERE key = 'looked_us'").fetchall()
+    if looked_us is None or or_ended:
+        ((ended_us,),) = connection.execute("SELECT max(ended_us) FROM runs").fetchall()
+        looked_us = max((each for each in (looked_us, ended_us) if each is not None), default=None)
+    return None if looked_us is None else moment(int(looked_us))
+
+
 def _front(
-    connection: Connection, runtime: str, age: Age, needed: Collection[str], slice_runs: int | None = SLICE_RUNS
+    connection: Connection,
+    runtime: str,
+    age: Age,
+    needed: Collection[str],
+    *,
+    ours: Collection[PublicKey],
+    slice_runs: int | None = SLICE_RUNS,
 ) -> _Front:
     """As much of the front of a chain as goes in one slice."""
     before_us, glitch_us = microseconds(age.before), microseconds(age.now) + _DAY_US
@@ -165,13 +205,17 @@ def _front(
     kept: list[str] = []
     changed: list[str] = []
     through: Entry | None = None
-    until, results, last = (0, 0), 0, None
+    until, results, last, is_ours = (0, 0), 0, None, False
     for entry in _entries(connection, runtime):
         said = _said(entry)
-        if said is None or (last is not None and head_of(last.digest, entry.seq, entry.document) != entry.head):
+        strange = said is not None and is_ours and said.key not in ours
+        is_ours = is_ours or (said is not None and said.key in ours)
+        if said is None or strange or not _holds(entry, said, last):
             changed.append(f"entry {entry.seq}")
+        elif is_ours and _tells(said) and not _is_accepted(connection, runtime, said.seq, ours):
+            changed.append(f"entry {entry.seq}, which told of something that nobody has accepted")
         last = entry.end
-        if said is None or said.kind != "run":
+        if said is None or strange or said.kind != "run":
             continue
         run_id = str(said.facts.get("run_id"))
         row = connection.execute("SELECT ended_us FROM runs WHERE run_id = ?", (run_id,)).fetchone()
@@ -262,6 +306,30 @@ def _said(entry: Entry) -> Said | None:
         return read(entry)
     except ValueError:
         return None
+
+
+def _holds(entry: Entry, said: Said, last: Head | None) -> bool:
+    """Whether the entry is as it was signed, as far as what is before it is there to be asked."""
+    computed = entry.head if last is None else head_of(last.digest, entry.seq, entry.document)
+    return computed == entry.head and signed(entry.head, entry.signature, said.key)
+
+
+def _tells(said: Said) -> bool:
+    """Whether the entry tells of something that stays until somebody accepts it."""
+    return bool((said.kind == "begin" and said.facts.get("why") != ["first"]) or said.facts.get("changed"))
+
+
+def _is_accepted(connection: Connection, runtime: str, seq: int, ours: Collection[PublicKey]) -> bool:
+    statement = (
+        "SELECT seq, document, head, signature FROM chain WHERE runtime = ? AND seq > ? "
+        "AND instr(document, CAST('\"accept\"' AS BLOB))"
+    )
+    for number, document, head, signature in connection.execute(statement, (runtime, seq)):
+        entry = Entry(runtime=runtime, seq=number, document=document, head=head, signature=signature)
+        said = _said(entry)
+        if said is not None and said.kind == "accept" and said.key in ours and _holds(entry, said, None):
+            return True
+    return False
 
 
 def _differs(connection: Connection, run_id: str, said: Said) -> bool:

@@ -112,7 +112,7 @@ def write(connection: Connection, record: Record, *, at_us: int, keeper: Keeper,
         return _again(connection, record)
     connection.executemany(_INSERT_RESULT, ((result_id, run.run_id, row) for result_id, row in record.rows))
     use(connection, record.results)
-    findings.note(connection, run, record.results)
+    findings.note(connection, run, record.results, now_us=at_us)
     vouch(connection, run, record.results)
     keeper.keep(connection, record.evidence, at_us=at_us)
     if lost:

@@ -85,6 +85,14 @@ def _claim(connection: Connection, *, claim: Claim) -> frozenset[str]:
     recorded = frozenset(row.due.run_id for row in claim.rows if _is_recorded(connection, row.due.run_id))
     at_us = microseconds(claim.at)
     moved_to = {each.assessment: each.at for each in claim.cursors}
+    for cursor in claim.reopened:
+        values = (cursor.assessment, microseconds(cursor.at))
+        connection.execute(
+            "DELETE FROM skips WHERE assessment = ?1 AND first_us > ?2 AND first_us % 1000000 = 0", values
+        )
+        connection.execute(
+            "UPDATE skips SET last_us = ?2 WHERE assessment = ?1 AND last_us > ?2 AND first_us % 1000000 = 0", values
+        )
     for skip in claim.skips:  # before cursors move: what directly follows a skip is part of it
         _put_skip(connection, skip, at_us, may_extend=moved_to.get(skip.assessment) == skip.last_at)
     cursors = [(each.assessment, each.spec, microseconds(each.at)) for each in claim.cursors]

@@ -5,12 +5,14 @@ is read anew each time, because another process may have added to it and a savep
 
 Before anything is added it is looked whether this is the chain that was left: `head.json` lies outside of the journal
 and is written after commits. It may be behind, after a crash; ahead of the journal it never is, unless a backup was put
-back or the end was cut off. Then the chain begins anew with an entry that says so, for ever.
+back or the end was cut off. Then the chain begins anew with an entry that says so, for ever. What the chain has behind
+that head must be this runtime's own work, from before a crash or of another process: each signed by one of its keys.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 from assess_core.clock import utc_now
 from assess_core.errors import disk_error
 from assess_core.identity import NOWHERE, Head, Identity
-from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts
+from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts, signed
 from assess_core.journal.database import Connection
 from assess_core.journal.walking import BREAKS
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key, plain
@@ -28,7 +30,11 @@ _log = logging.getLogger(__name__)
 HEAD_EACH_S = 1.0
 """How far `head.json` may be behind the chain while something is recorded all the time."""
 
+ADOPTED_AT_ONCE = 200
+"""Runs of before any chain that are vouched for in one transaction: others wait for that."""
+
 _LAST = "SELECT runtime, seq, document, head, signature FROM chain WHERE runtime = ? ORDER BY seq DESC LIMIT 1"
+_BEHIND = "SELECT seq, document, head, signature FROM chain WHERE runtime = ? AND seq > ? ORDER BY seq"
 _INSERT = "INSERT INTO chain (runtime, seq, document, head, signature) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -57,6 +63,8 @@ class Signer:
         self._runtime = runtime
         self._clock = clock
         self._behind: set[str] = set()
+        self._unvouched: list[str] | None = None
+        self._seen: dict[str, Head] = {}  # up to where each chain is known to be our own
         self._next_s = 0.0
         self._settled = False
         self._moving: PublicKey | None = None
@@ -88,6 +96,39 @@ class Signer:
         end, pen = self._standing(connection, runtime)
         return self._add(pen, end, kind, facts).seq
 
+    def adopt(self, connection: Connection) -> bool:
+        """Some more of what was there before any chain is vouched for; returns whether there may be more.
+
+        Which is left is what lies in the journal and no entry names; how far to go is known outside of it, so that who
+        can write there alone cannot have vouched for what he adds later.
+
+        Raises:
+            StoreError: as for `run`.
+        """
+        goes_on = self.identity.adopting()
+        if not goes_on:
+            if last_entry(connection, self.runtime) is not None:
+                return False
+            self._standing(connection, self.runtime)
+            return True
+        runtime, through = next(iter(goes_on.items()))  # it may have been renamed meanwhile
+        if self._unvouched is None:
+            self._unvouched = _unvouched(connection, runtime, through)
+        some = self._unvouched[:ADOPTED_AT_ONCE]
+        for run_id in some:
+            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                self.run(connection, run_id, runtime=runtime, why="before")
+        return bool(some)
+
+    def adopted(self) -> None:
+        """What the last `adopt` did is on the disk."""
+        if self._unvouched is not None:
+            self._unvouched = self._unvouched[ADOPTED_AT_ONCE:] or None
+            if self._unvouched is None:
+                for runtime in list(self.identity.adopting())[:1]:
+                    with suppress(OSError):  # then it is looked for again
+                        self.identity.adopt(runtime, None)
+
     def committed(self, connection: Connection, *, now: bool = False) -> None:
         """Remember where the chains stand that were added to. For after the commit, outside of a transaction.
 
@@ -106,6 +147,8 @@ class Signer:
             last = last_entry(connection, runtime)
             if last is None:  # what was added has been taken back
                 continue
+            if self._has_foreign(connection, last, self.identity.heads().get(runtime)):
+                continue  # not where we left it: who adds next says so
             try:
                 self.identity.remember(runtime, last.end)
                 self._settle(last)
@@ -123,7 +166,8 @@ class Signer:
         last, known = last_entry(connection, runtime), self.identity.heads().get(runtime)
         if last is None:
             return self._begun(_Pen(connection, runtime, self._first_key()), known, new)
-        reasons = [reason] if (reason := _break(connection, last, known)) else []
+        reason = _break(connection, last, known) or ("replaced" if self._has_foreign(connection, last, known) else "")
+        reasons = [reason] if reason else []
         key = None
         try:
             key = self.identity.key(_next_key(last))
@@ -134,6 +178,24 @@ class Signer:
             key = self.identity.any_key()
         pen = _Pen(connection, runtime, key)
         return self._at_home(pen, self._anew(pen, last.end, reasons, known) if reasons else last.end)
+
+    def _has_foreign(self, connection: Connection, last: Entry, known: Head | None) -> bool:
+        """Whether an entry behind the head that we left is not signed by a key of ours.
+
+        Each entry is looked at once: what this process added or saw is not asked again, unless it was taken back.
+        """
+        if self._seen.get(last.runtime) == last.end:
+            return False
+        since = known.seq if known else last.seq
+        seen = self._seen.get(last.runtime)
+        if seen is not None and seen.seq > since and _stands(connection, last.runtime, seen):
+            since = seen.seq
+        rows = connection.execute(_BEHIND, (last.runtime, since)).fetchall()
+        ours = frozenset(self.identity.public_keys()) if rows else frozenset()
+        if not all(_is_ours(_entry((last.runtime, *row)), ours) for row in rows):
+            return True
+        self._seen[last.runtime] = last.end
+        return False
 
     def _first_key(self) -> PrivateKey:
         """To begin a chain with. A copy of a state on another machine has a key of its own."""
@@ -146,16 +208,28 @@ class Signer:
     def _begun(self, pen: _Pen, known: Head | None, new: str) -> tuple[Head, _Pen]:
         """The first entry of a chain; what was there before there was any chain is vouched for from now on."""
         alone = not pen.connection.execute("SELECT 1 FROM chain LIMIT 1").fetchone()
-        rows = pen.connection.execute("SELECT run_id FROM runs WHERE run_id <> ? ORDER BY position", (new,)).fetchall()
+        rows = pen.connection.execute(
+            "SELECT run_id, position FROM runs WHERE run_id <> ? ORDER BY position", (new,)
+        ).fetchall()
         before = [row[0] for row in rows] if alone else []
         if known is not None and known.seq:
             end = self._anew(pen, NOWHERE, ["cut"], known)
         else:
             self._prepare(pen.runtime)
             end = self._add(pen, NOWHERE, "begin", {"why": ["first"], "before": len(before)}).end
-        for run_id in before:
+        if len(before) > ADOPTED_AT_ONCE:
+            self._adopt_later(pen.runtime, rows[-1][1])
+        for run_id in before[:ADOPTED_AT_ONCE]:
             end = self._add(pen, end, "run", facts_of(pen.connection, run_id) | {"why": "before"}).end
         return end, pen
+
+    def _adopt_later(self, runtime: str, through: int) -> None:
+        """The rest is vouched for a slice at a time; noted before the chain begins, or a crash would forget it."""
+        self._unvouched = None
+        try:
+            self.identity.adopt(runtime, through)
+        except OSError as error:
+            raise disk_error(f"the runtime's identity cannot be written: {error}", error) from error
 
     def _prepare(self, runtime: str) -> None:
         """A head is on disk before the first commit: a chain without one is a chain whose head was taken away."""
@@ -189,13 +263,14 @@ class Signer:
         entry = make_entry(end, runtime=pen.runtime, at=self._clock(), key=pen.key, kind=kind, facts=facts)
         pen.connection.execute(_INSERT, (pen.runtime, entry.seq, entry.document, entry.head, entry.signature))
         self._behind.add(pen.runtime)
+        self._seen[pen.runtime] = entry.end
         return entry
 
 
 def last_entry(connection: Connection, runtime: str) -> Entry | None:
     """The last entry of this runtime's chain; None of a chain without any."""
     row = connection.execute(_LAST, (runtime,)).fetchone()
-    return Entry(**dict(zip(("runtime", "seq", "document", "head", "signature"), row, strict=True))) if row else None
+    return _entry(row) if row else None
 
 
 def facts_of(connection: Connection, run_id: str) -> dict[str, object]:
@@ -207,6 +282,34 @@ def facts_of(connection: Connection, run_id: str) -> dict[str, object]:
     )
     evidence = connection.execute("SELECT sha256 FROM evidence_uses WHERE run_id = ?", (run_id,))
     return run_facts(tuple(columns), document, results, [row[0] for row in evidence])
+
+
+def _unvouched(connection: Connection, runtime: str, through: int) -> list[str]:
+    """Runs up to this position that no entry names, in order."""
+    named: set[str] = set()
+    for row in connection.execute(_BEHIND, (runtime, 0)):
+        with suppress(ValueError):
+            named.add(str(read(_entry((runtime, *row))).facts.get("run_id")))
+    rows = connection.execute("SELECT run_id FROM runs WHERE position <= ? ORDER BY position", (through,))
+    return [row[0] for row in rows if row[0] not in named]
+
+
+def _entry(row: tuple[str, int, bytes, bytes, bytes]) -> Entry:
+    runtime, seq, document, head, signature = row
+    return Entry(runtime=runtime, seq=seq, document=document, head=head, signature=signature)
+
+
+def _is_ours(entry: Entry, ours: Collection[PublicKey]) -> bool:
+    try:
+        key = read(entry).key
+    except ValueError:
+        return False
+    return key in ours and signed(entry.head, entry.signature, key)
+
+
+def _stands(connection: Connection, runtime: str, head: Head) -> bool:
+    row = connection.execute("SELECT head FROM chain WHERE runtime = ? AND seq = ?", (runtime, head.seq)).fetchone()
+    return row is not None and row[0] == head.digest
 
 
 def _next_key(last: Entry) -> PublicKey:

@@ -12,7 +12,10 @@ nothing changed since it was written, not who wrote it. What says more is a head
 """
 
 import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -22,11 +25,17 @@ from assess_core.identity import Head, Identity
 from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry
 from assess_core.journal.database import Connection, snapshot
+from assess_core.journal.documents import to_bytes
 from assess_core.journal.signing import facts_of
 from assess_core.journal.walking import Trouble, Vouched, Walk, Word, walk
 from assess_registry.client import PublicKey
 
 _CHAIN = "SELECT runtime, seq, document, head, signature FROM chain ORDER BY runtime, seq"
+
+_NAMING = (
+    "SELECT document FROM results WHERE run_id IN (SELECT run_id FROM evidence_uses) "
+    "AND instr(document, CAST('\"sha256\":' AS BLOB))"
+)
 
 _ABSENT = "evidence_uses WHERE sha256 NOT IN (SELECT sha256 FROM evidence)"
 
@@ -202,8 +211,12 @@ def _run(connection: Connection, run_id: str, runtime: str, vouched: Vouched) ->
 
 def _evidence(connection: Connection, gone: Collection[str]) -> Iterator[Trouble]:
     """Pieces that are not what their digest says, or are gone though nothing says so."""
-    rows = "SELECT sha256, data, encoding, size FROM evidence LEFT JOIN evidence_kept USING (sha256)"
-    for digest, *stored in connection.execute(rows):
+    rows = "SELECT sha256, media_type, data, encoding, size FROM evidence LEFT JOIN evidence_kept USING (sha256)"
+    named = _media_types(connection)
+    for digest, media_type, *stored in connection.execute(rows):
+        if digest in named and media_type not in named[digest]:
+            message = "it is said to be of another media type than the results say that refer to it"
+            yield Trouble(word=Word.CHANGED, runtime="", where=f"evidence {digest}", message=message)
         plain = pieces.decoded(*stored)
         if plain is None or hashlib.sha256(plain).hexdigest() != digest:
             message = "its bytes are not those that were kept under this sha256"
@@ -212,6 +225,16 @@ def _evidence(connection: Connection, gone: Collection[str]) -> Iterator[Trouble
         if digest not in gone:
             message = f"run {run_id} refers to it, it is not there, and no entry of the chain says that it was removed"
             yield Trouble(word=Word.MISSING, runtime="", where=f"evidence {digest}", message=message, run_id=run_id)
+
+
+def _media_types(connection: Connection) -> Mapping[str, Collection[bytes]]:
+    """What each piece of evidence is, by all results that refer to it; theirs is what the chain vouches for."""
+    named: dict[str, set[bytes]] = defaultdict(set)
+    for (document,) in connection.execute(_NAMING):
+        with suppress(ValueError, KeyError, TypeError, AttributeError):  # of a result that was changed, which is told
+            for item in json.loads(document)["evidence"]:
+                named[item["sha256"]].add(to_bytes(item["media_type"]))
+    return named
 
 
 def _damage(connection: Connection) -> Iterator[Trouble]:

@@ -2,6 +2,17 @@
 
 Pure: it takes entries from wherever they come, in the order of their numbers, and never raises for what they say. What
 is wrong is named, once, and the walk goes on behind it: of a chain with one bad entry all others are still believed.
+
+Whose word counts (docs/chain.md, under that heading): trusted are the keys that are known by another way than the
+chain, and each key that a `key` entry which counts hands over to. An entry that is as it was signed counts
+
+1. from the first one of a trusted key on, if it is signed by the key that is in force - the one of the entry before, or
+   the one that was handed over to -, or is a `begin` of another trusted key, which is told as NEW KEY;
+2. before that, at the front, for what it says of runs, evidence and retention alone: it accepts nothing, and makes no
+   key trusted. The front is UNKNOWN KEY, unless a `begin` of a trusted key ends it (NEW KEY, which can be accepted:
+   all keys of a runtime were lost).
+
+All else is UNKNOWN KEY, says nothing, and no acceptance takes that away.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -126,16 +137,27 @@ def walk(
     return going.walk
 
 
+@dataclass(slots=True)
+class _Stretch:
+    """Entries in a row that no key signed which is known; the last one is set as the walk goes on."""
+
+    key: PublicKey
+    first: int
+    last: int = 0
+
+
 class _Going:
     """Where the walk is; see `walk`."""
 
     def __init__(self, walked: Walk, trusted: frozenset[PublicKey], wanted: frozenset[int]) -> None:
         self.walk = walked
-        self._trusted = trusted
+        self._trusted = set(trusted)  # and those that one of them handed over to
         self._wanted = wanted
         self._first: Entry | None = None
-        self._key: PublicKey | None = None
-        self._known = False  # whether the key that signs now is one that is trusted, or came after one in good order
+        self._key: PublicKey | None = None  # whose word counts now
+        self._ours = False  # whether a trusted key has signed yet
+        self._front: _Stretch | None = None
+        self._strange: _Stretch | None = None
         self._through = NOWHERE
         self._accepted: list[tuple[int, str]] = []
 
@@ -145,18 +167,52 @@ class _Going:
         self.walk.head = Head(seq=entry.seq, digest=self._head_of_checked)
         if entry.seq in self._wanted:
             self.walk.heads[entry.seq] = self._head_of_checked
-        if said is not None:
+        if said is not None and self._counts(said):
             self._learn(said)
 
     def end(self) -> None:
         self._check_first()
-        if self._key is not None and not self._known:
-            self._trouble(
-                Word.UNKNOWN_KEY,
-                self.walk.head.seq,
-                f"it is signed by {self._key.id}, which is not known to be this runtime's",
-            )
+        self._end_of_strange()
+        if self._front is not None:
+            self._unknown(self._front, "which is not known to be this runtime's")
         self.walk.troubles = [self._judged(each) for each in self.walk.troubles]
+
+    def _counts(self, said: Said) -> bool:
+        """Whether what the entry says counts: the rule of the module's docstring, entry by entry."""
+        known, begins = said.key in self._trusted, said.kind == "begin"
+        if self._ours and said.key != self._key and not (begins and known):
+            if self._strange is None:
+                self._strange = _Stretch(said.key, said.seq)
+            self._strange.last = said.seq
+            return False
+        self._end_of_strange()
+        if not self._ours and known:
+            self._ours = True
+            if self._front is not None and begins:
+                self._front = None  # `_begun` tells of it, so that it can be accepted
+        elif not self._ours:
+            self._front = self._front or _Stretch(said.key, said.seq)
+            self._front.last = said.seq
+        return True
+
+    def _end_of_strange(self) -> None:
+        if self._strange is not None:
+            was = self._key.id if self._key else "none"
+            why = f"and {was} was in force, which has not handed over to it: what is said there counts for nothing"
+            self._unknown(self._strange, why)
+            self._strange = None
+
+    def _unknown(self, stretch: "_Stretch", why: str) -> None:
+        one = stretch.first == stretch.last
+        where = f"entry {stretch.first}" if one else f"entries {stretch.first} to {stretch.last}"
+        trouble = Trouble(
+            word=Word.UNKNOWN_KEY,
+            runtime=self.walk.runtime,
+            where=where,
+            message=f"signed by {stretch.key.id}, {why}",
+            seq=stretch.first,
+        )
+        self.walk.troubles.append(trouble)
 
     def _judged(self, trouble: Trouble) -> Trouble:
         """The same, with the first acceptance that came after it. What was changed or is missing cannot be accepted."""
@@ -185,11 +241,6 @@ class _Going:
         computed = entry.head if before is None else head_of(before, entry.seq, entry.document)
         key = said.key if said.kind == "begin" or self._key is None else self._key
         if computed == entry.head and signed(entry.head, entry.signature, said.key):
-            if said.key != key:
-                message = (
-                    f"it is signed by {said.key.id}; until then it was {key.id}, and nothing says that this changed"
-                )
-                self._trouble(Word.UNKNOWN_KEY, entry.seq, message)
             return said
         self._explain(entry, said, computed, key)
         return None
@@ -207,20 +258,19 @@ class _Going:
             self._trouble(Word.CHANGED, entry.seq, "its document, or the entry before, is not what was signed")
 
     def _learn(self, said: Said) -> None:
-        """Take over what an entry says that is as it was signed."""
+        """Take over what an entry says that is as it was signed, and counts."""
         walked, facts = self.walk, said.facts
         walked.begun_at = walked.begun_at or said.at
-        before = self._key
-        if before != said.key:
-            self._known = False
-        self._key = said.key
-        self._known = self._known or said.key in self._trusted
+        before, self._key = self._key, said.key
         try:
             match said.kind:
                 case "begin":
                     self._begun(said, before)
                 case "key":
-                    self._key = parse_base64_key(facts["next"])
+                    following = parse_base64_key(facts["next"])
+                    if self._ours:
+                        self._key = following
+                        self._trusted.add(following)
                     walked.moved_at = said.at
                 case "run":
                     held = {name: facts[name] for name in HELD}  # not all of it: there may be a million
@@ -234,7 +284,7 @@ class _Going:
                     walked.removed_runs += int(facts["runs"])
                     walked.removed_at = said.at
                     self._removed(said)
-                case "accept":
+                case "accept" if self._ours:
                     self._accepted.append((said.seq, f"accepted by {facts['by']} at {facts['at']}: {facts['reason']}"))
         except (KeyError, TypeError, ValueError) as error:
             self._trouble(Word.CHANGED, said.seq, f"it lacks what an entry of its kind says: {error!r}")

@@ -141,12 +141,12 @@ class Writer:
         return self._submitted(_Job(prepare=prepare, size=size, patient=True, holds=holds))
 
     def keep(self, evidence: Evidence) -> "Future[None]":
-        """As `Journal.keep`."""
+        """As `Journal.keep`; it waits as `record` does: what a run found is not lost for a disk that is full now."""
 
         def prepare() -> Work:
             return partial(self._keeper.keep, evidence=pieces.make_pieces(evidence), at_us=_now_us())
 
-        return self._submitted(_Job(prepare=prepare, size=_size(evidence), patient=False, holds=always))
+        return self._submitted(_Job(prepare=prepare, size=_size(evidence), patient=True, holds=always))
 
     def submit(self, work: Callable[[Connection], _T], *, size: int = 0) -> "Future[_T]":
         """What this returns, once what it wrote is on the disk.

@@ -63,10 +63,10 @@ class Agenda:
 
     Attributes:
         cursor: every due time up to it was decided.
-        again: were running when the process died; to be begun again.
+        again: were running when the process died, or could not be recorded; to be begun again when there is room.
         running: begun, or just being begun.
         waiting: for those that are running.
-        held: until maintenance is over.
+        held: until maintenance is over, or until it was to begin.
     """
 
     cursor: datetime
@@ -103,13 +103,13 @@ class Decision:
         agenda: as it is afterwards.
         starts: what begins now; all of it is in `agenda.running`.
         skips: due times that have no run.
-        set_back: the clock was set back by more than is waited for.
+        reopened: the clock was set back by more than is waited for, to here; None if it was not.
     """
 
     agenda: Agenda
     starts: tuple[Due, ...] = ()
     skips: tuple[Skip, ...] = ()
-    set_back: bool = False
+    reopened: datetime | None = None
 
 
 def decide(
@@ -134,7 +134,9 @@ def decide(
     for due in (*((fresh,) if fresh is not None else ()), *asked):
         look.arrive(due)
     look.release()
-    return Decision(agenda=look.agenda, starts=tuple(look.starts), skips=tuple(look.skips), set_back=set_back)
+    return Decision(
+        agenda=look.agenda, starts=tuple(look.starts), skips=tuple(look.skips), reopened=now if set_back else None
+    )
 
 
 @dataclass(kw_only=True, slots=True)
@@ -170,10 +172,12 @@ class _Look:
         )
 
     def begin_again(self) -> None:
-        """What a process died with begins again, however much overlaps: it all ran at the same time before."""
+        """What a process died with begins again, as much of it as there is room for; the rest when that has ended."""
         interrupted, self.agenda = self.agenda.again, replace(self.agenda, again=())
         for due in interrupted:
-            if due.problem or not self.kept_out(due, self.now):
+            if not due.problem and not has_room(self.rule, self.agenda):
+                self.agenda = replace(self.agenda, again=(*self.agenda.again, due))
+            elif due.problem or not self.kept_out(due, self.now):
                 self.start(due)
 
     def take_from_the_queue(self) -> None:
@@ -187,6 +191,9 @@ class _Look:
     def arrive(self, due: Due) -> None:
         """It is kept out by maintenance, or placed among what runs; one that is there already stays as it is."""
         if due.run_id in self.agenda.rows():  # the clock was set back over it, or somebody asked at a due time
+            return
+        if due.why == "schedule" and due.start_at > self.now and self.agenda.held is None:
+            self.agenda = replace(self.agenda, held=due)  # of a schedule that was edited; it waits for its jitter
             return
         moments = (due.start_at, self.now) if due.start_at < self.now else (self.now,)
         if any(self.kept_out(due, moment) for moment in moments):
@@ -263,7 +270,7 @@ def next_look_at(rule: Rule, agenda: Agenda, now: datetime, times: Times | None 
     asked = times or (rule.spec.times if rule.spec else None)
     due = asked.after(agenda.cursor) if asked is not None else None
     moments = [due + rule.offset] if due is not None else []
-    if agenda.again or (agenda.waiting is not None and has_room(rule, agenda)):
+    if (agenda.again or agenda.waiting is not None) and has_room(rule, agenda):
         moments.append(now)
     if agenda.held is not None:
         moments.append(over_at(rule.windows, max(now, agenda.held.start_at)))

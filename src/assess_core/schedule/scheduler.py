@@ -54,6 +54,9 @@ BATCH_S = 0.25
 RETRY_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Between tries to claim, when the disk is full or does not answer."""
 
+AGAIN_S = (5.0, 30.0, 120.0, 600.0)
+"""Until a run that could not be recorded begins again: it takes as long as it takes, and may do so for ever."""
+
 DRIFT = timedelta(seconds=30)
 """Of the clock against time that passes, beyond which it was set, or the machine was suspended."""
 
@@ -123,6 +126,10 @@ class Scheduler:
         """Asked for in this process, not claimed yet."""
         self._jobs: set[asyncio.Task[None]] = set()
         self._over: list[tuple[Due, Ended]] = []
+        self._unrecorded: dict[str, tuple[float, Due]] = {}
+        """Ended, and could not be recorded; when they begin again, in `passed_s`. Until then they count as running."""
+        self._tries: dict[str, int] = {}
+        """How often, by run id."""
         self._left: list[Due] = []
         """Cut short by a stop: due still."""
         self._woken = asyncio.Event()
@@ -242,11 +249,33 @@ class Scheduler:
         over, self._over = self._over, []
         for due, ended in over:
             entry = self._entries[due.assessment]
-            stays = isinstance(ended, CutShortError | StoreError)
+            if isinstance(ended, StoreError):
+                self._keep_unrecorded(due, ended)
+                continue
+            self._tries.pop(due.run_id, None)
+            stays = isinstance(ended, CutShortError)
             entry.ended(due, failed=not stays and isinstance(ended, AssessError))
             self._touched[due.assessment] = None
             if stays:
                 self._left.append(due)
+        now_s = self._passed_s()
+        for _, due in [each for each in self._unrecorded.values() if each[0] <= now_s]:
+            del self._unrecorded[due.run_id]
+            self._entries[due.assessment].again(due)
+            self._touched[due.assessment] = None
+
+    def _keep_unrecorded(self, due: Due, error: StoreError) -> None:
+        """It has no fate yet: it goes on being due, and what may not overlap with it does not."""
+        tries = self._tries[due.run_id] = self._tries.get(due.run_id, 0) + 1
+        wait_s = AGAIN_S[min(tries, len(AGAIN_S)) - 1]
+        self._unrecorded[due.run_id] = self._passed_s() + wait_s, due
+        _log.error(
+            "%s: its run could not be recorded, and begins again in %g s: %s",
+            due.assessment,
+            wait_s,
+            error,
+            extra={"action": "run-failed", "assessment": due.assessment, "run_id": due.run_id},
+        )
 
     async def _asked(self, now: datetime) -> dict[str, list[Due]]:
         """3. What was asked for, by assessment."""
@@ -356,6 +385,7 @@ class Scheduler:
             self._woken.clear()
             await self._sleep(self._woken, TICK_S)
         self._end()
+        self._left += [due for _, due in self._unrecorded.values()]
         lost = [(due, why) for entry in self._entries.values() for due, why in entry.lost]
         claim = Claim(
             at=self._clock(),

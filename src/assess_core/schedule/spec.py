@@ -74,6 +74,15 @@ def parse_schedule(text: str, zone: str = "UTC") -> Spec:
 _EXPECTED = "expected `every 15m` or a cron expression of 5 fields, or 6 with seconds first, for example `30 2 * * *`"
 
 
+def parse_key(key: str) -> Spec | None:
+    """The schedule that is remembered by this `Spec.key`; None if it was none that can be read now."""
+    text, _, zone = key.rpartition(" ")
+    try:
+        return parse_schedule(key) if key.startswith("every ") else parse_schedule(text, parse_zone(zone))
+    except ValueError:
+        return None
+
+
 def parse_duration(text: str) -> timedelta:
     """A whole number of seconds, minutes, hours or days: `0s`, `90s`, `15m`, `4h`, `1d`; at most 366 days."""
     match = _DURATION.match(text)

@@ -5,7 +5,7 @@ or part of a `Skip`. So a cursor never moves without what was decided, nor the o
 as a whole, or not at all. A `Due` is removed by the transaction that records its run, and by nothing else but a claim.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -101,6 +101,8 @@ class Claim:
         dropped: run ids whose rows are removed.
         skips: added.
         answered: run ids of requests that are removed.
+        reopened: the clock was set back to there: what had been skipped of due times after it is decided again, so that
+            those skips are removed before others are added. Requests, which are due at no whole second, are not.
     """
 
     at: datetime
@@ -110,9 +112,17 @@ class Claim:
     dropped: tuple[str, ...] = ()
     skips: tuple[Skip, ...] = ()
     answered: tuple[str, ...] = ()
+    reopened: tuple[Cursor, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.cursors, self.forgotten, self.rows, self.dropped, self.skips, self.answered))
+        return any((self.cursors, self.forgotten, self.rows, self.dropped, self.skips, self.answered, self.reopened))
+
+
+def shortened(skip: Skip, at: datetime) -> Skip | None:
+    """What is left of a skip when all due times after this moment are decided again; None if nothing."""
+    if skip.last_at <= at or skip.first_at.microsecond:
+        return skip
+    return replace(skip, last_at=at) if skip.first_at <= at else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

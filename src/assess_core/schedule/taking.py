@@ -17,9 +17,12 @@ def claim_of(now: datetime, changes: Iterable[Change], answered: tuple[str, ...]
     rows: list[Row] = []
     dropped: list[str] = []
     skips: list[Skip] = []
+    reopened: list[Cursor] = []
     for change in changes:
         if change.cursor is not None:
             cursors.append(change.cursor)
+        if change.decision.reopened is not None and change.cursor is not None:
+            reopened.append(replace(change.cursor, at=change.decision.reopened))
         if change.forgotten:
             forgotten.append(change.name)
         rows += change.rows
@@ -33,6 +36,7 @@ def claim_of(now: datetime, changes: Iterable[Change], answered: tuple[str, ...]
         dropped=tuple(dropped),
         skips=tuple(skips),
         answered=answered,
+        reopened=tuple(reopened),
     )
 
 
@@ -46,7 +50,12 @@ def take_up(entry: Entry, row: Row, rule: Rule | None, now: datetime) -> None:
     """What an earlier process has left of this due time is on the entry's agenda."""
     entry.kept_rows[row.due.run_id] = row
     agenda, due = entry.agenda, row.due
-    late = rule is not None and rule.misfire == "skip" and now - due.start_at > rule.grace
+    late = (
+        rule is not None
+        and due.why == "schedule"  # what somebody asked for is never too late
+        and rule.misfire == "skip"
+        and now - due.start_at > rule.grace
+    )
     if row.state == "held" and agenda.held is None:
         entry.agenda = replace(agenda, held=due)
     elif row.state == "queued" and late:

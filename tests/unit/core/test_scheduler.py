@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from assess_core.errors import StoreError
 from assess_core.results import run_id
-from assess_core.schedule import Asked, Rule, Window
+from assess_core.schedule import Asked, Claim, Due, Row, Rule, State, Window
+from assess_core.schedule.scheduler import AGAIN_S
 from tests.support.played_scheduler import BEGIN, DamageError, MortalStore, every
 from tests.support.played_scheduler import Played as AnyPlayed
 
@@ -55,6 +57,144 @@ def test_nothing_is_due_that_was_due_before_it_was_configured(played: Played) ->
     assert begun(played) == []
     played.pass_time(1)
     assert begun(played) == [(60, 1)]
+
+
+def test_a_clock_that_was_ahead_for_a_while_leaves_no_due_time_with_two_fates(played: Played) -> None:
+    played.up([every(900)])
+    played.pass_time(900)
+    played.end(at(900))
+    played.set_clock(86_400)
+    played.end(at(86_400 + 900))
+    day = [(1800, 86_400, "missed")]
+    assert skipped(played) == day
+    played.set_clock(-86_400)
+    played.pass_time(900)
+    played.end(at(1800))
+    assert skipped(played) == []
+    assert begun(played) == [(900, 1), (87_300, 1), (1800, 1)]
+
+
+def test_what_waits_for_its_jitter_runs_although_its_schedule_was_edited(played: Played) -> None:
+    played.up([every(30, offset=timedelta(seconds=20))])
+    played.pass_time(31)
+    played.replace([every(3600)])
+    assert begun(played) == []
+    played.pass_time(18)
+    assert begun(played) == []
+    played.pass_time(1)
+    assert begun(played) == [(30, 1)]
+    played.end(at(30))
+    played.pass_time(3600 - 50)
+    assert begun(played) == [(30, 1), (3600, 1)]  # control: the new one counts from the edit on
+    assert (skipped(played), list(played.store.rows)) == ([], [at(3600)])
+
+
+def test_what_waits_for_its_jitter_and_was_removed_is_told_of(played: Played) -> None:
+    played.up([every(30, offset=timedelta(seconds=20))])
+    played.pass_time(31)
+    played.replace([])
+    played.pass_time(60)
+    assert (begun(played), skipped(played)) == ([], [(30, 30, "removed")])
+
+
+def test_what_a_full_disk_kept_from_beginning_is_one_run_although_its_schedule_was_edited_twice(
+    played: Played,
+) -> None:
+    played.up([every(60)])
+    played.store.full = True
+    played.pass_time(200)
+    played.replace([every(7)])
+    played.pass_time(20)
+    played.replace([every(3600)])
+    played.store.full = False
+    played.pass_time(40)
+    assert begun(played) == [(218, 1)]
+    assert skipped(played) == [(60, 120, "missed"), (204, 211, "missed"), (180, 180, "replaced")]
+
+
+@pytest.mark.parametrize("misfire", ["run_once", "skip"])
+def test_what_was_missed_while_it_was_down_has_a_fate_although_its_schedule_was_edited(
+    played: Played, misfire: str
+) -> None:
+    played.up([every(60)])
+    played.pass_time(1)
+    played.kill()
+    played.now += timedelta(seconds=1000)
+    played.up([every(3600, misfire=misfire, grace=timedelta(seconds=30))])
+    missed = [(60, 900, "missed")]
+    if misfire == "skip":
+        assert (begun(played), skipped(played)) == ([], [*missed, (960, 960, "misfire")])
+    else:
+        assert (begun(played), skipped(played)) == ([(960, 1)], missed)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_what_somebody_asked_for_is_never_too_late(played: Played, state: State) -> None:
+    late: dict[str, object] = {"misfire": "skip", "grace": timedelta(seconds=60)}
+    for why in ("request", "schedule"):
+        due = Due(run_id=why, assessment=why, due_at=BEGIN, start_at=BEGIN, why=why, claimed_at=BEGIN)
+        played.store.claim(Claim(at=BEGIN, rows=(Row(due=due, state=state),)))
+    played.now += timedelta(seconds=90)
+    played.up([every(3600, name="request", **late), every(3600, name="schedule", **late)])
+    assert [(due.run_id, due.problem) for _, due in played.begun if not due.problem] == [("request", "")]
+
+
+def test_a_run_that_could_not_be_recorded_begins_again_and_nothing_beside_it(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    for wait_s in AGAIN_S:
+        played.fail(at(60), StoreError("64 MiB wait"))
+        played.pass_time(wait_s - 1)
+        assert not played.running
+        played.pass_time(1)
+        assert list(played.running) == [at(60)]
+        assert list(played.store.rows) == [at(60)]
+    assert {why for _, _, why in skipped(played)} == {"missed", "overlap"}  # each due time meanwhile has a fate
+    played.end(at(60))
+    assert played.store.rows == {}
+    assert {due_at for due_at, _ in begun(played)} == {60}
+
+
+def test_a_run_that_could_not_be_recorded_and_may_not_begin_any_more_has_one_fate(played: Played) -> None:
+    window = Window(id="w", word="skip", begins=BEGIN + timedelta(seconds=62), ends=BEGIN + timedelta(seconds=100))
+    played.up([every(60, windows=(window,))])
+    played.pass_time(60)
+    played.fail(at(60), StoreError("64 MiB wait"))
+    played.pass_time(6)
+    assert (played.store.rows, skipped(played)) == ({}, [(60, 60, "maintenance")])
+
+
+def test_a_run_that_is_recorded_after_all_does_not_begin_again(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.store.record(played.running[at(60)][0])
+    played.fail(at(60), StoreError("recorded already"))
+    played.pass_time(10)
+    assert (begun(played), played.store.rows, played.running) == ([(60, 1)], {}, {})
+    played.pass_time(50)
+    assert begun(played) == [(60, 1), (120, 1)]
+
+
+def test_what_could_not_be_recorded_is_due_at_the_next_start_and_was_no_death(played: Played) -> None:
+    played.up([every(60)])
+    played.pass_time(60)
+    played.fail(at(60), StoreError("64 MiB wait"))
+    played.stop()
+    played.up([every(60)])
+    assert begun(played) == [(60, 1), (60, 1)]
+
+
+def test_what_a_process_died_with_begins_again_one_after_the_other_where_nothing_may_overlap(played: Played) -> None:
+    played.up([every(60, overlap="parallel")])
+    for _ in range(3):
+        played.pass_time(60)
+    played.kill()
+    played.up([every(60, overlap="skip")])
+    for due in (60, 120, 180):
+        assert list(played.running) == [at(due)]
+        played.end(at(due))
+    assert played.store.rows == {}
+    assert skipped(played) == []
 
 
 def test_what_was_missed_runs_once_and_is_told_of_as_one(played: Played) -> None:
