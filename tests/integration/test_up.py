@@ -107,6 +107,10 @@ def test_two_are_not_up_on_one_state(ticking: Place) -> None:
         with up(ticking) as other:
             assert other.wait() == 1
             assert f"runs already on {ticking.state}: pid {one.process.pid} since" in other.text()
+        (ticking.state / "up.lock").unlink()  # by whoever took it for what a dead one left
+        with up(ticking) as other:
+            assert other.wait() == 1
+            assert f"runs already on {ticking.state}: by whom is not known" in other.text()
         one.more("run-ended")
         one.stop()
     with up(ticking) as control:
