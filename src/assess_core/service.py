@@ -26,7 +26,7 @@ from typing import Any
 from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.delivery import Action
-from assess_core.errors import AssessError, ConfigError, CutShortError
+from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
 from assess_core.going import Going
 from assess_core.guarded import Guarded
 from assess_core.host.aside import aside
@@ -69,8 +69,6 @@ DISK_S = 60.0
 
 LAST_JOBS_S = 5.0
 """For the scheduler to hear of what was cut short."""
-
-EXIT_DAMAGED = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from assess_core.errors import EXIT_DAMAGED
 from assess_core.journal import Journal
 from assess_core.results import AssessmentRun
 from assess_core.signals import ONE_S
@@ -334,7 +335,7 @@ def test_a_journal_that_is_damaged_ends_it_and_nothing_begins_a_new_one(ticking:
     good = journal.read_bytes()
     journal.write_bytes(b"\xff" * len(good))
     with up(ticking) as two:
-        assert two.wait() == 1
+        assert two.wait() == EXIT_DAMAGED
         assert "damaged" in two.text()
         assert not two.of("up-ready")
     assert journal.read_bytes() == b"\xff" * len(good)

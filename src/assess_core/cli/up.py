@@ -55,7 +55,7 @@ def command(  # noqa: PLR0917  one argument an option
     Configuration, plugins and the registry's word are followed while it runs; a mistake in the configuration leaves
     what runs as it is. SIGTERM and Ctrl-C stop it when what runs has ended, a second one at once; SIGHUP looks at
     everything again; SIGUSR1 has it say how it stands. Exit codes: 0 stopped by SIGTERM, 130 by Ctrl-C, 1 it could
-    not go on, 2 the configuration has a mistake, 5 what is configured was refused.
+    not go on, 2 the configuration has a mistake, 5 what is configured was refused, 6 the journal is damaged.
     """
     os.umask(0o077)
     tell = Notify(os.environ)  # before anything is started that would inherit it
