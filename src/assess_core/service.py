@@ -380,6 +380,8 @@ class Service:
         states = [standing.state for _, standing in self._live.standing.values()]
         if quarantined := sum(state is State.QUARANTINED for state in states):
             said.append(f"{quarantined} plugins quarantined")
+        if self._phase == "up" and (stuck := self._stuck()):
+            said.append(stuck)
         if self._is_degraded:
             said.append("the configuration has a mistake; what was followed before goes on")
         return "; ".join(said)
@@ -426,15 +428,23 @@ class Service:
         """As `Shown`."""
         if self._failed is not None:
             return "the journal cannot be used"
-        return "" if self._phase == "up" else self._phase
+        return self._stuck() if self._phase == "up" else self._phase
 
-    async def look(self) -> Standing:
+    def _stuck(self) -> str:
+        """What cannot be written down; empty if nothing is. Anybody may read it: no path, no name."""
+        if self._scheduler is not None and self._scheduler.trouble:
+            return "nothing begins, as what is due cannot be written down"
+        if self._live.journal.writer().trouble:
+            return "results that were found cannot be written down, and wait"
+        return ""
+
+    async def look(self) -> Standing | None:
         """As `Shown`."""
         if self._phase != "up" or self._scheduler is None or self._config is None:
-            return Standing(refused=self._is_degraded)
+            return None
         standing = self._scheduler.standing()
-        seen = await look(self._live, standing, self._config, self._complete_at, now=utc_now())
-        return replace(seen, refused=self._is_degraded)
+        seen = await look(self._live, standing, self._config, dict(self._complete_at), now=utc_now())
+        return replace(seen, refused=self._is_degraded, full=bool(self._stuck()))
 
     def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Nobody waits for what failed."""
