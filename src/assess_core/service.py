@@ -15,7 +15,7 @@ A second signal shortens the while to nothing and changes nothing of the order.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from assess_core.clock import utc_now
-from assess_core.config import Config
+from assess_core.config import Config, ObserveConfig
 from assess_core.delivery import Action
 from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
 from assess_core.going import Going
 from assess_core.guarded import Guarded
 from assess_core.host.aside import aside
 from assess_core.host.standing import State
+from assess_core.identity import IDENTITY, Identity
 from assess_core.journal import DamagedError
 from assess_core.last_good import Source
 from assess_core.live import Live, Reloaded
@@ -95,6 +96,7 @@ class Service:
         tell: the service manager.
         crashes: where faults of ours are written down.
         build: what `assess_build_info` says.
+        tell_observed: told what `observe` says, whenever another configuration is followed.
     """
 
     def __init__(
@@ -106,11 +108,13 @@ class Service:
         crashes: Crashes,
         build: Mapping[str, str],
         options: Options = Options(),
+        tell_observed: Callable[[ObserveConfig], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._state = state
         self._tell = tell
         self._options = options
+        self._tell_observed = tell_observed
         self._signals = Signals()
         self._observing = Observing(build=build, crashes=crashes, shown=self)
         self._complete_at: dict[str, datetime] = {}
@@ -150,6 +154,7 @@ class Service:
                 self._tell.close()
         if self._failed is not None:
             raise self._failed
+        await aside(Identity(self._state / IDENTITY).tell_heads)
         _log.info("stopped", extra={"action": "up-stopped"})
         return self._signals.exit_code
 
@@ -232,6 +237,7 @@ class Service:
         self._phase = "up"
         self._tell(READY=1, STATUS=self._status())
         _log.info("ready: %s", self._status(), extra={"action": "up-ready"})
+        self._later(aside(Identity(self._state / IDENTITY).tell_heads))
         self._serving = asyncio.get_running_loop().create_task(scheduler.serve())
         stopping = asyncio.get_running_loop().create_task(self._signals.stop.wait())
         await asyncio.wait([self._serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -325,6 +331,7 @@ class Service:
             return
         if before is not None:
             _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
+        self._tell_observed(config.observe)
         self._later(self._observing.follow(config.observe))
         self._observing.metrics.forget({each.id for each in config.assessments})
 
