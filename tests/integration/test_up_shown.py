@@ -171,11 +171,7 @@ def test_the_log_is_followed_and_where_the_chain_stands_is_told_at_every_level(
     lines = said(place)
     assert len([line for line in lines if line["action"] == "run-ended"]) <= before + 1
     assert lines[-1]["action"] == "chain-head"
-    command = [Path(sys.executable).with_name("assess"), "results"]
-    copied = subprocess.run(
-        [*command, "backup", "copy.db", "--state-dir", "state", "-o", "json"],
-        cwd=place,
-        check=True,
-        capture_output=True,
-    )
+    program = str(Path(sys.executable).with_name("assess"))
+    argv = [program, "results", "backup", "copy.db", "-o", "json", "--state-dir", "state"]
+    copied = subprocess.run(argv, cwd=place, check=True, capture_output=True)
     assert json.loads(copied.stdout)["heads"] == {"rt": str(lines[-1]["message"]).rpartition(" ")[2]}
