@@ -163,9 +163,7 @@ def _require_replaceable(path: Path, config: Path | None, state_dir: Path | None
         raise ConfigError(f"--report: {path} is the configuration; name another file")
     state = state_directory(state_dir, os.environ, load_config(config))
     if path.resolve().is_relative_to(state.resolve()):
-        raise ConfigError(
-            f"--report: {path} lies in the state directory, where everything is assess's own; name another"
-        )
+        raise ConfigError(f"--report: {path} lies in the state directory, which is assess's own; name another file")
 
 
 def _severity(fail_on: str) -> Severity | None:
