@@ -109,7 +109,8 @@ def command(  # noqa: PLR0917  one argument an option
 def _require_alone(**others: object) -> None:
     given = [f"--{name.replace('_', '-').removesuffix('s')}" for name, value in others.items() if value]
     if given:
-        raise click.UsageError(f"--queued asks for whole assessments, as they are configured: leave out {given[0]}")
+        left_out = ", ".join(given)
+        raise click.UsageError(f"--queued asks for whole assessments, as they are configured: leave out {left_out}")
 
 
 def _queue(config: Config, state_dir: Path | None, assessments: tuple[str, ...], output: str) -> int:
