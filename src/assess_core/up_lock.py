@@ -52,7 +52,7 @@ def only_one(state: Path, *, within_s: float = TRIED_S, sleep: Callable[[float],
         raise _unusable(state, error) from error
     with _opened(state, _DIRECTORY) as directory, _opened(state / NAME, os.O_RDWR | os.O_CREAT | _FILE) as file:
         deadline = time.monotonic() + within_s
-        while not all(_taken(each, fcntl.LOCK_EX) for each in (directory, file)):
+        while not (_directory_taken(directory, fcntl.LOCK_EX) and _taken(file, fcntl.LOCK_EX)):
             if time.monotonic() >= deadline:
                 raise RunsAlreadyError(
                     f"assess up runs already on {state}: {_holder(file) or 'by whom is not known'}; "
@@ -75,7 +75,7 @@ def who_is_up(state: Path) -> str:
     is_up = False
     try:
         with _opened(state, _DIRECTORY) as directory:
-            is_up = not _taken(directory, fcntl.LOCK_SH)
+            is_up = not _directory_taken(directory, fcntl.LOCK_SH)
         with _opened(state / NAME, os.O_RDONLY | _FILE) as file:
             if _taken(file, fcntl.LOCK_SH) and not is_up:
                 return ""
@@ -97,6 +97,13 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _directory_taken(descriptor: int, kind: int) -> bool:
+    try:
+        return _taken(descriptor, kind)
+    except OSError:  # a network's file system locks nothing that is open for reading alone: there the file's counts
+        return True
 
 
 def _taken(descriptor: int, kind: int) -> bool:
