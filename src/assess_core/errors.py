@@ -39,6 +39,14 @@ class NoRoomError(StoreError):
     """There is no room on the disk, or it failed; nothing was written, and it may be tried again."""
 
 
+EXIT_DAMAGED = 6
+"""Of its own, so that a service manager does not start again what ends again: `RestartPreventExitStatus=`."""
+
+
+class DamagedError(StoreError):
+    """Pages of the journal are not what was written there; nothing more should be written to it, however often."""
+
+
 def disk_error(message: str, error: Exception) -> StoreError:
     """What to raise with this message when a file could not be written: of a full disk, that it may be tried again."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)

@@ -27,12 +27,14 @@ from assess_registry.client import (
     generate_key,
     load_private_key,
     load_public_key,
+    plain,
     read_bounded,
     sync_directory,
     write_key_pair,
 )
 
 _log = logging.getLogger(__name__)
+_always = logging.getLogger("assess_core.always")
 
 IDENTITY = "identity"
 """In the state directory."""
@@ -139,6 +141,12 @@ class Identity:
         except (OSError, ConfigError, ValueError, TypeError, KeyError, AttributeError) as error:
             _log.warning("%s cannot be read: %s", path, error, extra={"action": "chain-head-unreadable"})
             return {}
+
+    def tell_heads(self) -> None:
+        """Where each chain stands is in the log, whatever its level: there nobody takes it back who can write here."""
+        for runtime, head in self.heads().items():
+            text = "the chain of %s stands at %d:%s"
+            _always.info(text, plain(runtime), head.seq, head.digest.hex(), extra={"action": "chain-head"})
 
     def remember(self, runtime: str, head: Head) -> None:
         """The chain of this runtime stands there. What a crash leaves may be behind, which alarms nobody, never ahead.

@@ -354,6 +354,8 @@ def timestamp(moment: datetime, *, timespec: Literal["milliseconds", "microsecon
 
 
 def _shortcoming(run: AssessmentRun, reached: set[str]) -> str | None:
+    if run.problem is not None and run.run_id in reached:
+        return f"assessment {run.assessment!r} is not whole: {run.problem}"
     if run.problem is not None:
         return f"assessment {run.assessment!r} could not be done: {run.problem}"
     if run.run_id not in reached:

@@ -15,7 +15,7 @@ A second signal shortens the while to nothing and changes nothing of the order.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from assess_core.clock import utc_now
-from assess_core.config import Config
+from assess_core.config import Config, ObserveConfig
 from assess_core.delivery import Action
-from assess_core.errors import AssessError, ConfigError, CutShortError
+from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
 from assess_core.going import Going
 from assess_core.guarded import Guarded
 from assess_core.host.aside import aside
 from assess_core.host.standing import State
+from assess_core.identity import IDENTITY, Identity
 from assess_core.journal import DamagedError
 from assess_core.last_good import Source
 from assess_core.live import Live, Reloaded
@@ -70,8 +71,6 @@ DISK_S = 60.0
 LAST_JOBS_S = 5.0
 """For the scheduler to hear of what was cut short."""
 
-EXIT_DAMAGED = 1
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
@@ -97,6 +96,7 @@ class Service:
         tell: the service manager.
         crashes: where faults of ours are written down.
         build: what `assess_build_info` says.
+        tell_observed: told what `observe` says, whenever another configuration is followed.
     """
 
     def __init__(
@@ -108,11 +108,13 @@ class Service:
         crashes: Crashes,
         build: Mapping[str, str],
         options: Options = Options(),
+        tell_observed: Callable[[ObserveConfig], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._state = state
         self._tell = tell
         self._options = options
+        self._tell_observed = tell_observed
         self._signals = Signals()
         self._observing = Observing(build=build, crashes=crashes, shown=self)
         self._complete_at: dict[str, datetime] = {}
@@ -152,6 +154,7 @@ class Service:
                 self._tell.close()
         if self._failed is not None:
             raise self._failed
+        await aside(Identity(self._state / IDENTITY).tell_heads)
         _log.info("stopped", extra={"action": "up-stopped"})
         return self._signals.exit_code
 
@@ -234,6 +237,7 @@ class Service:
         self._phase = "up"
         self._tell(READY=1, STATUS=self._status())
         _log.info("ready: %s", self._status(), extra={"action": "up-ready"})
+        self._later(aside(Identity(self._state / IDENTITY).tell_heads))
         self._serving = asyncio.get_running_loop().create_task(scheduler.serve())
         stopping = asyncio.get_running_loop().create_task(self._signals.stop.wait())
         await asyncio.wait([self._serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -327,6 +331,7 @@ class Service:
             return
         if before is not None:
             _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
+        self._tell_observed(config.observe)
         self._later(self._observing.follow(config.observe))
         self._observing.metrics.forget({each.id for each in config.assessments})
 
@@ -382,6 +387,8 @@ class Service:
         states = [standing.state for _, standing in self._live.standing.values()]
         if quarantined := sum(state is State.QUARANTINED for state in states):
             said.append(f"{quarantined} plugins quarantined")
+        if self._phase == "up" and (stuck := self._stuck()):
+            said.append(stuck)
         if self._is_degraded:
             said.append("the configuration has a mistake; what was followed before goes on")
         return "; ".join(said)
@@ -428,15 +435,23 @@ class Service:
         """As `Shown`."""
         if self._failed is not None:
             return "the journal cannot be used"
-        return "" if self._phase == "up" else self._phase
+        return self._stuck() if self._phase == "up" else self._phase
 
-    async def look(self) -> Standing:
+    def _stuck(self) -> str:
+        """What cannot be written down; empty if nothing is. Anybody may read it: no path, no name."""
+        if self._scheduler is not None and self._scheduler.trouble:
+            return "nothing begins, as what is due cannot be written down"
+        if self._live.journal.writer().trouble:
+            return "results that were found cannot be written down, and wait"
+        return ""
+
+    async def look(self) -> Standing | None:
         """As `Shown`."""
         if self._phase != "up" or self._scheduler is None or self._config is None:
-            return Standing(refused=self._is_degraded)
+            return None
         standing = self._scheduler.standing()
-        seen = await look(self._live, standing, self._config, self._complete_at, now=utc_now())
-        return replace(seen, refused=self._is_degraded)
+        seen = await look(self._live, standing, self._config, dict(self._complete_at), now=utc_now())
+        return replace(seen, refused=self._is_degraded, full=bool(self._stuck()))
 
     def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Nobody waits for what failed."""

@@ -17,10 +17,13 @@ from typing import Any
 
 import pytest
 
+from assess_core.errors import EXIT_DAMAGED
+from assess_registry.console import EXIT_REFUSED, EXIT_USAGE
 from tests.support.programs import refuse_or_skip
 from tests.support.registry_tree import make_registry_tree
 
-UNITS = Path(__file__).parents[2] / "contrib" / "systemd"
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "contrib" / "systemd"
 DRIVER = Path(__file__).parents[1] / "support" / "in_systemd.py"
 SYSTEMD = Path("/lib/systemd/systemd")
 WITHIN_S = 150
@@ -214,6 +217,15 @@ def test_a_real_systemd_starts_it_watches_it_and_stops_it(unit: str, more: str, 
         "success",
         [],
     )
+
+
+@pytest.mark.parametrize("unit", ["assess.service", "assess-unprivileged.service"])
+def test_what_no_restart_mends_is_not_started_again(unit: str) -> None:
+    said = dict(line.split("=", 1) for line in (UNITS / unit).read_text().splitlines() if "=" in line)
+    codes = {EXIT_USAGE, EXIT_REFUSED, EXIT_DAMAGED}
+    assert {int(code) for code in said["RestartPreventExitStatus"].split()} == codes
+    assert f"`RestartPreventExitStatus={' '.join(map(str, sorted(codes)))}`" in (ROOT / "docs/service.md").read_text()
+    assert said["Restart"] == "on-failure", "the control: what a restart may mend is"
 
 
 @pytest.mark.parametrize("unit", ["assess.service", "assess-unprivileged.service"])

@@ -13,6 +13,7 @@ import pytest
 
 from assess_core import results
 from assess_core.cli.app import app
+from assess_core.errors import EXIT_DAMAGED
 from assess_registry import console
 from assess_registry.cli.app import cli
 
@@ -130,7 +131,7 @@ def test_exit_codes_are_those_that_exist() -> None:
     shared = {value for name, value in vars(console).items() if name.startswith("EXIT_")}
     of_runs = {value for name, value in vars(results).items() if name.startswith("EXIT_")}
     assert exit_codes(2) == shared
-    assert exit_codes(1) == shared | of_runs
+    assert exit_codes(1) == shared | of_runs | {EXIT_DAMAGED}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -247,3 +247,23 @@ def test_two_that_record_and_remove_make_one_chain_whenever_they_are_killed(site
         (chain,) = report.chains
         assert chain.head.seq > last
         last = chain.head.seq
+
+
+def test_complete_runs_are_found_without_looking_through_those_that_are_not(site: Site) -> None:
+    """An assessment that was never complete has thousands of them at a start, which waits for this."""
+    with site.open() as journal:
+        complete = daily(site, journal, 1, "a")
+        newest = daily(site, journal, 300, "a", complete=False)[-1]
+        daily(site, journal, 300, "b", complete=False)
+        connection, steps = journal._database.connection, []
+        connection.set_progress_handler(lambda: steps.append(1), 10)  # each ten instructions of SQLite
+        try:
+            assert set(journal.completed_at(["a", "b"])) == {"a"}
+            found = journal.complete_before(newest)
+        finally:
+            connection.set_progress_handler(None, 0)
+        assert found is not None
+        assert found.run_id == complete[0]
+        assert len(steps) < 30, "300 runs that are looked at are some hundred"
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {retention._NEWEST}").fetchall()
+        assert any("runs_complete" in row[3] for row in plan), plan

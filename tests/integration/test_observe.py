@@ -18,7 +18,8 @@ import pytest
 from assess_core.observe.context import about
 from assess_core.observe.crash import KEPT, ONCE_S, Crashes, digest_of, reports_in
 from assess_core.observe.endpoint import MAX_REQUEST, Answer, Endpoint, Listen, listen_at
-from assess_core.observe.log import log_to, style_of
+from assess_core.observe.lines import Style
+from assess_core.observe.log import ALWAYS, log_to, style_of
 
 log = logging.getLogger("assess_core.test")
 
@@ -47,6 +48,49 @@ def test_what_was_kept_back_is_told_at_the_end(stream: TextIO) -> None:
     stream.seek(0)
     said = [json.loads(line)["message"] for line in stream.read().splitlines()]
     assert said == ["again"] * 20 + ["again (5 times more within a minute)"]
+
+
+class Broken:
+    """As a plugin or a library may hand it over."""
+
+    def __str__(self) -> str:
+        raise LookupError("no name")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("style", ["text", "priority", "json"])
+def test_whatever_is_wrong_with_a_record_nobody_who_logs_is_told(style: Style, stream: TextIO) -> None:
+    with log_to(stream, style=style, level="info") as told:
+        for said, arguments in (("%(x)s is missing", ({"y": 1},)), ("%s of %s", (Broken(), 2)), (Broken(), ())):
+            told.handle(logging.LogRecord("assess_core", logging.INFO, "/a.py", 1, said, arguments, None))
+        told.handle(logging.makeLogRecord({"msg": "with it", "levelname": "INFO", "thing": Broken()}))
+        log.info("control")
+    stream.seek(0)
+    lines = stream.read().splitlines()
+    assert len(lines) == 5
+    assert "%(x)s is missing" in lines[0]
+    assert "%s of %s a tuple that cannot be shown (LookupError: no name)" in lines[1]
+    assert "a Broken that cannot be shown" in lines[2]
+    assert "with it" in lines[3]
+    assert "control" in lines[4]
+
+
+def test_level_and_form_are_followed_and_what_has_to_be_told_is(stream: TextIO) -> None:
+    always = logging.getLogger(ALWAYS)
+    before = always.level
+    with log_to(stream, style="text", level="info") as told:
+        log.info("told")
+        told.follow(style="json", level="error")
+        log.warning("not told")
+        always.info("the chain stands")
+        always.debug("not told")
+        log.error("told")
+    stream.seek(0)
+    lines = stream.read().splitlines()
+    assert len(lines) == 3
+    assert [json.loads(line)["message"] for line in lines[1:]] == ["the chain stands", "told"]
+    assert always.level == before
 
 
 def test_afterwards_logging_is_as_it_was(stream: TextIO) -> None:
@@ -129,6 +173,36 @@ def test_the_same_crash_is_told_once_an_hour_and_ten_are_kept(tmp_path: Path) ->
     assert len(kept) == KEPT
     assert kept[-1] == last
     assert crashes.count == KEPT + 6
+
+
+def test_processes_that_follow_each_other_write_the_same_crash_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, error = [1_800_000_000.0], crash()
+    first = Crashes(tmp_path, clock=lambda: now[0]).report(error)
+    assert first is not None
+    for _ in range(KEPT + 2):
+        now[0] += 1
+        assert Crashes(tmp_path, clock=lambda: now[0]).report(error) is None
+        assert str(first) in caplog.records[-1].getMessage(), "it is said where it was written"
+    assert reports_in(tmp_path) == (first,)
+    now[0] += ONCE_S
+    assert Crashes(tmp_path, clock=lambda: now[0]).report(error) is not None, "the control"
+    now[0] -= 10 * ONCE_S
+    assert Crashes(tmp_path, clock=lambda: now[0]).report(error) is not None, "a clock that was set back hides none"
+
+
+def test_one_fault_that_comes_again_and_again_takes_no_others_report(tmp_path: Path) -> None:
+    now = [1_800_000_000.0]
+    crashes = Crashes(tmp_path, clock=lambda: now[0])
+    other = crashes.report(LookupError("another place"))
+    error, written = crash(), []
+    for _ in range(KEPT + 5):
+        now[0] += ONCE_S
+        written.append(crashes.report(error))
+    kept = reports_in(tmp_path)
+    assert len(kept) == KEPT
+    assert (kept[0], kept[1], kept[-1]) == (other, written[0], written[-1])
 
 
 def test_a_directory_that_takes_nothing_costs_no_more_than_the_report(
@@ -236,27 +310,55 @@ def test_an_answer_that_fails_ends_one_connection_alone(caplog: pytest.LogCaptur
     assert [getattr(each, "action", "") for each in caplog.records] == ["endpoint-failed"]
 
 
-def test_more_than_a_few_at_a_time_are_closed() -> None:
-    async def flood() -> tuple[bytes, bytes]:
-        async with Endpoint({"/healthz": ok}, at_once=2, timeout_s=5).on(listen_at("127.0.0.1:0")) as at:
-            idle = [await asyncio.open_connection(at.host, at.port) for _ in range(2)]
-            reader, writer = await asyncio.open_connection(at.host, at.port)
-            writer.write(GOOD)
-            refused = b""
-            with contextlib.suppress(ConnectionError):
-                refused = await asyncio.wait_for(reader.read(), 5)
-            for _, each in [*idle, (reader, writer)]:
-                each.close()
-            await asyncio.sleep(0.05)
-            reader, writer = await asyncio.open_connection(at.host, at.port)
-            writer.write(GOOD)
-            served = await asyncio.wait_for(reader.read(), 5)
-            writer.close()
-            return refused, served
+async def get(at: Listen) -> bytes:
+    reader, writer = await asyncio.open_connection(at.host, at.port)
+    writer.write(GOOD)
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
 
-    refused, served = asyncio.run(flood())
+
+def test_who_asks_nothing_keeps_out_nobody_who_does() -> None:
+    async def flood() -> tuple[list[bytes], bytes]:
+        async with Endpoint({"/healthz": ok}, at_once=2, timeout_s=20).on(listen_at("127.0.0.1:0")) as at:
+            idle = [await asyncio.open_connection(at.host, at.port) for _ in range(6)]
+            for _, writer in idle:
+                writer.write(GOOD[:20])
+            served = [await get(at) for _ in range(3)]
+            first, _ = idle[0]
+            oldest = b""
+            with contextlib.suppress(ConnectionError):
+                oldest = await asyncio.wait_for(first.read(), 5)
+            for _, writer in idle:
+                writer.close()
+            return served, oldest
+
+    served, oldest = asyncio.run(flood())
+    assert [each[:12] for each in served] == [b"HTTP/1.1 200"] * 3
+    assert oldest == b"", "it was let go, long before its time was over"
+
+
+def test_more_than_a_few_that_are_being_answered_are_closed() -> None:
+    async def flood() -> tuple[bytes, list[bytes], bytes]:
+        over = asyncio.Event()
+
+        async def slow() -> Answer:
+            await over.wait()
+            return await ok()
+
+        async with Endpoint({"/healthz": slow}, at_once=2, timeout_s=20).on(listen_at("127.0.0.1:0")) as at:
+            busy = [asyncio.create_task(get(at)) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            refused = await get(at)
+            over.set()
+            return refused, await asyncio.gather(*busy), await get(at)
+
+    refused, busy, served = asyncio.run(flood())
     assert refused == b""
-    assert served.startswith(b"HTTP/1.1 200")
+    assert [each[:12] for each in (*busy, served)] == [b"HTTP/1.1 200"] * 3
 
 
 def test_both_kinds_of_loopback_are_listened_on() -> None:

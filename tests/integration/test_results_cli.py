@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from assess_core.cli.app import main
+from assess_core.errors import EXIT_DAMAGED
 from assess_core.results import ResultOutcome, run_id
 from assess_plugin.models import Subject
 from tests.support.chains import Site
@@ -105,7 +106,7 @@ def test_list_takes_conditions(typed: Typed) -> None:
     assert ids("--limit", "1") == [second]
     assert ids("--incomplete") == [second]
     assert ids("--assessment", "host") == [second, first]
-    assert ids("--assessment", "other") == []
+    assert typed("list", "--assessment", "other")[0] == 2
     assert ids("--since", typed.site.now.isoformat()) == [second]
     assert ids("--since", (typed.site.now + timedelta(seconds=1)).isoformat()) == []
     assert ids("--since", "2026-01-01") == [second, first]
@@ -203,7 +204,7 @@ def test_without_a_run_before_all_that_fails_is_new(typed: Typed) -> None:
 # -- verify
 
 
-def test_verify_exits_0_5_and_1(typed: Typed) -> None:
+def test_verify_exits_0_5_and_6(typed: Typed) -> None:
     record(typed.site, [("a", "c", PASS)])
     code, out, _ = typed("verify")
     assert code == 0
@@ -217,7 +218,7 @@ def test_verify_exits_0_5_and_1(typed: Typed) -> None:
     code, found = typed.json("verify")
     assert (code, found["sound"], [trouble["word"] for trouble in found["troubles"]]) == (5, False, ["changed"])
     typed.site.path.write_bytes(b"no database " * 1000)
-    assert typed("verify")[0] == 1
+    assert typed("verify")[0] == EXIT_DAMAGED
 
 
 def test_the_head_that_verify_prints_is_the_one_that_it_asks_for(typed: Typed) -> None:
@@ -294,3 +295,15 @@ def test_prune_removes_what_is_old_and_verify_agrees(typed: Typed) -> None:
     code, found = typed.json("verify")
     assert (code, found["chains"][0]["removed_runs"]) == (0, 2)
     assert "removed 0 runs" in typed("prune")[1]
+
+
+def test_an_empty_list_is_an_answer_only_of_what_there_is(typed: Typed) -> None:
+    record(typed.site, [("host:a", "c-one", ResultOutcome.PASS)])
+    code, _, said = typed("list", "--assessment", "hots")
+    assert (code, "did you mean 'host'?" in said) == (2, True), said
+    assert typed("list", "--assessment", "host", "--since", "2999-01-01")[0] == 0, (
+        "the control: it has a run, not since"
+    )
+    entry = '[[assessments]]\nid = "new"\nplugin = "demo"\nprovider = "demo-subjects"\n'
+    typed.config.write_text(CONFIG + '[[plugins]]\nname = "demo"\n' + entry)
+    assert typed("list", "--assessment", "new")[0] == 0, "the control: it is configured, and had no run yet"

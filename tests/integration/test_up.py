@@ -16,9 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from assess_core.errors import EXIT_DAMAGED
 from assess_core.journal import Journal
+from assess_core.observing import FRESH_S
 from assess_core.results import AssessmentRun
 from assess_core.signals import ONE_S
 from assess_core.up_lock import who_is_up
@@ -27,6 +30,7 @@ from tests.support.http_registry import serve
 from tests.support.mounts import fill, in_mounts, may_mount, mount_tmpfs
 from tests.support.nothing_left import adopting, children_of, left_of, name_of
 from tests.support.programs import refuse_or_skip
+from tests.support.served import free_port
 from tests.support.up import Up, assess
 
 __all__ = ["made", "place"]  # fixtures
@@ -107,6 +111,10 @@ def test_two_are_not_up_on_one_state(ticking: Place) -> None:
         with up(ticking) as other:
             assert other.wait() == 1
             assert f"runs already on {ticking.state}: pid {one.process.pid} since" in other.text()
+        (ticking.state / "up.lock").unlink()  # by whoever took it for what a dead one left
+        with up(ticking) as other:
+            assert other.wait() == 1
+            assert f"runs already on {ticking.state}: by whom is not known" in other.text()
         one.more("run-ended")
         one.stop()
     with up(ticking) as control:
@@ -306,13 +314,29 @@ def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, 
     def work() -> None:
         mount_tmpfs(tmp_path / "small", kib=96 << 10)
         place = made.copy(tmp_path / "small" / "place")
-        place.configure(assessment=EACH_SECOND)
+        listen = f"127.0.0.1:{free_port()}"
+        place.configure(assessment=f'{EACH_SECOND}[observe]\nlisten = "{listen}"\n')
+
+        def asked(path: str) -> tuple[int, str]:
+            answer = httpx.get(f"http://{listen}/{path}", timeout=20)
+            return answer.status_code, answer.text
+
         with up(place) as one:
             one.until("run-ended", times=2)
+            assert [asked(path) for path in ("healthz", "readyz")] == [(200, "ok\n")] * 2
+            assert "\nassess_journal_full 0.0\n" in asked("metrics")[1]
             ballast = fill(tmp_path / "small", leave=0)
             assert "no room left" in one.until("journal-full")["message"]
+            assert asked("readyz")[0] == 503
+            assert asked("healthz") == (200, "it works; nothing begins, as what is due cannot be written down\n")
+            assert "nothing begins" in standing(one)
+            until_s = time.monotonic() + 20
+            while "\nassess_journal_full 1.0\n" not in asked("metrics")[1]:
+                assert time.monotonic() < until_s
+                time.sleep(FRESH_S)  # so old they may be
             ballast.unlink()
             one.more("run-ended", within_s=60)
+            assert asked("readyz") == (200, "ok\n")
             one.more("run-ended")
             one.stop()
         assert due(place) == []
@@ -330,7 +354,7 @@ def test_a_journal_that_is_damaged_ends_it_and_nothing_begins_a_new_one(ticking:
     good = journal.read_bytes()
     journal.write_bytes(b"\xff" * len(good))
     with up(ticking) as two:
-        assert two.wait() == 1
+        assert two.wait() == EXIT_DAMAGED
         assert "damaged" in two.text()
         assert not two.of("up-ready")
     assert journal.read_bytes() == b"\xff" * len(good)

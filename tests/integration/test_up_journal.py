@@ -6,6 +6,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from assess_core.errors import EXIT_DAMAGED
 from assess_core.journal import Journal
 from tests.integration.test_journal_upgrade import OLD
 from tests.integration.test_live import Place, made, place
@@ -47,7 +48,7 @@ def test_a_damaged_journal_ends_it_and_is_left_alone(ticking: Place) -> None:
         file.seek(damaged)
         file.write(b"\xff" * 4096)
     with up(ticking) as one:
-        assert one.wait() == 1, one.text()
+        assert one.wait() == EXIT_DAMAGED, one.text()
         said = one.text()
     assert "it is damaged" in said
     assert "assess results backup" in said

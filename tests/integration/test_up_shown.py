@@ -153,3 +153,25 @@ def test_a_port_that_another_program_has_ends_nothing(
         eventually(place, has_said(place, "endpoint-failed"))
         eventually(place, has_said(place, "run-ended"))
     eventually(place, lambda: answers(listen))
+
+
+def test_the_log_is_followed_and_where_the_chain_stands_is_told_at_every_level(
+    place: Path, up: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    process = up(listen)
+    eventually(place, has_said(place, "run-ended"))
+    (place / "assess.toml").write_text(f'{CONFIG}log_level = "error"\nlisten = "{listen}"\n')
+    eventually(place, has_said(place, "config-followed"))
+    before = len([line for line in said(place) if line["action"] == "run-ended"])
+    done = numbers(listen)["assess_runs_total demo complete"]
+    eventually(place, lambda: numbers(listen)["assess_runs_total demo complete"] >= done + 2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(WITHIN_S) == 0
+    lines = said(place)
+    assert len([line for line in lines if line["action"] == "run-ended"]) <= before + 1
+    assert lines[-1]["action"] == "chain-head"
+    program = str(Path(sys.executable).with_name("assess"))
+    argv = [program, "results", "backup", "copy.db", "-o", "json", "--state-dir", "state"]
+    copied = subprocess.run(argv, cwd=place, check=True, capture_output=True)
+    assert json.loads(copied.stdout)["heads"] == {"rt": str(lines[-1]["message"]).rpartition(" ")[2]}

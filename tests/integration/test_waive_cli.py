@@ -11,6 +11,7 @@ import pytest
 
 from assess_core.cli.app import main
 from assess_core.config import load
+from tests.support.chains import Site
 
 FILE = """# kept
 [runtime]
@@ -168,3 +169,22 @@ def test_two_at_once_lose_nothing(config: Path) -> None:
         thread.join()
     assert codes == [0] * 6
     assert sorted(waiver.check for waiver in load(config).waivers) == [f"check-{number}" for number in range(6)]
+
+
+def test_a_subject_that_no_run_found_is_warned_of(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such a waiver waives nothing, and stays `active` all the while."""
+    assert add() == 0
+    assert "warning" not in capsys.readouterr().err, "nothing ran yet: nobody knows"
+    assert not (config.parent / "state" / "journal.db").exists()
+    site = Site(config.parent / "state")
+    with site.open() as journal:
+        site.record(journal)
+        (run,) = journal.runs()
+        found = journal.results(run.run_id)[0].subject.id
+    for number, slip in enumerate((found + " ", found.partition(":")[2] or found[1:])):
+        assert add(subject=slip, check=f"check-{number}") == 0
+        said = " ".join(capsys.readouterr().err.split())
+        assert "newest run found a subject" in said
+        assert f"did you mean '{found}'?" in said
+    assert add(subject=found, check="check-c") == 0
+    assert "subject" not in capsys.readouterr().err, "the control"

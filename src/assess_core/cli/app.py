@@ -1,7 +1,7 @@
 """The command `assess`: its verbs, and what its errors mean.
 
 Exit codes: 0 done; 1 operational error; 2 usage or configuration; 3 findings; 4 incomplete; 5 refused by trust policy;
-130 interrupted.
+6 the journal is damaged; 130 interrupted.
 """
 
 import signal
@@ -38,7 +38,7 @@ def app() -> None:
     """Run signed compliance plugins against this machine, and say what they found.
 
     Exit codes: 0 done, 1 operational error, 2 usage or configuration, 3 findings, 4 incomplete, 5 refused by trust
-    policy, 130 interrupted.
+    policy, 6 the journal is damaged, 130 interrupted.
     """
 
 

@@ -16,7 +16,7 @@ from assess_core.cli.options import (
 from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.cli.tell import tell
 from assess_core.clock import utc_now
-from assess_core.config import Config
+from assess_core.config import Config, config_path
 from assess_core.delivery import Action
 from assess_core.errors import ConfigError, StoreError
 from assess_core.formats import FORMATS, render
@@ -37,7 +37,10 @@ def _reports(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str
         form, _, name = value.partition("=")
         if form not in FORMATS or not name:
             raise click.BadParameter(f"{value!r} is not FORMAT=FILE with a format of {', '.join(FORMATS)}")
-        reports[Path(name)] = form
+        path = Path(name)
+        if any(path.resolve() == other.resolve() for other in reports):
+            raise click.BadParameter(f"{value!r}: two reports would be this one file; name another one")
+        reports[path] = form
     return reports
 
 
@@ -82,6 +85,7 @@ def command(  # noqa: PLR0917  one argument an option
     threshold = _severity(fail_on)
     for path in reports:
         _require_writable(path)
+        _require_replaceable(path, config, state_dir)
     with open_runtime(config, state_dir) as runtime:
         synced = runtime.sync(notify=say(quiet=quiet), offline=offline)
         for line in synced:
@@ -105,7 +109,8 @@ def command(  # noqa: PLR0917  one argument an option
 def _require_alone(**others: object) -> None:
     given = [f"--{name.replace('_', '-').removesuffix('s')}" for name, value in others.items() if value]
     if given:
-        raise click.UsageError(f"--queued asks for whole assessments, as they are configured: leave out {given[0]}")
+        left_out = ", ".join(given)
+        raise click.UsageError(f"--queued asks for whole assessments, as they are configured: leave out {left_out}")
 
 
 def _queue(config: Config, state_dir: Path | None, assessments: tuple[str, ...], output: str) -> int:
@@ -144,6 +149,22 @@ def _require_writable(path: Path) -> None:
         raise ConfigError(f"--report: {path.parent} cannot be made: {error.strerror}; name another file") from error
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise ConfigError(f"--report: {path} cannot be written by this user; name another file")
+
+
+def _require_replaceable(path: Path, config: Path | None, state_dir: Path | None) -> None:
+    """A report takes the place of what is there: of an older one it may, of what assess or the system needs it may not.
+
+    Raises:
+        ConfigError: something else lies there; nothing was touched.
+    """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--report: {path} is no ordinary file, and a report would take its place; name another file")
+    ours = config_path(config, os.environ)
+    if path.exists() and ours.exists() and path.samefile(ours):
+        raise ConfigError(f"--report: {path} is the configuration; name another file")
+    state = state_directory(state_dir, os.environ, load_config(config))
+    if path.resolve().is_relative_to(state.resolve()):
+        raise ConfigError(f"--report: {path} lies in the state directory, which is assess's own; name another file")
 
 
 def _severity(fail_on: str) -> Severity | None:

@@ -14,6 +14,7 @@ from assess_core.errors import ConfigError
 from assess_core.last_good import Source
 from assess_core.notify import Notify
 from assess_core.observe.crash import CRASHES, Crashes
+from assess_core.observe.lines import Style
 from assess_core.observe.log import Level, log_to, style_of
 from assess_core.place import state_directory
 from assess_core.service import Options, Service
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0917  one argument an option
     Configuration, plugins and the registry's word are followed while it runs; a mistake in the configuration leaves
     what runs as it is. SIGTERM and Ctrl-C stop it when what runs has ended, a second one at once; SIGHUP looks at
     everything again; SIGUSR1 has it say how it stands. Exit codes: 0 stopped by SIGTERM, 130 by Ctrl-C, 1 it could
-    not go on, 2 the configuration has a mistake, 5 what is configured was refused.
+    not go on, 2 the configuration has a mistake, 5 what is configured was refused, 6 the journal is damaged.
     """
     os.umask(0o077)
     tell = Notify(os.environ)  # before anything is started that would inherit it
@@ -63,9 +64,17 @@ def command(  # noqa: PLR0917  one argument an option
     known = _known(path, state_dir, last_good=last_good)
     state = state_directory(state_dir, os.environ, known)
     observe = known.observe if known is not None else ObserveConfig()
-    style = style_of("json" if (log or observe.log) == "json" else "text", sys.stderr, os.environ)
+
+    def style_for(form: str) -> Style:
+        return style_of("json" if (log or form) == "json" else "text", sys.stderr, os.environ)
+
     options = Options(now=now, last_good=last_good, stop_within_s=stop_within)
-    with log_to(sys.stderr, style=style, level=_level(log_level or observe.log_level)) as told, only_one(state):
+    level = _level(log_level or observe.log_level)
+    with log_to(sys.stderr, style=style_for(observe.log), level=level) as told, only_one(state):
+
+        def follow(now: ObserveConfig) -> None:
+            told.follow(style=style_for(now.log), level=_level(log_level or now.log_level))
+
         crashes = Crashes(state / CRASHES, recent=told.recent, about=versions())
         service = Service(
             Source(path, state),
@@ -74,6 +83,7 @@ def command(  # noqa: PLR0917  one argument an option
             crashes=crashes,
             build={"version": versions()["assess"]},
             options=options,
+            tell_observed=follow,
         )
         with crashes.caught():
             return asyncio.run(service.run())

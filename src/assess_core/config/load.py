@@ -8,7 +8,7 @@ Nothing outside the file decides what is in it: no variable is substituted, no o
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,23 @@ def parse(data: bytes, path: Path) -> Config:
     except ValidationError as error:
         problems += invalid_values(error)
     problems += [*unclear_sources(document), *named_twice(document), *not_json(document), *impossible_grants(document)]
-    problems += [*impossible_times(document), *unclear_waivers(document, today=datetime.now(UTC).date())]
+    problems += [*impossible_times(document), *unclear_waivers(document, today=_today(path))]
     if problems or config is None:
         raise ConfigError(*(f"{plain(path)}: {problem}" for problem in problems))
     return config
+
+
+def _today(path: Path) -> date:
+    """By the clock, or by the file where that is later.
+
+    A clock that was set back - the battery is dead, and no server has answered yet - must not make a mistake of what
+    was none when it was written: nothing would be assessed until somebody comes.
+    """
+    now = datetime.now(UTC).date()
+    try:
+        return max(now, datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
+    except (OSError, ValueError, OverflowError):  # not there, or of a time that is none
+        return now
 
 
 def _read(path: Path) -> bytes:

@@ -4,6 +4,7 @@ A shortcoming of the run is a row, too, with the outcome `incomplete`: a sheet o
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from io import StringIO
 
@@ -45,7 +46,12 @@ COLUMNS: tuple[str, ...] = (
 INCOMPLETE = "incomplete"
 """Stands where a result's outcome stands, and is none."""
 
-_FORMULA = ("=", "+", "-", "@")
+_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""How formulas begin; the full-width four count where Japanese and Chinese are typed (OWASP, "CSV Injection")."""
+
+_FORMULA = tuple(_SIGNS)
+_NEXT_CELL = re.compile(rf'([;|][\s"]*)(?=[{re.escape(_SIGNS)}])')
+"""Where the comma parts decimals, a spreadsheet splits at `;`, in the midst of a cell, and that one begins there."""
 
 
 def render(run: Run) -> str:
@@ -100,4 +106,5 @@ def _safe(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cell(text: str) -> str:
+    text = _NEXT_CELL.sub(r"\1'", text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -4,14 +4,13 @@ with Journal.open(state / "journal.db") as journal:
     journal.record(run, results, evidence)
 """
 
-from assess_core.errors import NoRoomError
+from assess_core.errors import DamagedError, NoRoomError
 from assess_core.journal.backup import Backup
 from assess_core.journal.database import (
     BUSY_TIMEOUT_S,
     MENDING,
     BusyError,
     Connection,
-    DamagedError,
     OvertakenError,
 )
 from assess_core.journal.evidence import Evidence, EvidenceFullError, Gone

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from assess_core.errors import NoRoomError, StoreError
+from assess_core.errors import DamagedError, NoRoomError, StoreError
 from assess_registry.client import LockTimeoutError, file_lock
 
 BUSY_TIMEOUT_S = 30.0
@@ -57,10 +57,6 @@ class OvertakenError(Exception):
 
 class BusyError(StoreError):
     """Another process was writing all the time; nothing was recorded, and it may be tried again."""
-
-
-class DamagedError(StoreError):
-    """Pages of the file are not what was written there; nothing more should be written to it."""
 
 
 _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (

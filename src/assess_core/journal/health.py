@@ -8,8 +8,8 @@ once a week.
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.errors import StoreError
-from assess_core.journal.database import MENDING, Connection, DamagedError, quick_check, readable, snapshot
+from assess_core.errors import DamagedError, StoreError
+from assess_core.journal.database import MENDING, Connection, quick_check, readable, snapshot
 
 CHECKED_EACH_US = 7 * 24 * 3600 * 1_000_000
 """How long after it was read as a whole it is read as a whole again."""

@@ -34,7 +34,7 @@ from assess_core.journal.verifying import Report, verify
 from assess_core.journal.writer import Writer
 from assess_core.results import AssessmentRun, Result, Seen
 from assess_core.schedule import Asked, Skip
-from assess_registry.client import PublicKey, plain
+from assess_registry.client import PublicKey
 
 _log = logging.getLogger(__name__)
 
@@ -304,11 +304,12 @@ class Journal:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # while others read, it is what it was
         with self._database.turn() as connection:
             signer.committed(connection, now=True)
-        for runtime, head in signer.identity.heads().items():
-            # Logs go to other machines: there nobody can take it back who can write here.
-            text = "the chain of %s stands at %d:%s"
-            _log.info(text, plain(runtime), head.seq, head.digest.hex(), extra={"action": "chain-head"})
+        signer.identity.tell_heads()
         return total
+
+    def heads(self) -> Mapping[str, Head]:
+        """Where each chain stands, by its runtime, as its identity knows."""
+        return self._signing().identity.heads()
 
     def would_remove(self, *, keep_days: int, now: datetime) -> Removed:
         """Which runs `retain` would remove; nothing is changed."""

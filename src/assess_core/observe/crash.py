@@ -26,18 +26,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assess_core.observe.lines import trace_of
 from assess_registry.client import atomic_write, plain_lines
 
 CRASHES = "crash"
 """Below the state directory."""
 
 KEPT = 10
-"""Reports in the directory; the oldest goes."""
+"""Reports in the directory; the oldest goes that is not the first or the last of its fault."""
 
 ONCE_S = 3600.0
-"""The same crash is written down once in so long."""
+"""The same crash is written down once in so long, also by processes that follow each other."""
 
 MAX_TRACE = 40_000
+
+_NAMED = "%Y%m%dT%H%M%SZ"
+"""How a report's name begins."""
 
 _HEAD = """\
 A bug of assess. Please read this, and attach it to a report of the bug: it holds no settings and no variables, but what
@@ -84,8 +88,12 @@ class Crashes:
             if now - self._told.get(digest, float("-inf")) < ONCE_S:
                 return None
             self._told[digest] = now
+        if (told := self._told_before(digest, now)) is not None:
+            text = "this is a bug of assess, not yours: %s; the report %s of an earlier process says what to attach"
+            _log.error(text, _last_line(error), told, extra={"action": "bug", "report": str(told)})
+            return None
         at = datetime.fromtimestamp(now, UTC)
-        path = self._directory / f"{at:%Y%m%dT%H%M%SZ}-{digest}.txt"
+        path = self._directory / f"{at:{_NAMED}}-{digest}.txt"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             atomic_write(path, self._text(error, at, where).encode("utf-8", "backslashreplace"), mode=0o600)
@@ -147,15 +155,25 @@ class Crashes:
         parts = (
             _HEAD,
             "\n".join(f"{name}: {value}" for name, value in facts.items()),
-            plain_lines(trace, max_chars=MAX_TRACE),
+            trace_of(trace, max_chars=MAX_TRACE),
             "The last lines of the log:\n" + "\n".join(map(plain_lines, self._recent())),
         )
         return "\n\n".join(parts) + "\n"
 
+    def _told_before(self, digest: str, now: float) -> Path | None:
+        """The report of this fault that an earlier process wrote less than an hour ago."""
+        for path in reversed(reports_in(self._directory)):
+            name, _, of = path.stem.partition("-")
+            if of == digest and 0 <= now - _time_of(name) < ONCE_S:
+                return path
+        return None
+
     def _prune(self) -> None:
-        reports = sorted(self._directory.glob("*Z-*.txt"))
-        for old in reports[:-KEPT]:
-            old.unlink(missing_ok=True)
+        left = list(reports_in(self._directory))
+        while len(left) > KEPT:
+            faults = [path.stem.partition("-")[2] for path in left]
+            between = (n for n, fault in enumerate(faults) if fault in faults[:n] and fault in faults[n + 1 :])
+            left.pop(next(between, 0)).unlink(missing_ok=True)
 
     def _fatal(self) -> int | None:
         """The descriptor of an empty `fatal.txt`; what an earlier process left in it becomes a report."""
@@ -164,7 +182,7 @@ class Crashes:
         try:
             if path.is_file() and path.stat().st_size:
                 died = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-                kept = path.rename(self._directory / f"{died:%Y%m%dT%H%M%SZ}-fatal.txt")
+                kept = path.rename(self._directory / f"{died:{_NAMED}}-fatal.txt")
                 _log.error("the last run died of a signal: %s", kept, extra={"action": "bug", "report": str(kept)})
                 self._prune()
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -189,6 +207,14 @@ def digest_of(error: BaseException) -> str:
 def reports_in(directory: Path) -> tuple[Path, ...]:
     """Those that are kept, the oldest first."""
     return tuple(sorted(directory.glob("*Z-*.txt")))
+
+
+def _time_of(name: str) -> float:
+    """Of a report's name; of what has none, long ago."""
+    try:
+        return datetime.strptime(name, _NAMED).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return float("-inf")
 
 
 def _last_line(error: BaseException) -> str:

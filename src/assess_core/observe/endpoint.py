@@ -30,7 +30,7 @@ TIMEOUT_S = 5.0
 """From connecting to the answer's last byte."""
 
 AT_ONCE = 32
-"""Connections; more are closed at once."""
+"""Connections; for one more the oldest that has not asked yet is closed, or itself if all have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +68,8 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._at_once = at_once
         self._now = 0
+        self._silent: dict[asyncio.Task[object], None] = {}
+        """Those who have not sent all of their request, the oldest first."""
 
     @asynccontextmanager
     async def on(self, listen: Listen) -> AsyncIterator[Listen]:
@@ -86,7 +88,7 @@ class Endpoint:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._now += 1
         try:
-            if self._now <= self._at_once:
+            if self._now <= self._at_once or self._let_go():
                 async with asyncio.timeout(self._timeout_s):
                     await self._talk(reader, writer)
         except (TimeoutError, OSError, h11.RemoteProtocolError) as error:
@@ -100,12 +102,20 @@ class Endpoint:
             else:
                 writer.close()
 
+    def _let_go(self) -> bool:
+        """Who holds a place and asks nothing has lost it: else a few of them would keep out everybody else."""
+        if not self._silent:
+            return False
+        oldest = next(iter(self._silent))
+        del self._silent[oldest]
+        oldest.cancel()
+        return True
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST)
         head_only = False
         try:
-            while (event := http.next_event()) is h11.NEED_DATA:
-                http.receive_data(await reader.read(MAX_REQUEST))
+            event = await self._asked(http, reader)
             if not isinstance(event, h11.Request):
                 return  # closed before it asked
             head_only = event.method == b"HEAD"
@@ -114,6 +124,17 @@ class Endpoint:
             answer = _plain(error.error_status_hint, "this is no request that is understood here")
         writer.write(_bytes_of(http, answer, head_only=head_only))
         await writer.drain()
+
+    async def _asked(self, http: h11.Connection, reader: asyncio.StreamReader) -> object:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a connection has one
+        self._silent[task] = None
+        try:
+            while (event := http.next_event()) is h11.NEED_DATA:
+                http.receive_data(await reader.read(MAX_REQUEST))
+            return event
+        finally:
+            self._silent.pop(task, None)
 
     async def _answer(self, request: h11.Request) -> Answer:
         if not _asked_by_loopback_name(request):

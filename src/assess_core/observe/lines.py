@@ -10,6 +10,7 @@ shows nothing is its code. JSON is ASCII. A traceback is part of its record, ind
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -22,6 +23,9 @@ Style = Literal["text", "priority", "json"]
 MAX_MESSAGE = 8_000
 MAX_TRACE = 16_000
 """Characters of one record."""
+
+_HEAD_SHARE = 4
+"""Of what is kept of a long traceback, one part of so many is its beginning; what went wrong stands at the end."""
 
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """syslog(3); systemd.exec(5), SyslogLevelPrefix."""
@@ -62,18 +66,38 @@ def document(record: logging.LogRecord) -> dict[str, object]:
         found |= {"run_id": about.run_id, "assessment": about.assessment}
     for name, value in vars(record).items():
         if name not in _OWN and name not in found:
-            found[name] = value if isinstance(value, int) else plain(value, max_chars=MAX_MESSAGE)
+            found[name] = value if isinstance(value, int) else plain(_shown(value, str), max_chars=MAX_MESSAGE)
     if trace := _trace(record):
         found["trace"] = trace
     return found
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """What the record says, whatever is wrong with its arguments."""
+    """What the record says, whatever is wrong with its arguments. Never raises."""
     try:
         return record.getMessage()
-    except (TypeError, ValueError) as error:  # arguments that do not fit: a bug of ours, and no reason to lose the rest
-        return f"{record.msg} {record.args!r} ({error})"
+    except Exception as error:
+        said = record.msg if isinstance(record.msg, str) else _shown(record.msg)
+        return f"{said} {_shown(record.args)} ({type(error).__name__}: {_shown(error, str)})"
+
+
+def trace_of(text: str, *, max_chars: int) -> str:
+    """A traceback as plain lines; of one that is too long, its beginning and, above all, its end."""
+    return _cut(plain_lines(_cut(text, max_chars), max_chars=1 << 30), max_chars)
+
+
+def _cut(text: str, max_chars: int) -> str:
+    if len(text) <= max_chars:
+        return text
+    head = max_chars // _HEAD_SHARE
+    return f"{text[:head]}\n... {len(text) - max_chars} characters ...\n{text[head - max_chars :]}"
+
+
+def _shown(thing: object, how: Callable[[object], str] = repr) -> str:
+    try:
+        return how(thing)
+    except Exception:
+        return f"a {type(thing).__name__} that cannot be shown"
 
 
 def _said(record: logging.LogRecord) -> str:
@@ -87,7 +111,7 @@ def _said(record: logging.LogRecord) -> str:
 def _trace(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[0] is None:
         return ""
-    return plain_lines(logging.Formatter().formatException(record.exc_info), max_chars=MAX_TRACE)
+    return trace_of(logging.Formatter().formatException(record.exc_info), max_chars=MAX_TRACE)
 
 
 def _about(record: logging.LogRecord) -> About | None:

@@ -35,6 +35,9 @@ WAITING = 10_000
 LAST_WORDS_S = 2.0
 """For what waits to be written when the program ends."""
 
+ALWAYS = "assess_core.always"
+"""Its records from `info` on are told whatever the level is: what has to reach another machine."""
+
 RECENT = 200
 """Lines that a crash report gets."""
 
@@ -66,12 +69,27 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take the record; never waits, and never raises."""
+        try:
+            self._take(record)
+        except Exception as error:
+            said = {"name": __name__, "levelno": logging.ERROR, "levelname": "ERROR", "action": "bug"}
+            where = (record.name, record.lineno, type(error).__name__)
+            text = "what %s says in line %s cannot be shown: %s"
+            self._put(self._lines.format(logging.makeLogRecord({**said, "msg": text, "args": where})))
+
+    def _take(self, record: logging.LogRecord) -> None:
         record.about = what_about()
         for summary in self._repeats.over(record.created):
             self._put(self._lines.format(summary))
         line = self._lines.format(record)
         if self._repeats.admits(record, message_of(record)):
             self._put(line)
+
+    def follow(self, *, style: Style, level: Level) -> None:
+        """Lines are of this style, and ours are told from this level on, from now on."""
+        self._lines = Lines(style)
+        for name in LOGGERS:
+            logging.getLogger(name).setLevel(level.upper())
 
     def recent(self) -> tuple[str, ...]:
         """The last lines, the oldest first."""
@@ -124,10 +142,10 @@ def log_to(stream: TextIO, *, style: Style, level: Level) -> Iterator[Log]:
     stream.flush()
     log = Log(stream.fileno(), style)
     root = logging.getLogger()
-    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    before = {name: logging.getLogger(name).level for name in (*LOGGERS, ALWAYS)}
     root.addHandler(log)
-    for name in LOGGERS:
-        set_level(name, level)
+    logging.getLogger(ALWAYS).setLevel(logging.INFO)
+    log.follow(style=style, level=level)
     try:
         yield log
     finally:
@@ -135,8 +153,3 @@ def log_to(stream: TextIO, *, style: Style, level: Level) -> Iterator[Log]:
         for name, old in before.items():
             logging.getLogger(name).setLevel(old)
         log.close()
-
-
-def set_level(name: str, level: Level) -> None:
-    """What one of our loggers tells from now on."""
-    logging.getLogger(name).setLevel(level.upper())

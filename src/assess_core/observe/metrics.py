@@ -12,6 +12,7 @@ directory the environment names (PROMETHEUS_MULTIPROC_DIR).
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeVar
@@ -42,6 +43,7 @@ class Standing:
         waivers: by state.
         stale: whether the registry's word is older than it should be.
         refused: whether the configuration as it is now is not followed.
+        full: whether what is due or was found cannot be written down.
     """
 
     next_start_at: Mapping[str, float] = field(default_factory=dict)
@@ -56,10 +58,11 @@ class Standing:
     evidence_bytes: int = 0
     stale: bool = False
     refused: bool = False
+    full: bool = False
 
 
 class Metrics:
-    """Counts, and makes the text. For one thread: the loop's.
+    """Counts, and makes the text. For one thread: the loop's. Another one makes the text of a `copy`.
 
     Args:
         build: labels of `assess_build_info`.
@@ -113,6 +116,13 @@ class Metrics:
         for name in [name for name in self._seconds if name not in assessments]:
             del self._seconds[name]
 
+    def copy(self) -> "Metrics":
+        """As it is now, and stays: text of 10,000 assessments takes seconds, in which the loop goes on counting."""
+        made = copy(self)
+        for counts in ("_runs", "_results", "_seconds", "_skipped", "_late"):
+            setattr(made, counts, copy(getattr(self, counts)))
+        return made
+
     def text(self, standing: Standing) -> bytes:
         """All of it, as of now."""
         registry = CollectorRegistry()
@@ -159,6 +169,7 @@ def _standing(now: Standing) -> Iterator[Metric]:
     yield _gauge("assess_waivers", "Waivers.", ("state",), waivers)
     yield _gauge("assess_journal_bytes", "The journal on disk.", (), {(): now.journal_bytes})
     yield _gauge("assess_evidence_bytes", "Evidence in the journal.", (), {(): now.evidence_bytes})
+    yield _gauge("assess_journal_full", "1: what is due or was found cannot be written.", (), {(): int(now.full)})
     yield _gauge("assess_registry_stale", "1: the registry's word is too old.", (), {(): int(now.stale)})
     yield _gauge("assess_config_refused", "1: the configuration is not followed.", (), {(): int(now.refused)})
 

@@ -138,6 +138,8 @@ class Scheduler:
         self._try_at_s = self._asked_at_s = float("-inf")
         self._newest: datetime | None = None
         self._drift: timedelta | None = None
+        self.trouble = ""
+        """Why nothing can begin; empty while it can."""
         self.woke_at_s = float("-inf")
         """When the last turn began, in `passed_s`; one that is long ago is a fault."""
 
@@ -219,6 +221,7 @@ class Scheduler:
         except StoreError as error:
             wait_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
             self._failures += 1
+            self.trouble = str(error)
             self._try_at_s = self._passed_s() + wait_s
             _log.error(
                 "nothing can begin, as what is due cannot be written down; again in %g s: %s",
@@ -227,7 +230,7 @@ class Scheduler:
                 extra={"action": "journal-full"},
             )
         else:
-            self._failures = 0
+            self._failures, self.trouble = 0, ""
 
     def _follow(self, now: datetime) -> None:
         """1. The rules that count now."""

@@ -2,8 +2,10 @@
 
 import os
 import re
-from datetime import UTC, date, datetime
+import sys
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -494,3 +496,29 @@ def test_unknown_names_come_with_the_nearest_or_with_all() -> None:
     many = c.unknown_name("plugin", "x\x1b", [f"name-{n}" for n in range(20)], where=where)
     assert many.endswith("and 8 more")
     assert "\x1b" not in many
+
+
+def test_a_clock_that_was_set_back_makes_no_mistake_of_what_was_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board without a battery begins in the past; it is to monitor all the same."""
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2023, 1, 1, tzinfo=tz)
+
+    path = tmp_path / "assess.toml"
+    path.write_text(GOOD + WAIVER)
+    written = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
+    os.utime(path, (written, written))
+    monkeypatch.setattr(sys.modules["assess_core.config.load"], "datetime", Earlier)
+    assert c.load(path).waivers[0].expires == date(2027, 3, 31)
+    path.write_text(GOOD + WAIVER.replace("2027", "2030"))
+    os.utime(path, (written, written))
+    with pytest.raises(ConfigError, match="at most two years ahead"):
+        c.load(path)  # the control: that was none either when it was written
+    path.write_text(GOOD + WAIVER)
+    os.utime(path, (0, 0))
+    with pytest.raises(ConfigError, match="at most two years ahead"):
+        c.load(path)  # of a file that says nothing of when that was, the clock decides

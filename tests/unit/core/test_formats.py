@@ -172,7 +172,7 @@ def test_the_last_line_explains_the_exit_code(results: tuple[Result, ...], fail_
 
 def test_every_shortcoming_is_shown() -> None:
     run = make_run(assessments=(make_assessment(problem="provider raised KeyError: 'x'"),))
-    assert "incomplete: assessment 'host' could not be done: provider raised KeyError:" in _table(run)[-5:][1]
+    assert "incomplete: assessment 'host' is not whole: provider raised KeyError:" in _table(run)[-5:][1]
 
 
 def test_hostile_text_is_shown_and_fits() -> None:

@@ -132,14 +132,28 @@ def test_hostile_text_breaks_none_of_them() -> None:
     assert "<script>alert(1)</script>" in shown.text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "\uff1d1"])
 def test_a_cell_is_never_a_formula(text: str) -> None:
     result = make_result(outcome=ResultOutcome.FAIL, reason=text, actual=text, title=text, remediation=text)
     (row,) = rows(make_run(results=(result,)))
     for cell in row.values():
-        assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+        assert not cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d"))
     (row,) = rows(make_run(results=(replace(result, reason="3 - 1 = 2"),)))
     assert row["reason"] == "3 - 1 = 2"
+
+
+@pytest.mark.parametrize(
+    "text", ["a;=1+1", "a; =1+1", 'a;"=1+1"', "a;;@SUM(A1)", "a,b;+1", "a|-1", "a;\uff1d1", ";=;="]
+)
+def test_a_cell_is_none_where_spreadsheets_split_at_semicolons_either(text: str) -> None:
+    result = make_result(outcome=ResultOutcome.FAIL, reason=text, actual=text, title=text)
+    result = replace(result, attempts=3, earlier=(text, "=1+1"))
+    for delimiter in (";", "|"):
+        lines = render("csv", make_run(results=(result,)), fail_on="low").splitlines()
+        for cell in (cell for row in csv.reader(lines, delimiter=delimiter) for cell in row):
+            assert not cell.strip(' "').startswith(("=", "+", "-", "@", "\uff1d")), cell
+    (row,) = rows(make_run(results=(replace(result, reason="a;b = 1; c"),)))
+    assert row["reason"] == "a;b = 1; c", "the control: what is no formula is as it was"
 
 
 def test_a_waived_failure_is_one_in_each_of_them_and_says_who_answers_for_it() -> None:

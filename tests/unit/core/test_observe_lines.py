@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from assess_core.observe.context import about, what_about
-from assess_core.observe.lines import Lines, document
+from assess_core.observe.lines import Lines, document, trace_of
 from assess_core.observe.repeats import ALIKE, TOLD, WINDOW_S, Repeats
 
 
@@ -107,3 +107,15 @@ def test_a_clock_that_is_set_back_holds_nothing_back() -> None:
     for _ in range(TOLD + 1):
         repeats.admits(record("gone"), "gone")
     assert len(repeats.over(1795342503.12 - 3600)) == 1
+
+
+def test_of_a_traceback_that_is_too_long_the_end_is_kept() -> None:
+    """There stands what went wrong."""
+    text = "Traceback:\n" + "\x1b\n" * 40_000 + "ValueError: this one"
+    for max_chars in (100, 16_000):
+        kept = trace_of(text, max_chars=max_chars)
+        assert kept.startswith("Traceback:\n")
+        assert kept.endswith("ValueError: this one")
+        assert len(kept) < max_chars + 50
+        assert "\x1b" not in kept
+    assert trace_of("a\nb", max_chars=100) == "a\nb", "the control: a short one is whole"

@@ -174,6 +174,9 @@ def test_every_shortcoming_is_said() -> None:
         "assessment 'idle' reached no pass and no fail on 1 subject(s)",
         "1 result(s) ended as timeout",
     )
+    partial = replace(done, problem="provider 'local-host' raised KeyError")
+    run = make_run(assessments=(partial,), results=(make_result(assessment="done"),))
+    assert run.shortcomings() == ("assessment 'done' is not whole: provider 'local-host' raised KeyError",)
     assert make_run(assessments=(), results=()).shortcomings() == ("nothing was assessed: there is no assessment",)
 
 

@@ -1,5 +1,6 @@
 """Selectors, against what each word says, one by one and together."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,3 +142,15 @@ def test_problems_are_summed_up_to_what_a_result_takes() -> None:
     assert limited(["a"] * MAX_PROBLEMS) == ("a",) * MAX_PROBLEMS
     many = limited(f"{number} " + "x" * MAX_TEXT for number in range(1000))
     assert EvaluateResult(subjects=(), problems=many).problems[-1] == f"and {1000 - MAX_PROBLEMS + 1} more like these"
+
+
+def test_slips_among_a_hundred_thousand_cost_no_call_its_time() -> None:
+    """Hosts that are gone stay in a long list of ids: each is a problem, and the others are assessed."""
+    known = [subject(f"web-{number:06}") for number in range(100_000)]
+    gone = [f"host:wed-{number:06}" for number in range(20)]
+    began = time.process_time()
+    problems = parse_selector({"ids": gone}).unknown(known)
+    assert time.process_time() - began < 2.0
+    assert problems == tuple(f"there is no subject {name!r}" for name in gone)
+    few = parse_selector({"ids": gone}).unknown(known[:1000])
+    assert ["did you mean" in each for each in few] == [True] * 5 + [False] * 15, "the control"

@@ -16,11 +16,17 @@ from assess_registry.console import print_json
 def command(file: Path, output: str, config: Path | None, state_dir: Path | None) -> None:
     """Copy the journal to FILE (mode 0600) while it is in use, and read the copy back; an older copy is replaced.
 
-    The runtime's keys are not in it: they stay where they are.
+    The runtime's keys are not in it: they stay where they are. Where its chains stood is printed, to be noted
+    elsewhere and given to `assess results verify FILE --head`.
     """
     with open_runtime(config, state_dir) as runtime:
+        heads = {name: f"{head.seq}:{head.digest.hex()}" for name, head in runtime.journal.heads().items()}
         done = runtime.journal.back_up(file.absolute())
     if output == "json":
-        print_json({"file": str(done.path), "bytes": done.size, "runs": done.runs, "results": done.results})
+        print_json(
+            {"file": str(done.path), "bytes": done.size, "runs": done.runs, "results": done.results, "heads": heads}
+        )
         return
     click.echo(f"{plain(done.path)}: {done.runs} runs with {done.results} results, {done.size / (1 << 20):.1f} MiB")
+    for name, head in heads.items():
+        click.echo(f"The chain of {plain(name)} stands at {head}; noted elsewhere, it tells of another past.")

@@ -1,12 +1,13 @@
 """`assess results list`: earlier runs, from what the journal knows of each without reading its results."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.config import nearest
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import valid
 from assess_core.journal import Listed
@@ -40,11 +41,25 @@ def command(
         listed = runtime.journal.listed(
             limit=limit, assessment=assessment, ended_since=ended_since, incomplete=incomplete
         )
+        if assessment is not None and not listed:
+            known = {each.id for each in runtime.config.assessments} | set(runtime.journal.latest())
+            _require_known(assessment, known)
     if output == "json":
         print_json(valid({"runs": [_document(each) for each in listed]}))
         return
     rows = [_row(each) for each in listed]
     click.echo(table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "PROBLEM"), rows), nl=False)
+
+
+def _require_known(assessment: str, known: Collection[str]) -> None:
+    """An empty list is an answer only of what there is.
+
+    Raises:
+        ConfigError: neither the configuration nor a run has one of this name.
+    """
+    if assessment not in known:
+        hint = nearest(assessment, known)
+        raise ConfigError(f"--assessment: none is configured and no run is of one named {plain(assessment)!r}{hint}")
 
 
 def _time(text: str) -> datetime:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, output_option
-from assess_core.cli.waive.facts import unknown_checks, waiver_facts
+from assess_core.cli.waive.facts import unknown_checks, unknown_subject, waiver_facts
 from assess_core.config import config_path, rewrite, with_waiver
 from assess_core.errors import ConfigError
 from assess_core.waivers import Waiver, expiry_problem
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0917  one argument an option
     waiver = Waiver(check=check, subject=subject, owner=owner, reason=reason, expires=day)
     path = config_path(config, os.environ)
     after = rewrite(path, partial(with_waiver, waiver=waiver))
-    for sentence in unknown_checks([check], config, state_dir):
+    for sentence in (*unknown_checks([check], config, state_dir), *unknown_subject(subject, config, state_dir)):
         click.echo(f"warning: {plain(sentence)}", err=True)
     if output == "json":
         print_json({"waiver": waiver_facts(after, now)[-1]})
