@@ -10,15 +10,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from assess_core.assessing import assess
-from assess_core.execute import Context, Evidence, execute
-from assess_core.fleet import Fleet, sorted_out
+from assess_core.assessing.execute import Context, Evidence, execute
+from assess_core.assessing.fleet import Fleet, sorted_out
+from assess_core.assessing.plan import Callee, Task, callees_of
+from assess_core.assessing.recording import Directly
+from assess_core.assessing.report import commit
+from assess_core.assessing.side_by_side import assess
 from assess_core.host import Supervisor
 from assess_core.host.turns import Turns
 from assess_core.journal import Journal
-from assess_core.plan import Callee, Task, callees_of
-from assess_core.recording import Directly
-from assess_core.report import commit
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease
 from assess_plugin.models import ActionInput, EvaluateInput, Host

@@ -16,29 +16,31 @@ from typing import Self
 
 from packaging.requirements import Requirement
 
-from assess_core.admission import asking_of, grant_of, rights_of, start_refusals
-from assess_core.assessing import assess
-from assess_core.choosing import usable_for
+from assess_core.assessing.execute import Context, Event
+from assess_core.assessing.fleet import Fleet, raise_descriptor_limit, sorted_out
+from assess_core.assessing.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
+from assess_core.assessing.recording import Directly
+from assess_core.assessing.side_by_side import assess
 from assess_core.clock import utc_now
-from assess_core.compat import Compat, compat
-from assess_core.config import Config, RuntimeConfig
-from assess_core.delivery import Action, Delivery, Notify, Synced, fits
+from assess_core.config import Config
+from assess_core.configured import calls_at_once, isolation_of, waivers_of
+from assess_core.delivery.admission import asking_of, grant_of, rights_of, start_refusals
+from assess_core.delivery.choosing import usable_for
+from assess_core.delivery.compat import Compat, compat
+from assess_core.delivery.fallback import fall_back, fallen
+from assess_core.delivery.folders import entry_of
+from assess_core.delivery.keeping import growth_of_waiting, waiting_growth
+from assess_core.delivery.pipeline import sync
+from assess_core.delivery.values import Action, Delivery, Notify, Synced, fits
+from assess_core.delivery.vouching import Vouching
 from assess_core.errors import AssessError, ConfigError
-from assess_core.execute import Context, Event
-from assess_core.fallback import fall_back, fallen
-from assess_core.fleet import Fleet, raise_descriptor_limit, sorted_out
-from assess_core.folders import entry_of
 from assess_core.grants import Grant, Growth
-from assess_core.host import Held, HostConfig, Isolation, Scratch, health_check, probe, probe_forking
+from assess_core.host import Held, HostConfig, Scratch, health_check, probe, probe_forking
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.turns import Turns
-from assess_core.identity import IDENTITY, Identity
 from assess_core.journal import Journal, Signer
-from assess_core.keeping import growth_of_waiting, waiting_growth
-from assess_core.pipeline import sync
+from assess_core.journal.identity import IDENTITY, Identity
 from assess_core.place import user_name
-from assess_core.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
-from assess_core.recording import Directly
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
 from assess_core.store import (
@@ -54,8 +56,6 @@ from assess_core.store import (
     Store,
     verify_environment,
 )
-from assess_core.vouching import Vouching
-from assess_core.waivers import Waiver, Waivers
 from assess_registry.client import (
     ProjectName,
     RegistryError,
@@ -64,13 +64,8 @@ from assess_registry.client import (
 
 _log = logging.getLogger(__name__)
 
-CALLS_EACH_PROCESSOR = 4
-"""Plugins mostly wait, for a disk or for somebody's answer."""
-
 SUBJECTS_EACH_CALL = 4
 """Of one assessment, at work for each call that there may be: the next is ready when a worker is."""
-
-MIN_CALLS = 8
 
 NotifyEvent = Callable[[str, Event], None]
 """Takes the assessment's id and what its plugin said."""
@@ -96,26 +91,6 @@ class Permitted:
     grant: Grant
     growth: Growth | None
     consents: Consents
-
-
-def waivers_of(config: Config) -> Waivers:
-    """The failures that somebody answers for."""
-    return Waivers(
-        Waiver(check=each.check, subject=each.subject, owner=each.owner, reason=each.reason, expires=each.expires)
-        for each in config.waivers
-    )
-
-
-def calls_at_once(config: RuntimeConfig) -> int:
-    """How many calls of plugins there may be at a time."""
-    return config.calls or max(MIN_CALLS, CALLS_EACH_PROCESSOR * (os.cpu_count() or 1))
-
-
-def isolation_of(config: RuntimeConfig) -> Isolation:
-    """What is asked of the host for plugins' processes."""
-    if config.run_plugins_without_isolation:
-        return "off"
-    return "required" if config.require_isolation == "full" else "wanted"
 
 
 class Runtime:

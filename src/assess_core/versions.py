@@ -18,18 +18,17 @@ from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
 
-from assess_core.admission import admit, asking_of, rights_of
-from assess_core.clock import utc_now
+from assess_core.clock import timestamp, utc_now
 from assess_core.config import Config, PluginConfig, unknown_name
-from assess_core.delivery import admits
+from assess_core.delivery.admission import admit, asking_of, rights_of
+from assess_core.delivery.folders import entry_of
+from assess_core.delivery.held import words_of_failure, words_of_quarantine
+from assess_core.delivery.keeping import require_vouched
+from assess_core.delivery.values import admits
 from assess_core.errors import ConfigError, StoreError
-from assess_core.folders import entry_of
-from assess_core.held import words_of_failure, words_of_quarantine
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine
-from assess_core.keeping import require_vouched
 from assess_core.place import user_name
-from assess_core.results import timestamp
 from assess_core.runtime import Runtime
 from assess_core.store import (
     Choices,

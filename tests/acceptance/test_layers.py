@@ -20,14 +20,14 @@ PLANTED = {
         "names -> assess_core.results",
     ),
     "core behind the client": (
-        "src/assess_core/plan.py",
+        "src/assess_core/assessing/plan.py",
         "import assess_registry.keys\n",
         "plan -> assess_registry.keys",
     ),
     "a lower stage uses a higher": (
         "src/assess_core/store/values.py",
-        "import assess_core.pipeline\n",
-        "store.values -> assess_core.pipeline",
+        "import assess_core.delivery.pipeline\n",
+        "store.values -> assess_core.delivery.pipeline",
     ),
     "the SDK uses the runtime": (
         "sdk/src/assess_plugin/models.py",

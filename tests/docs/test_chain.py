@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from assess_core.cli.app import main
-from assess_core.diff import Change
 from assess_core.journal import Word
 from assess_core.journal.chain import KINDS
 from assess_core.journal.walking import BREAKS
+from assess_core.results.diff import Change
 from tests.support.chains import Site
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from assess_core.compat import Compat
 from assess_core.config import Config
+from assess_core.delivery.compat import Compat
 from assess_core.runtime import Runtime
 from assess_core.store import Interpreters
 from assess_core.versions import pin
@@ -46,7 +46,7 @@ def test_what_is_installed_is_not_fetched_again(
     def fetched(*_given: object, **_named: object) -> None:
         raise AssertionError("fetched")
 
-    monkeypatch.setattr("assess_core.compat.fetch", fetched)
+    monkeypatch.setattr("assess_core.delivery.compat.fetch", fetched)
     assert looked(config, tmp_path / "state").runs
     with pytest.raises(AssertionError, match="fetched"):
         looked(config, tmp_path / "other")  # the control

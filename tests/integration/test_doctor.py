@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import pytest
 
 from assess_core.cli.app import main
+from assess_core.delivery.vouching import Vouching
 from assess_core.doctor import configuration, disk, registry
 from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host import Held, body, prepared
@@ -24,7 +25,6 @@ from assess_core.observe.crash import CRASHES, Crashes
 from assess_core.runtime import Runtime
 from assess_core.store import Failure, InstalledPlugin, Kits, Store
 from assess_core.store.choices import Pin
-from assess_core.vouching import Vouching
 from assess_registry.client import RoleTerm, parse_sha256
 from tests.integration.test_runtime import PLUGIN, configured, sync
 from tests.integration.test_runtime_trust import revoke_release

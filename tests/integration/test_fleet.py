@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from assess_core.assessing.fleet import Fleet, Use, sorted_out
+from assess_core.assessing.plan import Callee
 from assess_core.errors import AssessError, FaultKind, PluginFault, StoreError
-from assess_core.fleet import Fleet, Use, sorted_out
 from assess_core.host import copies, prepared
 from assess_core.host.standing import Policy
 from assess_core.host.turns import Turns
-from assess_core.plan import Callee
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease
 from assess_plugin.models import ActionInput, Subject

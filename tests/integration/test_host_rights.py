@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assess_core.admission import rights_of
+from assess_core.delivery.admission import rights_of
 from assess_core.grants import KEYS, Ceiling, granted
 from assess_core.host.broker import Broker
 from assess_core.host.messages import Connect, Open, Refused, Run, Secret, Stat, Use

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assess_core.errors import StoreError
-from assess_core.identity import NOWHERE, Head
 from assess_core.journal import Journal, NoRoomError, Report
 from assess_core.journal.chain import Kind, make_entry
+from assess_core.journal.identity import NOWHERE, Head
 from assess_core.journal.signing import facts_of, last_entry
 from assess_registry.client import PrivateKey, generate_key, load_public_key
 from tests.support.chains import TABLES, Site, flip, standing
@@ -429,7 +429,7 @@ def test_without_room_for_the_first_key_nothing_is_recorded_and_it_may_be_tried_
 
     with site.open() as journal:
         with monkeypatch.context() as patched:
-            patched.setattr("assess_core.identity.write_key_pair", write)
+            patched.setattr("assess_core.journal.identity.write_key_pair", write)
             with pytest.raises(StoreError) as caught:
                 site.record(journal)
         assert isinstance(caught.value, NoRoomError) is full

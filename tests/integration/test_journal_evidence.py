@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.identity import Identity
 from assess_core.journal import EvidenceFullError, Journal, Signer
 from assess_core.journal.evidence import ORPHANED_AFTER_US, expendable, orphans, remove, stored_bytes
+from assess_core.journal.identity import Identity
 from assess_core.results import run_id
 from tests.support.results import NOON, make_assessment, make_result, with_evidence
 

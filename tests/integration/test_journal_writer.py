@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.identity import Identity
 from assess_core.journal import (
     AlreadyRecordedError,
     BusyError,
@@ -23,6 +22,7 @@ from assess_core.journal import (
     Writer,
 )
 from assess_core.journal.database import Database
+from assess_core.journal.identity import Identity
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.writer import GROUP, GROUP_BYTES
 from assess_core.results import AssessmentRun, Result

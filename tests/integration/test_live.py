@@ -24,12 +24,12 @@ from typing import Any
 
 import pytest
 
-from assess_core import changes
 from assess_core.config import load
 from assess_core.errors import AssessError, ConfigError, CutShortError, StoreError
 from assess_core.host.standing import State
 from assess_core.journal import Journal
-from assess_core.live import Live, Reloaded
+from assess_core.live import changes
+from assess_core.live.live import Live, Reloaded
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import InstalledPlugin
@@ -993,7 +993,7 @@ def test_the_registry_is_heard_while_a_place_that_is_watched_does_not_answer(
 
     stuck = threading.Event()
     monkeypatch.setattr(changes, "stamp_of", stamp)
-    monkeypatch.setattr("assess_core.live.LOOK_S", 0.3)
+    monkeypatch.setattr("assess_core.live.live.LOOK_S", 0.3)
     place.configure(refresh_s=1)
 
     async def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assess_core.config import load
-from assess_core.live import Live
+from assess_core.live.live import Live
 from assess_core.runtime import Runtime
 from tests.integration.test_live import POLL_S, Place, made, place, until, versions, workers
 from tests.support.fleet_place import one_of_many

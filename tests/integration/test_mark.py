@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from assess_core.cli import main
-from assess_core.delivery import Action
+from assess_core.delivery.values import Action
 from assess_registry.catalogue import Marker
 from assess_registry.client import Registry, Target, fetch, resolve, verify
 from assess_registry.errors import ConfigError, TrustError

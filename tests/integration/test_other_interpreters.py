@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.delivery import Action
+from assess_core.assessing.plan import Task
+from assess_core.delivery.values import Action
 from assess_core.doctor.plugins import lines as plugin_lines
 from assess_core.errors import PluginFault
 from assess_core.host import health_check
-from assess_core.plan import Task
 from assess_core.runtime import Runtime
 from assess_core.store import (
     InstalledPlugin,

@@ -19,15 +19,15 @@ from typing import Any
 
 import pytest
 
-from assess_core import fallback
 from assess_core.cli import main as assess
 from assess_core.config import load
-from assess_core.delivery import Action, Synced
+from assess_core.delivery import fallback
+from assess_core.delivery.values import Action, Synced
 from assess_core.doctor.plugins import lines
 from assess_core.errors import FaultKind, StoreError
 from assess_core.host import health_check
 from assess_core.host.standing import State
-from assess_core.live import Live
+from assess_core.live.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import Death, Store
@@ -316,7 +316,7 @@ def test_killed_on_the_way_back_the_next_start_does_it(
         if after == "nothing":
             patch.setattr(fallback, "_left", killing(lambda *_arguments: None))
         elif after == "health_check":
-            patch.setattr("assess_core.fallback.health_check", killing(health_check))
+            patch.setattr("assess_core.delivery.fallback.health_check", killing(health_check))
         else:
             patch.setattr(Store, after, killing(getattr(Store, after)))
         with pytest.raises(KilledError):
@@ -332,7 +332,7 @@ def test_killed_on_the_way_back_the_next_start_does_it(
 KILLED_BETWEEN = """
 import os, signal, sys
 from pathlib import Path
-from assess_core import fallback
+from assess_core.delivery import fallback
 from assess_core.config import load
 from assess_core.runtime import Runtime
 

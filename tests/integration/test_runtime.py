@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.config import Config, parse
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.values import Action, Synced
 from assess_core.errors import StoreError
 from assess_core.results import Run
 from assess_core.runtime import Runtime

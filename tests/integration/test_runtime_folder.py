@@ -13,7 +13,7 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import parse
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.values import Action, Synced
 from assess_core.errors import ConfigError
 from assess_core.results import Run
 from assess_core.runtime import Runtime

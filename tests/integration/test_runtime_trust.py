@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from assess_core.assessing.plan import Task
 from assess_core.cli import main
 from assess_core.config import Config, parse
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.values import Action, Synced
 from assess_core.errors import ConfigError
-from assess_core.plan import Task
 from assess_core.results import Run
 from assess_core.runtime import Runtime
 from assess_registry.client import ExpiredError

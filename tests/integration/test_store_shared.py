@@ -8,7 +8,7 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import Config, parse
-from assess_core.delivery import Action
+from assess_core.delivery.values import Action
 from assess_core.errors import StoreError
 from assess_core.runtime import Runtime
 from assess_core.store import (

@@ -21,10 +21,10 @@ import pytest
 
 from assess_core.errors import EXIT_DAMAGED
 from assess_core.journal import Journal
-from assess_core.observing import FRESH_S
 from assess_core.results import AssessmentRun
-from assess_core.signals import ONE_S
-from assess_core.up_lock import who_is_up
+from assess_core.up.lock import who_is_up
+from assess_core.up.observing import FRESH_S
+from assess_core.up.signals import ONE_S
 from tests.integration.test_live import Place, made, place
 from tests.support.http_registry import serve
 from tests.support.mounts import fill, in_mounts, may_mount, mount_tmpfs

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.identity import Identity
 from assess_core.journal import DamagedError, Journal, Signer
+from assess_core.journal.identity import Identity
 from assess_core.results import run_id
-from assess_core.upkeep import CHECKED_EACH, EACH_S, FIRST_S, Upkeep
+from assess_core.up.upkeep import CHECKED_EACH, EACH_S, FIRST_S, Upkeep
 from tests.support.results import NOON, make_assessment, make_result
 
 

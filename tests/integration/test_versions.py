@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from assess_core.config import Config, parse
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.pipeline import sync as pipeline_sync
+from assess_core.delivery.values import Action, Synced
 from assess_core.doctor.plugins import lines
 from assess_core.errors import ConfigError, StoreError
 from assess_core.host.quarantine import Quarantine
-from assess_core.pipeline import sync as pipeline_sync
 from assess_core.runtime import Runtime
 from assess_core.versions import listed, pin, remove, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import TrustError, parse_project

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assess_core.assessing.execute import Executed
+from assess_core.assessing.report import combine
 from assess_core.errors import FaultKind
-from assess_core.execute import Executed
 from assess_core.formats import render
 from assess_core.journal import Journal
-from assess_core.report import combine
 from assess_core.results import EXIT_CLEAN, SEVERITIES, Result, ResultOutcome, Run, Severity
-from assess_core.waivers import Waiver, Waivers
+from assess_core.results.waivers import Waiver, Waivers
 from assess_plugin.models import Outcome
 from assess_registry.client import CheckSpec
 from tests.support.scripted import (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.live import Live
+from assess_core.live.live import Live
 from assess_core.results import Run
 from tests.reliability.conftest import size
 from tests.support.fleet_place import SOURCE, Fleet, assessment, make_fleet, one_of_many

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from assess_core.identity import Identity
 from assess_core.journal import Journal, Report, Signer
+from assess_core.journal.identity import Identity
 from assess_core.results import EvidenceRef, ResultOutcome, run_id
 from tests.support.results import NOON, make_assessment, make_result
 

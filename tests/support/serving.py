@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from assess_core.config import load
-from assess_core.live import Live
+from assess_core.live.live import Live
 
 STOP_S = 60.0
 

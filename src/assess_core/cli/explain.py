@@ -13,16 +13,16 @@ from typing import Any
 import click
 
 from assess_core.cli.options import common, load_config, open_runtime, output_option
+from assess_core.clock import timestamp
 from assess_core.config import AssessmentConfig, Config, unknown_name
+from assess_core.configured import rules_of
 from assess_core.errors import ConfigError
 from assess_core.journal import Journal
 from assess_core.place import state_directory
-from assess_core.results import timestamp
-from assess_core.rules import rules_of
 from assess_core.schedule import WHYS, Rule, Skip, zone_of
 from assess_core.schedule.preview import Upcoming, preview
 from assess_core.store import InstalledPlugin
-from assess_core.up_lock import who_is_up
+from assess_core.up.lock import who_is_up
 from assess_registry.client import CheckSpec, plain
 from assess_registry.console import print_json
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from assess_core.assessing.plan import Selection, Task, not_to_be_done
 from assess_core.cli.options import (
     DEFAULT_FAIL_ON,
     common,
@@ -17,15 +18,14 @@ from assess_core.cli.show import ProgressLine, colour_wanted, say, width_wanted
 from assess_core.cli.tell import tell
 from assess_core.clock import utc_now
 from assess_core.config import Config, config_path
-from assess_core.delivery import Action
+from assess_core.delivery.values import Action
 from assess_core.errors import ConfigError, StoreError
 from assess_core.formats import FORMATS, render
 from assess_core.journal import Journal
 from assess_core.place import state_directory, user_name
-from assess_core.plan import Selection, Task, not_to_be_done
 from assess_core.results import Run, run_id
 from assess_core.schedule import Asked
-from assess_core.up_lock import who_is_up
+from assess_core.up.lock import who_is_up
 from assess_registry.client import SEVERITIES, Severity, TrustError, atomic_write, table
 from assess_registry.console import print_json
 

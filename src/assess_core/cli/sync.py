@@ -10,7 +10,7 @@ from assess_core.cli.options import common, open_runtime, output_option, quiet_o
 from assess_core.cli.permitted import waiting_facts
 from assess_core.cli.show import say
 from assess_core.cli.tell import tell
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.values import Action, Synced
 from assess_registry.client import table
 from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, print_json
 

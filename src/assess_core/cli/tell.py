@@ -2,7 +2,7 @@
 
 import click
 
-from assess_core.delivery import Action, Synced
+from assess_core.delivery.values import Action, Synced
 from assess_core.grants import Growth
 from assess_registry.client import plain, plain_lines
 

@@ -11,14 +11,14 @@ from assess_core.cli.bugs import versions
 from assess_core.cli.options import common
 from assess_core.config import Config, ObserveConfig, config_path
 from assess_core.errors import ConfigError
-from assess_core.last_good import Source
-from assess_core.notify import Notify
 from assess_core.observe.crash import CRASHES, Crashes
 from assess_core.observe.lines import Style
 from assess_core.observe.log import Level, log_to, style_of
 from assess_core.place import state_directory
-from assess_core.service import Options, Service
-from assess_core.up_lock import only_one
+from assess_core.up.last_good import Source
+from assess_core.up.lock import only_one
+from assess_core.up.notify import Notify
+from assess_core.up.service import Options, Service
 from assess_registry.client import TrustError
 
 

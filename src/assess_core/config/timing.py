@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from assess_core.config.words import nearest, quoted
+from assess_core.results.waivers import MAX_D
 from assess_core.schedule import Spec, parse_duration, parse_schedule
-from assess_core.waivers import MAX_D
 
 MAX_WAIVED = timedelta(days=MAX_D)
 """What somebody knows of for longer is no exception any more, and who answered for it may be gone."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from assess_core.config.words import nearest, quoted
 from assess_core.errors import ConfigError
-from assess_core.waivers import Pair, Waiver
+from assess_core.results.waivers import Pair, Waiver
 
 _HEAD = re.compile(r"""\s*\[\[\s*(?:waivers|"waivers"|'waivers')\s*\]\]\s*(?:#.*)?\Z""")
 _ANY_HEAD = re.compile(r"\s*\[")

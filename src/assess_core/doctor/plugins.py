@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from packaging.version import Version
 
 from assess_core.config import PluginConfig
-from assess_core.delivery import fits
+from assess_core.delivery.folders import entry_of
+from assess_core.delivery.keeping import waiting_growth
+from assess_core.delivery.values import fits
 from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
 from assess_core.errors import AssessError, PluginFault
-from assess_core.folders import entry_of
 from assess_core.host.quarantine import Quarantine
-from assess_core.keeping import waiting_growth
 from assess_core.runtime import Runtime
 from assess_core.store import DamagedError, InstalledPlugin
 from assess_core.store.differences import describe_differences

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from assess_core.config import nearest
+from assess_core.configured import waivers_of
 from assess_core.doctor.values import Line
 from assess_core.results import WaiverStanding
-from assess_core.runtime import Runtime, waivers_of
+from assess_core.runtime import Runtime
 
 
 def lines(runtime: Runtime) -> Iterator[Line]:

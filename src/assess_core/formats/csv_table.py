@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from io import StringIO
 
+from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
-from assess_core.results import Result, Run, timestamp
+from assess_core.results import Result, Run
 from assess_registry.client import plain
 
 COLUMNS: tuple[str, ...] = (

@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
+from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
 from assess_core.formats.table import explain, tries_line, waiver_line, waiver_lines
-from assess_core.results import Result, Run, Severity, timestamp
+from assess_core.results import Result, Run, Severity
 from assess_registry.client import plain
 
 STYLE = """

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from assess_core.clock import timestamp
 from assess_core.results import (
     SCHEMA,
     AssessmentRun,
@@ -23,7 +24,6 @@ from assess_core.results import (
     WaitingVersion,
     WaiverRef,
     WaiverStanding,
-    timestamp,
 )
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

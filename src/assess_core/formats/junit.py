@@ -9,9 +9,10 @@ a shortcoming of the run    a case of its own, with an error: a run that assesse
 from collections.abc import Iterable
 from xml.etree import ElementTree as Xml
 
+from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
 from assess_core.formats.table import tries_line, waiver_line
-from assess_core.results import BROKEN, Result, ResultOutcome, Run, timestamp
+from assess_core.results import BROKEN, Result, ResultOutcome, Run
 from assess_registry.client import plain
 
 _SKIPPED = frozenset((ResultOutcome.SKIPPED, ResultOutcome.NOT_APPLICABLE))

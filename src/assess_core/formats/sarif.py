@@ -9,10 +9,11 @@ a shortcoming of the run        a notification, and the run did not succeed
 import json
 from typing import Any
 
+from assess_core.clock import timestamp
 from assess_core.formats.json_document import valid, waiver_document
 from assess_core.formats.order import worst_first
 from assess_core.formats.table import waiver_line
-from assess_core.results import Result, ResultOutcome, Run, Severity, WaiverRef, timestamp
+from assess_core.results import Result, ResultOutcome, Run, Severity, WaiverRef
 from assess_registry.client import plain
 
 SCHEMA_URI = "https://json.schemastore.org/sarif-2.1.0.json"

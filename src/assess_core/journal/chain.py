@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from assess_core.identity import HEAD_BYTES, Head
-from assess_core.results import timestamp
+from assess_core.clock import timestamp
+from assess_core.journal.identity import HEAD_BYTES, Head
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key
 
 SCHEMA = 1

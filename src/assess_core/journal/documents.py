@@ -8,7 +8,8 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, WaiverRef, timestamp
+from assess_core.clock import timestamp
+from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, WaiverRef
 from assess_plugin.models import Subject
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)

@@ -17,13 +17,13 @@ from typing import Self
 
 from assess_core.clock import utc_now
 from assess_core.errors import StoreError
-from assess_core.identity import Head
 from assess_core.journal import evidence as pieces
 from assess_core.journal import findings, health, retention
 from assess_core.journal.backup import Backup, back_up
 from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.figures import Figures, completed_at, figures
+from assess_core.journal.identity import Head
 from assess_core.journal.listing import Listed, complete_before, listed
 from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.retention import Age, Removed

@@ -17,13 +17,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from assess_core.identity import Head
+from assess_core.clock import timestamp
 from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry, Said, head_of, read, signed
 from assess_core.journal.database import Connection
 from assess_core.journal.documents import microseconds, moment
+from assess_core.journal.identity import Head
 from assess_core.journal.signing import Signer, facts_of
-from assess_core.results import timestamp
 from assess_registry.client import PublicKey
 
 SLICE_RUNS = 200

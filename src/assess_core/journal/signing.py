@@ -19,9 +19,9 @@ from typing import Any
 
 from assess_core.clock import utc_now
 from assess_core.errors import disk_error
-from assess_core.identity import NOWHERE, Head, Identity
 from assess_core.journal.chain import RUN_COLUMNS, Entry, Kind, make_entry, read, run_facts, signed
 from assess_core.journal.database import Connection
+from assess_core.journal.identity import NOWHERE, Head, Identity
 from assess_core.journal.walking import BREAKS
 from assess_registry.client import PrivateKey, PublicKey, parse_base64_key, plain
 

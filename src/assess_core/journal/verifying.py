@@ -21,11 +21,11 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from assess_core.identity import Head, Identity
 from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry
 from assess_core.journal.database import Connection, snapshot
 from assess_core.journal.documents import to_bytes
+from assess_core.journal.identity import Head, Identity
 from assess_core.journal.signing import facts_of
 from assess_core.journal.walking import Trouble, Vouched, Walk, Word, walk
 from assess_registry.client import PublicKey

@@ -21,8 +21,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from assess_core.identity import HEAD_BYTES, NOWHERE, Head
 from assess_core.journal.chain import Entry, Said, head_of, read, signed
+from assess_core.journal.identity import HEAD_BYTES, NOWHERE, Head
 from assess_registry.client import PublicKey, parse_base64_key
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.support.results import NOON, make_assessment, make_result, with_evidence
 
-from assess_core.identity import Identity
 from assess_core.journal import Journal, Signer
+from assess_core.journal.identity import Identity
 from assess_core.results import run_id
 from assess_core.schedule import Claim, Cursor, Due, Row, Skip
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.admission import Asking, admit, grant_of, idle_sources, start_refusals
 from assess_core.config import Config, parse
+from assess_core.delivery.admission import Asking, admit, grant_of, idle_sources, start_refusals
 from assess_core.store import Baseline, Consent, Consents
 from assess_registry.client import Permissions, ProjectName, Sha256
 from tests.support.results import NOON as NOW

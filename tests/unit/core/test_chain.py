@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assess_core.identity import NOWHERE
 from assess_core.journal.chain import Entry, head_of, make_entry, read, run_facts, signed
+from assess_core.journal.identity import NOWHERE
 from assess_registry.client import PrivateKey, generate_key
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

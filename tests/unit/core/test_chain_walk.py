@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assess_core.identity import NOWHERE
 from assess_core.journal.chain import Entry, Kind, make_entry
+from assess_core.journal.identity import NOWHERE
 from assess_core.journal.walking import Walk, Word, walk
 from assess_registry.client import PrivateKey, PublicKey, generate_key
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assess_core.changes import Changes, Look, Noticing, Stamp, Topic, places_of, stamp_of
 from assess_core.config import parse
+from assess_core.live.changes import Changes, Look, Noticing, Stamp, Topic, places_of, stamp_of
 
 FILE = (Topic.CONFIGURATION, Path("/assess.toml"))
 FOLDER = (Topic.FOLDERS, Path("/plugins"))

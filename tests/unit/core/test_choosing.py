@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.choosing import gone, refused
+from assess_core.delivery.choosing import gone, refused
 from assess_core.store import Interpreter, Interpreters, running_interpreter
 from assess_core.store.interpreter import running_build
 from assess_core.store.interpreters import Found

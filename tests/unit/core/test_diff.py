@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assess_core.diff import Change, compare, exit_code
 from assess_core.results import Result, ResultOutcome, Run
+from assess_core.results.diff import Change, compare, exit_code
 from assess_plugin.models import Subject
 from tests.support.results import make_assessment, make_result, make_run
 

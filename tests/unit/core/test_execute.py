@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from assess_core.assessing.execute import Executed, Hosts, execute
 from assess_core.errors import CutShortError, FaultKind
-from assess_core.execute import Executed, Hosts, execute
 from assess_core.host import CallReport
 from assess_core.results import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, ResultOutcome, Run
-from assess_core.waivers import Waiver, Waivers
+from assess_core.results.waivers import Waiver, Waivers
 from assess_plugin.models import ActionInput, Outcome
 from tests.support.scripted import (
     DISTRIBUTION,

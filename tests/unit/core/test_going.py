@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from assess_core.execute import Reached
-from assess_core.going import Going
+from assess_core.assessing.execute import Reached
+from assess_core.up.going import Going
 
 
 def test_it_is_told_after_a_minute_and_ever_more_rarely(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.guarded import Guarded
 from assess_core.journal import DamagedError
 from assess_core.schedule import Claim, Kept
+from assess_core.up.guarded import Guarded
 from tests.support.schedule_store import MemoryStore
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

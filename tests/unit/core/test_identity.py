@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import NoRoomError, StoreError
-from assess_core.identity import Head, Identity
+from assess_core.journal.identity import Head, Identity
 
 HEAD = Head(seq=7, digest=bytes(range(32)))
 

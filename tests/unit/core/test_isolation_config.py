@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from assess_core.config import Config, parse
+from assess_core.configured import isolation_of
 from assess_core.errors import ConfigError
-from assess_core.runtime import isolation_of
 
 REST = '[registry]\nurl = "https://registry.example/simple"\nroot = "1.root.json"\n'
 

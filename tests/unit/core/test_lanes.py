@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from assess_core.lanes import side_by_side
+from assess_core.assessing.lanes import side_by_side
 
 
 def test_order_is_kept_and_no_more_run_at_once_than_may() -> None:

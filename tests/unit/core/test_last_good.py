@@ -6,7 +6,7 @@ import pytest
 
 from assess_core.config import load
 from assess_core.errors import ConfigError
-from assess_core.last_good import NAME, Source
+from assess_core.up.last_good import NAME, Source
 
 GOOD = (
     b'# ours\n[runtime]\nid = "web-01"\nstate_dir = "state"\n[registry]\nurl = "file:registry"\nroot = "1.root.json"\n'

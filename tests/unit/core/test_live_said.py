@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from assess_core.errors import ConfigError
-from assess_core.live import MAX_SAID, Live
+from assess_core.live.live import MAX_SAID, Live
 
 
 def test_mistakes_that_are_remembered_are_bounded_and_each_is_said_once(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.notify import VARIABLES, Notify
+from assess_core.up.notify import VARIABLES, Notify
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from assess_core.observe.repeats import ALIKE, TOLD, WINDOW_S, Repeats
 def record(
     message: str = "all is well", *arguments: object, level: int = logging.INFO, **extra: object
 ) -> logging.LogRecord:
-    made = logging.LogRecord("assess_core.live", level, "/src/live.py", 12, message, arguments, None)
+    made = logging.LogRecord("assess_core.live.live", level, "/src/live.py", 12, message, arguments, None)
     made.created = 1795342503.12
     vars(made).update(extra)
     return made
@@ -48,7 +48,7 @@ def test_programs_get_one_ascii_object_with_what_came_along() -> None:
         "level": "info",
         "action": "sync-failed",
         "message": "käse",
-        "logger": "assess_core.live",
+        "logger": "assess_core.live.live",
         "run_id": "3f2a",
         "assessment": "host",
         "distribution": "demo",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assess_core import observing
 from assess_core.config import ObserveConfig
 from assess_core.errors import StoreError
 from assess_core.observe.crash import Crashes
 from assess_core.observe.metrics import Metrics, Standing
-from assess_core.observing import Observing
+from assess_core.up import observing
+from assess_core.up.observing import Observing
 
 MANY = 10_000
 

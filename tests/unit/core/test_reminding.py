@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.config import Config, parse
-from assess_core.reminding import Reminders
+from assess_core.up.reminding import Reminders
 
 FILE = '[registry]\nurl = "file:index"\nroot = "1.root.json"\n'
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

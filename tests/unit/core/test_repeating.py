@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assess_core.assessing.repeating import MAX_WAIT_S, is_open, may_repeat, wait_s
 from assess_core.errors import FaultKind, PluginFault
-from assess_core.repeating import MAX_WAIT_S, is_open, may_repeat, wait_s
 from assess_core.results import ResultOutcome
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_core import results as r
+from assess_core.clock import timestamp
 from assess_core.results import Result, ResultOutcome, Run
 from assess_plugin.models import Outcome
 from assess_registry import client
@@ -90,9 +91,9 @@ def test_any_text_can_be_identified(text: str) -> None:
 
 def test_timestamps_are_rfc_3339_in_utc() -> None:
     moment = datetime(2026, 11, 21, 6, 10, 0, 123456, tzinfo=timezone(timedelta(hours=1)))
-    assert r.timestamp(moment) == "2026-11-21T05:10:00.123Z"
+    assert timestamp(moment) == "2026-11-21T05:10:00.123Z"
     with pytest.raises(ValueError, match="no time zone"):
-        r.timestamp(datetime(2026, 1, 1))  # noqa: DTZ001
+        timestamp(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 @settings(max_examples=25)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from assess_core.config import parse
-from assess_core.rules import rules_of
+from assess_core.configured import rules_of
 from assess_core.schedule.jitter import offset
 
 TEXT = b"""

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from assess_core import last_good, up_lock
-from assess_core.identity import IDENTITY
+from assess_core.delivery.vouching import TRUST
+from assess_core.journal.identity import IDENTITY
 from assess_core.observe.crash import CRASHES
 from assess_core.store.interpreters import MEMORY
 from assess_core.store.layout import Layout
 from assess_core.store.surroundings import SEEDS
 from assess_core.store.upgrade import LAYOUT
-from assess_core.vouching import TRUST
+from assess_core.up import last_good, lock
 from assess_registry.client import parse_project, parse_sha256
 
 TEXT = (Path(__file__).parents[3] / "docs/state.md").read_text()
@@ -40,7 +40,7 @@ def test_every_place_of_the_layout_has_a_row_and_every_row_a_place() -> None:
         layout.root / MEMORY: "interpreters.json",
         layout.root / IDENTITY: "identity/",
         layout.root / last_good.NAME: last_good.NAME,
-        layout.root / up_lock.NAME: up_lock.NAME,
+        layout.root / lock.NAME: lock.NAME,
         layout.root / CRASHES: "crash/",
     }
     for path, shown in places.items():

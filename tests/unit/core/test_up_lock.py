@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import ConfigError
-from assess_core.up_lock import NAME, RunsAlreadyError, only_one, who_is_up
+from assess_core.up.lock import NAME, RunsAlreadyError, only_one, who_is_up
 
 
 def test_one_is_inside_and_the_other_is_told_which(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from assess_core.results import ResultOutcome
-from assess_core.waivers import MAX_D, Waiver, Waivers, expiry_problem
+from assess_core.results.waivers import MAX_D, Waiver, Waivers, expiry_problem
 from tests.support.results import make_result
 
 LAST = date(2027, 3, 31)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assess_core.config import with_waiver, without_waiver
 from assess_core.errors import ConfigError
-from assess_core.waivers import Waiver
+from assess_core.results.waivers import Waiver
 
 FILE = '''# ours, not to be lost
 [runtime]

@@ -5,7 +5,7 @@ import json
 
 import click
 
-from assess_core.results import timestamp
+from assess_core.clock import timestamp
 from assess_core.store import InstalledPlugin, Pin, Pruned, Removal
 from assess_registry.client import Manifest
 

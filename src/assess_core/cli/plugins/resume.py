@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
-from assess_core.results import timestamp
+from assess_core.clock import timestamp
 from assess_core.versions import resume
 from assess_registry.client import plain
 from assess_registry.console import print_json

@@ -7,10 +7,11 @@ import click
 
 from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option
 from assess_core.cli.results.asked import again, named
-from assess_core.diff import Change, Changed, Diff, compare, exit_code
+from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import valid
-from assess_core.results import SCHEMA, SEVERITIES, AssessmentRun, Run, Severity, timestamp
+from assess_core.results import SCHEMA, SEVERITIES, AssessmentRun, Run, Severity
+from assess_core.results.diff import Change, Changed, Diff, compare, exit_code
 from assess_core.runtime import Runtime
 from assess_registry.client import plain, table
 from assess_registry.console import print_json

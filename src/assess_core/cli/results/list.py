@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.clock import timestamp
 from assess_core.config import nearest
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import valid
 from assess_core.journal import Listed
-from assess_core.results import ResultOutcome, timestamp
+from assess_core.results import ResultOutcome
 from assess_registry.client import plain, table
 from assess_registry.console import print_json
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import valid
-from assess_core.identity import HEAD_BYTES, Head
 from assess_core.journal import ChainStanding, Report, Trouble
+from assess_core.journal.identity import HEAD_BYTES, Head
 from assess_core.place import user_name
-from assess_core.results import timestamp
 from assess_registry.client import load_public_key, plain, table
 from assess_registry.console import EXIT_REFUSED, print_json
 

@@ -11,7 +11,7 @@ from assess_core.cli.options import common, output_option
 from assess_core.cli.waive.facts import unknown_checks, unknown_subject, waiver_facts
 from assess_core.config import config_path, rewrite, with_waiver
 from assess_core.errors import ConfigError
-from assess_core.waivers import Waiver, expiry_problem
+from assess_core.results.waivers import Waiver, expiry_problem
 from assess_registry.client import plain
 from assess_registry.console import print_json
 

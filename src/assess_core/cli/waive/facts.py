@@ -7,9 +7,9 @@ from pathlib import Path
 
 from assess_core.cli.options import load_config, open_runtime
 from assess_core.config import Config, nearest
+from assess_core.configured import waivers_of
 from assess_core.errors import AssessError
 from assess_core.place import state_directory
-from assess_core.runtime import waivers_of
 from assess_registry.client import RegistryError
 
 MAX_SUBJECTS = 10_000

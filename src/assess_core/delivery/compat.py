@@ -15,14 +15,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from assess_core.admission import admit, asking_of
-from assess_core.choosing import Chosen, choose, served_before, usable_for
 from assess_core.clock import utc_now
 from assess_core.config import Config
-from assess_core.delivery import specifier_of
+from assess_core.delivery.admission import admit, asking_of
+from assess_core.delivery.choosing import Chosen, choose, served_before, usable_for
+from assess_core.delivery.folders import RefusedFolder, Wanted, wanted
+from assess_core.delivery.held import KitOf, against_release
+from assess_core.delivery.values import specifier_of
 from assess_core.errors import StoreError
-from assess_core.folders import RefusedFolder, Wanted, wanted
-from assess_core.held import KitOf, against_release
 from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Store, target_of
 from assess_plugin.api import ApiError, served_api
 from assess_registry.client import (

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from assess_core.clock import timestamp
 from assess_core.host.quarantine import Quarantine, Quarantines
-from assess_core.results import timestamp
 from assess_core.store import Failure, Interpreter, Store
 from assess_registry.client import ProjectName, Sha256
 

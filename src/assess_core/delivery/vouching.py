@@ -15,11 +15,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from assess_core.choosing import choose
 from assess_core.config import Config, PluginConfig, RegistrySettings
-from assess_core.delivery import fits
+from assess_core.delivery.choosing import choose
+from assess_core.delivery.folders import entry_of, holds, keys_for
+from assess_core.delivery.values import fits
 from assess_core.errors import ConfigError, StoreError
-from assess_core.folders import entry_of, holds, keys_for
 from assess_core.store import InstalledPlugin, Interpreters, Store, require_approved
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import (

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assess_core.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.config import AssessmentConfig, Config, PluginConfig, match_checks, unknown_name
+from assess_core.delivery.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.errors import ConfigError
 from assess_core.grants import Grant
 from assess_core.store import InstalledPlugin

@@ -26,21 +26,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assess_core.assessing import assess
-from assess_core.changes import Changes, Topic, places_of
+from assess_core.assessing.execute import Context
+from assess_core.assessing.fleet import Fleet, Served, sorted_out
+from assess_core.assessing.plan import Task, Unrunnable, callees_of, without
+from assess_core.assessing.recording import Together
+from assess_core.assessing.side_by_side import assess
 from assess_core.config import Config, unknown_name
-from assess_core.delivery import Action, Synced
+from assess_core.configured import calls_at_once
+from assess_core.delivery.values import Action, Synced
 from assess_core.errors import AssessError, ConfigError, CutShortError
-from assess_core.execute import Context
-from assess_core.fleet import Fleet, Served, sorted_out
 from assess_core.host.aside import aside
 from assess_core.host.identities import forget_accounts
 from assess_core.host.standing import Standing
 from assess_core.journal import Journal
-from assess_core.plan import Task, Unrunnable, callees_of, without
-from assess_core.recording import Together
+from assess_core.live.changes import Changes, Topic, places_of
 from assess_core.results import Run, Why
-from assess_core.runtime import NotifyEvent, Runtime, calls_at_once
+from assess_core.runtime import NotifyEvent, Runtime
 from assess_core.store import InstalledPlugin
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import ProjectName, RegistryError, RevokedError, TrustError

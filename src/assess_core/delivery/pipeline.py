@@ -11,15 +11,12 @@ from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 
-from assess_core.admission import admit, asking_of, grant_of, rights_of, start_refusals
-from assess_core.choosing import choose, served_before, usable_for
 from assess_core.config import Config
-from assess_core.delivery import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
-from assess_core.errors import ConfigError, PluginFault, StoreError
-from assess_core.fallback import fall_back
-from assess_core.folders import RefusedFolder, Wanted, wanted
-from assess_core.host import health_check
-from assess_core.keeping import (
+from assess_core.delivery.admission import admit, asking_of, grant_of, rights_of, start_refusals
+from assess_core.delivery.choosing import choose, served_before, usable_for
+from assess_core.delivery.fallback import fall_back
+from assess_core.delivery.folders import RefusedFolder, Wanted, wanted
+from assess_core.delivery.keeping import (
     HeldError,
     answered,
     kept_back,
@@ -29,6 +26,9 @@ from assess_core.keeping import (
     said_to_wait,
     serving,
 )
+from assess_core.delivery.values import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
+from assess_core.errors import ConfigError, PluginFault, StoreError
+from assess_core.host import health_check
 from assess_core.store import (
     DamagedError,
     InstalledPlugin,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assess_core.results import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
-from assess_core.results import severity_rank as rank
+from assess_core.results.values import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
+from assess_core.results.values import severity_rank as rank
 
 _CLEAR = frozenset((ResultOutcome.PASS, ResultOutcome.NOT_APPLICABLE))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from assess_core.results import Result, ResultOutcome, WaiverRef, WaiverStanding, WaiverState
+from assess_core.results.values import Result, ResultOutcome, WaiverRef, WaiverStanding, WaiverState
 
 NOTICE_D = 14
 """Days before its end from which on a waiver is `expiring`, unless the configuration says otherwise."""

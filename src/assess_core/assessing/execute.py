@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from assess_core.assessing.lanes import side_by_side
+from assess_core.assessing.plan import Callee, Task, Unrunnable
+from assess_core.assessing.repeating import is_open, may_repeat, wait_s
+from assess_core.clock import Clock
 from assess_core.errors import CutShortError, FaultKind, PluginFault
 from assess_core.host import CallRecord, Held, LogLine, Progress, Supervisor
 from assess_core.journal import BusyError, EvidenceFullError, NoRoomError
-from assess_core.lanes import side_by_side
-from assess_core.plan import Callee, Task, Unrunnable
-from assess_core.repeating import is_open, may_repeat, wait_s
 from assess_core.results import (
     AssessmentRun,
     EvidenceRef,
@@ -33,12 +34,9 @@ from assess_core.results import (
     result_id,
     run_id,
 )
-from assess_core.waivers import NOTICE_D, Waivers
+from assess_core.results.waivers import NOTICE_D, Waivers
 from assess_plugin.models import ActionInput, ActionOutput, CheckResult, EvaluateInput, EvaluateResult, Subject
 from assess_registry.client import CheckSpec, ProjectName
-
-Clock = Callable[[], datetime]
-"""Aware, UTC."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

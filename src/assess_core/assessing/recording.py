@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from assess_core.execute import Evidence, Executed
+from assess_core.assessing.execute import Evidence, Executed
+from assess_core.assessing.report import commit
 from assess_core.journal import Journal, Writer
-from assess_core.report import commit
 
 
 class Recorder(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from assess_core.execute import Executed
+from assess_core.assessing.execute import Executed
 from assess_core.journal import Journal
 from assess_core.results import Run, WaitingVersion, WaiverStanding
 

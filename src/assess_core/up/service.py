@@ -25,30 +25,30 @@ from typing import Any
 
 from assess_core.clock import utc_now
 from assess_core.config import Config, ObserveConfig
-from assess_core.delivery import Action
+from assess_core.configured import rules_of
+from assess_core.delivery.values import Action
 from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
-from assess_core.going import Going
-from assess_core.guarded import Guarded
 from assess_core.host.aside import aside
 from assess_core.host.standing import State
-from assess_core.identity import IDENTITY, Identity
 from assess_core.journal import DamagedError
-from assess_core.last_good import Source
-from assess_core.live import Live, Reloaded
-from assess_core.notify import Notify
-from assess_core.numbers import look
+from assess_core.journal.identity import IDENTITY, Identity
+from assess_core.live.live import Live, Reloaded
 from assess_core.observe.context import about
 from assess_core.observe.crash import Crashes
 from assess_core.observe.metrics import Standing
-from assess_core.observing import Observing
-from assess_core.reminding import Reminders
 from assess_core.results import ResultOutcome, Run
-from assess_core.rules import rules_of
 from assess_core.schedule import Due
 from assess_core.schedule.decide import Rule
 from assess_core.schedule.scheduler import Ended, Scheduler
-from assess_core.signals import Signals
-from assess_core.upkeep import Upkeep
+from assess_core.up.going import Going
+from assess_core.up.guarded import Guarded
+from assess_core.up.last_good import Source
+from assess_core.up.notify import Notify
+from assess_core.up.numbers import look
+from assess_core.up.observing import Observing
+from assess_core.up.reminding import Reminders
+from assess_core.up.signals import Signals
+from assess_core.up.upkeep import Upkeep
 from assess_registry.client import RegistryError, TrustError
 
 _log = logging.getLogger(__name__)

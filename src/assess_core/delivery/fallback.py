@@ -15,13 +15,13 @@ more. Killed anywhere, the next sync begins again, or finds it done.
 import asyncio
 import logging
 
-from assess_core.admission import admit, asking_of, rights_of
 from assess_core.config import Config, PluginConfig
-from assess_core.delivery import Delivery, fits
+from assess_core.delivery.admission import admit, asking_of, rights_of
+from assess_core.delivery.keeping import held, require_vouched
+from assess_core.delivery.values import Delivery, fits
 from assess_core.errors import AssessError, StoreError
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantine, Quarantines
-from assess_core.keeping import held, require_vouched
 from assess_core.store import InstalledPlugin, Store
 from assess_registry.client import ProjectName, RegistryError, TrustError
 

@@ -15,8 +15,8 @@ from datetime import date, datetime
 
 from assess_core.clock import utc_now
 from assess_core.config import Config
+from assess_core.configured import waivers_of
 from assess_core.results import WaiverStanding
-from assess_core.runtime import waivers_of
 
 LOOK_S = 3600.0
 """Between two looks: what ends with the day is told within this."""

@@ -4,21 +4,15 @@ Nothing that failed may ever look like a pass: outcomes are a closed union witho
 nothing must say why, and a run is complete only when every assessment in it reached at least one verdict.
 
     run.exit_code("low")      # 0 nothing failing, 3 findings, 4 incomplete
-
-Identifiers are made from what they identify, so that recording the same thing twice is recording it once:
-`run_id` from (runtime, assessment, due time), `result_id` from (run, subject, check), `finding_id` from (subject,
-check). The last is the same in every run and shows drift.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
-from uuid import UUID
 
+from assess_core.clock import require_zone
 from assess_plugin.models import Outcome, Subject
 
 SCHEMA = 1
@@ -27,11 +21,6 @@ SCHEMA = 1
 Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 """In rising order; the words of a manifest's `severity`, which `tests/unit/core/test_results.py` holds together."""
-
-NAMESPACE = UUID("6b1f5d0e-8f0a-5c39-9f7c-0f3b6b9a4d21")
-"""Namespace of every identifier made here (RFC 9562, version 5). Changing it disowns everything recorded so far."""
-
-_NAMESPACE_SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE = 0, 3, 4
 
@@ -180,7 +169,7 @@ class Result:
             raise ValueError(f"{self.outcome.value} result of {self.check!r} needs a reason")
         if self.waiver is not None and self.outcome is not ResultOutcome.FAIL:
             raise ValueError(f"{self.outcome.value} result of {self.check!r} cannot be waived: only a failure can")
-        _require_zone(self.started_at)
+        require_zone(self.started_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +198,7 @@ class AssessmentRun:
     why: Why = "request"
 
     def __post_init__(self) -> None:
-        _require_zone(self.due_at, self.started_at, self.ended_at)
+        require_zone(self.due_at, self.started_at, self.ended_at)
         if self.problem is not None and not self.problem.strip():
             raise ValueError(f"problem of assessment {self.assessment!r} is blank; None means that there was none")
 
@@ -267,7 +256,7 @@ class Run:
     """How many results have each outcome; every outcome is a key, also with 0."""
 
     def __post_init__(self) -> None:
-        _require_zone(self.started_at, self.ended_at)
+        require_zone(self.started_at, self.ended_at)
         counts = dict.fromkeys(ResultOutcome, 0)
         for result in self.results:
             counts[result.outcome] += 1
@@ -313,46 +302,6 @@ def severity_rank(severity: Severity) -> int:
     return _RANK[severity]
 
 
-def run_id(runtime: str, assessment: str, due_at: datetime) -> str:
-    """The id of one assessment at one due time, in one runtime."""
-    return identify("run", runtime, assessment, timestamp(due_at, timespec="microseconds"))
-
-
-def result_id(run_id: str, subject: str, check: str) -> str:
-    """The id of one check on one subject in one run."""
-    return identify("result", run_id, subject, check)
-
-
-def finding_id(subject: str, check: str) -> str:
-    """The id of one check on one subject, the same in every run."""
-    return identify("finding", subject, check)
-
-
-def identify(kind: str, *parts: str) -> str:
-    """A name-based UUID of these parts in this order.
-
-    The parts are encoded as a JSON array in ASCII: joining them with any separator would give `("a:b", "c")` and
-    `("a", "b:c")` one id, and ASCII gives every string an encoding, lone surrogates included.
-    """
-    # What `uuid.uuid5` does, with the namespace hashed once and the text written directly: a third of its time, and two
-    # of these are made for every result (measured: docs/benchmarks.md). A test holds it to `uuid.uuid5`.
-    digest = _NAMESPACE_SHA1.copy()
-    digest.update(json.dumps([kind, *parts]).encode("ascii"))
-    text = digest.hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
-
-
-def timestamp(moment: datetime, *, timespec: Literal["milliseconds", "microseconds"] = "milliseconds") -> str:
-    """The moment in UTC as RFC 3339 writes it, for example `2026-11-21T05:10:00.123Z`.
-
-    Raises:
-        ValueError: it has no time zone.
-    """
-    _require_zone(moment)
-    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
-
-
 def _shortcoming(run: AssessmentRun, reached: set[str]) -> str | None:
     if run.problem is not None and run.run_id in reached:
         return f"assessment {run.assessment!r} is not whole: {run.problem}"
@@ -361,9 +310,3 @@ def _shortcoming(run: AssessmentRun, reached: set[str]) -> str | None:
     if run.run_id not in reached:
         return f"assessment {run.assessment!r} reached no pass and no fail on {run.subjects} subject(s)"
     return None
-
-
-def _require_zone(*moments: datetime) -> None:
-    for moment in moments:
-        if moment.utcoffset() is None:
-            raise ValueError(f"{moment.isoformat()} has no time zone")

@@ -7,9 +7,9 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
+from assess_core.clock import Clock
 from assess_core.config import PluginConfig
 from assess_core.errors import AssessError
-from assess_core.execute import Clock
 from assess_core.grants import Growth
 from assess_core.host import HostConfig
 from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Pin, Store

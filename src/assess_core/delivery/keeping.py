@@ -10,12 +10,12 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
-from assess_core.admission import Admitted, admit, asking_of, rights_of
 from assess_core.config import Config, PluginConfig
-from assess_core.delivery import Action, Delivery, Release, Synced, failed, line_of
+from assess_core.delivery.admission import Admitted, admit, asking_of, rights_of
+from assess_core.delivery.held import against_release
+from assess_core.delivery.values import Action, Delivery, Release, Synced, failed, line_of
 from assess_core.errors import PluginFault, StoreError
 from assess_core.grants import Grant, Growth
-from assess_core.held import against_release
 from assess_core.host import health_check
 from assess_core.host.quarantine import Quarantines
 from assess_core.store import (

@@ -1,14 +1,22 @@
-"""What a configuration says of when, as rules that a scheduler goes by."""
+"""What a configuration says, as values of those who go by it."""
 
+import os
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from assess_core.config import AssessmentConfig, Config, MaintenanceConfig
+from assess_core.config import AssessmentConfig, Config, MaintenanceConfig, RuntimeConfig
+from assess_core.host import Isolation
+from assess_core.results.waivers import Waiver, Waivers
 from assess_core.schedule.decide import Rule
 from assess_core.schedule.jitter import offset, usual_jitter
 from assess_core.schedule.spec import Spec, parse_duration, parse_schedule
 from assess_core.schedule.windows import Window
+
+CALLS_EACH_PROCESSOR = 4
+"""Plugins mostly wait, for a disk or for somebody's answer."""
+
+MIN_CALLS = 8
 
 
 def rules_of(config: Config) -> tuple[Rule, ...]:
@@ -47,3 +55,23 @@ def _window(entry: MaintenanceConfig, zone: str) -> Window:
         begins=entry.from_,
         ends=entry.until,
     )
+
+
+def waivers_of(config: Config) -> Waivers:
+    """The failures that somebody answers for."""
+    return Waivers(
+        Waiver(check=each.check, subject=each.subject, owner=each.owner, reason=each.reason, expires=each.expires)
+        for each in config.waivers
+    )
+
+
+def calls_at_once(config: RuntimeConfig) -> int:
+    """How many calls of plugins there may be at a time."""
+    return config.calls or max(MIN_CALLS, CALLS_EACH_PROCESSOR * (os.cpu_count() or 1))
+
+
+def isolation_of(config: RuntimeConfig) -> Isolation:
+    """What is asked of the host for plugins' processes."""
+    if config.run_plugins_without_isolation:
+        return "off"
+    return "required" if config.require_isolation == "full" else "wanted"

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from assess_core.execute import Context, Executed, execute
-from assess_core.fleet import Fleet, Use
+from assess_core.assessing.execute import Context, Executed, execute
+from assess_core.assessing.fleet import Fleet, Use
+from assess_core.assessing.plan import Task, Unrunnable, callees_of
+from assess_core.assessing.recording import Recorder
+from assess_core.assessing.report import combine
 from assess_core.journal import OvertakenError
 from assess_core.observe.context import about
-from assess_core.plan import Task, Unrunnable, callees_of
-from assess_core.recording import Recorder
-from assess_core.report import combine
 from assess_core.results import Result, ResultOutcome, Run, run_id
 
 

@@ -22,7 +22,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from types import MappingProxyType
 
-from assess_core.admission import rights_of
+from assess_core.assessing.plan import Callee
+from assess_core.delivery.admission import rights_of
 from assess_core.errors import AssessError, FaultKind, PluginFault
 from assess_core.grants import Grant
 from assess_core.host import HostConfig, Supervisor, prepared
@@ -30,7 +31,6 @@ from assess_core.host.aside import aside
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.standing import Policy
 from assess_core.host.turns import Turns
-from assess_core.plan import Callee
 from assess_core.store import InstalledPlugin, Trials
 from assess_core.store.leases import Lease
 from assess_registry.client import ProjectName

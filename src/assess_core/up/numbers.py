@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from assess_core.config import Config
+from assess_core.configured import waivers_of
 from assess_core.host.aside import aside
-from assess_core.live import Live
+from assess_core.live.live import Live
 from assess_core.observe.metrics import Standing
-from assess_core.runtime import waivers_of
 from assess_core.schedule.telling import Planned
 
 

@@ -1,0 +1,1 @@
+"""From what serves to what is recorded."""

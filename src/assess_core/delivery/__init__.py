@@ -1,0 +1,1 @@
+"""From a configuration to what serves: chosen, fetched, verified, admitted, installed."""

@@ -1,0 +1,1 @@
+"""What runs for months while everything changes."""

@@ -1,0 +1,1 @@
+"""`assess up`: everything together, until it is stopped."""
