@@ -10,15 +10,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from assess_core.assessing.execute import Context, Evidence, execute
+from assess_core.assessing.execute import execute
 from assess_core.assessing.fleet import Fleet, sorted_out
 from assess_core.assessing.plan import Callee, Task, callees_of
 from assess_core.assessing.recording import Directly
-from assess_core.assessing.report import commit
 from assess_core.assessing.side_by_side import assess
+from assess_core.assessing.values import Context
 from assess_core.host import Supervisor
 from assess_core.host.turns import Turns
-from assess_core.journal import Journal
+from assess_core.journal import Evidence, Journal
 from assess_core.store import InstalledPlugin
 from assess_core.store.leases import Lease
 from assess_plugin.models import ActionInput, EvaluateInput, Host
@@ -212,7 +212,7 @@ async def _stages(bench: Bench, task: Task, number: int) -> dict[str, float]:
     marks.append(perf_counter())
     with Journal.open(_fresh(bench, f"stages-{number}.db")) as journal:
         opened = perf_counter()
-        commit(executed, journal=journal)
+        journal.record(executed.run, executed.results, {})
         committed = perf_counter() - opened
     start, calls, results, stop = (after - before for before, after in pairwise(marks))
     return {

@@ -16,11 +16,11 @@ from typing import Self
 
 from packaging.requirements import Requirement
 
-from assess_core.assessing.execute import Context, Event
 from assess_core.assessing.fleet import Fleet, raise_descriptor_limit, sorted_out
 from assess_core.assessing.plan import EVERYTHING, Selection, Task, Unrunnable, callees_of, plan, without
 from assess_core.assessing.recording import Directly
 from assess_core.assessing.side_by_side import assess
+from assess_core.assessing.values import Context, Event
 from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.configured import calls_at_once, isolation_of, waivers_of

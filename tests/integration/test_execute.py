@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from assess_core.assessing import execute as module
-from assess_core.assessing.execute import Context, Event, Evidence, Executed, Keep, Reached, execute
+from assess_core.assessing import tries as module
+from assess_core.assessing.execute import execute
 from assess_core.assessing.plan import Callee, Task
+from assess_core.assessing.values import Context, Event, Executed, Keep, Reached
 from assess_core.host import LogLine, Progress, Supervisor
-from assess_core.journal import Journal
+from assess_core.journal import Evidence, Journal
 from assess_core.results import ResultOutcome
 from assess_core.store import InstalledPlugin
 from assess_registry.client import PluginName

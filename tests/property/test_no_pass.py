@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assess_core.assessing.execute import Executed
-from assess_core.assessing.report import combine
+from assess_core.assessing.side_by_side import combine
+from assess_core.assessing.values import Executed
 from assess_core.errors import FaultKind
 from assess_core.formats import render
 from assess_core.journal import Journal

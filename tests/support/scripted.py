@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from assess_core.assessing.execute import Context, Evidence, Executed, Hosts, execute
+from assess_core.assessing.execute import execute
 from assess_core.assessing.plan import Callee, Task
+from assess_core.assessing.values import Context, Executed, Hosts
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import CallReport, EvaluateReport, Held
 from assess_core.host.call import Call
 from assess_core.host.messages import Evaluated, Incomplete
 from assess_core.host.messages import Executed as ExecutedMessage
+from assess_core.journal import Evidence
 from assess_core.store import InstalledPlugin
 from assess_plugin.models import ActionInput, CheckResult, EvaluateInput, Outcome, Subject
 from assess_registry.client import CheckSpec, PluginName, ProjectName, Severity

@@ -13,6 +13,7 @@ from assess_core.config import AssessmentConfig, Config, PluginConfig, match_che
 from assess_core.delivery.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.errors import ConfigError
 from assess_core.grants import Grant
+from assess_core.results import PluginRef
 from assess_core.store import InstalledPlugin
 from assess_registry.client import CheckSpec, Permissions, PluginName, ProjectName, SettingsError
 
@@ -31,6 +32,14 @@ class Callee:
     settings: Mapping[str, Any]
     grant: Grant | None = None
     workers: int = 1
+
+    @property
+    def reference(self) -> PluginRef:
+        """How results name it."""
+        installed = self.installed
+        return PluginRef(
+            distribution=installed.distribution, version=installed.version, name=self.name, sha256=installed.sha256
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

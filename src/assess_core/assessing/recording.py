@@ -7,9 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from assess_core.assessing.execute import Evidence, Executed
-from assess_core.assessing.report import commit
-from assess_core.journal import Journal, Writer
+from assess_core.assessing.values import Executed
+from assess_core.journal import Evidence, Journal, Writer
 
 
 class Recorder(Protocol):
@@ -23,10 +22,13 @@ class Recorder(Protocol):
         """
 
     async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
-        """The run and all its results are on disk, and it is not due any more.
+        """The run and all its results are on disk, each exactly once, and it is not due any more.
 
         Raises:
-            OvertakenError, StoreError: as `report.commit`.
+            OvertakenError: when the journal's turn came they did not hold any more (`Journal.record`).
+            AlreadyRecordedError: it has another run of this id, because the clock was set back, or because somebody
+                else began it at the same microsecond.
+            StoreError: the journal could not take them (no room, no right); none of them is there then.
         """
 
 
@@ -42,7 +44,7 @@ class Directly:
 
     async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
         """As `Recorder`."""
-        await asyncio.to_thread(commit, executed, journal=self._journal, holds=holds)
+        await asyncio.to_thread(self._journal.record, executed.run, executed.results, {}, holds=holds)
 
 
 class Together:

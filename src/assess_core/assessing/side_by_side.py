@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from assess_core.assessing.execute import Context, Executed, execute
+from assess_core.assessing.execute import execute
 from assess_core.assessing.fleet import Fleet, Use
 from assess_core.assessing.plan import Task, Unrunnable, callees_of
 from assess_core.assessing.recording import Recorder
-from assess_core.assessing.report import combine
+from assess_core.assessing.values import Context, Executed
 from assess_core.journal import OvertakenError
 from assess_core.observe.context import about
-from assess_core.results import Result, ResultOutcome, Run, run_id
+from assess_core.results import Result, ResultOutcome, Run, WaitingVersion, WaiverStanding, run_id
 
 
 async def assess(
@@ -115,3 +115,24 @@ def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
         if isinstance(outcome, BaseException):
             raise outcome
     return [outcome for outcome in ended if isinstance(outcome, Executed)]
+
+
+def combine(
+    runtime: str,
+    executed: Sequence[Executed],
+    *,
+    started_at: datetime,
+    ended_at: datetime,
+    waiting: tuple[WaitingVersion, ...] = (),
+    waivers: tuple[WaiverStanding, ...] = (),
+) -> Run:
+    """Several assessments of one occasion as one value: what formats render and the exit code is taken from."""
+    return Run(
+        runtime=runtime,
+        started_at=started_at,
+        ended_at=ended_at,
+        assessments=tuple(one.run for one in executed),
+        results=tuple(result for one in executed for result in one.results),
+        waiting=waiting,
+        waivers=waivers,
+    )

@@ -10,7 +10,7 @@ from typing import Self
 
 import click
 
-from assess_core.assessing.execute import Event, Reached
+from assess_core.assessing.values import Event, Reached
 from assess_core.host import Progress
 from assess_registry.client import plain
 

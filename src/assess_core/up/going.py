@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain, pairwise, repeat
 
-from assess_core.assessing.execute import Event, Reached
+from assess_core.assessing.values import Event, Reached
 
 _log = logging.getLogger(__name__)
 

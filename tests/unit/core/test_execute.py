@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from assess_core.assessing.execute import Executed, Hosts, execute
+from assess_core.assessing.execute import execute
+from assess_core.assessing.values import Executed, Hosts
 from assess_core.errors import CutShortError, FaultKind
 from assess_core.host import CallReport
 from assess_core.results import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, ResultOutcome, Run

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from assess_core.assessing.execute import Reached
+from assess_core.assessing.values import Reached
 from assess_core.up.going import Going
 
 

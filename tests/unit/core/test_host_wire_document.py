@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from assess_core.assessing.execute import MAX_RUN_EVIDENCE_BYTES
+from assess_core.assessing.call_results import MAX_RUN_EVIDENCE_BYTES
 from assess_core.host import HostConfig, messages, prepared, starting
 from assess_plugin import wire
 
