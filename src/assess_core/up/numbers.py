@@ -12,7 +12,7 @@ from assess_core.observe.metrics import Standing
 from assess_core.schedule.telling import Planned
 
 
-async def look(
+async def gather(
     live: Live, planned: Sequence[Planned], config: Config, complete_at: Mapping[str, datetime], *, now: datetime
 ) -> Standing:
     """As of now.

@@ -17,25 +17,21 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assess_core.clock import utc_now
 from assess_core.config import Config, ObserveConfig
 from assess_core.configured import rules_of
 from assess_core.delivery.values import Action
 from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
 from assess_core.host.aside import aside
-from assess_core.host.standing import State
 from assess_core.journal import DamagedError
 from assess_core.journal.identity import IDENTITY, Identity
 from assess_core.live.live import Live, Reloaded
 from assess_core.observe.context import about
 from assess_core.observe.crash import Crashes
-from assess_core.observe.metrics import Standing
 from assess_core.results import ResultOutcome, Run
 from assess_core.schedule import Due
 from assess_core.schedule.decide import Rule
@@ -44,29 +40,14 @@ from assess_core.up.going import Going
 from assess_core.up.guarded import Guarded
 from assess_core.up.last_good import Source
 from assess_core.up.notify import Notify
-from assess_core.up.numbers import look
 from assess_core.up.observing import Observing
 from assess_core.up.reminding import Reminders
+from assess_core.up.showing import Now, Showing
 from assess_core.up.signals import Signals
 from assess_core.up.upkeep import Upkeep
 from assess_registry.client import RegistryError, TrustError
 
 _log = logging.getLogger(__name__)
-
-EXTEND_EVERY_S, EXTEND_BY_S = 10.0, 30.0
-"""While it starts or stops, a service manager is asked for more time: that often, that much."""
-
-BEAT_S = 5.0
-"""Between two words to a service manager that has no watchdog on us."""
-
-STATUS_EVERY_S = 10.0
-"""How old `systemctl status` may be: it goes through all schedules."""
-
-ASLEEP_S = 10.0
-"""The scheduler wakes each second; one that has not for so long does not work any more."""
-
-DISK_S = 60.0
-"""A disk that has not answered for so long hangs."""
 
 LAST_JOBS_S = 5.0
 """For the scheduler to hear of what was cut short."""
@@ -116,20 +97,13 @@ class Service:
         self._options = options
         self._tell_observed = tell_observed
         self._signals = Signals()
-        self._observing = Observing(build=build, crashes=crashes, shown=self)
-        self._complete_at: dict[str, datetime] = {}
-        """When the last complete run of each assessment ended."""
-        self._live = self._made()
-        self._config: Config | None = None
-        self._scheduler: Scheduler | None = None
+        self._now = Now(live=self._made())
+        self._showing = Showing(self._now, tell=tell)
+        self._observing = Observing(build=build, crashes=crashes, shown=self._showing)
         self._serving: asyncio.Task[None] | None = None
         self._upkeep: Upkeep | None = None
-        self._reminders = Reminders(lambda: self._config)
-        self._phase = "starting"
+        self._reminders = Reminders(lambda: self._now.config)
         self._beside: set[asyncio.Task[Any]] = set()
-        self._failed: BaseException | None = None
-        self._degraded = ""
-        """Why what is followed is not what the file says."""
 
     async def run(self) -> int:
         """It was up until it was stopped; the exit code.
@@ -141,19 +115,19 @@ class Service:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._fault)
         _log.info("starting on %s", self._state, extra={"action": "up-started"})
-        with self._signals.heard(loop, reload=self._reload, tell=self._say_how_it_stands):
-            beat = loop.create_task(self._beat())
+        with self._signals.heard(loop, reload=self._reload, tell=self._showing.log):
+            beat = loop.create_task(self._showing.beat())
             try:
                 if await self._begun():
                     await self._served()
             finally:
-                self._phase = "stopping"
+                self._now.phase = "stopping"
                 await self._end()
                 beat.cancel()
                 await self._observing.close()
                 self._tell.close()
-        if self._failed is not None:
-            raise self._failed
+        if self._now.failed is not None:
+            raise self._now.failed
         await aside(Identity(self._state / IDENTITY).tell_heads)
         _log.info("stopped", extra={"action": "up-stopped"})
         return self._signals.exit_code
@@ -167,7 +141,7 @@ class Service:
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if self._signals.stop.is_set() and not starting.done():
-            await self._live.stop(0)  # gives up the start
+            await self._now.live.stop(0)  # gives up the start
             with suppress(AssessError, RegistryError, asyncio.CancelledError):
                 await starting
             return False
@@ -176,23 +150,23 @@ class Service:
 
     async def _start(self) -> None:
         try:
-            done = await self._live.start(at_once=True)
+            done = await self._now.live.start(at_once=True)
         except (ConfigError, TrustError) as error:
             if isinstance(error, TrustError) and error.step != "configuration":
                 raise
             done = await self._started_by_last_good(error)
         self._require_something(done)
-        journal = self._live.journal
+        journal = self._now.live.journal
         self._upkeep = Upkeep(journal, keep_days=self._keep_days)
         self._later(self._kept_up(self._upkeep, await aside(self._upkeep.begin)))
         self._later(self._reminders.run())
         loop = asyncio.get_running_loop()
         store = Guarded(journal.schedules(), partial(self._fail_soon, loop))
-        self._scheduler = Scheduler(
+        self._now.scheduler = Scheduler(
             store, self._run_one, witness=self._observing.metrics, beyond_repair=(DamagedError,)
         )
-        await self._scheduler.load(self._rules(), now=self._options.now)
-        self._complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
+        await self._now.scheduler.load(self._rules(), now=self._options.now)
+        self._now.complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
 
     async def _started_by_last_good(self, error: ConfigError | TrustError) -> Reloaded:
         """It begins with what was followed last, if that may stand in.
@@ -208,10 +182,10 @@ class Service:
             error,
             extra={"action": "config-refused"},
         )
-        self._degraded = str(error)
+        self._now.degraded = str(error)
         self._source.instead(good)
-        self._live = self._made()
-        return await self._live.start(at_once=True)
+        self._now.live = self._made()
+        return await self._now.live.start(at_once=True)
 
     def _made(self) -> Live:
         live = Live(self._source.load, self._state)
@@ -226,17 +200,17 @@ class Service:
             TrustError: all there is was refused.
         """
         refusals = [line.refusal for line in done.synced if line.action is Action.REFUSED and line.refusal is not None]
-        if refusals and not self._live.standing:
+        if refusals and not self._now.live.standing:
             raise refusals[0]
 
     # --- what it does all the time
 
     async def _served(self) -> None:
-        scheduler = self._scheduler
+        scheduler = self._now.scheduler
         assert scheduler is not None  # noqa: S101  begun
-        self._phase = "up"
-        self._tell(READY=1, STATUS=self._status())
-        _log.info("ready: %s", self._status(), extra={"action": "up-ready"})
+        self._now.phase = "up"
+        self._tell(READY=1, STATUS=self._showing.status())
+        _log.info("ready: %s", self._showing.status(), extra={"action": "up-ready"})
         self._later(aside(Identity(self._state / IDENTITY).tell_heads))
         self._serving = asyncio.get_running_loop().create_task(scheduler.serve())
         stopping = asyncio.get_running_loop().create_task(self._signals.stop.wait())
@@ -252,7 +226,7 @@ class Service:
         """How all that was begun has ended is on the disk, as far as it can be."""
         if self._serving is not None:
             await asyncio.wait([self._serving], timeout=LAST_JOBS_S)
-        if self._upkeep is not None and self._failed is None:
+        if self._upkeep is not None and self._now.failed is None:
             await aside(self._upkeep.end)
 
     async def _kept_up(self, upkeep: Upkeep, why: str) -> None:
@@ -262,8 +236,8 @@ class Service:
             self._fail(damaged)
 
     def _keep_days(self) -> int:
-        assert self._config is not None  # noqa: S101  told before anything else
-        return self._config.results.keep_days
+        assert self._now.config is not None  # noqa: S101  told before anything else
+        return self._now.config.results.keep_days
 
     async def _run_one(self, due: Due) -> Ended:
         """What became of one due time."""
@@ -274,7 +248,7 @@ class Service:
             going = Going()
             telling = asyncio.get_running_loop().create_task(going.tell())
             try:
-                run = await self._live.assess(
+                run = await self._now.live.assess(
                     (due.assessment,),
                     due_at=due.due_at,
                     attempt=due.attempt,
@@ -307,7 +281,7 @@ class Service:
         outcomes = {outcome.value: count for outcome, count in run.counts.items() if count}
         self._observing.metrics.run_ended(assessment, complete=complete, outcomes=outcomes, seconds=took_s)
         if complete:
-            self._complete_at[assessment] = run.ended_at
+            self._now.complete_at[assessment] = run.ended_at
 
     def _fail_soon(self, loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
         """As `_fail`, from another thread."""
@@ -315,17 +289,17 @@ class Service:
 
     def _fail(self, error: BaseException) -> None:
         """It cannot go on."""
-        if self._failed is None:
-            self._failed = error
+        if self._now.failed is None:
+            self._now.failed = error
             _log.critical("%s", error, extra={"action": "journal-damaged"})
         self._signals.to_stop("it cannot go on", exit_code=EXIT_DAMAGED)
 
     def _follow(self, config: Config, _tasks: object) -> None:
         """In the moment in which it is followed."""
-        before, self._config = self._config, config
-        if self._scheduler is not None:
-            self._scheduler.replace(self._rules())  # the same ones, too: time zones may be others by now
-        if config != before or self._degraded:
+        before, self._now.config = self._now.config, config
+        if self._now.scheduler is not None:
+            self._now.scheduler.replace(self._rules())  # the same ones, too: time zones may be others by now
+        if config != before or self._now.degraded:
             self._later(self._keep_good(config))
         if config == before:
             return
@@ -336,122 +310,31 @@ class Service:
         self._observing.metrics.forget({each.id for each in config.assessments})
 
     def _rules(self) -> tuple[Rule, ...]:
-        assert self._config is not None  # noqa: S101  told before anything else
-        return rules_of(self._config)
+        assert self._now.config is not None  # noqa: S101  told before anything else
+        return rules_of(self._now.config)
 
     async def _keep_good(self, config: Config) -> None:
         """A copy of it lies in the state directory, if the file says that still."""
         try:
             if await aside(partial(self._source.keep, config)):
-                self._degraded = ""
+                self._now.degraded = ""
         except (OSError, RegistryError) as error:
             _log.warning(
                 "the configuration could not be kept for another start: %s", error, extra={"action": "config-not-kept"}
             )
 
-    # --- what others ask and are told
+    # --- what others ask
 
     def _reload(self) -> None:
-        if self._phase == "up":
+        if self._now.phase == "up":
             self._later(self._reloaded())
 
     async def _reloaded(self) -> None:
         self._tell.reloading()
         with suppress(AssessError):  # it is being stopped
-            await self._live.reload()
-        if self._phase == "up":
-            self._tell(READY=1, STATUS=self._status())
-
-    def _say_how_it_stands(self) -> None:
-        _log.info("%s", self._status(), extra={"action": "standing"})
-        for name, (installed, standing) in sorted(self._live.standing.items()):
-            _log.info("%s %s: %s", name, installed.version, standing.state, extra={"action": "standing"})
-        for planned in self._scheduler.standing() if self._scheduler is not None else ():
-            _log.info("%s", planned, extra={"action": "standing", "assessment": planned.assessment})
-
-    def _status(self) -> str:
-        """In one line, for `systemctl status`."""
-        if self._phase != "up" and self._scheduler is None:
-            return self._phase
-        planned = self._scheduler.standing() if self._scheduler is not None else ()
-        starts = [(each.next_start_at, each.assessment) for each in planned if each.next_start_at is not None]
-        at, name = min(starts, default=(None, ""))
-        said = [self._phase] if self._phase != "up" else []
-        if at is None:
-            said.append("nothing is scheduled")
-        else:
-            said.append(f"next: {name} {max(at, datetime.now(UTC)):%H:%M:%S}Z")
-        running = sum(len(each.running) for each in planned)
-        if running:
-            said.append(f"{running} running")
-        states = [standing.state for _, standing in self._live.standing.values()]
-        if quarantined := sum(state is State.QUARANTINED for state in states):
-            said.append(f"{quarantined} plugins quarantined")
-        if self._phase == "up" and (stuck := self._stuck()):
-            said.append(stuck)
-        if self._is_degraded:
-            said.append("the configuration has a mistake; what was followed before goes on")
-        return "; ".join(said)
-
-    @property
-    def _is_degraded(self) -> bool:
-        return bool(self._degraded or self._live.refused)
-
-    async def _beat(self) -> None:
-        """The service manager knows that we live; and that a start or an end that takes long is none that hangs."""
-        every = min(BEAT_S, self._tell.watchdog_s / 3) if self._tell.watchdog_s else BEAT_S
-        extended = said = float("-inf")
-        while self._tell.is_heard:
-            now = time.monotonic()
-            if self._phase != "up" and now - extended >= EXTEND_EVERY_S:
-                extended = now
-                self._tell(EXTEND_TIMEOUT_USEC=round(EXTEND_BY_S * 1e6))
-            if self._phase != "up" or self._is_well():
-                self._tell(WATCHDOG=1)
-            if now - said >= STATUS_EVERY_S:
-                said = now
-                self._tell(STATUS=self._status())
-            await asyncio.sleep(every)
-
-    def _is_well(self) -> bool:
-        """Whether what has to go on does: a service manager that hears nothing more restarts us."""
-        if self._scheduler is None or self._config is None:
-            return True
-        disk_s = self._live.journal.writer().oldest_s
-        if disk_s > DISK_S and self._config.observe.watchdog:
-            return False
-        # Who waits for the disk does not turn, and mostly a restart would not help.
-        return disk_s > 0 or asyncio.get_running_loop().time() - self._scheduler.woke_at_s < ASLEEP_S
-
-    # --- what it shows of itself
-
-    def ailment(self) -> str:
-        """As `Shown`."""
-        if self._phase != "up" or self._is_well():
-            return ""
-        return "the schedule or the disk does not go on"
-
-    def unready(self) -> str:
-        """As `Shown`."""
-        if self._failed is not None:
-            return "the journal cannot be used"
-        return self._stuck() if self._phase == "up" else self._phase
-
-    def _stuck(self) -> str:
-        """What cannot be written down; empty if nothing is. Anybody may read it: no path, no name."""
-        if self._scheduler is not None and self._scheduler.trouble:
-            return "nothing begins, as what is due cannot be written down"
-        if self._live.journal.writer().trouble:
-            return "results that were found cannot be written down, and wait"
-        return ""
-
-    async def look(self) -> Standing | None:
-        """As `Shown`."""
-        if self._phase != "up" or self._scheduler is None or self._config is None:
-            return None
-        standing = self._scheduler.standing()
-        seen = await look(self._live, standing, self._config, dict(self._complete_at), now=utc_now())
-        return replace(seen, refused=self._is_degraded, full=bool(self._stuck()))
+            await self._now.live.reload()
+        if self._now.phase == "up":
+            self._tell(READY=1, STATUS=self._showing.status())
 
     def _fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Nobody waits for what failed."""
@@ -466,14 +349,14 @@ class Service:
     async def _end(self) -> None:
         """No run, no process, nothing that is not on disk."""
         self._tell(STOPPING=1, STATUS="stopping")
-        if self._scheduler is not None:
-            self._scheduler.stop()
+        if self._now.scheduler is not None:
+            self._now.scheduler.stop()
         loop = asyncio.get_running_loop()
-        stopping = loop.create_task(self._live.stop(self._stop_within_s()))
+        stopping = loop.create_task(self._now.live.stop(self._stop_within_s()))
         hurried = loop.create_task(self._signals.hurry.wait())
         await asyncio.wait([stopping, hurried], return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():
-            await self._live.stop(0)
+            await self._now.live.stop(0)
         hurried.cancel()
         await stopping
         for task in self._beside:
@@ -482,11 +365,11 @@ class Service:
             await asyncio.wait(self._beside, timeout=LAST_JOBS_S)
 
     def _stop_within_s(self) -> float:
-        if self._failed is not None:
+        if self._now.failed is not None:
             return 0.0
         if self._options.stop_within_s is not None:
             return self._options.stop_within_s
-        return self._config.runtime.stop_within_s if self._config is not None else 0.0
+        return self._now.config.runtime.stop_within_s if self._now.config is not None else 0.0
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
