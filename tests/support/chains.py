@@ -10,7 +10,7 @@ from typing import Any
 
 from assess_core.journal import Journal, Report, Signer
 from assess_core.journal.identity import Identity
-from assess_core.results import EvidenceRef, ResultOutcome, run_id
+from assess_core.results import EvidenceRef, Narrowed, ResultOutcome, run_id
 from tests.support.results import NOON, make_assessment, make_result
 
 TABLES = {
@@ -56,6 +56,7 @@ class Site:
         evidence: bytes = b"",
         complete: bool = True,
         ended_at: datetime | None = None,
+        narrowed: Narrowed | None = None,
     ) -> str:
         """One run, now; returns its id."""
         self.runs += 1
@@ -66,7 +67,12 @@ class Site:
         bad: dict[str, Any] = {} if complete else {"outcome": ResultOutcome.ERROR, "reason": "it broke"}
         journal.record(
             make_assessment(
-                assessment=assessment, run_id=name, due_at=due, started_at=self.now, ended_at=ended_at or self.now
+                assessment=assessment,
+                run_id=name,
+                due_at=due,
+                started_at=self.now,
+                ended_at=ended_at or self.now,
+                narrowed=narrowed,
             ),
             [
                 make_result(

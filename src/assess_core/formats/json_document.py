@@ -16,6 +16,7 @@ from assess_core.results import (
     SCHEMA,
     AssessmentRun,
     EvidenceRef,
+    Narrowed,
     PluginRef,
     Result,
     Run,
@@ -45,7 +46,7 @@ def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
             "ended_at": timestamp(run.ended_at),
             "assessments": [_assessment(assessment) for assessment in run.assessments],
             "waiting": [_waiting(each) for each in run.waiting],
-            "waivers": [_standing(each) for each in run.waivers],
+            "waivers": [standing_document(each) for each in run.waivers],
             "counts": {outcome.value: count for outcome, count in run.counts.items()},
             "exit": run.exit_code(fail_on),
         },
@@ -98,6 +99,21 @@ def waiver_document(waiver: WaiverRef) -> dict[str, str]:
     return {"owner": waiver.owner, "reason": waiver.reason, "expires": waiver.expires.isoformat()}
 
 
+def standing_document(standing: WaiverStanding) -> dict[str, str]:
+    """A waiver of the configuration, and what there is to say of it."""
+    return {
+        "check": standing.check,
+        "subject": standing.subject,
+        **waiver_document(standing.waiver),
+        "state": standing.state,
+    }
+
+
+def narrowed_document(narrowed: Narrowed | None) -> dict[str, list[str]] | None:
+    """What a run was narrowed to; None of one that was whole."""
+    return {"checks": list(narrowed.checks), "subjects": list(narrowed.subjects)} if narrowed else None
+
+
 def valid(value: Any) -> Any:
     """The value, with everything replaced that not every JSON reader takes."""
     match value:
@@ -130,15 +146,7 @@ def _assessment(run: AssessmentRun) -> dict[str, Any]:
         "problem": run.problem,
         "attempt": run.attempt,
         "why": run.why,
-    }
-
-
-def _standing(standing: WaiverStanding) -> dict[str, Any]:
-    return {
-        "check": standing.check,
-        "subject": standing.subject,
-        **waiver_document(standing.waiver),
-        "state": standing.state,
+        "narrowed": narrowed_document(run.narrowed),
     }
 
 

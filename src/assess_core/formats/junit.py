@@ -11,7 +11,7 @@ from xml.etree import ElementTree as Xml
 
 from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
-from assess_core.formats.table import tries_line, waiver_line
+from assess_core.formats.sentences import tries_line, waiver_line
 from assess_core.results import BROKEN, Result, ResultOutcome, Run
 from assess_registry.client import plain
 

@@ -4,6 +4,7 @@ pass, fail, not-applicable      the kinds of these names
 skipped, error, timeout         kind `open`: nobody knows; errors and timeouts are notifications, too
 a waived failure                kind `fail` with a suppression (`external`): who, why, until when
 a shortcoming of the run        a notification, and the run did not succeed
+what a run was narrowed to      a notification
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 from assess_core.clock import timestamp
 from assess_core.formats.json_document import valid, waiver_document
 from assess_core.formats.order import worst_first
-from assess_core.formats.table import waiver_line
+from assess_core.formats.sentences import narrowed_lines, waiver_line
 from assess_core.results import Result, ResultOutcome, Run, Severity, WaiverRef
 from assess_registry.client import plain
 
@@ -61,7 +62,8 @@ def document(run: Run, *, fail_on: Severity | None) -> dict[str, Any]:
                         "startTimeUtc": timestamp(run.started_at),
                         "endTimeUtc": timestamp(run.ended_at),
                         "toolExecutionNotifications": [
-                            {"level": "error", "message": {"text": sentence}} for sentence in shortcomings
+                            *({"level": "error", "message": {"text": sentence}} for sentence in shortcomings),
+                            *({"level": "note", "message": {"text": line}} for line in narrowed_lines(run)),
                         ],
                     }
                 ],

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 from assess_core.formats.layout import cut, pad, wrap
 from assess_core.formats.order import worst_first
-from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity, WaiverRef
+from assess_core.formats.sentences import explain, narrowed_lines, number, tries_line, waiver_line, waiver_lines
+from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
 from assess_registry.client import plain
 
 Paint = Callable[[str, str], str]
@@ -49,21 +50,6 @@ def render(run: Run, *, fail_on: Severity | None, colour: bool = False, width: i
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def explain(run: Run, fail_on: Severity | None) -> str:
-    """What the exit code of this run means, in one sentence."""
-    code = run.exit_code(fail_on)
-    failed = run.counts[ResultOutcome.FAIL]
-    if code == EXIT_INCOMPLETE:
-        return f"exit {code}: incomplete, so what passed is not the whole answer"
-    if code == EXIT_FINDINGS:
-        return f"exit {code}: {_number(len(run.findings(fail_on)), 'finding')} of severity {fail_on} or above"
-    if not failed:
-        return f"exit {code}: complete, and nothing failed"
-    if fail_on is None:
-        return f"exit {code}: complete; {_number(failed, 'check')} failed, which --fail-on none does not count"
-    return f"exit {code}: complete; {_number(failed, 'check')} failed, none of severity {fail_on} or above"
-
-
 def _by_subject(run: Run) -> list[list[Result]]:
     """The results of each subject, the subject with the worst result first."""
     subjects: dict[str, list[Result]] = {}
@@ -75,18 +61,6 @@ def _by_subject(run: Run) -> list[list[Result]]:
 def _heading(identifier: str, title: str) -> str:
     shown = plain(title)[:MAX_CHARS]
     return plain(identifier) + (f" ({shown})" if shown and not identifier.endswith(title) else "")
-
-
-def waiver_line(waiver: WaiverRef) -> str:
-    """Who answers for a failure, until when and why, on one line; it says that it is a failure all the same."""
-    return f"waived until {waiver.expires} by {plain(waiver.owner)}, and still a failure: {plain(waiver.reason)}"
-
-
-def tries_line(result: Result) -> str:
-    """How often it was asked for, and what came of it before; empty where the first answer counts."""
-    if not result.earlier:
-        return ""
-    return f"asked {result.attempts} times; before: {'; '.join(dict.fromkeys(map(plain, result.earlier)))}"
 
 
 def _rows(result: Result, paint: Paint, width: int) -> Iterator[str]:
@@ -130,6 +104,8 @@ def _comparison(result: Result) -> str:
 def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> Iterator[str]:
     for sentence in run.shortcomings():
         yield from (paint(line, _MAGENTA) for line in wrap(cut(f"incomplete: {plain(sentence)}", MAX_CHARS), width))
+    for text in narrowed_lines(run):
+        yield from (paint(line, _YELLOW) for line in wrap(cut(text, MAX_CHARS), width))
     for each in run.waiting:
         more = "; ".join(each.added)
         said = f"waiting: {each.distribution} {each.version} asks for more than {each.running}, which ran: {more}"
@@ -139,7 +115,7 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
     for text in _protection(run):
         yield from (paint(line, _MAGENTA) for line in wrap(cut(text, MAX_CHARS), width))
     subjects = len({result.subject.id for result in run.results})
-    yield f"{_number(len(run.results), 'result')} on {_number(subjects, 'subject')}:"
+    yield f"{number(len(run.results), 'result')} on {number(subjects, 'subject')}:"
     yield from wrap(", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items()), width)
     if run.waived:
         yield from wrap(
@@ -149,37 +125,18 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
     yield from (paint(line, colour) for line in wrap(explain(run, fail_on), width))
 
 
-def waiver_lines(run: Run) -> Iterator[str]:
-    """Those that somebody has to look at."""
-    for standing in run.waivers:
-        what = f"waiver of {plain(standing.check)} on {plain(standing.subject)} ({plain(standing.waiver.owner)})"
-        match standing.state:
-            case "expiring":
-                yield f"{what} ends after {standing.waiver.expires}: renew it, or mend what it is about"
-            case "expired":
-                yield f"{what} ended after {standing.waiver.expires}: renew it, or `assess waive remove`"
-            case "unused":
-                yield f"{what} is not needed: nothing failed there; `assess waive remove`"
-            case "active":
-                pass
-
-
 def _protection(run: Run) -> Iterator[str]:
     """What was less than it is by default, as long as anything was."""
     for text in dict.fromkeys(text for result in run.results for text in result.relaxed):
         yield f"relaxed: {plain(text)}"
     unheld = sum(result.isolation != "full" and _had_a_process(result) for result in run.results)
     if unheld:
-        yield f"not isolated: {_number(unheld, 'result')} of plugins that ran with all rights of the runtime's user"
+        yield f"not isolated: {number(unheld, 'result')} of plugins that ran with all rights of the runtime's user"
 
 
 def _had_a_process(result: Result) -> bool:
     """Only an error can be without one; all else had one, also where nobody measured it yet."""
     return result.outcome is not ResultOutcome.ERROR or result.memory_mib is not None
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _painted(text: str, colour: str) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from assess_core.clock import timestamp
-from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, WaiverRef
+from assess_core.results import AssessmentRun, EvidenceRef, Narrowed, PluginRef, Result, ResultOutcome, WaiverRef
 from assess_plugin.models import Subject
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
@@ -24,13 +24,24 @@ def run_document(run: AssessmentRun) -> dict[str, Any]:
     document = _fields(run)
     document |= {name: _time(document[name]) for name in _RUN_TIMES}
     document["plugin"] = _fields(run.plugin) if run.plugin else None
+    document["narrowed"] = _fields(run.narrowed) if run.narrowed else None
     return document
+
+
+def says_narrowed(run: AssessmentRun) -> bytes:
+    """What stands in the document of every run that was narrowed as this one was, and of no other.
+
+    `runs.narrowed` looks for the beginning of it. No text has it: there a backslash stands before each quote.
+    """
+    return encode({"narrowed": run_document(run)["narrowed"]})[1:-1]
 
 
 def parse_run(document: dict[str, Any]) -> AssessmentRun:
     """The run that was written so."""
     document |= {name: datetime.fromisoformat(document[name]) for name in _RUN_TIMES}
     document["plugin"] = PluginRef(**document["plugin"]) if document["plugin"] else None
+    narrowed = document.get("narrowed")  # an older release did not say
+    document["narrowed"] = Narrowed(**{name: tuple(narrowed[name]) for name in narrowed}) if narrowed else None
     return AssessmentRun(**document)
 
 

@@ -34,10 +34,12 @@ def figures(database: Database) -> Figures:
 
 
 def completed_at(database: Database, assessments: Iterable[str], *, now: datetime) -> dict[str, datetime]:
-    """When the newest complete run of each ended, now at the latest; those that have none are left out.
+    """When the newest whole complete run of each ended, now at the latest; those that have none are left out.
 
     Of one that ended in the future the clock was wrong, and until it gets there nobody would be told that none came.
     """
-    newest = "SELECT ended_us FROM runs WHERE assessment = ? AND complete ORDER BY position DESC LIMIT 1"
+    newest = (
+        "SELECT ended_us FROM runs WHERE assessment = ? AND complete AND NOT narrowed ORDER BY position DESC LIMIT 1"
+    )
     found = {name: database.select(newest, name) for name in assessments}
     return {name: min(now, _EPOCH + timedelta(microseconds=rows[0][0])) for name, rows in found.items() if rows}

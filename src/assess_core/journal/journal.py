@@ -245,9 +245,9 @@ class Journal:
             self._database, limit=limit, assessment=assessment, ended_since=ended_since, incomplete=incomplete
         )
 
-    def complete_before(self, run_id: str) -> AssessmentRun | None:
-        """The newest complete run of the same assessment that was recorded before this one; None if there is none."""
-        return complete_before(self._database, run_id)
+    def complete_before(self, run: AssessmentRun) -> AssessmentRun | None:
+        """As `listing.complete_before`: the run that this one is compared with; None if there is none."""
+        return complete_before(self._database, run)
 
     def find(self, prefix: str) -> tuple[AssessmentRun, ...]:
         """The recorded runs whose id begins with this, newest first; at most two, which is one too many to mean one."""
@@ -273,7 +273,7 @@ class Journal:
         return figures(self._database)
 
     def completed_at(self, assessments: Iterable[str]) -> Mapping[str, datetime]:
-        """When the newest complete run of each ended; those that have none are left out."""
+        """When the newest whole complete run of each ended; those that have none are left out."""
         return completed_at(self._database, assessments, now=utc_now())
 
     def evidence(self, digest: str) -> tuple[str, bytes] | None:

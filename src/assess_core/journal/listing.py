@@ -7,7 +7,7 @@ from datetime import datetime
 
 from assess_core.errors import StoreError
 from assess_core.journal.database import Database
-from assess_core.journal.documents import microseconds, parse_run
+from assess_core.journal.documents import microseconds, parse_run, says_narrowed
 from assess_core.journal.runs import decoded, read_runs
 from assess_core.results import AssessmentRun
 
@@ -60,13 +60,19 @@ def listed(
     return tuple(_listed(database, *row) for row in rows)
 
 
-def complete_before(database: Database, run_id: str) -> AssessmentRun | None:
-    """The newest complete run of the same assessment that was recorded before this one; None if there is none."""
+def complete_before(database: Database, run: AssessmentRun) -> AssessmentRun | None:
+    """The newest complete run of the same assessment that was recorded before this one; None if there is none.
+
+    One that was whole, or narrowed as this one was: no other says anything of all that this one says something of.
+    """
+    comparable, values = "NOT older.narrowed", []
+    if run.narrowed is not None:
+        comparable, values = "(NOT older.narrowed OR instr(older.document, ?))", [says_narrowed(run)]
     statement = (
-        "SELECT older.document FROM runs AS newer JOIN runs AS older USING (assessment) WHERE newer.run_id = ? "
-        "AND older.position < newer.position AND older.complete ORDER BY older.position DESC LIMIT 1"
+        "SELECT older.document FROM runs AS newer JOIN runs AS older USING (assessment) WHERE newer.run_id = ? "  # noqa: S608
+        f"AND older.position < newer.position AND older.complete AND {comparable} ORDER BY older.position DESC LIMIT 1"
     )
-    return next(iter(read_runs(database, statement, run_id)), None)
+    return next(iter(read_runs(database, statement, run.run_id, *values)), None)
 
 
 def _listed(database: Database, document: bytes, complete: int, counts: str) -> Listed:

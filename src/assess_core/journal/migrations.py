@@ -4,6 +4,7 @@
     2   of a run: when it was due and ended, whether it is complete, what it counts; schedules, what is due, what was
         skipped, what was asked for; whose evidence it is and since when it is kept; findings; the chain; notes
     3   complete runs are found without looking through those that are not
+    4   of a run: whether it was narrowed; whole complete runs are found without looking through the others
 
 One transaction takes a file from whatever it is to the last layout, so that killed means not begun. What a migration
 does never changes afterwards: it calls nothing of today's that could change.
@@ -277,10 +278,22 @@ def _fill_evidence(connection: Connection) -> None:
     )
 
 
+_WHOLE_4: tuple[Step, ...] = (
+    # made of the document, which is signed: nobody can say of a run what it does not say itself
+    """
+    ALTER TABLE runs ADD COLUMN narrowed INTEGER GENERATED ALWAYS AS
+        (instr(document, CAST('"narrowed":{' AS BLOB)) > 0) VIRTUAL
+    """,
+    "DROP INDEX runs_complete",
+    "CREATE INDEX runs_whole ON runs (assessment, position) WHERE complete AND NOT narrowed",
+)
+
+
 MIGRATIONS: tuple[tuple[Step, ...], ...] = (
     _LAYOUT_1,
     (*_RUNS_2, *_SCHEDULES_2, *_EVIDENCE_2, *_REST_2, _fill_evidence, _fill_runs),
     ("CREATE INDEX runs_complete ON runs (assessment, position) WHERE complete",),
+    _WHOLE_4,
 )
 """One tuple of steps for each layout, oldest first. Only ever appended to: `user_version` counts how many a file has
 been through, and files with any of them are out there."""

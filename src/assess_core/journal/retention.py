@@ -2,7 +2,7 @@
 
 Whatever is removed is removed from the front of the chain: the entry that says so names the last entry that went and
 its head, so that the first one that stays can still be held against it. What must stay although its entry goes, the
-newest run of an assessment and its newest complete one, is vouched for anew at the end.
+newest run of an assessment and its newest complete one that was whole, is vouched for anew at the end.
 
     front                                                                            end
     [run a: old] [run b: old, newest of its assessment] [run c: old] [run d: young]
@@ -50,7 +50,7 @@ _LOOKED = (
 )
 _NEWEST = (
     "SELECT max(position) FROM runs GROUP BY assessment "
-    "UNION SELECT max(position) FROM runs WHERE complete GROUP BY assessment"
+    "UNION SELECT max(position) FROM runs WHERE complete AND NOT narrowed GROUP BY assessment"
 )
 _UNUSED = (
     "SELECT DISTINCT sha256 FROM evidence_uses AS mine WHERE run_id = ? AND NOT EXISTS "
@@ -117,7 +117,7 @@ class _Front:
 
 
 def needed(connection: Connection) -> frozenset[str]:
-    """The runs that stay however old they are: the newest of each assessment, and its newest complete one."""
+    """The runs that stay however old they are: of each assessment the newest, and the newest complete and whole one."""
     rows = connection.execute(f"SELECT run_id FROM runs WHERE position IN ({_NEWEST})")  # noqa: S608  a constant
     return frozenset(row[0] for row in rows)
 

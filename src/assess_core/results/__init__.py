@@ -1,6 +1,7 @@
 """What assessments found, in the parent's words, and what it amounts to."""
 
 from assess_core.results.ids import NAMESPACE, finding_id, identify, result_id, run_id
+from assess_core.results.narrowing import Narrowed
 from assess_core.results.values import (
     BROKEN,
     EXIT_CLEAN,
@@ -38,6 +39,7 @@ __all__ = [
     "WAIVER_STATES",
     "AssessmentRun",
     "EvidenceRef",
+    "Narrowed",
     "PluginRef",
     "Result",
     "ResultOutcome",

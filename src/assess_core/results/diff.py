@@ -4,7 +4,7 @@ Pure. A failure is resolved by a pass or `not-applicable` and by nothing else: a
 skipped or not asked says nothing of the subject, and what is unknown is never shown as better.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +42,11 @@ class Changed:
     result: Result
     why: str
 
+    @property
+    def may_be_new(self) -> bool:
+        """It fails now, and nobody knows that it did before."""
+        return self.change is Change.NEW or (self.change is Change.UNKNOWN and self.now is ResultOutcome.FAIL)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diff:
@@ -75,21 +80,26 @@ def compare(newer: Run, older: Run | None) -> Diff:
     """
     before = _by_finding(older.results if older else ())
     now = _by_finding(newer.results)
+    changes = [
+        _changed(before.get(key), result, was_asked=older is None or _asked(older, result))
+        for key, result in now.items()
+    ]
     subjects = {result.subject.id for result in newer.results}
-    whole = all(run.problem is None for run in newer.assessments)
-    changes = [_changed(before.get(key), result) for key, result in now.items()]
-    changes += [_absent(result, subjects, whole=whole) for key, result in before.items() if key not in now]
+    changes += [_absent(result, newer, subjects) for key, result in before.items() if key not in now]
     order = list(Change)
     found = [each for each in changes if each is not None]
     return Diff(newer=newer, older=older, changes=tuple(sorted(found, key=lambda each: order.index(each.change))))
 
 
 def exit_code(diffs: Iterable[Diff], fail_on: Severity | None) -> int:
-    """4 if a newer run is incomplete, which outranks 3: something new at or above `fail_on`; else 0."""
+    """4 if a newer run is incomplete, which outranks 3: something new at or above `fail_on`; else 0.
+
+    What fails and may be new counts as new.
+    """
     diffs = tuple(diffs)
     if any(diff.shortcomings for diff in diffs):
         return EXIT_INCOMPLETE
-    new = [each.result for diff in diffs for each in diff.of(Change.NEW)]
+    new = [each.result for diff in diffs for each in diff.changes if each.may_be_new]
     if fail_on is not None and any(rank(result.severity) >= rank(fail_on) for result in new):
         return EXIT_FINDINGS
     return EXIT_CLEAN
@@ -99,26 +109,36 @@ def _by_finding(results: Iterable[Result]) -> Mapping[str, Result]:
     return {result.finding_id: result for result in results}
 
 
-def _changed(before: Result | None, now: Result) -> Changed | None:
+def _asked(run: Run, result: Result) -> bool:
+    """Whether that run was asked for the check of this result on its subject."""
+    return all(each.narrowed is None or each.narrowed.asks(result.subject.id, result.check) for each in run.assessments)
+
+
+def _changed(before: Result | None, now: Result, *, was_asked: bool) -> Changed | None:
     """What became of a check that was asked now; None of what failed at neither time."""
     failed = before is not None and before.outcome is ResultOutcome.FAIL
     was = before.outcome if before is not None else None
+    why = now.reason
     if now.outcome is ResultOutcome.FAIL:
         change = Change.UNCHANGED if failed else Change.NEW
+        if before is None and not was_asked:
+            change, why = Change.UNKNOWN, "it fails, and was not asked before: that run was narrowed"
     elif not failed:
         return None
     else:
         change = Change.RESOLVED if now.outcome in _CLEAR else Change.UNKNOWN
-    return Changed(change=change, before=was, now=now.outcome, result=now, why=now.reason)
+    return Changed(change=change, before=was, now=now.outcome, result=now, why=why)
 
 
-def _absent(before: Result, subjects: set[str], *, whole: bool) -> Changed | None:
+def _absent(before: Result, newer: Run, subjects: Collection[str]) -> Changed | None:
     """What became of a failure of which there is no result now."""
     if before.outcome is not ResultOutcome.FAIL:
         return None
-    if before.subject.id in subjects:
+    if not _asked(newer, before):
+        change, why = Change.UNKNOWN, "not asked this time: the run was narrowed"
+    elif before.subject.id in subjects:
         change, why = Change.UNKNOWN, "this check was not asked this time"
-    elif not whole:
+    elif any(run.problem is not None for run in newer.assessments):
         change, why = Change.UNKNOWN, "this subject was not found this time, and the run had a problem"
     else:
         change, why = Change.GONE, "this subject was not found this time"

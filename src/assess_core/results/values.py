@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal, Self
 
 from assess_core.clock import require_zone
+from assess_core.results.narrowing import Narrowed
 from assess_plugin.models import Outcome, Subject
 
 SCHEMA = 1
@@ -183,6 +184,7 @@ class AssessmentRun:
             that was asked for did not start); None when every subject was handed to the right plugin.
         attempt: counts the times it was begun for this due time; more than 1 when a run was cut short.
         why: what made it run.
+        narrowed: to what, where somebody asked for some of its checks or subjects alone; None when it was whole.
     """
 
     run_id: str
@@ -196,6 +198,7 @@ class AssessmentRun:
     problem: str | None = None
     attempt: int = 1
     why: Why = "request"
+    narrowed: Narrowed | None = None
 
     def __post_init__(self) -> None:
         require_zone(self.due_at, self.started_at, self.ended_at)

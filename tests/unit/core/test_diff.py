@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assess_core.results import Result, ResultOutcome, Run
+from assess_core.results import Narrowed, Result, ResultOutcome, Run
 from assess_core.results.diff import Change, compare, exit_code
 from assess_plugin.models import Subject
 from tests.support.results import make_assessment, make_result, make_run
@@ -16,8 +16,8 @@ def result(subject: str, check: str, outcome: ResultOutcome, severity: str = "me
     return make_result(check=check, subject=SUBJECTS[subject], outcome=outcome, reason="so it is", severity=severity)
 
 
-def run(*results: Result, problem: str | None = None) -> Run:
-    return make_run(results=results, assessments=(make_assessment(problem=problem),))
+def run(*results: Result, problem: str | None = None, narrowed: Narrowed | None = None) -> Run:
+    return make_run(results=results, assessments=(make_assessment(problem=problem, narrowed=narrowed),))
 
 
 @st.composite
@@ -71,3 +71,37 @@ def test_one_incomplete_run_of_several_decides() -> None:
     assert exit_code([good, new], "low") == 3
     assert exit_code([good, new, broken], "low") == 4
     assert exit_code([good, new], None) == 0
+
+
+FAIL, PASS = ResultOutcome.FAIL, ResultOutcome.PASS
+
+
+def words(newer: Run, older: Run) -> dict[tuple[str, str], str]:
+    return {(each.result.subject.id, each.result.check): each.change.value for each in compare(newer, older).changes}
+
+
+def test_what_a_narrowed_run_did_not_ask_is_unknown_and_what_it_asked_is_compared() -> None:
+    older = run(result("a", "x", FAIL), result("a", "y", FAIL), result("b", "x", FAIL), result("b", "y", FAIL))
+    by_subject = run(result("a", "x", PASS), result("a", "y", FAIL), narrowed=Narrowed(subjects=("a",)))
+    assert words(by_subject, older) == {
+        ("a", "x"): "resolved", ("a", "y"): "unchanged", ("b", "x"): "unknown", ("b", "y"): "unknown"
+    }  # fmt: skip
+    by_check = run(result("a", "x", PASS), narrowed=Narrowed(checks=("x*",)))
+    assert words(by_check, older) == {
+        ("a", "x"): "resolved", ("b", "x"): "gone", ("a", "y"): "unknown", ("b", "y"): "unknown"
+    }  # fmt: skip
+    (why,) = {each.why for each in compare(by_subject, older).of(Change.UNKNOWN)}
+    assert why == "not asked this time: the run was narrowed"
+    # the same, and whole
+    assert words(run(result("a", "x", PASS), result("a", "y", FAIL)), older)["b", "x"] == "gone"
+
+
+def test_what_a_narrowed_run_before_did_not_ask_is_not_new_but_counts_as_if_it_were() -> None:
+    now = run(result("a", "x", FAIL), result("b", "x", FAIL))
+    only_a = run(result("a", "x", PASS), narrowed=Narrowed(subjects=("a",)))
+    assert words(now, only_a) == {("a", "x"): "new", ("b", "x"): "unknown"}
+    assert words(now, run(result("a", "x", PASS))) == {("a", "x"): "new", ("b", "x"): "new"}
+    failed = run(result("a", "x", FAIL), narrowed=Narrowed(subjects=("a",)))
+    assert words(now, failed) == {("a", "x"): "unchanged", ("b", "x"): "unknown"}
+    assert exit_code([compare(now, failed)], "low") == 3
+    assert exit_code([compare(run(result("a", "x", FAIL)), failed)], "low") == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assess_core.formats import FORMATS, json_document, render, table
 from assess_core.formats.layout import columns, wrap
-from assess_core.results import SEVERITIES, Result, ResultOutcome, Run, Severity, WaitingVersion, WaiverState
+from assess_core.results import SEVERITIES, Narrowed, Result, ResultOutcome, Run, Severity, WaitingVersion, WaiverState
 from assess_plugin.models import Subject
 from tests.support.results import (
     WAIVER,
@@ -343,3 +343,17 @@ def test_what_was_asked_for_again_says_so_a_pass_too(outcome: ResultOutcome) -> 
     assert "asked 3 times; before: too slow\n" in text
     document = json.loads(render("json", make_run(results=(result,)), fail_on="low"))
     assert (document["results"][0]["attempts"], document["results"][0]["earlier"]) == (3, ["too slow", "too slow"])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_narrowed_run_says_so_where_a_form_has_words_for_it(form: str) -> None:
+    narrowed = Narrowed(checks=("check-*",), subjects=("host:\x1b[2J",))
+    whole, part = (make_run(assessments=(make_assessment(narrowed=each),)) for each in (None, narrowed))
+    said = [" ".join(render(form, run, fail_on="low").split()) for run in (whole, part)]
+    if form in ("csv", "ocsf", "oscal", "junit"):
+        assert said[0] == said[1]
+        return
+    assert "check-*" in said[1]
+    assert "check-*" not in said[0]
+    assert "\x1b" not in said[1]
+    assert part.exit_code("low") == whole.exit_code("low")

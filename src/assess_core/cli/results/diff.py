@@ -66,7 +66,7 @@ def _diffs(runtime: Runtime, runs: Sequence[str]) -> list[Diff]:
 
 
 def _since(runtime: Runtime, newer: AssessmentRun) -> Diff:
-    older = runtime.journal.complete_before(newer.run_id)
+    older = runtime.journal.complete_before(newer)
     return compare(again(runtime, newer), again(runtime, older) if older is not None else None)
 
 

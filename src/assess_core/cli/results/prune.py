@@ -20,7 +20,7 @@ from assess_registry.console import print_json
 def command(output: str, config: Path | None, state_dir: Path | None, *, dry_run: bool, trust_clock: bool) -> None:
     """Remove runs that ended more than `results.keep_days` ago, and evidence that no run refers to.
 
-    The newest run of each assessment and its newest complete one stay however old they are.
+    The newest run of each assessment and its newest complete and whole one stay however old they are.
     """
     with open_runtime(config, state_dir) as runtime:
         days = runtime.config.results.keep_days
