@@ -49,7 +49,28 @@ class Failure:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class LazyGroup(click.Group):
+class VerbGroup(click.Group):
+    """A group that says which verbs it has to whoever typed none, or one that it has not."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As any group does, but nothing at all is a mistake of usage, not a wish for help on stderr."""
+        if not args and not ctx.resilient_parsing:
+            ctx.fail(f"a command is missing; {self._expected(ctx)}")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that was typed."""
+        if args[0][:1].isalnum() and self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {args[0]!r}; {self._expected(ctx)}")
+        return super().resolve_command(ctx, args)
+
+    def _expected(self, ctx: click.Context) -> str:
+        return f"expected one of: {', '.join(self.list_commands(ctx))}"
+
+
+class LazyGroup(VerbGroup):
     """A group whose commands are modules: each defines `command`, and is imported when that is run.
 
     Args:

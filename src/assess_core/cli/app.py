@@ -30,7 +30,6 @@ VERBS = {
     cls=LazyGroup,
     package="assess_core.cli",
     verbs=VERBS,
-    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @version_option("assess")

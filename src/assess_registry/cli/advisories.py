@@ -8,13 +8,13 @@ import click
 from assess_registry.audit.advisories import DATABASE_NAME, MIN_ADVISORIES, AdvisoryDatabase, import_advisories
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.config import load_config
-from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, print_json
+from assess_registry.console import EXIT_DONE, EXIT_FLAGGED, VerbGroup, print_json
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.text import table
 
 
-@click.group("advisories")
+@click.group("advisories", cls=VerbGroup)
 def command() -> None:
     """Keep the known vulnerabilities that audits look wheels up in, without a network."""
 

@@ -67,7 +67,6 @@ _KINDS = {
     cls=LazyGroup,
     package="assess_registry.cli",
     verbs=VERBS,
-    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @version_option("assess-registry")

@@ -18,13 +18,13 @@ from assess_registry.cli.signed import signed
 from assess_registry.cli.signing import now
 from assess_registry.config import load_config
 from assess_registry.config.edit import keys_of
-from assess_registry.console import print_json
+from assess_registry.console import VerbGroup, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PUBLIC_SUFFIX, ROLES, KeyRing, RingKey, Role
 from assess_registry.text import plain, table
 
 
-@click.group("keys")
+@click.group("keys", cls=VerbGroup)
 def command() -> None:
     """Make and list keys; say in registry.toml whose keys count, and since when no more."""
 

@@ -8,7 +8,7 @@ import click
 from assess_registry.canonical import write_time
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import load_keys, now, passphrases_option
-from assess_registry.console import print_json
+from assess_registry.console import VerbGroup, print_json
 from assess_registry.files import file_lock
 from assess_registry.index.create import INDEX_LOCK_NAME, LOCK_TIMEOUT_S
 from assess_registry.index.tree import Tree
@@ -31,7 +31,7 @@ _key_option = click.option(
 )
 
 
-@click.group("review")
+@click.group("review", cls=VerbGroup)
 def command() -> None:
     """Look at submissions; approve or reject them with a key of your own."""
 

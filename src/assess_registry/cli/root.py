@@ -8,7 +8,7 @@ import click
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import now
 from assess_registry.config import IndexConfig, load_config
-from assess_registry.console import print_json
+from assess_registry.console import VerbGroup, print_json
 from assess_registry.control import Publishers
 from assess_registry.errors import ConfigError
 from assess_registry.keys import PublicKey, load_public_key
@@ -22,7 +22,7 @@ _path = click.Path(path_type=Path)
 _release_threshold = click.option("--release-threshold", type=int, default=None, help="How many release keys sign.")
 
 
-@click.group("root")
+@click.group("root", cls=VerbGroup)
 def command() -> None:
     """Say who may sign: the root of trust, proposed here and signed elsewhere."""
 

@@ -6,7 +6,7 @@ import click
 
 from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import load_keys, passphrases_option
-from assess_registry.console import print_json
+from assess_registry.console import VerbGroup, print_json
 from assess_registry.errors import ConfigError, RegistryError
 from assess_registry.files import atomic_write, read_bounded
 from assess_registry.repository.ceremony import (
@@ -26,7 +26,7 @@ _path = click.Path(path_type=Path)
 _MAX_SIGNATURE_BYTES = 1024
 
 
-@click.group("sign")
+@click.group("sign", cls=VerbGroup)
 def command() -> None:
     """Carry a proposed root to the keys that sign it, and their signatures back."""
 
