@@ -63,6 +63,7 @@ async def execute(task: Task | Unrunnable, *, hosts: Hosts, context: Context, du
             problem="; ".join(filter(None, (task.caveat, *_not_found(found)))) or None,
             attempt=context.attempt,
             why=context.why,
+            narrowed=task.narrowed,
         ),
         results=results,
     )
@@ -126,5 +127,6 @@ def _not_assessed(
         problem=problem,
         attempt=context.attempt,
         why=context.why,
+        narrowed=task.narrowed,
     )
     return Executed(run=run, results=())

@@ -13,7 +13,7 @@ from assess_core.config import AssessmentConfig, Config, PluginConfig, match_che
 from assess_core.delivery.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.errors import ConfigError
 from assess_core.grants import Grant
-from assess_core.results import PluginRef
+from assess_core.results import Narrowed, PluginRef
 from assess_core.store import InstalledPlugin
 from assess_registry.client import CheckSpec, Permissions, PluginName, ProjectName, SettingsError
 
@@ -52,6 +52,7 @@ class Task:
             version that would not start. The run says so, and is incomplete.
         retries: how often what ended in an error or a timeout is asked again.
         retry_after_s: before the first time, give or take half.
+        narrowed: to what; None of a whole assessment.
     """
 
     assessment: str
@@ -64,6 +65,7 @@ class Task:
     caveat: str | None = None
     retries: int = 0
     retry_after_s: float = 30.0
+    narrowed: Narrowed | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,7 @@ class Unrunnable:
     assessment: str
     provider: str
     problem: str
+    narrowed: Narrowed | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +91,11 @@ class Selection:
     checks: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     assessments: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> Narrowed | None:
+        """What each assessment is narrowed to; None if those that are carried out are whole."""
+        return Narrowed(checks=self.checks, subjects=self.subjects) if self.checks or self.subjects else None
 
 
 EVERYTHING = Selection()
@@ -177,7 +185,12 @@ def without(tasks: Iterable[Task | Unrunnable], missing: Mapping[ProjectName, st
         reasons = [f"{name}: {missing[name]}" for name in used if name in missing]
         if not reasons:
             return task
-        return Unrunnable(assessment=task.assessment, provider=task.provider.name, problem="; ".join(reasons))
+        return Unrunnable(
+            assessment=task.assessment,
+            provider=task.provider.name,
+            problem="; ".join(reasons),
+            narrowed=task.narrowed,
+        )
 
     return tuple(map(one, tasks))
 
@@ -247,6 +260,7 @@ def _task(
             assessment=assessment.id,
             provider=assessment.provider,
             problem=f"{names} not available; {reasons}",
+            narrowed=selection.narrowed,
         )
     problems = [_unknown(kind, name, callees, f"{where}.{kind}") for kind, name in missing]
     if problems or plugin is None or provider is None:
@@ -271,6 +285,7 @@ def _task(
         caveat="; ".join(caveats) or None,
         retries=assessment.retries,
         retry_after_s=assessment.retry_after_s,
+        narrowed=selection.narrowed,
     )
 
 

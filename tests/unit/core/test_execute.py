@@ -8,10 +8,11 @@ from typing import Any, cast
 import pytest
 
 from assess_core.assessing.execute import execute
+from assess_core.assessing.plan import Selection
 from assess_core.assessing.values import Executed, Hosts
 from assess_core.errors import CutShortError, FaultKind
 from assess_core.host import CallReport
-from assess_core.results import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, ResultOutcome, Run
+from assess_core.results import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCOMPLETE, Narrowed, ResultOutcome, Run
 from assess_core.results.waivers import Waiver, Waivers
 from assess_plugin.models import ActionInput, Outcome
 from tests.support.scripted import (
@@ -135,6 +136,19 @@ def test_what_a_provider_could_not_find_makes_the_run_incomplete_and_the_rest_is
     assert script.evaluated == 1  # a second reply may be without what the first one found
     whole = Scripted(found=ONE, said={"host:a": [{"a": PASS, "b": PASS}]})
     assert code(scripted_run(whole, scripted_task(BOTH))) == EXIT_CLEAN
+
+
+@pytest.mark.parametrize("subjects", [("host:a",), ("nowhere",)])
+def test_a_run_says_what_its_task_was_narrowed_to_also_where_nothing_was_assessed(subjects: tuple[str, ...]) -> None:
+    narrowed = Selection(subjects=subjects).narrowed
+    task = replace(scripted_task(BOTH), subjects=subjects, narrowed=narrowed)
+    both = Found(subjects=("host:a", "host:b"))
+    executed = scripted_run(Scripted(found=(both,), said={"host:a": [{"a": PASS, "b": PASS}]}), task)
+    assert executed.run.narrowed == Narrowed(subjects=subjects)
+    assert executed.run.subjects == (subjects == ("host:a",))
+    assert code(executed) == (EXIT_CLEAN if executed.run.subjects else EXIT_INCOMPLETE)
+    whole = scripted_run(Scripted(found=ONE, said={"host:a": [{"a": PASS, "b": PASS}]}), scripted_task(BOTH))
+    assert (whole.run.narrowed, Selection(assessments=("host",)).narrowed) == (None, None)
 
 
 def test_of_many_problems_some_are_said_and_the_rest_counted() -> None:
