@@ -29,7 +29,8 @@ from assess_core.errors import AssessError, ConfigError, CutShortError, StoreErr
 from assess_core.host.standing import State
 from assess_core.journal import Journal
 from assess_core.live import changes
-from assess_core.live.live import Live, Reloaded
+from assess_core.live.following import Reloaded
+from assess_core.live.live import Live
 from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import InstalledPlugin
@@ -335,7 +336,7 @@ def test_revoked_with_kill_while_another_process_writes_to_the_journal(
             with closing(sqlite3.connect(place.state / "journal.db", isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 place.gate.touch()
-                fleet = live._fleet
+                fleet = live._underway.fleet
                 assert fleet is not None
                 await until(lambda: fleet.serving[DEMO].supervisor.standing.state is State.READY)
                 await asyncio.sleep(0.2)  # all is answered, and waits to be recorded
@@ -604,7 +605,7 @@ def test_what_was_tampered_with_is_not_started_again_and_what_runs_is_not_touche
             assert versions(await live.assess({"short"})) == {"1.0.0"}
             touch(installed.environment)
             assert versions(await live.assess({"short"})) == {"1.0.0"}, "loaded long ago"
-            fleet = live._fleet
+            fleet = live._underway.fleet
             assert fleet is not None
             for worker in tuple(fleet.serving[DEMO].supervisor._workers):
                 os.kill(worker.pid, signal.SIGKILL)
@@ -664,7 +665,7 @@ def test_a_version_that_is_installed_and_cannot_be_had_leaves_the_one_before(
 ) -> None:
     async def main() -> None:
         async with place.live() as live:
-            fleet = live._fleet
+            fleet = live._underway.fleet
             assert fleet is not None
             take = fleet._lease
 
@@ -966,8 +967,7 @@ def test_kill_asks_nobody_to_go(which: str, place: Place, workers: Callable[[], 
                 assert workers() == 6
             await place.revoke("1.1.0", "kill")
             began = asyncio.get_running_loop().time()
-            await live._ask()
-            await live._heed()
+            await live._following.hear()
             assert workers() == (3 if which == "ending" else 0)
             assert asyncio.get_running_loop().time() - began < 3
             if first is not None:
@@ -993,7 +993,7 @@ def test_the_registry_is_heard_while_a_place_that_is_watched_does_not_answer(
 
     stuck = threading.Event()
     monkeypatch.setattr(changes, "stamp_of", stamp)
-    monkeypatch.setattr("assess_core.live.live.LOOK_S", 0.3)
+    monkeypatch.setattr("assess_core.live.watching.LOOK_S", 0.3)
     place.configure(refresh_s=1)
 
     async def main() -> None:

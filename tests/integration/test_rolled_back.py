@@ -549,7 +549,7 @@ def test_workers_that_somebody_kills_at_once_are_no_reason(upgraded: Place) -> N
         live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
         await live.start()
         try:
-            supervisor = live._serving.serving[DEMO].supervisor
+            supervisor = live._underway.serving.serving[DEMO].supervisor
             pids = [worker.pid for worker in supervisor._workers]
             assert len(pids) == 5
             for pid in pids:

@@ -29,7 +29,8 @@ from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortE
 from assess_core.host.aside import aside
 from assess_core.journal import DamagedError
 from assess_core.journal.identity import IDENTITY, Identity
-from assess_core.live.live import Live, Reloaded
+from assess_core.live.following import Reloaded
+from assess_core.live.live import Live
 from assess_core.observe.context import about
 from assess_core.observe.crash import Crashes
 from assess_core.results import ResultOutcome, Run
