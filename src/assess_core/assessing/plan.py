@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assess_core.assessing.colliding import collisions
 from assess_core.config import AssessmentConfig, Config, PluginConfig, match_checks, unknown_name
 from assess_core.delivery.admission import asking_of, grant_of, idle_sources, start_refusals
 from assess_core.errors import ConfigError
@@ -121,10 +122,12 @@ def plan(
 
     Raises:
         ConfigError: an unknown name, a check pattern that matches nothing, settings the manifest refuses, something
-            that a plugin asks for and is not granted, a secret that nobody asks for; all at once.
+            that a plugin asks for and is not granted, a secret that nobody asks for, one check id of two plugins
+            (`colliding`); all at once.
     """
     callees, problems = _callees(config, installed)
     problems += _idle_sources(config, installed, awaited or {})
+    problems += collisions(config, installed)
     problems += not_to_be_done(config, selection.assessments)
     planned: list[Task | Unrunnable] = []
     matched = False

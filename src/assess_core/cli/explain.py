@@ -65,11 +65,14 @@ def command(name: str, output: str, config: Path | None, state_dir: Path | None)
 
 
 def _check(name: str, installed: Sequence[InstalledPlugin]) -> dict[str, Any] | None:
-    for plugin in installed:
-        for spec in plugin.manifest.checks:
-            if spec.id == name:
-                return {**_facts(spec), "distribution": plugin.distribution, "version": plugin.version}
-    return None
+    having = [(plugin, spec) for plugin in installed for spec in plugin.manifest.checks if spec.id == name]
+    if not having:
+        return None
+    (plugin, spec), *others = having
+    facts = {**_facts(spec), "distribution": plugin.distribution, "version": plugin.version}
+    if others:  # never both on one subject: `plan` sees to that
+        facts["also"] = [f"{other.distribution} {other.version}: {its.title}" for other, its in others]
+    return facts
 
 
 def _facts(spec: CheckSpec) -> dict[str, str | list[str]]:

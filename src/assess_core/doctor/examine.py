@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from assess_core.doctor import (
+    checks,
     clock,
     crashes,
     disk,
@@ -33,6 +34,7 @@ TOPICS: tuple[tuple[str, Callable[[Runtime], Iterator[Line]]], ...] = (
     ("state", state.lines),
     ("shared", shared.lines),
     ("journal", journal.lines),
+    ("checks", checks.lines),
     ("waivers", waivers.lines),
     ("crash", crashes.lines),
     ("plugins", plugins.lines),
