@@ -1,6 +1,6 @@
 """The configuration file: model, loading, and what else people type that must match something."""
 
-from assess_core.config.load import FILE_NAME, config_path, load, parse
+from assess_core.config.load import FILE_NAME, MAX_BYTES, config_path, load, parse
 from assess_core.config.model import (
     AssessmentConfig,
     Config,
@@ -19,6 +19,7 @@ from assess_core.config.words import match_checks, nearest, unknown_name
 
 __all__ = [
     "FILE_NAME",
+    "MAX_BYTES",
     "AssessmentConfig",
     "Config",
     "MaintenanceConfig",

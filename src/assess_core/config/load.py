@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from assess_core.clock import utc_now
 from assess_core.config.model import Config, Origin
 from assess_core.config.problems import impossible_grants, invalid_values, named_twice, not_json, unclear_sources
 from assess_core.config.timing import impossible_times, unclear_waivers
@@ -76,7 +77,7 @@ def _today(path: Path) -> date:
     A clock that was set back - the battery is dead, and no server has answered yet - must not make a mistake of what
     was none when it was written: nothing would be assessed until somebody comes.
     """
-    now = datetime.now(UTC).date()
+    now = utc_now().date()
     try:
         return max(now, datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
     except (OSError, ValueError, OverflowError):  # not there, or of a time that is none

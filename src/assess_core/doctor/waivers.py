@@ -1,8 +1,8 @@
 """Waivers: those that end soon or have ended, and those of checks that no installed plugin has."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from assess_core.clock import utc_now
 from assess_core.config import nearest
 from assess_core.configured import waivers_of
 from assess_core.doctor.values import Line
@@ -13,7 +13,7 @@ from assess_core.runtime import Runtime
 def lines(runtime: Runtime) -> Iterator[Line]:
     """One line for each that somebody has to look at, and one for all the others; none where there are no waivers."""
     config = runtime.config
-    standings = waivers_of(config).standings(datetime.now(UTC), notice_d=config.results.waiver_notice_d)
+    standings = waivers_of(config).standings(utc_now(), notice_d=config.results.waiver_notice_d)
     known = {spec.id for plugin in runtime.installed() for spec in plugin.manifest.checks}
     told = 0
     for each in standings:

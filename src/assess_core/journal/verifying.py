@@ -25,7 +25,7 @@ from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry
 from assess_core.journal.database import Connection, snapshot
 from assess_core.journal.documents import to_bytes
-from assess_core.journal.identity import Head, Identity
+from assess_core.journal.identity import Head
 from assess_core.journal.signing import facts_of
 from assess_core.journal.walking import Trouble, Vouched, Walk, Word, walk
 from assess_registry.client import PublicKey
@@ -128,15 +128,6 @@ def verify(
             troubles=tuple(troubles),
             notes=notes,
         )
-
-
-def known_to(identity: Identity) -> tuple[Mapping[str, Head], tuple[PublicKey, ...]]:
-    """What a runtime's identity says: where it left its chains, and its keys.
-
-    Raises:
-        StoreError: a key cannot be read.
-    """
-    return identity.heads(), identity.public_keys()
 
 
 def _walks(connection: Connection, known: Sequence[Mapping[str, Head]], trusted: Collection[PublicKey]) -> list[Walk]:

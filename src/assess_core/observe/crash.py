@@ -1,7 +1,7 @@
 """A report of what can only be a bug of ours: written down where it happened, with what to attach.
 
     crashes = Crashes(state / CRASHES, recent=log.recent)
-    with crashes.caught():          # unhandled: in threads, in callbacks of the loop, while objects are released
+    with crashes.caught():          # unhandled: in threads, while objects are released
         ...
     crashes.report(error)           # handled, and a bug all the same: one assessment ended with it
 
@@ -10,7 +10,6 @@ no setting. Names of machines and assessments stand in log lines, and an error s
 who decides whom to show it to; nothing is sent anywhere.
 """
 
-import asyncio
 import faulthandler
 import hashlib
 import logging
@@ -24,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from assess_core.observe.lines import trace_of
 from assess_registry.client import atomic_write, plain_lines
@@ -130,14 +128,6 @@ class Crashes:
                 faulthandler.disable()
                 os.close(fatal)
                 self._drop_empty()
-
-    def of_loop(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """For `loop.set_exception_handler`: a callback or a task that nobody waits for raised."""
-        error = context.get("exception")
-        if isinstance(error, BaseException):
-            self._unhandled(error, str(context.get("message", "the loop")))
-        else:
-            _log.error("the loop says: %s", context.get("message"), extra={"action": "bug"})
 
     def _unhandled(self, error: BaseException | None, where: str) -> None:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):

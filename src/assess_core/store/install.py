@@ -34,7 +34,6 @@ from assess_registry.client import (
 )
 
 InstallStep = Literal["wait", "keep", "unpack", "build", "place", "record", "done"]
-STEPS: tuple[InstallStep, ...] = ("wait", "keep", "unpack", "build", "place", "record", "done")
 """What `on_step` is told, in this order, before each step; `keep` and `unpack` once for each wheel."""
 
 _KINDS: dict[str, EntryKind] = {PLUGIN_GROUP: "plugin", PROVIDER_GROUP: "provider"}

@@ -7,15 +7,12 @@ Paths in it are relative to where it was read, not to where the copy lies.
 
 from pathlib import Path
 
-from assess_core.config import Config, load, parse
+from assess_core.config import MAX_BYTES, Config, load, parse
 from assess_core.errors import ConfigError
 from assess_registry.client import ConfigError as FileRefused
 from assess_registry.client import TrustError, atomic_write, read_bounded, read_guarded
 
 NAME = "last-good.toml"
-
-_MAX_BYTES = 256 * 1024
-"""What a configuration may have at most."""
 
 
 class Source:
@@ -43,7 +40,7 @@ class Source:
     def last_good(self) -> Config | None:
         """What was followed last; None when nothing is kept, or what is kept is none any more."""
         try:
-            data = read_guarded(self.copy, _MAX_BYTES, step="configuration", decides="what is configured")
+            data = read_guarded(self.copy, MAX_BYTES, step="configuration", decides="what is configured")
             return parse(data, self.path)
         except (OSError, ConfigError, FileRefused, TrustError):
             return None
@@ -59,13 +56,13 @@ class Source:
             OSError: it cannot be read or written.
         """
         try:
-            data = read_bounded(self.path, _MAX_BYTES)
+            data = read_bounded(self.path, MAX_BYTES)
             if parse(data, self.path) != config:
                 return False
         except (FileNotFoundError, ConfigError, FileRefused):  # another edit has come, which is followed or refused
             return False
         try:
-            if read_bounded(self.copy, _MAX_BYTES) == data:
+            if read_bounded(self.copy, MAX_BYTES) == data:
                 return True
         except FileNotFoundError:
             pass

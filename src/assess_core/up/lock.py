@@ -13,9 +13,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
+from assess_core.clock import utc_now
 from assess_core.errors import ConfigError, StoreError
 
 NAME = "up.lock"
@@ -59,7 +59,7 @@ def only_one(state: Path, *, within_s: float = TRIED_S, sleep: Callable[[float],
                     "stop that one, or give another --state-dir"
                 )
             sleep(AGAIN_S)
-        _write(file, f"pid {os.getpid()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
+        _write(file, f"pid {os.getpid()} since {utc_now():%Y-%m-%dT%H:%M:%SZ}\n")
         try:
             yield
         finally:

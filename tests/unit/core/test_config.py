@@ -3,9 +3,8 @@
 import os
 import re
 import sys
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -502,17 +501,11 @@ def test_a_clock_that_was_set_back_makes_no_mistake_of_what_was_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A board without a battery begins in the past; it is to monitor all the same."""
-
-    class Earlier(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return cls(2023, 1, 1, tzinfo=tz)
-
     path = tmp_path / "assess.toml"
     path.write_text(GOOD + WAIVER)
     written = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
     os.utime(path, (written, written))
-    monkeypatch.setattr(sys.modules["assess_core.config.load"], "datetime", Earlier)
+    monkeypatch.setattr(sys.modules["assess_core.config.load"], "utc_now", lambda: datetime(2023, 1, 1, tzinfo=UTC))
     assert c.load(path).waivers[0].expires == date(2027, 3, 31)
     path.write_text(GOOD + WAIVER.replace("2027", "2030"))
     os.utime(path, (written, written))

@@ -9,6 +9,7 @@ import click
 
 from assess_core.cli.options import common, output_option
 from assess_core.cli.waive.facts import unknown_checks, unknown_subject, waiver_facts
+from assess_core.clock import utc_now
 from assess_core.config import config_path, rewrite, with_waiver
 from assess_core.errors import ConfigError
 from assess_core.results.waivers import Waiver, expiry_problem
@@ -35,7 +36,7 @@ def command(  # noqa: PLR0917  one argument an option
     state_dir: Path | None,
 ) -> None:
     """Answer for a failure that is known, until a day. It stays a failure, and is shown with who answers for it."""
-    now = datetime.now(UTC)
+    now = utc_now()
     day = _day(expires)
     if problem := expiry_problem(day, now):
         raise ConfigError(f"--expires: {problem}")

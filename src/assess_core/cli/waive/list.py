@@ -1,12 +1,12 @@
 """`assess waive list`: who answers for which failures, and until when."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, load_config, output_option
 from assess_core.cli.waive.facts import unknown_checks, waiver_facts
+from assess_core.clock import utc_now
 from assess_registry.client import plain, table
 from assess_registry.console import print_json
 
@@ -16,7 +16,7 @@ from assess_registry.console import print_json
 @common
 def command(output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the waivers of the configuration: active, expiring, or expired, which counts no more."""
-    facts = waiver_facts(load_config(config), datetime.now(UTC))
+    facts = waiver_facts(load_config(config), utc_now())
     if facts:
         for sentence in unknown_checks(list(dict.fromkeys(each["check"] for each in facts)), config, state_dir):
             click.echo(f"warning: {plain(sentence)}", err=True)
