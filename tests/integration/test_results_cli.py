@@ -11,7 +11,7 @@ import pytest
 
 from assess_core.cli.app import main
 from assess_core.errors import EXIT_DAMAGED
-from assess_core.results import ResultOutcome, run_id
+from assess_core.results import Narrowed, ResultOutcome, run_id
 from assess_plugin.models import Subject
 from tests.support.chains import Site
 from tests.support.results import HOSTILE, make_assessment, make_result
@@ -24,6 +24,10 @@ url = "file:index"
 root = "1.root.json"
 [results]
 keep_days = 30
+[[assessments]]
+id = "host"
+plugin = "host-baseline"
+provider = "local-host"
 """
 
 
@@ -62,6 +66,7 @@ def record(site: Site, outcomes: Sequence[tuple[str, str, ResultOutcome]], **run
             [
                 make_result(
                     run_id=name,
+                    assessment=run.get("assessment", "host"),
                     check=check,
                     subject=Subject(id=subject, type="inventory-item", title=subject),
                     outcome=outcome,
@@ -199,6 +204,53 @@ def test_without_a_run_before_all_that_fails_is_new(typed: Typed) -> None:
     code, found = typed.json("diff")
     assert (code, changes(found), found["assessments"][0]["older"]) == (3, {"new": [("a", "c")]}, None)
     assert "no complete run before it" in typed("diff")[1]
+
+
+def test_diff_goes_by_what_is_configured_and_enabled_unless_an_assessment_is_named(typed: Typed) -> None:
+    record(typed.site, [("a", "c", PASS)])
+    record(typed.site, [("a", "c", ERROR)], assessment="removed")
+    code, found = typed.json("diff")
+    assert (code, [each["assessment"] for each in found["assessments"]]) == (0, ["host"])
+    code, found = typed.json("diff", "--assessment", "removed")
+    assert (code, [each["assessment"] for each in found["assessments"]]) == (4, ["removed"])
+    code, _, said = typed("diff", "--assessment", "hots")
+    assert code == 2
+    assert "did you mean 'host'?" in said
+    assert typed("diff", typed.json("list")[1]["runs"][0]["run_id"], "--assessment", "host")[0] == 2
+    more = CONFIG.partition("[[")[2]
+    typed.config.write_text(f"{CONFIG}[[{more.replace('host', 'later', 1)}")
+    code, _, said = typed("diff")
+    assert (code, "later: no run of it was recorded yet" in said) == (0, True)
+    typed.config.write_text(f"{CONFIG}enabled = false\n")
+    assert typed("diff")[0] == 2
+
+
+def test_diff_refuses_two_runs_in_the_wrong_order(typed: Typed) -> None:
+    older = record(typed.site, [("a", "c", FAIL)])
+    typed.site.now -= timedelta(days=40)  # whatever the clock said
+    newer = record(typed.site, [("a", "c", PASS)])
+    code, _, said = typed("diff", newer, older)
+    assert code == 2
+    assert f"{older} is the older one of the two" in " ".join(said.split())
+    assert "same run" in typed("diff", newer, newer)[2]
+    assert changes(typed.json("diff", older, newer)[1]) == {"resolved": [("a", "c")]}
+
+
+def test_a_narrowed_run_hides_nothing_and_nothing_is_held_to_it(typed: Typed) -> None:
+    everything = [("a", "c", PASS), ("a", "d", PASS), ("b", "d", FAIL)]
+    whole = record(typed.site, everything)
+    narrowed = record(typed.site, [("a", "c", PASS), ("a", "d", PASS)], narrowed=Narrowed(subjects=("a",)))
+    code, found = typed.json("diff")
+    assert (code, changes(found)) == (0, {"unknown": [("b", "d")]})
+    assert found["assessments"][0]["newer"]["narrowed"] == {"checks": [], "subjects": ["a"]}
+    assert "host was narrowed to subjects a; the rest was not asked" in typed("diff")[1]
+    assert "narrowed to subjects a" in typed("list")[1]
+    assert "host was narrowed to subjects a" in " ".join(typed("show", narrowed)[1].split())
+    record(typed.site, everything)
+    code, found = typed.json("diff")
+    assert (code, changes(found)) == (0, {"unchanged": [("b", "d")]})
+    assert found["assessments"][0]["older"]["run_id"] == whole
+    assert [run["narrowed"] is None for run in typed.json("list")[1]["runs"]] == [True, False, True]
 
 
 # -- verify

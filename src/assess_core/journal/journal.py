@@ -249,6 +249,11 @@ class Journal:
         """As `listing.complete_before`: the run that this one is compared with; None if there is none."""
         return complete_before(self._database, run)
 
+    def is_before(self, older: str, newer: str) -> bool:
+        """Whether the run of the first id was recorded before that of the second; both are there."""
+        statement = "SELECT (SELECT position FROM runs WHERE run_id = ?) < (SELECT position FROM runs WHERE run_id = ?)"
+        return bool(self._database.select(statement, older, newer)[0][0])
+
     def find(self, prefix: str) -> tuple[AssessmentRun, ...]:
         """The recorded runs whose id begins with this, newest first; at most two, which is one too many to mean one."""
         statement = "SELECT document FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY position DESC LIMIT 2"

@@ -1,5 +1,8 @@
 """Runs as people name them, and as they are shown again."""
 
+from collections.abc import Collection
+
+from assess_core.config import nearest
 from assess_core.errors import ConfigError
 from assess_core.results import AssessmentRun, Run
 from assess_core.runtime import Runtime
@@ -17,6 +20,17 @@ def named(runtime: Runtime, prefix: str) -> AssessmentRun:
         amount = "no run begins" if not found else "several runs begin"
         raise ConfigError(f"{amount} with {plain(prefix)!r}; `assess results list` shows their ids")
     return found[0]
+
+
+def require_known(assessment: str, known: Collection[str]) -> None:
+    """An empty answer is an answer only of what there is.
+
+    Raises:
+        ConfigError: neither the configuration nor a run has one of this name.
+    """
+    if assessment not in known:
+        hint = nearest(assessment, known)
+        raise ConfigError(f"--assessment: none is configured and no run is of one named {plain(assessment)!r}{hint}")
 
 
 def again(runtime: Runtime, recorded: AssessmentRun) -> Run:

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, output_option
-from assess_core.cli.results.asked import again, named
+from assess_core.cli.results.asked import again, named, require_known
 from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
-from assess_core.formats.json_document import valid
-from assess_core.results import SCHEMA, SEVERITIES, AssessmentRun, Run, Severity
+from assess_core.formats.json_document import narrowed_document, valid
+from assess_core.formats.sentences import narrowed_lines
+from assess_core.results import SEVERITIES, AssessmentRun, Run, Severity
 from assess_core.results.diff import Change, Changed, Diff, compare, exit_code
 from assess_core.runtime import Runtime
 from assess_registry.client import plain, table
@@ -21,6 +22,7 @@ _NONE = "none"
 
 @click.command(name="diff")
 @click.argument("runs", metavar="[OLDER] [NEWER]", nargs=-1)
+@click.option("--assessment", metavar="ID", help="The newest run of this assessment.")
 @click.option(
     "--fail-on",
     type=click.Choice([*SEVERITIES, _NONE]),
@@ -30,39 +32,77 @@ _NONE = "none"
 )
 @output_option("table", "json")
 @common
-def command(runs: Sequence[str], fail_on: str, output: str, config: Path | None, state_dir: Path | None) -> int:
+def command(
+    *,
+    runs: Sequence[str],
+    assessment: str | None,
+    fail_on: str,
+    output: str,
+    config: Path | None,
+    state_dir: Path | None,
+) -> int:
     """Compare the newest run of each assessment with its complete run before; or one run with the one before; or two.
 
-    Exits 0 if nothing new fails, 3 if something does, 4 if a newer run is incomplete.
+    Without arguments, of each assessment that is configured and enabled. Exits 0 if nothing new fails, 3 if something
+    does, 4 if a newer run is incomplete.
     """
+    if runs and assessment is not None:
+        raise ConfigError("--assessment: runs are named already; leave one of the two out")
     severity: Severity | None = next((each for each in SEVERITIES if each == fail_on), None)
     with open_runtime(config, state_dir) as runtime:
-        diffs = _diffs(runtime, runs)
+        diffs = _diffs(runtime, runs) if runs else _of_the_newest(runtime, assessment)
     code = exit_code(diffs, severity)
     if output == "json":
-        print_json(valid({"schema": SCHEMA, "assessments": [_document(diff) for diff in diffs], "exit": code}))
+        print_json(valid({"assessments": [_document(diff) for diff in diffs], "exit": code}))
     else:
         for diff in diffs:
             click.echo(_text(diff), nl=False)
     return code
 
 
+def _of_the_newest(runtime: Runtime, assessment: str | None) -> list[Diff]:
+    """The newest run of each assessment that is configured and enabled, or of this one.
+
+    Raises:
+        ConfigError: there is no run of any of them, or no such assessment.
+    """
+    newest = runtime.journal.latest()
+    wanted = [each.id for each in runtime.config.assessments if each.enabled]
+    if assessment is not None:
+        require_known(assessment, {each.id for each in runtime.config.assessments} | set(newest))
+        wanted = [assessment]
+    found = [newest[name] for name in wanted if name in newest]
+    if not found:
+        raise ConfigError(f"no run of {', '.join(map(plain, wanted)) or 'any assessment'} was recorded yet")
+    for name in wanted:
+        if name not in newest:
+            click.echo(f"{plain(name)}: no run of it was recorded yet", err=True)
+    return [_since(runtime, run) for run in found]
+
+
 def _diffs(runtime: Runtime, runs: Sequence[str]) -> list[Diff]:
-    match runs:
-        case []:
-            newest = list(runtime.journal.latest().values())
-            if not newest:
-                raise ConfigError("nothing was recorded yet; `assess run` records")
-            return [_since(runtime, run) for run in newest]
+    match [named(runtime, prefix) for prefix in runs[:3]]:
         case [newer]:
-            return [_since(runtime, named(runtime, newer))]
+            return [_since(runtime, newer)]
         case [older, newer]:
-            then, now = named(runtime, older), named(runtime, newer)
-            if then.assessment != now.assessment:
-                raise ConfigError(f"these are runs of two assessments, {then.assessment} and {now.assessment}")
-            return [compare(again(runtime, now), again(runtime, then))]
+            _require_in_order(runtime, older, newer)
+            return [compare(again(runtime, newer), again(runtime, older))]
         case _:
             raise ConfigError(f"expected at most two runs, got {len(runs)}")
+
+
+def _require_in_order(runtime: Runtime, older: AssessmentRun, newer: AssessmentRun) -> None:
+    """The second was recorded after the first: the other way round, what is resolved would be new.
+
+    Raises:
+        ConfigError: it was not, or is of another assessment.
+    """
+    if older.assessment != newer.assessment:
+        raise ConfigError(f"these are runs of two assessments, {older.assessment} and {newer.assessment}")
+    if not runtime.journal.is_before(older.run_id, newer.run_id):
+        one_run = older.run_id == newer.run_id
+        what = "both are the same run" if one_run else f"{plain(newer.run_id)} is the older one of the two"
+        raise ConfigError(f"{what}: expected OLDER, then NEWER")
 
 
 def _since(runtime: Runtime, newer: AssessmentRun) -> Diff:
@@ -76,6 +116,8 @@ def _text(diff: Diff) -> str:
     counts = ", ".join(f"{len(diff.of(change))} {change}" for change in Change)
     lines = [f"{plain(newer.assessment)}: {timestamp(newer.started_at)}, {with_what}: {counts}"]
     lines += [f"incomplete: {plain(sentence)}" for sentence in diff.shortcomings]
+    lines += [f"narrowed: {line}" for line in narrowed_lines(diff.newer)]
+    lines += [f"compared with what was narrowed: {line}" for line in narrowed_lines(diff.older)] if diff.older else []
     rows = [_row(each) for each in diff.changes if each.change is not Change.UNCHANGED]
     return "\n".join(lines) + "\n" + table(("CHANGE", "SEVERITY", "SUBJECT", "CHECK", "WHY"), rows)
 
@@ -98,7 +140,12 @@ def _document(diff: Diff) -> dict[str, object]:
 
 def _run(run: Run) -> dict[str, object]:
     (one,) = run.assessments
-    return {"run_id": one.run_id, "started_at": timestamp(one.started_at), "ended_at": timestamp(one.ended_at)}
+    return {
+        "run_id": one.run_id,
+        "started_at": timestamp(one.started_at),
+        "ended_at": timestamp(one.ended_at),
+        "narrowed": narrowed_document(one.narrowed),
+    }
 
 
 def _changed(each: Changed) -> dict[str, object]:

@@ -1,16 +1,16 @@
 """`assess results list`: earlier runs, from what the journal knows of each without reading its results."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.cli.results.asked import require_known
 from assess_core.clock import timestamp
-from assess_core.config import nearest
 from assess_core.errors import ConfigError
-from assess_core.formats.json_document import valid
+from assess_core.formats.json_document import narrowed_document, valid
 from assess_core.journal import Listed
 from assess_core.results import ResultOutcome
 from assess_registry.client import plain, table
@@ -44,23 +44,12 @@ def command(
         )
         if assessment is not None and not listed:
             known = {each.id for each in runtime.config.assessments} | set(runtime.journal.latest())
-            _require_known(assessment, known)
+            require_known(assessment, known)
     if output == "json":
         print_json(valid({"runs": [_document(each) for each in listed]}))
         return
     rows = [_row(each) for each in listed]
-    click.echo(table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "PROBLEM"), rows), nl=False)
-
-
-def _require_known(assessment: str, known: Collection[str]) -> None:
-    """An empty list is an answer only of what there is.
-
-    Raises:
-        ConfigError: neither the configuration nor a run has one of this name.
-    """
-    if assessment not in known:
-        hint = nearest(assessment, known)
-        raise ConfigError(f"--assessment: none is configured and no run is of one named {plain(assessment)!r}{hint}")
+    click.echo(table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "NOTE"), rows), nl=False)
 
 
 def _time(text: str) -> datetime:
@@ -84,6 +73,7 @@ def _document(listed: Listed) -> dict[str, object]:
         "subjects": run.subjects,
         "problem": run.problem,
         "complete": listed.complete,
+        "narrowed": narrowed_document(run.narrowed),
         "counts": {outcome.value: listed.counts.get(outcome.value, 0) for outcome in ResultOutcome},
     }
 
@@ -91,4 +81,6 @@ def _document(listed: Listed) -> dict[str, object]:
 def _row(listed: Listed) -> Sequence[str]:
     found = ", ".join(f"{listed.counts[outcome]} {outcome}" for outcome in ResultOutcome if outcome in listed.counts)
     run = listed.run
-    return run.run_id, timestamp(run.started_at), run.assessment, found, run.problem or ""
+    narrowed = f"narrowed to {run.narrowed}" if run.narrowed else ""
+    said = "; ".join(filter(None, (run.problem, narrowed)))
+    return run.run_id, timestamp(run.started_at), run.assessment, found, said
