@@ -41,5 +41,6 @@ def completed_at(database: Database, assessments: Iterable[str], *, now: datetim
     newest = (
         "SELECT ended_us FROM runs WHERE assessment = ? AND complete AND NOT narrowed ORDER BY position DESC LIMIT 1"
     )
-    found = {name: database.select(newest, name) for name in assessments}
-    return {name: min(now, _EPOCH + timedelta(microseconds=rows[0][0])) for name, rows in found.items() if rows}
+    with database.turn() as connection:
+        found = {name: connection.execute(newest, (name,)).fetchone() for name in assessments}
+    return {name: min(now, _EPOCH + timedelta(microseconds=row[0])) for name, row in found.items() if row}

@@ -35,7 +35,7 @@ class Standing:
 
     Attributes:
         next_start_at: by assessment; those that are never due are not there.
-        last_complete_at: by assessment, of its last complete run.
+        last_complete_at: by assessment, of its last complete run; 0 where there was none and should have been.
         running, queued: runs under way, and those that wait for one of the same assessment.
         workers: how the workers of each distribution stand, by distribution.
         restarts: workers started in place of one that had ended, by distribution, since this version serves.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from assess_core.config import Config
 from assess_core.configured import waivers_of
@@ -12,25 +13,25 @@ from assess_core.observe.metrics import Standing
 from assess_core.schedule.telling import Planned
 
 
-async def gather(
-    live: Live, planned: Sequence[Planned], config: Config, complete_at: Mapping[str, datetime], *, now: datetime
-) -> Standing:
+async def gather(live: Live, planned: Sequence[Planned], config: Config, *, now: datetime) -> Standing:
     """As of now.
 
     Args:
         live: which runs.
         planned: how each assessment stands.
         config: what is followed.
-        complete_at: when the last complete run of each assessment ended.
         now: the time.
 
     Raises:
         StoreError: the journal does not answer.
     """
     kept = await aside(live.journal.figures)
+    # Asked anew: another process may have recorded one, and an assessment may have come or gone.
+    enabled = [each.id for each in config.assessments if each.enabled]
+    complete_at = await aside(partial(live.journal.completed_at, enabled))
     return Standing(
         next_start_at={each.assessment: each.next_start_at.timestamp() for each in planned if each.next_start_at},
-        last_complete_at={name: at.timestamp() for name, at in complete_at.items()},
+        last_complete_at=_last_complete(config, complete_at),
         running=sum(len(each.running) for each in planned),
         queued=sum(each.waiting is not None for each in planned),
         workers={name: standing.state.value for name, (_, standing) in live.standing.items()},
@@ -42,3 +43,9 @@ async def gather(
         stale=bool(live.stale),
         refused=bool(live.refused),
     )
+
+
+def _last_complete(config: Config, complete_at: Mapping[str, datetime]) -> dict[str, float]:
+    """By assessment; 0 of what should have been complete by its schedule and never was: who watches must hear of it."""
+    never = {each.id: 0.0 for each in config.assessments if each.enabled and each.schedule}
+    return never | {name: at.timestamp() for name, at in complete_at.items()}

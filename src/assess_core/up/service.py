@@ -167,7 +167,6 @@ class Service:
             store, self._run_one, witness=self._observing.metrics, beyond_repair=(DamagedError,)
         )
         await self._now.scheduler.load(self._rules(), now=self._options.now)
-        self._now.complete_at |= await aside(partial(journal.completed_at, [rule.assessment for rule in self._rules()]))
 
     async def _started_by_last_good(self, error: ConfigError | TrustError) -> Reloaded:
         """It begins with what was followed last, if that may stand in.
@@ -281,8 +280,6 @@ class Service:
         complete = not run.shortcomings()
         outcomes = {outcome.value: count for outcome, count in run.counts.items() if count}
         self._observing.metrics.run_ended(assessment, complete=complete, outcomes=outcomes, seconds=took_s)
-        if complete:
-            self._now.complete_at[assessment] = run.ended_at
 
     def _fail_soon(self, loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
         """As `_fail`, from another thread."""

@@ -11,8 +11,7 @@ Reads, and changes nothing.
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from assess_core.clock import utc_now
@@ -53,7 +52,6 @@ class Now:
         scheduler: None as long as nothing can be due.
         failed: why it cannot go on.
         degraded: why what is followed is not what the file says.
-        complete_at: when the last complete run of each assessment ended.
     """
 
     live: Live
@@ -62,7 +60,6 @@ class Now:
     scheduler: Scheduler | None = None
     failed: BaseException | None = None
     degraded: str = ""
-    complete_at: dict[str, datetime] = field(default_factory=dict)
 
 
 class Showing:
@@ -148,7 +145,7 @@ class Showing:
         if now.phase != "up" or now.scheduler is None or now.config is None:
             return None
         planned = now.scheduler.standing()
-        seen = await gather(now.live, planned, now.config, dict(now.complete_at), now=utc_now())
+        seen = await gather(now.live, planned, now.config, now=utc_now())
         return replace(seen, refused=self._is_degraded, full=bool(self._stuck()))
 
     # --- what it goes by
