@@ -7,7 +7,7 @@ those of the runtime itself. Anything else that escapes is a bug of ours and sta
 import errno
 from enum import StrEnum
 
-from assess_core.record import CallRecord
+from assess_core.call_record import CallRecord
 from assess_registry.client import indented
 
 

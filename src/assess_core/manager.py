@@ -5,6 +5,9 @@
 
 One process for each package (`workers` for more), started and stopped all at once. The asyncio loop that watches them
 runs in a thread of its own, so any thread may call; nothing else about the supervisors is exposed.
+
+For programs that embed plugins, and for the tests that hold them side by side: no command uses it, since those have a
+loop of their own (`assessing/fleet.py`).
 """
 
 import asyncio

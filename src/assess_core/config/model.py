@@ -481,7 +481,7 @@ class WaiverConfig(Table):
     )
     subject: Annotated[str, AfterValidator(subject_id)] = Field(
         description="the subject's id, exactly as results name it",
-        examples=["web-01"],
+        examples=["host:web-01"],
     )
     owner: Text = Field(
         description="who answers for it",

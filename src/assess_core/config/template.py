@@ -163,7 +163,7 @@ checks = ["*"]
 # One [[waivers]] for each failure that somebody knows of and answers for. It stays a failure, and is shown as waived.
 # [[waivers]]
 # check = "sshd-permit-root-login"
-# subject = "web-01"
+# subject = "host:web-01"
 # owner = "Ada of the platform team"
 # reason = "vendor appliance, replaced in March"
 # expires = 2027-03-31

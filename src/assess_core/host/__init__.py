@@ -1,5 +1,6 @@
 """The parent's side of a plugin's process: start it, call it, answer it, end it."""
 
+from assess_core.call_record import CallRecord, EvidenceData, Held, Provenance, Used
 from assess_core.host.call import NOT_REPORTED
 from assess_core.host.config import HostConfig, Isolation, KitSource
 from assess_core.host.health import health_check
@@ -16,7 +17,6 @@ from assess_core.host.values import (
     OnEvent,
     Progress,
 )
-from assess_core.record import CallRecord, EvidenceData, Held, Provenance, Used
 
 __all__ = [
     "NOT_REPORTED",

@@ -10,12 +10,12 @@ from datetime import datetime
 from threading import Event
 from typing import Any
 
+from assess_core.call_record import CallRecord, EvidenceData, Held, Provenance, Used
 from assess_core.host.aside import aside
 from assess_core.host.messages import Evaluated, Evidence, Executed, Incomplete, Log, Refused, Request, Taken
 from assess_core.host.messages import Progress as ProgressMessage
 from assess_core.host.redaction import Redactor
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord, EvidenceData, Held, Provenance, Used
 from assess_plugin.api import ApiError, require_api, require_found_api
 from assess_plugin.models import (
     API_VERSION,

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from assess_core.call_record import CallRecord
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host.limits import Excess, Finding, Halted
 from assess_core.host.standing import Ended
 from assess_core.host.text import clean_line
-from assess_core.record import CallRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

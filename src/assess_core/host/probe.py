@@ -12,11 +12,11 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from assess_core.call_record import Held
 from assess_core.clock import utc_now
 from assess_core.host.config import HostConfig
 from assess_core.host.prepared import SPAWNED_FIRST, why_spawned
 from assess_core.host.worker import Worker
-from assess_core.record import Held
 from assess_core.store import InstalledPlugin, Interpreter
 from assess_registry.client import Limits, Manifest, Permissions, ProjectName, Sha256
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assess_core.record import CallRecord
+from assess_core.call_record import CallRecord
 from assess_plugin.models import ActionOutput, EvaluateResult, LogLevel
 
 

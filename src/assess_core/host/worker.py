@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from assess_core.call_record import CallRecord, Held, Used
 from assess_core.clock import utc_now
 from assess_core.errors import FaultKind, PluginFault
 from assess_core.host import messages as wire
@@ -53,7 +54,6 @@ from assess_core.host.standing import Ended
 from assess_core.host.starting import slot_to_leave
 from assess_core.host.text import sentence
 from assess_core.host.values import CallReport, EvaluateReport, LogLine, OnEvent, Progress
-from assess_core.record import CallRecord, Held, Used
 from assess_core.store import InstalledPlugin
 from assess_plugin.api import ApiError, served_api
 from assess_plugin.models import ActionInput, EvaluateInput

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from assess_core.call_record import Held
 from assess_core.host import messages as wire
 from assess_core.host.broker import Broker
 from assess_core.host.call import Call, ViolationError
 from assess_core.host.opencall import HookRaisedError, OpenCall
 from assess_core.host.redaction import Redactor
 from assess_core.host.rights import Rights
-from assess_core.record import Held
 from assess_plugin import CheckResult, Outcome
 from assess_plugin.wire import HEADER
 
