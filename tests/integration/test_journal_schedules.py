@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -174,6 +175,23 @@ def test_what_another_process_asks_for_is_answered_once(journal: Journal, path: 
     store.claim(claim(1, rows=(Row(due=taken, state="running"),), answered=(asked[0].run_id,)))
     assert store.requests() == (asked[1],)
     assert store.kept().rows == (Row(due=taken, state="running"),)
+
+
+@pytest.mark.parametrize("state", [None, "queued", "held", "running"])
+def test_who_asks_while_another_request_waits_is_told_the_id_of_that(state: State | None, journal: Journal) -> None:
+    first, second = (
+        Asked(run_id=run_id("web-01", "host", NOON + after), assessment="host", at=NOON + after, by="uid 0")
+        for after in (timedelta(0), timedelta(seconds=1))
+    )
+    other = replace(second, run_id=run_id("web-01", "web", NOON), assessment="web")
+    store = journal.schedules()
+    assert journal.ask([first]) == (first,)
+    if state is not None:
+        taken = Due(run_id=first.run_id, assessment="host", due_at=NOON, start_at=NOON, why="request", claimed_at=NOON)
+        store.claim(claim(1, rows=(Row(due=taken, state=state),), answered=(first.run_id,)))
+    told = [each.run_id for each in journal.ask([second, other])]
+    # what has begun already may not see what the second one wants to be looked at
+    assert told == [second.run_id if state == "running" else first.run_id, other.run_id]
 
 
 def test_without_a_claim_nothing_is_written_and_an_error_leaves_nothing(journal: Journal) -> None:

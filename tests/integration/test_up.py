@@ -307,6 +307,55 @@ def test_now_is_once_for_each_and_who_asks_is_refused_where_nobody_is_up(place: 
     assert len(runs(place, "short")) == 2
 
 
+LATER = '[[assessments]]\nid = "later"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 1 }\n'
+
+
+def test_each_id_that_was_told_is_of_a_run(ticking: Place) -> None:
+    """Asked for before it is configured where it is up; twice; in a window that leaves out what is due; and removed."""
+    ticking.configure(assessment=TICK + LATER)
+    elsewhere = ticking.path.with_name("elsewhere.toml")
+    ticking.path.rename(elsewhere)
+    ticking.configure(assessment=TICK + CLOSED)
+    with up(ticking) as one:
+        one.until("up-ready")
+        argv = ("run", "--queued", "--assessment", "later", "--output", "json")
+        done = assess(*argv, config=elsewhere, state=ticking.state)
+        (later,) = json.loads(done.stdout)["runs"]
+        held = ask(ticking, "tick")
+        begun = ask(ticking, "long")
+        until_it_runs(ticking, begun)
+        waits = ask(ticking, "long")
+        assert waits != begun
+        assert ask(ticking, "long") == waits, "it stands for both"
+        one.until("due-queued", times=2)
+        assert runs(ticking, "tick") == []
+        ticking.configure(assessment=TICK + LATER)  # the window is gone
+        one.until("run-ended", times=2)
+        text = ticking.path.read_text()
+        new = ticking.path.with_suffix(".new")
+        new.write_text(text.replace('id = "long"', 'id = "wide"'))
+        new.replace(ticking.path)
+        one.until("run-not-done")
+        ticking.gate.touch()
+        one.until("run-ended", times=4)
+        one.stop()
+    assert [run.run_id for run in runs(ticking, "tick")] == [held]
+    assert [run.run_id for run in runs(ticking, "later")] == [later["run_id"]]
+    assert {run.run_id: run.problem is None for run in runs(ticking, "long")} == {begun: True, waits: False}
+    shown = assess("results", "show", waits, config=ticking.path, state=ticking.state)
+    assert "follows no configuration in which there is such an assessment" in shown.stdout
+
+
+CLOSED = """
+[[maintenance]]
+id = "closed"
+from = 2020-01-01T00:00:00+00:00
+until = 2120-01-01T00:00:00+00:00
+assessments = ["tick"]
+when = "skip"
+"""
+
+
 def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, tmp_path: Path) -> None:
     if not may_mount():
         refuse_or_skip("the right to mount")

@@ -47,8 +47,8 @@ class MortalJournal:
         run = make_assessment(run_id=due.run_id, assessment=due.assessment, due_at=due.due_at)
         self._journal.record(run, (), {})
 
-    def request(self, asked: Asked) -> None:
-        self._journal.ask([asked])
+    def request(self, asked: Asked) -> Asked:
+        return self._journal.ask([asked])[0]
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:

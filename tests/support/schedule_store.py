@@ -60,9 +60,10 @@ class MemoryStore:
     def skips(self, assessment: str, limit: int) -> tuple[tuple[Skip, datetime], ...]:
         return tuple(told for told in reversed(self.told) if told[0].assessment == assessment)[:limit]
 
-    def request(self, asked: Asked) -> None:
-        """As another process asks."""
+    def request(self, asked: Asked) -> Asked:
+        """As another process asks, which has not seen what others ask at the same time."""
         self.asked[asked.run_id] = asked
+        return asked
 
     def record(self, due: Due) -> None:
         """The run's own commit: recorded and not due any more, or neither."""

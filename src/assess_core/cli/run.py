@@ -133,11 +133,11 @@ def _queue(config: Config, state_dir: Path | None, assessments: tuple[str, ...],
         for name in dict.fromkeys(names)
     ]
     with Journal.open(state / "journal.db") as journal:
-        journal.ask(asked)
+        done = journal.ask(asked)
     if output == "json":
-        print_json({"runs": [{"run_id": each.run_id, "assessment": each.assessment} for each in asked]})
+        print_json({"runs": [{"run_id": each.run_id, "assessment": each.assessment} for each in done]})
     else:
-        click.echo(table(("RUN", "ASSESSMENT"), [(each.run_id, each.assessment) for each in asked]), nl=False)
+        click.echo(table(("RUN", "ASSESSMENT"), [(each.run_id, each.assessment) for each in done]), nl=False)
     return 0
 
 

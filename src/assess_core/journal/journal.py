@@ -103,14 +103,17 @@ class Journal:
         """
         return Schedules(self._database, self.writer())
 
-    def ask(self, asked: Sequence[Asked]) -> None:
+    def ask(self, asked: Sequence[Asked]) -> tuple[Asked, ...]:
         """Whoever serves this journal is asked to carry these out.
+
+        Returns:
+            for each what is carried out for it: itself, or one that was asked for before, and has not begun yet.
 
         Raises:
             StoreError: it could not be written down.
         """
         with self._database.transaction() as connection:
-            ask(connection, asked)
+            return ask(connection, asked)
 
     def skips(self, assessment: str, limit: int) -> tuple[tuple[Skip, datetime], ...]:
         """The newest skips of an assessment, newest first, and when each was decided; for whoever does not serve it."""

@@ -28,6 +28,11 @@ _PUT_CURSOR = (
     "ON CONFLICT (assessment) DO UPDATE SET spec = excluded.spec, cursor_us = excluded.cursor_us"
 )
 _ASK = "INSERT INTO requests (run_id, assessment, at_us, by) VALUES (?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
+_ASKED_BEFORE = (
+    "SELECT run_id, at_us, by FROM requests WHERE assessment = ?1 UNION ALL "
+    "SELECT run_id, due_us, '' FROM due WHERE assessment = ?1 AND why = 'request' AND state <> 'running' LIMIT 1"
+)
+"""Whatever was asked for of an assessment and has not begun."""
 
 
 class Schedules:
@@ -75,10 +80,22 @@ class Schedules:
         return read_skips(self._database, assessment, limit)
 
 
-def ask(connection: Connection, asked: Sequence[Asked]) -> None:
-    """These are asked for; one that was asked for is not asked for twice."""
-    rows = [(each.run_id, each.assessment, microseconds(each.at), each.by) for each in asked]
-    connection.executemany(_ASK, rows)
+def ask(connection: Connection, asked: Sequence[Asked]) -> tuple[Asked, ...]:
+    """These are asked for; for one that was asked for before, and has not begun yet, that one stands.
+
+    Returns:
+        those that stand for them, in their order.
+    """
+    return tuple(_asked(connection, each) for each in asked)
+
+
+def _asked(connection: Connection, asked: Asked) -> Asked:
+    before = connection.execute(_ASKED_BEFORE, (asked.assessment,)).fetchone()
+    if before is not None:
+        run_id, at_us, by = before
+        return Asked(run_id=run_id, assessment=asked.assessment, at=moment(at_us), by=by)
+    connection.execute(_ASK, (asked.run_id, asked.assessment, microseconds(asked.at), asked.by))
+    return asked
 
 
 def _claim(connection: Connection, *, claim: Claim) -> frozenset[str]:

@@ -177,7 +177,8 @@ class Live:
             due_at: the time they were due, which the ids of their runs are made from; now, unless given.
             attempt: how often they were begun for that time, this time included.
             why: they are done: `schedule`, `request` or `again`.
-            problem: why they are not done, but recorded with this as their problem; mostly nothing.
+            problem: why they are not done, but recorded with this as their problem, whether there are such assessments
+                or not; mostly nothing.
             notify: takes the assessment's id and what its plugin said.
 
         Raises:
@@ -213,12 +214,12 @@ class Live:
             planned, fleet = self._underway.planned, self._underway.fleet
             if planned is None or fleet is None or self._underway.stopping:
                 raise CutShortError(NOT_RUNNING)
+            if problem:
+                return [_not_done(name, planned.by_id.get(name), problem) for name in ids], fleet, planned.context
             if unknown := [name for name in ids if name not in planned.by_id]:
                 known = tuple(planned.by_id)
                 raise ConfigError(*(unknown_name("assessment", name, known, where="assess") for name in unknown))
             tasks = [planned.by_id[name] for name in dict.fromkeys(ids or planned.by_id)]
-            if problem:
-                return [_not_done(task, problem) for task in tasks], fleet, planned.context
             used = {callee.installed.env_key for callee in callees_of(tasks)}
             doubted = self._doubts.of(used)
             if self._doubts.are_open(used):
@@ -301,6 +302,7 @@ class Live:
         self._watching.end()
 
 
-def _not_done(task: Task | Unrunnable, problem: str) -> Unrunnable:
-    provider = task.provider.name if isinstance(task, Task) else task.provider
-    return Unrunnable(assessment=task.assessment, provider=provider, problem=problem)
+def _not_done(assessment: str, task: Task | Unrunnable | None, problem: str) -> Unrunnable:
+    """What is recorded of it; also of one that is not configured, which somebody asked for."""
+    provider = task.provider.name if isinstance(task, Task) else task.provider if task is not None else ""
+    return Unrunnable(assessment=assessment, provider=provider, problem=problem)

@@ -8,7 +8,8 @@ it was to begin or now? Does the run before it go on? The cursor moves to what w
 
 What has been decided and has no fate yet is on the `Agenda`: running, waiting for the run before it, or held by
 maintenance. Of those that wait for the same thing one stays, the latest; but a run that somebody asked for, and was
-told the id of, is never given up for one whose time just came.
+told the id of, is never given up for one whose time just came, nor for a window. If it cannot be done, because of
+another that was asked for before, say, it becomes a run all the same: one that is recorded with that as its problem.
 """
 
 from collections.abc import Sequence
@@ -200,10 +201,11 @@ class _Look:
             return
         held = self.agenda.held
         if held is not None:  # no window is open any more: of what was due meanwhile and now, one runs
-            due, goes = _the_one_that_stays(held, due)
+            stays, goes = _the_one_that_stays(held, due)
             self.agenda = replace(self.agenda, held=None)
             if goes is not None:
-                self.give_up(goes, "maintenance")
+                self.give_up(goes, "maintenance", stays)
+            due = stays
         self.place(due)
 
     def release(self) -> None:
@@ -218,15 +220,16 @@ class _Look:
     def kept_out(self, due: Due, moment: datetime) -> bool:
         """Whether a window that is open at this moment keeps it from beginning; then it is held, or given up."""
         found = open_at(self.rule.windows, moment)
-        if found is None or (found.window.word == "after" and moment != self.now):
+        leaves_out = found is not None and found.window.word == "skip" and due.why == "schedule"
+        if found is None or (not leaves_out and moment != self.now):
             return False
-        if found.window.word == "skip":
+        if leaves_out:
             self.give_up(due, "maintenance")
             return True
         stays, goes = _the_one_that_stays(self.agenda.held, due)
         self.agenda = replace(self.agenda, held=stays)
         if goes is not None:
-            self.give_up(goes, "maintenance")
+            self.give_up(goes, "maintenance", stays)
         return True
 
     def place(self, due: Due) -> None:
@@ -237,7 +240,7 @@ class _Look:
             stays, goes = _the_one_that_stays(self.agenda.waiting, due)
             self.agenda = replace(self.agenda, waiting=stays)
             if goes is not None:
-                self.give_up(goes, "overlap" if goes is due else "replaced")
+                self.give_up(goes, "overlap" if goes is due else "replaced", stays)
         else:
             self.give_up(due, "overlap")
 
@@ -245,16 +248,21 @@ class _Look:
         self.starts.append(due)
         self.agenda = replace(self.agenda, running=(*self.agenda.running, due))
 
-    def give_up(self, due: Due, why: SkipWhy) -> None:
-        self.skip(due.due_at, due.due_at, why)
+    def give_up(self, due: Due, why: SkipWhy, stays: Due | None = None) -> None:
+        """It has no run of its own; if somebody was told its id, one that says which other run stands for it."""
+        if due.why == "request" and stays is not None:
+            text = f"not done: run {stays.run_id}, which waits as this one would, does the same"
+            self.start(replace(due, problem=text))
+        else:
+            self.skip(due.due_at, due.due_at, why)
 
     def skip(self, first: datetime, last: datetime, why: SkipWhy) -> None:
         self.skips.append(Skip(assessment=self.rule.assessment, first_at=first, last_at=last, why=why))
 
 
 def has_room(rule: Rule, agenda: Agenda) -> bool:
-    """Whether what runs leaves room for another."""
-    running = len(agenda.running)
+    """Whether what runs leaves room for another; what is only being recorded takes none."""
+    running = sum(not due.problem for due in agenda.running)
     return not running or (rule.overlap == "parallel" and running < MAX_PARALLEL)
 
 

@@ -15,6 +15,8 @@ from assess_core.schedule.spec import parse_key
 from assess_core.schedule.store import Cursor, Due, Row, Skip, SkipWhy
 from assess_core.schedule.times import SECOND, Times, latest
 
+_NOT_FOLLOWED = "not done: the runtime that is up follows no configuration in which there is such an assessment"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
@@ -129,11 +131,15 @@ class Entry:
         return decide(rule, self.agenda, now, asked=asked, times=self.ahead)
 
     def _without_rule(self, asked: Sequence[Due]) -> Decision:
-        """Nothing begins any more; what waits is given up, and so is what is asked for."""
+        """Nothing begins any more; what waits is given up, and of what is asked for that is recorded."""
         waiting = [due for due in (self.agenda.waiting, self.agenda.held) if due is not None]
         gone = [*self.agenda.again, *waiting, *asked]
-        agenda = Agenda(cursor=self.agenda.cursor, running=self.agenda.running)
-        return Decision(agenda=agenda, skips=tuple(skip_of(due, "removed") for due in gone))
+        starts = tuple(replace(due, problem=_NOT_FOLLOWED) for due in gone if due.why == "request")
+        return Decision(
+            agenda=Agenda(cursor=self.agenda.cursor, running=(*self.agenda.running, *starts)),
+            starts=starts,
+            skips=tuple(skip_of(due, "removed") for due in gone if due.why == "schedule"),
+        )
 
     def settle(self, change: Change, recorded: frozenset[str]) -> tuple[Due, ...]:
         """The change is on the disk; what begins. `recorded` are run ids that had been recorded before."""
@@ -146,10 +152,15 @@ class Entry:
         self.lost, self.gone, self.left = (), (), None
         return tuple(due for due in change.decision.starts if due.run_id not in recorded)
 
-    def ended(self, due: Due, *, failed: bool = False) -> None:
-        """The run is over: recorded, and with it its row gone; or left as it is for another process; or failed."""
+    def ended(self, due: Due, *, failed: str = "") -> None:
+        """The run is over: recorded, and with it its row gone; or left as it is for another process; or failed.
+
+        What somebody asked for, and what has failed is recorded as that, if that does not fail, too.
+        """
         self.agenda = self.agenda.without(due.run_id)
-        if failed:
+        if failed and due.why == "request" and not due.problem:
+            self.agenda = replace(self.agenda, again=(*self.agenda.again, replace(due, problem=f"not done: {failed}")))
+        elif failed:
             self.lost += ((due, "failed"),)
         else:
             self.kept_rows.pop(due.run_id, None)

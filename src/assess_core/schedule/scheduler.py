@@ -23,16 +23,17 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from assess_core.clock import Clock, utc_now
 from assess_core.errors import AssessError, CutShortError, StoreError
 from assess_core.results import Run
 from assess_core.schedule.decide import SET_BACK, Agenda, Rule
 from assess_core.schedule.entry import Change, Entry, skip_of
-from assess_core.schedule.store import Claim, Due, Row, ScheduleStore
+from assess_core.schedule.store import Asked, Claim, Due, Row, ScheduleStore
 from assess_core.schedule.taking import asked_for, assessments_of, claim_of, take_up, wanted
 from assess_core.schedule.telling import Planned, planned, say_begun, say_skipped, say_waits
 from assess_core.schedule.times import EPOCH, forget_zones
@@ -56,6 +57,9 @@ RETRY_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 AGAIN_S = (5.0, 30.0, 120.0, 600.0)
 """Until a run that could not be recorded begins again: it takes as long as it takes, and may do so for ever."""
+
+FOLLOWED_WITHIN_S = 60.0
+"""For so long a request waits for a configuration that has its assessment: whoever asks may have just written it."""
 
 DRIFT = timedelta(seconds=30)
 """Of the clock against time that passes, beyond which it was set, or the machine was suspended."""
@@ -103,7 +107,7 @@ class Scheduler:
         store: ScheduleStore,
         run: Callable[[Due], Awaitable[Ended]],
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
         passed_s: Callable[[], float] = monotonic,
         sleep: Callable[[asyncio.Event, float], Awaitable[None]] = _woken_or_later,
         witness: Witness | None = None,
@@ -130,6 +134,8 @@ class Scheduler:
         """Ended, and could not be recorded; when they begin again, in `passed_s`. Until then they count as running."""
         self._tries: dict[str, int] = {}
         """How often, by run id."""
+        self._unknown: dict[str, float] = {}
+        """Asked for, by run id, of an assessment that there is not; since when, in `passed_s`."""
         self._left: list[Due] = []
         """Cut short by a stop: due still."""
         self._woken = asyncio.Event()
@@ -257,7 +263,7 @@ class Scheduler:
                 continue
             self._tries.pop(due.run_id, None)
             stays = isinstance(ended, CutShortError)
-            entry.ended(due, failed=not stays and isinstance(ended, AssessError))
+            entry.ended(due, failed=_sentence(ended) if isinstance(ended, AssessError) and not stays else "")
             self._touched[due.assessment] = None
             if stays:
                 self._left.append(due)
@@ -287,9 +293,22 @@ class Scheduler:
             asked[due.assessment].append(due)
         if self._passed_s() - self._asked_at_s >= TICK_S:
             self._asked_at_s = self._passed_s()
-            for request in await self._on_disk(self._store.requests):
-                asked[request.assessment].append(asked_for(request, now))
+            requests = await self._on_disk(self._store.requests)
+            self._unknown = {
+                name: since for name, since in self._unknown.items() if name in {r.run_id for r in requests}
+            }
+            for request in requests:
+                if not self._may_be_followed_yet(request):
+                    asked[request.assessment].append(asked_for(request, now))
         return asked
+
+    def _may_be_followed_yet(self, request: Asked) -> bool:
+        """Whether there is no such assessment, and may be one soon."""
+        entry = self._entries.get(request.assessment)
+        if entry is not None and entry.rule is not None:
+            return False
+        now_s = self._passed_s()
+        return now_s - self._unknown.setdefault(request.run_id, now_s) < FOLLOWED_WITHIN_S
 
     def _batches(self, now: datetime, asked: Collection[str]) -> Iterator[tuple[str, ...]]:
         """4. Assessments that are to be looked at, some at a time, those that were to begin first first."""
@@ -446,6 +465,10 @@ class Scheduler:
 
     async def _on_disk(self, work: Callable[[], Value]) -> Value:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+
+def _sentence(error: AssessError) -> str:
+    return str(error).strip() or type(error).__name__
 
 
 class _Slices:

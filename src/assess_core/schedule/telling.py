@@ -88,16 +88,14 @@ def say_waits(row: Row) -> None:
 
 
 def say_begun(due: Due) -> None:
-    """What begins not for the first time, or does not begin any more."""
-    if due.attempt <= 1 and not due.problem:
-        return
-    _log.warning(
-        "%s: what was due at %s and did not end is %s",
-        due.assessment,
-        shown(due.due_at),
-        f"recorded as it is: {due.problem}" if due.problem else f"begun again, for the {due.attempt}. time",
-        extra={"action": "run-again", "assessment": due.assessment, "run_id": due.run_id},
-    )
+    """What begins not for the first time, or is recorded without that."""
+    about = {"assessment": due.assessment, "run_id": due.run_id}
+    when = f"{due.assessment}: what was {'due' if due.why == 'schedule' else 'asked for'} at {shown(due.due_at)}"
+    if due.problem:
+        _log.warning("%s is recorded as it is: %s", when, due.problem, extra={"action": "run-not-done", **about})
+    elif due.attempt > 1:
+        text = "%s and did not end is begun again, for the %d. time"
+        _log.warning(text, when, due.attempt, extra={"action": "run-again", **about})
 
 
 WHYS: Mapping[SkipWhy, str] = {

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from assess_core.errors import StoreError
+from assess_core.errors import AssessError, StoreError
 from assess_core.results import run_id
 from assess_core.schedule import Asked, Claim, Due, Row, Rule, State, Window
-from assess_core.schedule.scheduler import AGAIN_S
+from assess_core.schedule.scheduler import AGAIN_S, FOLLOWED_WITHIN_S, TICK_S
 from tests.support.played_scheduler import BEGIN, DamageError, MortalStore, every
 from tests.support.played_scheduler import Played as AnyPlayed
 
@@ -375,11 +375,87 @@ def test_what_somebody_asks_for_runs_beside_the_schedule_and_waits_its_turn(play
     assert skipped(played) == [(120, 120, "overlap")]
 
 
-def test_what_is_asked_for_and_not_configured_is_answered(played: Played) -> None:
+def test_what_is_asked_for_and_not_configured_yet_waits_for_that(played: Played) -> None:
     played.store.request(Asked(run_id="asked", assessment="other", at=BEGIN))
-    played.up([every(60)])
-    assert played.store.asked == {}
-    assert [skip.why for skip, _ in played.store.told] == ["removed"]
+    played.up([every(600)])
+    played.pass_time(FOLLOWED_WITHIN_S - 1)
+    assert set(played.store.asked) == {"asked"}
+    played.replace([every(600), replace(every(600, name="other"), spec=None)])
+    played.pass_time(TICK_S)
+    assert [(due.run_id, due.problem) for _, due in played.begun] == [("asked", "")]
+    assert (played.store.asked, played.store.told) == ({}, [])
+
+
+def test_what_is_asked_for_and_never_configured_is_recorded_as_that(played: Played) -> None:
+    played.store.request(Asked(run_id="asked", assessment="other", at=BEGIN))
+    played.up([every(600)])
+    for _ in range(3):
+        played.pass_time(FOLLOWED_WITHIN_S / 2)
+    assert "follows no configuration" in played.store.runs["asked"].problem
+    assert (played.store.asked, played.store.rows, played.store.told) == ({}, {}, [])
+
+
+@pytest.mark.parametrize("waits", ["queued", "held", "running"])
+def test_what_was_asked_for_and_is_configured_no_more_is_recorded_as_that(waits: str, played: Played) -> None:
+    window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(seconds=30 if waits == "held" else 1))
+    played.up([every(10, windows=(window,))])
+    played.pass_time(10)
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now))
+    played.pass_time(2)
+    if waits == "running":
+        played.end(at(10))
+    assert played.store.rows["asked"].state == waits
+    if waits == "running":
+        played.kill()
+        played.up([])
+    else:
+        played.replace([])
+    assert "follows no configuration" in played.store.runs["asked"].problem
+    assert "asked" not in played.store.rows
+
+
+@pytest.mark.parametrize("waits", ["for the run before it", "for the end of maintenance"])
+def test_of_two_that_ask_for_the_same_the_second_has_a_run_that_says_which_one_stands_for_it(
+    waits: str, played: Played
+) -> None:
+    ends = 90 if waits == "for the end of maintenance" else 1
+    window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(seconds=ends))
+    played.up([every(60, windows=(window,))])
+    played.pass_time(60)
+    for name in ("first", "second"):
+        played.store.request(Asked(run_id=name, assessment="host", at=played.now))
+        played.pass_time(2)
+    assert "run first" in played.store.runs["second"].problem
+    assert [skip.why for skip, _ in played.store.told] == ["maintenance"] * (ends == 90)
+    if ends == 90:
+        played.pass_time(40)
+    else:
+        played.end(at(60))
+    played.end("first")
+    assert played.store.runs["first"].problem == ""
+
+
+def test_what_somebody_asked_for_is_held_by_a_window_that_leaves_out_what_is_due(played: Played) -> None:
+    window = Window(id="w", word="skip", begins=BEGIN + timedelta(seconds=90), ends=BEGIN + timedelta(seconds=190))
+    played.up([every(60, windows=(window,))])
+    played.pass_time(60)
+    played.end(at(60))
+    played.pass_time(40)
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now))
+    played.pass_time(50)
+    assert played.store.rows["asked"].state == "held"
+    played.pass_time(41)
+    assert [(due.run_id, due.problem) for _, due in played.begun] == [(at(60), ""), ("asked", "")]
+    assert skipped(played) == [(120, 120, "maintenance"), (180, 180, "maintenance")]
+
+
+def test_what_somebody_asked_for_and_fails_is_recorded_as_that(played: Played) -> None:
+    played.up([every(600)])
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now))
+    played.pass_time(2)
+    played.fail("asked", AssessError("the wheel is gone"))
+    assert "the wheel is gone" in played.store.runs["asked"].problem
+    assert (played.store.rows, played.store.told) == ({}, [])
 
 
 def test_everything_is_due_at_once_if_that_is_wanted(played: Played) -> None:
