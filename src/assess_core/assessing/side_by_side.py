@@ -14,7 +14,9 @@ from assess_core.assessing.execute import execute
 from assess_core.assessing.fleet import Fleet, Use
 from assess_core.assessing.plan import Task, Unrunnable, callees_of
 from assess_core.assessing.recording import Recorder
+from assess_core.assessing.subjects import Found, find, of_those_named
 from assess_core.assessing.values import Context, Executed
+from assess_core.errors import PluginFault
 from assess_core.journal import OvertakenError
 from assess_core.observe.context import about
 from assess_core.results import Result, ResultOutcome, Run, WaitingVersion, WaiverStanding, run_id
@@ -38,22 +40,32 @@ async def assess(
         due_at: the time they were due, which their ids are made from; now, unless given.
 
     Raises:
+        ConfigError: subjects were named, and one of them is nobody's; nothing was executed.
         StoreError: the journal could not take a result. What was committed before stays.
         CutShortError: one of them was ended before it was over. What was committed before stays.
     """
     uses = [fleet.take(callees_of([task])) for task in tasks]
     started_at = context.clock()
 
-    async def one(task: Task | Unrunnable, use: Use) -> Executed:
-        due = due_at or started_at
+    due = due_at or started_at
+
+    async def one(task: Task | Unrunnable, use: Use, found: Found | PluginFault | None) -> Executed:
         with about(run_id(context.runtime, task.assessment, due), task.assessment):
-            executed = await execute(task, hosts=use.hosts, context=context, due_at=due, keep=recorder.keep)
+            executed = await execute(
+                task, hosts=use.hosts, context=context, due_at=due, keep=recorder.keep, found=found
+            )
             recorded = await _recorded(executed, use, recorder)
         use.release()
         return recorded
 
     try:
-        ended = await asyncio.gather(*(one(*pair) for pair in zip(tasks, uses, strict=True)), return_exceptions=True)
+        came: Sequence[Found | PluginFault | None] = [None] * len(tasks)
+        chosen: Sequence[int] = range(len(tasks))
+        if any(isinstance(task, Task) and task.subjects for task in tasks):
+            # Whose they are, and whether they are anybody's, nobody knows before all providers have answered.
+            came = await _asked(tasks, uses, context, due)
+            chosen = of_those_named(tasks, came)
+        ended = await asyncio.gather(*(one(tasks[i], uses[i], came[i]) for i in chosen), return_exceptions=True)
     finally:
         for use in uses:  # also of what was cancelled before it began
             use.release()
@@ -70,6 +82,26 @@ async def assess(
             notice_d=context.waiver_notice_d,
         ),
     )
+
+
+async def _asked(
+    tasks: Sequence[Task | Unrunnable], uses: Sequence[Use], context: Context, due_at: datetime
+) -> list[Found | PluginFault | None]:
+    """What the provider of each came to; None of what cannot be executed."""
+
+    async def ask(task: Task | Unrunnable, use: Use) -> Found | None:
+        if isinstance(task, Unrunnable):
+            return None
+        with about(run_id(context.runtime, task.assessment, due_at), task.assessment):
+            return await find(task, hosts=use.hosts, context=context)
+
+    came = await asyncio.gather(*(ask(*pair) for pair in zip(tasks, uses, strict=True)), return_exceptions=True)
+    answers: list[Found | PluginFault | None] = []
+    for each in came:
+        if isinstance(each, BaseException) and not isinstance(each, PluginFault):
+            raise each
+        answers.append(each)
+    return answers
 
 
 async def _recorded(executed: Executed, use: Use, recorder: Recorder) -> Executed:
