@@ -143,6 +143,41 @@ def test_health_and_numbers_are_told_where_the_configuration_says(
     assert all(line["run_id"] for line in runs)
 
 
+NEVER = """
+[[assessments]]
+id = "other"
+plugin = "demo"
+provider = "demo-subjects"
+schedule = "0 0 1 1 *"
+"""
+
+
+def test_the_last_complete_run_is_told_of_all_that_are_scheduled_and_of_no_other(
+    place: Path, up: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    def last() -> dict[str, float]:
+        name = "assess_last_complete_timestamp_seconds "
+        return {each.removeprefix(name): at for each, at in numbers(listen).items() if each.startswith(name)}
+
+    listen = f"127.0.0.1:{free_port()}"
+    up(listen)
+    eventually(place, has_said(place, "run-ended"))
+    eventually(place, lambda: answers(listen) and last().keys() == {"demo"})
+    configured = (place / "assess.toml").read_text()
+    (place / "assess.toml").write_text(configured + NEVER)
+    eventually(place, lambda: last().keys() == {"demo", "other"})
+    assert last()["other"] == 0, "the alarm is about what never happened, too"
+
+    assess = [str(Path(sys.executable).with_name("assess")), "run", "--state-dir", "state", "--assessment", "other"]
+    subprocess.run([*assess, "--check", "*"], cwd=place, capture_output=True, check=True)
+    assert last()["other"] == 0, "a narrowed run is no word on the whole"
+    subprocess.run(assess, cwd=place, capture_output=True, check=True)
+    eventually(place, lambda: last()["other"] > time.time() - WITHIN_S)  # though it was not `up` that ran it
+
+    (place / "assess.toml").write_text(configured + NEVER.replace("schedule", "enabled = false\nschedule"))
+    eventually(place, lambda: last().keys() == {"demo"})
+
+
 def test_a_port_that_another_program_has_ends_nothing(
     place: Path, up: Callable[[str], subprocess.Popen[bytes]]
 ) -> None:
