@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from assess_core.cli.app import app
 from assess_core.journal import Journal
+from assess_core.results import Narrowed
 from assess_core.schedule import Claim, Cursor, Due, Row, Skip
-from tests.support.results import make_assessment
+from tests.support.results import make_assessment, make_result
 
 CONFIG = """
 [runtime]
@@ -104,6 +105,29 @@ def test_what_the_journal_knows_of_it_is_said(place: Path) -> None:
     text = explain(place, "often").stdout
     assert "it was missed, and a later one is due, too" in text
     assert "begins at the next start of assess up" in text
+
+
+def test_the_last_complete_run_is_a_whole_one(place: Path) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+    def record(name: str, back: int, **more: Any) -> None:
+        at = hour - timedelta(hours=back)
+        run = make_assessment(assessment="often", run_id=name, due_at=at, started_at=at, ended_at=at, **more)
+        with Journal.open(place / "state" / "journal.db") as journal:
+            journal.record(run, [make_result(assessment="often", run_id=name)], {})
+
+    (place / "state").mkdir()
+    record("narrowed", 4, narrowed=Narrowed(checks=("c*",)))
+    assert document(place, "often")["last_complete_at"] is None
+    assert ", complete, narrowed, " in explain(place, "often").stdout
+    assert "never, as a whole" in explain(place, "often").stdout
+    record("whole", 3)
+    assert "as a whole" not in explain(place, "often").stdout
+    record("narrowed again", 2, narrowed=Narrowed(checks=("c*",)))
+    said = document(place, "often")
+    assert said["last_run"]["narrowed"] == {"checks": ["c*"], "subjects": []}
+    assert datetime.fromisoformat(said["last_complete_at"]) == hour - timedelta(hours=3)
+    assert "the last one that was whole" in explain(place, "often").stdout
 
 
 def test_what_runs_only_when_somebody_asks_has_no_next(place: Path) -> None:

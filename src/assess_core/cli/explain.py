@@ -17,6 +17,7 @@ from assess_core.clock import timestamp
 from assess_core.config import AssessmentConfig, Config, unknown_name
 from assess_core.configured import rules_of
 from assess_core.errors import ConfigError
+from assess_core.formats.json_document import narrowed_document
 from assess_core.journal import Journal
 from assess_core.place import state_directory
 from assess_core.schedule import WHYS, Rule, Skip, zone_of
@@ -92,11 +93,12 @@ def _assessment(entry: AssessmentConfig, config: Config, journal: Journal, up: s
     facts: dict[str, Any] = {"id": entry.id, "plugin": entry.plugin, "provider": entry.provider}
     facts |= {"enabled": entry.enabled, "schedule": entry.schedule or None}
     if rule is None:
-        return facts | {"next": [], "due": [], "last_run": None, "skipped": []}
+        return facts | {"next": [], "due": [], "last_run": None, "last_complete_at": None, "skipped": []}
     kept = journal.schedules().kept()
     cursor = next((each.at for each in kept.cursors if each.assessment == entry.id and _is_of(rule, each.spec)), now)
     coming = preview(rule, since=max(cursor, now - rule.offset), count=COUNT, shown_in=_zone(entry, config))
     last = journal.listed(limit=1, assessment=entry.id)
+    complete_at = journal.completed_at([entry.id])
     return facts | {
         "tz": rule.spec.zone or None if rule.spec is not None else None,
         "jitter_s": rule.offset.total_seconds(),
@@ -112,10 +114,16 @@ def _assessment(entry: AssessmentConfig, config: Config, journal: Journal, up: s
             if row.due.assessment == entry.id
         ],
         "last_run": (
-            {"run_id": last[0].run.run_id, "due_at": timestamp(last[0].run.due_at), "complete": last[0].complete}
+            {
+                "run_id": last[0].run.run_id,
+                "due_at": timestamp(last[0].run.due_at),
+                "complete": last[0].complete,
+                "narrowed": narrowed_document(last[0].run.narrowed),
+            }
             if last
             else None
         ),
+        "last_complete_at": timestamp(complete_at[entry.id]) if entry.id in complete_at else None,
         "skipped": [_skipped(skip) for skip, _ in journal.skips(entry.id, COUNT)],
         "next": [_next(each) for each in coming],
     }
@@ -170,7 +178,11 @@ def _lines(facts: Mapping[str, Any], zone: tzinfo) -> Iterator[tuple[str, str]]:
     last = facts["last_run"]
     if last is not None:
         word = "complete" if last["complete"] else "incomplete"
+        word += ", narrowed" if last["narrowed"] else ""
         yield "last run", f"{_shown(last['due_at'], zone)}, {word}, {last['run_id'][:12]}"
+        if last["narrowed"] or not last["complete"]:
+            at = facts["last_complete_at"]
+            yield "complete", f"ended {_shown(at, zone)}, the last one that was whole" if at else "never, as a whole"
     else:
         yield "last run", "none"
     for due in facts["due"]:

@@ -96,12 +96,8 @@ class Journal:
             return self._writer
 
     def schedules(self) -> Schedules:
-        """What is kept of schedules; written through the writer.
-
-        Raises:
-            StoreError: the file cannot be opened again.
-        """
-        return Schedules(self._database, self.writer())
+        """What is kept of schedules; written through the writer, which is not there until something is."""
+        return Schedules(self._database, self.writer)
 
     def ask(self, asked: Sequence[Asked]) -> tuple[Asked, ...]:
         """Whoever serves this journal is asked to carry these out.

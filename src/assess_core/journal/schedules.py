@@ -7,7 +7,7 @@ A claim goes through the journal's writer, so that it shares its commit with run
 what is due goes in the commit of its run (`runs.write`). Reading is done beside it and waits for nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -36,9 +36,14 @@ _ASKED_BEFORE = (
 
 
 class Schedules:
-    """A `ScheduleStore` in the journal. Threads may share it."""
+    """A `ScheduleStore` in the journal. Threads may share it.
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    Args:
+        database: of the journal.
+        writer: asked for when something is to be written, and not before: who only reads needs no thread.
+    """
+
+    def __init__(self, database: Database, writer: Callable[[], Writer]) -> None:
         self._database = database
         self._writer = writer
 
@@ -60,7 +65,7 @@ class Schedules:
         Raises:
             StoreError: nothing of it was written; it may be tried again.
         """
-        return self._writer.submit(partial(_claim, claim=claim)).result() if claim else frozenset()
+        return self._writer().submit(partial(_claim, claim=claim)).result() if claim else frozenset()
 
     def requests(self) -> tuple[Asked, ...]:
         """What was asked for and not answered, oldest first.
