@@ -41,7 +41,7 @@ from assess_core.store import (
     uninstall,
 )
 from assess_core.store.choices import Why
-from assess_registry.client import ProjectName, RevokedError, parse_project, plain
+from assess_registry.client import LockTimeoutError, ProjectName, RevokedError, parse_project, plain
 
 _log = logging.getLogger(__name__)
 
@@ -219,19 +219,29 @@ def unpin(runtime: Runtime, distribution: str) -> Pin | None:
 def resume(runtime: Runtime, distribution: str) -> Resumed:
     """Its workers are started again, and versions that failed are brought up again by the next sync.
 
+    The quarantine is lifted at once: whoever is just leaving the version for the one before looks at that, and stays.
+    Where he has looked already, his failure is put on record and then forgotten here, so that the next sync comes back.
+
     Raises:
         ConfigError: there is no such plugin.
-        StoreError: a record is damaged or cannot be written.
+        StoreError: a record is damaged or cannot be written; or somebody was bringing up a version of it, or leaving
+            one, for too long (`Store.activating`).
     """
-    name = _known(runtime, distribution)
+    store, name = runtime.store, _known(runtime, distribution)
     quarantine = runtime.quarantines.of(name)
-    failed = runtime.store.choices(name).failed
-    # First: whoever is just leaving it for the one before looks at this, and then puts its failure on record.
     runtime.quarantines.lift(name)
-    if failed:
-        runtime.store.choose(name, lambda known: replace(known, failed=()))
-    if (pointer := runtime.store.pointer(name)) is not None:
-        runtime.store.trials.forgive(pointer.env_key)
+    try:
+        with store.activating(name):
+            failed = store.choices(name).failed
+            if failed:
+                store.choose(name, lambda known: replace(known, failed=()))
+            if (pointer := store.pointer(name)) is not None:
+                store.trials.forgive(pointer.env_key)
+    except LockTimeoutError as busy:
+        raise StoreError(
+            f"{name}: its workers may start again, and what failed is not forgotten yet, because a version of it is "
+            f"just being brought up or left: {busy}; then once more: assess plugins resume {name}"
+        ) from busy
     return Resumed(quarantine=quarantine, failed=failed)
 
 

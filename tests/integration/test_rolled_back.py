@@ -12,7 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from assess_core.results import ResultOutcome, Run
 from assess_core.runtime import Runtime
 from assess_core.store import Death, Store
 from assess_core.store.trials import Trials
-from assess_core.versions import listed, pin, remove_unneeded, resume, rollback, unpin
+from assess_core.versions import Resumed, listed, pin, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import RevokedError, parse_project
 from assess_registry.publish.after import revoke
 from tests.support.plugin_folder import make_folder
@@ -437,10 +439,18 @@ def test_what_is_quarantined_and_was_pruned_is_not_brought_up_again(upgraded: Pl
     with upgraded.runtime() as runtime:
         assert [each.version for each in remove_unneeded(runtime, keep=0).removed] == ["1.1.0"]
         unpin(runtime, DEMO)
-    assert (upgraded.sync().action, upgraded.serves()) == (Action.HELD, "1.0.0")
+    with upgraded.runtime() as runtime:
+        (compat,) = runtime.compat()
+        assert ("1.1.0 is quarantined" in "".join(compat.problems), compat.version) == (True, "1.1.0")
+    planned, done = upgraded.sync(dry_run=True), upgraded.sync()
+    assert (planned.action, planned.reason) == (done.action, done.reason) == (Action.HELD, done.reason)
+    assert upgraded.serves() == "1.0.0"
+    assert list(upgraded.states()) == ["1.0.0"], "nothing was installed to find that out"
     assert passes(upgraded.run()) == len(ASSESSMENTS)
     with upgraded.runtime() as runtime:
         resume(runtime, DEMO)
+        assert not runtime.compat()[0].problems
+    assert upgraded.sync(dry_run=True).action is Action.WOULD_UPGRADE
     assert (upgraded.sync().action, upgraded.serves()) == (Action.UPGRADED, "1.1.0")
 
 
@@ -459,21 +469,99 @@ def test_what_was_taken_out_on_trial_is_on_none_when_it_comes_back_alone(
     assert "goes back" not in upgraded.told()
 
 
+class Somebody:
+    """Asks for `resume` beside whoever is just leaving a version, and has done what can be done until that is over."""
+
+    def __init__(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.resumed: list[Resumed] = []
+        self.asked = False
+        self._place = place
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._resume)
+        activating = Store.activating
+
+        def awaited(store: Store, name: Any) -> Any:
+            if threading.current_thread() is self._thread:
+                self._done.set()
+            return activating(store, name)
+
+        monkeypatch.setattr(Store, "activating", awaited)
+
+    def asks(self) -> None:
+        self.asked = True
+        self._place.deadly.unlink()
+        self._thread.start()
+        assert self._done.wait(60)
+
+    def has(self) -> Resumed:
+        self._thread.join(60)
+        (resumed,) = self.resumed
+        return resumed
+
+    def _resume(self) -> None:
+        with self._place.runtime() as runtime:
+            self.resumed.append(resume(runtime, DEMO))
+        self._done.set()
+
+
 def test_what_somebody_resumes_while_the_one_before_starts_stays(
     upgraded: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def resuming(*arguments: Any) -> None:
         await health_check(*arguments)
-        upgraded.deadly.unlink()
-        with upgraded.runtime() as runtime:
-            assert resume(runtime, DEMO).quarantine is not None
+        somebody.asks()
 
     upgraded.deadly.touch()
     with monkeypatch.context() as patch:
+        somebody = Somebody(upgraded, patch)
         patch.setattr(fallback, "health_check", resuming)
         upgraded.run()
+        assert somebody.has().quarantine is not None
     assert upgraded.states()["1.1.0"] == ("active",)
     assert passes(upgraded.run()) == len(ASSESSMENTS)
+
+
+@pytest.mark.parametrize("moment", ["before it is on record", "before the pointer is moved", None])
+def test_what_somebody_resumes_when_it_is_too_late_to_stay_comes_back(
+    moment: str | None, upgraded: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose, move = Store.choose, Store.rollback
+
+    def choosing(store: Store, name: Any, change: Any) -> Any:
+        if moment == "before it is on record" and not somebody.asked:
+            somebody.asks()
+        return choose(store, name, change)
+
+    def moving(store: Store, name: Any) -> Any:
+        if moment == "before the pointer is moved":
+            somebody.asks()
+        return move(store, name)
+
+    upgraded.deadly.touch()
+    with monkeypatch.context() as patch:
+        somebody = Somebody(upgraded, patch)
+        patch.setattr(Store, "choose", choosing)
+        patch.setattr(Store, "rollback", moving)
+        upgraded.run()
+        assert moment is None or somebody.has().quarantine is not None
+    assert upgraded.serves() == "1.0.0"
+    upgraded.deadly.unlink(missing_ok=True)
+    assert upgraded.sync().action is (Action.HELD if moment is None else Action.UPGRADED)
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+
+
+def test_a_resume_that_has_to_wait_too_long_says_what_is_left_to_do(
+    upgraded: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assess_core.store.store.LOCK_TIMEOUT_S", 0.0)
+    upgraded.deadly.touch()
+    upgraded.run()
+    with upgraded.runtime() as runtime, runtime.store.activating(DEMO):
+        with pytest.raises(StoreError, match="once more"):
+            resume(runtime, DEMO)
+        assert runtime.quarantines.of(DEMO) is None
+    with upgraded.runtime() as runtime:
+        assert [each.version for each in resume(runtime, DEMO).failed] == ["1.1.0"]
 
 
 def test_a_trial_that_cannot_be_ended_does_not_make_it_a_failure(
@@ -655,6 +743,24 @@ def test_a_death_that_cannot_be_counted_is_said_and_changes_nothing_else(
     assert passes(upgraded.run()) == 0
     assert upgraded.states()["1.1.0"] == ("active",)
     assert len(said(caplog, "trial-not-counted")) == 1
+
+
+def test_another_environment_of_what_is_quarantined_and_was_pruned_is_brought_up(upgraded: Place) -> None:
+    """Of the same version with another wheel nothing is known."""
+    assert passes(upgraded.run()) == len(ASSESSMENTS)
+    upgraded.deadly.touch()
+    upgraded.run()
+    with upgraded.runtime() as runtime:
+        kept = runtime.quarantines.of(DEMO)
+        assert kept is not None
+        pin(runtime, DEMO, "1.0.0")
+    upgraded.sync()
+    with upgraded.runtime() as runtime:
+        remove_unneeded(runtime, keep=0)
+        unpin(runtime, DEMO)
+        runtime.quarantines.put(DEMO, replace(kept, env_key="0" * 64))
+    assert upgraded.sync(dry_run=True).action is Action.WOULD_UPGRADE
+    assert upgraded.sync().action is Action.UPGRADED
 
 
 @pytest.mark.parametrize("answers_first", [False, True])

@@ -201,6 +201,7 @@ class _Look:
                 store=self.store,
                 kit_of=self.kit_of,
                 now=utc_now(),
+                verified=None if isinstance(wheel, InstalledPlugin) else wheel,
             ).words
         except (StoreError, TrustError) as error:
             problems.append(str(error))

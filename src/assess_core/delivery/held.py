@@ -13,8 +13,8 @@ from datetime import datetime
 
 from assess_core.clock import timestamp
 from assess_core.host.quarantine import Quarantine, Quarantines
-from assess_core.store import Failure, Interpreter, Store
-from assess_registry.client import ProjectName, Sha256
+from assess_core.store import Failure, Interpreter, Store, environment_of
+from assess_registry.client import ProjectName, Sha256, VerifiedWheel
 
 KitOf = Callable[[Interpreter], str]
 """The name of the runtime's own modules for an interpreter."""
@@ -44,18 +44,32 @@ def against_release(
     store: Store,
     kit_of: KitOf,
     now: datetime,
+    verified: VerifiedWheel | None = None,
 ) -> Against:
     """What is held against bringing up this wheel with this lock under this interpreter.
 
     No failure of what serves already, which is not brought up.
+
+    Args:
+        project: its distribution.
+        sha256: of the wheel.
+        lock_sha256: of its lock.
+        interpreter: whom it is for.
+        store: where it is installed, or would be.
+        kit_of: names the runtime's own modules.
+        now: the time.
+        verified: the wheel, where that is at hand. A quarantine is an environment's, and without it nobody knows how
+            one is called that is not installed: it may have been pruned.
 
     Raises:
         StoreError: a record is damaged, or may not be read.
     """
     failure = store.choices(project).held(sha256, interpreter, kit_of=kit_of, now=now)
     quarantine, pointer = Quarantines(store.layout.path("quarantine")).of(project), store.pointer(project)
-    installed = store.installed(lock_sha256, sha256, interpreter) if quarantine or failure else None
-    env_key = installed.env_key if installed is not None else ""
+    env_key = environment_of(verified, interpreter) if verified is not None else ""
+    if not env_key and (quarantine or failure):
+        installed = store.installed(lock_sha256, sha256, interpreter)
+        env_key = installed.env_key if installed is not None else ""
     serves = pointer is not None and pointer.env_key == env_key
     bound = quarantine is not None and quarantine.env_key == env_key
     return Against(project=project, failure=None if serves else failure, quarantine=quarantine if bound else None)

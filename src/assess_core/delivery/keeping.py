@@ -29,7 +29,7 @@ from assess_core.store import (
     Waiting,
     require_approved,
 )
-from assess_registry.client import ProjectName, RevokedError, Sha256, TransportError, TrustError
+from assess_registry.client import ProjectName, RevokedError, Sha256, TransportError, TrustError, VerifiedWheel
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,13 @@ class HeldError(StoreError):
     """This version failed here, and it is not time yet to bring it up again."""
 
 
-def require_not_held(release: Release, delivery: Delivery) -> None:
+def require_not_held(release: Release, delivery: Delivery, verified: VerifiedWheel | None = None) -> None:
     """Nothing is held against bringing up this release now; a retry forgets what was.
+
+    Args:
+        release: what is to be brought up.
+        delivery: what that is done with.
+        verified: its wheel, once that is at hand (`held.against_release`).
 
     Raises:
         HeldError: it failed, or is quarantined; the message says why, and when it is tried again.
@@ -54,6 +59,7 @@ def require_not_held(release: Release, delivery: Delivery) -> None:
         store=store,
         kit_of=lambda of: delivery.host.kits(of).name,
         now=delivery.clock(),
+        verified=verified,
     )
     if delivery.retry:
         if against.failure is not None and not delivery.dry_run:

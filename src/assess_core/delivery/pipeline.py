@@ -281,10 +281,10 @@ def _brought_up(
         return serving(release, active, config, delivery)
     if delivery.dry_run:
         consents = delivery.store.consents(release.project)
-        admitted = admit(config, asking_of(installed or release.verified()), consents)
-        if admitted.ready:
-            require_not_held(release, delivery)
-        return planned(release, active, admitted)
+        require_not_held(release, delivery)
+        wheel = installed or release.verified()
+        require_not_held(release, delivery, wheel if isinstance(wheel, VerifiedWheel) else None)
+        return planned(release, active, admit(config, asking_of(wheel), consents))
     with delivery.store.activating(release.project):
         return _activated(release, each, active, config, delivery)
 
@@ -308,9 +308,9 @@ def _activated(
     require_not_held(release, delivery)
     if installed is None:
         verified = release.verified()
+        require_not_held(release, delivery, verified)  # again: what it would be installed as is known by now
         delivery.notify(f"installing {release.project} {release.version}")
         installed = install(verified, store=store, interpreter=release.interpreter, development=release.development)
-        require_not_held(release, delivery)  # again: a quarantine is an environment's, whose name was not known before
     if active is not None and active.env_key == installed.env_key:  # the same files, by another verdict
         return serving(release, active, config, delivery)
     admitted = admit(config, asking_of(installed), consents)

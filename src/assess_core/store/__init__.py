@@ -8,7 +8,7 @@ from assess_core.store.check import verify_environment
 from assess_core.store.choices import Choices, Failure, Pin
 from assess_core.store.consents import Baseline, Consent, Consents, Waiting
 from assess_core.store.differences import Difference, EnvironmentReport
-from assess_core.store.install import InstallStep, install
+from assess_core.store.install import InstallStep, environment_of, install
 from assess_core.store.interpreter import Build, running_interpreter
 from assess_core.store.interpreters import MEMORY as INTERPRETERS
 from assess_core.store.interpreters import Found, Interpreters, platforms_here, target_of
@@ -49,6 +49,7 @@ __all__ = [
     "Trials",
     "Waiting",
     "damaged_records",
+    "environment_of",
     "install",
     "platforms_here",
     "prove_again",

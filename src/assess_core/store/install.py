@@ -58,7 +58,7 @@ def install(
         LockTimeoutError: another process kept the store for two minutes.
     """
     if wheel.inspected.manifest is None or wheel.lock is None or wheel.signer is None:
-        raise StoreError(f"{wheel.inspected.filename} is a dependency, not a plugin; install the plugin that needs it")
+        raise _no_plugin(wheel)
     _require_python(wheel, interpreter)
     record = _record(
         wheel,
@@ -86,6 +86,22 @@ def install(
         _build(wheel, wheel.lock, record, store, on_step)
     on_step("done", wheel.inspected.filename)
     return record.plugin
+
+
+def environment_of(wheel: VerifiedWheel, interpreter: Interpreter) -> str:
+    """The key of the environment that this wheel has for this interpreter, or would have.
+
+    Raises:
+        StoreError: the wheel is no plugin.
+    """
+    if wheel.lock is None:
+        raise _no_plugin(wheel)
+    digests = (each.inspected.sha256 for each in (wheel, *wheel.closure))
+    return environment_key(wheel.lock.sha256, digests, interpreter)
+
+
+def _no_plugin(wheel: VerifiedWheel) -> StoreError:
+    return StoreError(f"{wheel.inspected.filename} is a dependency, not a plugin; install the plugin that needs it")
 
 
 def _build(
@@ -176,7 +192,7 @@ def _record(
 ) -> Record:
     inspected = wheel.inspected
     all_wheels = (inspected, *(each.inspected for each in wheel.closure))
-    key = environment_key(lock.sha256, (each.sha256 for each in all_wheels), interpreter)
+    key = environment_of(wheel, interpreter)
     environment = store.layout.environment(key)
     plugin = InstalledPlugin(
         distribution=inspected.project,
