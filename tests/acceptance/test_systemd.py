@@ -20,29 +20,13 @@ import pytest
 from assess_core.errors import EXIT_DAMAGED
 from assess_registry.console import EXIT_REFUSED, EXIT_USAGE
 from tests.support.programs import refuse_or_skip
-from tests.support.registry_tree import make_registry_tree
+from tests.support.registry_tree import DEMO_EACH_SECOND, make_registry_tree
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "contrib" / "systemd"
 DRIVER = Path(__file__).parents[1] / "support" / "in_systemd.py"
 SYSTEMD = Path("/lib/systemd/systemd")
 WITHIN_S = 150
-
-CONFIG = """
-[runtime]
-id = "rt"
-[registry]
-url = "file:registry/simple-index"
-root = "registry/simple-index/metadata/1.root.json"
-development = true
-[[plugins]]
-name = "demo-plugin"
-[[assessments]]
-id = "demo"
-plugin = "demo"
-provider = "demo-subjects"
-schedule = "every 1s"
-"""
 
 ALONE = """
 [Unit]
@@ -135,7 +119,7 @@ def place(tmp_path: Path) -> Path:
     make_registry_tree(tmp_path / "registry")
     tmp_path.chmod(0o755)
     for name in ("assess.toml", "good.toml"):  # one for the service, one for whoever looks at what it did
-        (tmp_path / name).write_text(CONFIG)
+        (tmp_path / name).write_text(DEMO_EACH_SECOND)
     program = "import sys; from assess_core.cli import main; sys.exit(main())"
     (tmp_path / "assess").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{program}" "$@"\n')
     (tmp_path / "assess").chmod(0o755)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from assess_registry.audit.values import Examination, Subject
 from assess_registry.cli import main
 from assess_registry.keys import generate_key, write_private_key
 from assess_registry.tools import ToolLimits, ToolRun, run_tool
+from tests.support.ended import Ended
 from tests.support.osv import about_others
 from tests.support.remembered import Remembered
 from tests.support.wheels import DEMO_SOURCE, WheelBuilder, demo_manifest
@@ -36,19 +36,8 @@ QUIET = "def run(text):\n    return text\n"
 LICENSED = ("License-Expression: MIT",)
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A command that has run."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        value = json.loads(self.stdout)
-        assert isinstance(value, dict)
-        return value
+class Audited(Ended):
+    """An audit that was typed."""
 
     @property
     def findings(self) -> dict[str, dict[str, Any]]:
@@ -56,7 +45,7 @@ class Ended:
         return {each["id"]: each for each in self.document["findings"]}
 
 
-Run = Callable[..., Ended]
+Run = Callable[..., Audited]
 
 
 @pytest.fixture
@@ -65,9 +54,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ASSESS_INDEX", raising=False)
 
-    def command(*argv: object) -> Ended:
+    def command(*argv: object) -> Audited:
         code = main([str(word) for word in argv])
-        return Ended(code, *capsys.readouterr())
+        return Audited(code, *capsys.readouterr())
 
     return command
 
@@ -131,7 +120,7 @@ def named(name: str, run: str) -> WheelBuilder:
     return plugin({f"{module}/run.py": run}, name=name, entry_points=points)
 
 
-def incomplete(ended: Ended) -> dict[str, list[str]]:
+def incomplete(ended: Audited) -> dict[str, list[str]]:
     return {each["name"]: each["incomplete"] for each in ended.document["checks"] if each["incomplete"]}
 
 
@@ -239,7 +228,7 @@ def test_an_acceptance_for_longer_than_a_year_is_refused(what: str, run: Run, sa
 LAX = '[registry]\nname = "lax"\n[policy]\nreject = []\nflag = ["critical", "high", "medium"]\n'
 
 
-def policy_line(ended: Ended) -> str:
+def policy_line(ended: Audited) -> str:
     return next(line for line in ended.stderr.splitlines() if line.startswith("policy: "))
 
 

@@ -1,7 +1,6 @@
 """An advisory about a dependency: exactly the plugins whose closure has the affected version, however far down."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from assess_registry.cli import main
 from tests.support.osv import about_others
 from tests.support.registry_tree import STAND_INS, RegistryTree, make_registry_tree
-from tests.support.wheels import DEMO_ENTRY_POINTS, DEMO_SOURCE, WheelBuilder, demo_manifest
+from tests.support.wheels import WheelBuilder, demo_by_another_name
 
 LICENSED = ("License-Expression: MIT",)
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}T00:00:00Z"
@@ -31,25 +30,10 @@ PLUGINS = {
 """Plugin -> what it requires; the first two have deep 1.0 in their closure."""
 
 
-def plugin(name: str, requires: Sequence[str]) -> WheelBuilder:
-    module = name.replace("-", "_")
-    return WheelBuilder(
-        name=name,
-        files={f"{module}/__init__.py": DEMO_SOURCE},
-        manifest=demo_manifest(),
-        entry_points={
-            group: {entry: value.replace("demo_plugin", module) for entry, value in entries.items()}
-            for group, entries in DEMO_ENTRY_POINTS.items()
-        },
-        requires=("assess-plugin>=1.0,<2", *requires),
-        metadata_lines=LICENSED,
-    )
-
-
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
     closure = {each.filename: each.build() for each in (*STAND_INS, *LIBRARIES)}
-    builders = [plugin(name, requires) for name, requires in PLUGINS.items()]
+    builders = [demo_by_another_name(name, *requires, metadata_lines=LICENSED) for name, requires in PLUGINS.items()]
     made = make_registry_tree(tmp_path_factory.mktemp("advisories"), plugins=[], closure=closure)
     for builder in builders:
         made.publish(builder.filename, builder.build())

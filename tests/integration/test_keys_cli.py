@@ -1,10 +1,8 @@
 """`assess-registry keys` as a user types it: what is made, what is believed, and what is refused how."""
 
 import errno
-import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from assess_registry.files import file_lock
 from assess_registry.keys import ROLES, KeyId, KeyRing, generate_key, load_private_key
 from assess_registry.names import ProjectName
 from assess_registry.repository import create_repository
+from tests.support.ended import Ended
 
 PROJECT = ProjectName("acme-x")
 WEAK = """\
@@ -27,21 +26,6 @@ WEAK = """\
 MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 -----END PUBLIC KEY-----
 """
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has run."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one JSON document on standard output."""
-        value: dict[str, Any] = json.loads(self.stdout)
-        return value
 
 
 Run = Callable[..., Ended]

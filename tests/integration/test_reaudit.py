@@ -15,7 +15,7 @@ from assess_registry.names import ProjectName
 from assess_registry.publish.after import revoke
 from tests.support.osv import about_others
 from tests.support.registry_tree import STAND_INS, RegistryTree, found_nothing, make_registry_tree
-from tests.support.wheels import DEMO_ENTRY_POINTS, DEMO_SOURCE, WheelBuilder, demo_manifest
+from tests.support.wheels import WheelBuilder, demo_by_another_name
 
 LICENSED = ("License-Expression: MIT",)
 LIBRARY = WheelBuilder.dependency("somelib", "1.0.0", metadata_lines=LICENSED)
@@ -23,18 +23,7 @@ TODAY = datetime.now(UTC)
 
 
 def plugin(name: str, *requires: str) -> WheelBuilder:
-    module = name.replace("-", "_")
-    return WheelBuilder(
-        name=name,
-        files={f"{module}/__init__.py": DEMO_SOURCE},
-        manifest=demo_manifest(),
-        entry_points={
-            group: {entry: value.replace("demo_plugin", module) for entry, value in entries.items()}
-            for group, entries in DEMO_ENTRY_POINTS.items()
-        },
-        requires=("assess-plugin>=1.0,<2", *requires),
-        metadata_lines=LICENSED,
-    )
+    return demo_by_another_name(name, *requires, metadata_lines=LICENSED)
 
 
 @pytest.fixture(scope="module")

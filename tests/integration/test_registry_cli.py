@@ -1,14 +1,11 @@
 """The command as a user types it: what it prints where, and how it ends."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -17,28 +14,12 @@ from assess_registry.cli import list as list_command
 from assess_registry.cli import main
 from assess_registry.cli.app import VERBS, cli
 from assess_registry.keys import parse_public_key
+from tests.support.ended import Ended
 from tests.support.wheels import WheelBuilder, demo_manifest
 
 PROGRAM = Path(sys.executable).with_name("assess-registry")
 PLUGIN = WheelBuilder(requires=("somelib",))
 LIB = WheelBuilder.dependency("somelib")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has run."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Standard output as the one JSON document it has to be."""
-        value = json.loads(self.stdout)
-        assert value["schema"] == 1
-        assert isinstance(value, dict)
-        return value
 
 
 Run = Callable[..., Ended]

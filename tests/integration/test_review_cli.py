@@ -1,6 +1,5 @@
 """From a wheel to a release and what comes after it, as it is typed."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from assess_registry.cli import submit as submit_command
 from assess_registry.config import load_config
 from assess_registry.keys import PrivateKey, TimedKey, generate_key, write_private_key
 from assess_registry.review import submit as submit_module
+from tests.support.ended import Ended
 from tests.support.registry_tree import BEGAN, RegistryTree, copy_registry_tree, found
 from tests.support.wheels import WheelBuilder, demo_manifest
 from tests.support.word_reader import WordReader, page_problems
@@ -24,22 +24,6 @@ PLUGIN = WheelBuilder(version="1.1.0")
 GROWN = WheelBuilder(version="1.2.0", manifest=demo_manifest(permissions='read = ["/etc"]\n'))
 MODEST = WheelBuilder(version="1.1.0", manifest=demo_manifest(permissions="read = []\n"))
 SIGN = ("--release-key", "release.key", "--online-key", "online.key")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has run."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        value = json.loads(self.stdout)
-        assert value["schema"] == 1
-        assert isinstance(value, dict)
-        return value
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.registry_tree import make_registry_tree
+from tests.support.registry_tree import DEMO_EACH_SECOND, make_registry_tree
 from tests.support.served import free_port
 
 WITHIN_S = 60.0
 
-CONFIG = """
-[runtime]
-id = "rt"
-[registry]
-url = "file:registry/simple-index"
-root = "registry/simple-index/metadata/1.root.json"
-development = true
-[[plugins]]
-name = "demo-plugin"
-[[assessments]]
-id = "demo"
-plugin = "demo"
-provider = "demo-subjects"
-schedule = "every 1s"
-[observe]
+CONFIG = f"""{DEMO_EACH_SECOND}[observe]
 log = "json"
 """
 
@@ -118,8 +104,8 @@ def test_health_and_numbers_are_told_where_the_configuration_says(
     assert seen["assess_config_refused"] == 0
     assert seen["assess_journal_bytes"] > 0
     assert seen["assess_start_lateness_seconds_count"] >= 2
-    assert abs(seen["assess_next_start_timestamp_seconds demo"] - time.time()) < 5
-    assert abs(seen["assess_last_complete_timestamp_seconds demo"] - time.time()) < 30
+    assert abs(seen["assess_next_start_timestamp_seconds demo"] - time.time()) < 60
+    assert abs(seen["assess_last_complete_timestamp_seconds demo"] - time.time()) < 60
     assert seen["process_resident_memory_bytes"] > 0
     assert [name for name in seen if name.startswith("assess_workers demo-plugin ")]
 

@@ -62,6 +62,23 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 BINS = 16
 """Fewer than in earnest: they are signed one by one when the registry is made."""
 
+DEMO_EACH_SECOND = """
+[runtime]
+id = "rt"
+[registry]
+url = "file:registry/simple-index"
+root = "registry/simple-index/metadata/1.root.json"
+development = true
+[[plugins]]
+name = "demo-plugin"
+[[assessments]]
+id = "demo"
+plugin = "demo"
+provider = "demo-subjects"
+schedule = "every 1s"
+"""
+"""A configuration that lies beside a tree in `registry/`: its one plugin assesses each second."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class People:

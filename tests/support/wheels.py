@@ -212,6 +212,22 @@ def expand_tag(tag: str) -> list[str]:
     return [f"{p}-{a}-{q}" for p in python for a in abi for q in platform]
 
 
+def demo_by_another_name(name: str, *requires: str, metadata_lines: Sequence[str] = ()) -> WheelBuilder:
+    """demo-plugin under this name, with a module of that name, and with more requirements."""
+    module = name.replace("-", "_")
+    return WheelBuilder(
+        name=name,
+        files={f"{module}/__init__.py": DEMO_SOURCE},
+        manifest=demo_manifest(),
+        entry_points={
+            group: {entry: value.replace("demo_plugin", module) for entry, value in entries.items()}
+            for group, entries in DEMO_ENTRY_POINTS.items()
+        },
+        requires=("assess-plugin>=1.0,<2", *requires),
+        metadata_lines=tuple(metadata_lines),
+    )
+
+
 def demo_plugin_wheel(
     version: str = "1.0.0", *, checks: Sequence[str] = DEMO_CHECKS, source: str | None = None, **changes: Any
 ) -> tuple[str, bytes]:
