@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from assess_core.up.held_back import let_through
+
 _log = logging.getLogger(__name__)
 
 INTERRUPTED = 130
@@ -53,6 +55,7 @@ class Signals:
         }
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler)
+        let_through()
         try:
             yield
         finally:
