@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from assess_core.assessing.values import Executed
-from assess_core.journal import Evidence, Journal, Writer
+from assess_core.journal import WAITING_BYTES, BusyError, Evidence, Journal, NoRoomError, Writer
 
 
 class Recorder(Protocol):
@@ -33,18 +33,32 @@ class Recorder(Protocol):
 
 
 class Directly:
-    """A commit for each, in a thread: for a process that assesses once."""
+    """A commit for each, in a thread: for a process that assesses once.
+
+    Evidence that finds no room, or a journal that is busy, waits in memory for the run that refers to it, and is
+    written with that: perhaps there is room then, and if not, nothing of the run is there.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._waiting: dict[str, tuple[str, bytes]] = {}
 
     async def keep(self, evidence: Evidence) -> None:
         """As `Recorder`."""
-        await asyncio.to_thread(self._journal.keep, evidence)
+        try:
+            await asyncio.to_thread(self._journal.keep, evidence)
+        except (NoRoomError, BusyError):
+            if sum(len(data) for _, data in (*self._waiting.values(), *evidence.values())) > WAITING_BYTES:
+                raise
+            self._waiting.update(evidence)
 
     async def record(self, executed: Executed, holds: Callable[[], bool]) -> None:
         """As `Recorder`."""
-        await asyncio.to_thread(self._journal.record, executed.run, executed.results, {}, holds=holds)
+        wanted = {reference.sha256 for result in executed.results for reference in result.evidence}
+        evidence = {digest: self._waiting[digest] for digest in wanted & self._waiting.keys()}
+        await asyncio.to_thread(self._journal.record, executed.run, executed.results, evidence, holds=holds)
+        for digest in evidence:
+            self._waiting.pop(digest, None)
 
 
 class Together:

@@ -23,13 +23,14 @@ from assess_core.journal.runs import AlreadyRecordedError
 from assess_core.journal.signing import Signer
 from assess_core.journal.verifying import ChainStanding, Report
 from assess_core.journal.walking import Trouble, Word
-from assess_core.journal.writer import Writer
+from assess_core.journal.writer import WAITING_BYTES, Writer
 
 __all__ = [
     "BUSY_TIMEOUT_S",
     "FORWARD",
     "MENDING",
     "MIGRATIONS",
+    "WAITING_BYTES",
     "AlreadyRecordedError",
     "Backup",
     "BusyError",
