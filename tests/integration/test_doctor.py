@@ -375,6 +375,15 @@ def test_a_clock_that_went_back_is_a_failure(
     assert str(kept) in found["fix"]
 
 
+def test_a_public_key_of_the_runtime_that_cannot_be_read_is_told(
+    well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = tmp_path / "state/identity"
+    identity.mkdir(exist_ok=True)
+    (identity / f"{'0' * 16}.pub").write_text("junk")
+    assert "cannot be read (it is no public key)" in line(capsys, well, "journal", "warn")["text"]
+
+
 def test_a_damaged_journal_is_a_failure(well: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "state/journal.db"
     Journal.open(path).close()

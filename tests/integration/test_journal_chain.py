@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assess_core.errors import StoreError
-from assess_core.journal import Journal, NoRoomError, Report
+from assess_core.journal import Journal, NoRoomError, Report, Word
 from assess_core.journal.chain import Kind, make_entry
 from assess_core.journal.identity import NOWHERE, Head
 from assess_core.journal.signing import facts_of, last_entry
@@ -392,6 +392,29 @@ def test_a_head_that_is_behind_alarms_nobody(filled: Site) -> None:
         filled.record(journal)
     assert filled.verify().troubles == ()
     assert filled.identity.heads()["web-01"].seq == 7
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_a_damaged_public_key_stops_no_recording(filled: Site, private: bool) -> None:
+    (public,) = filled.identity.directory.glob("*.pub")
+    kept = public.read_bytes()
+    public.write_bytes(b"junk")
+    if not private:
+        public.with_suffix(".key").unlink()
+    filled.now += timedelta(days=90)
+    with filled.open() as journal:
+        for _ in range(2):
+            filled.record(journal)
+        if private:
+            assert journal.retain(keep_days=30, now=filled.now).runs == 3
+        else:
+            with pytest.raises(StoreError, match="of no known key"):  # what nobody can judge stays
+                journal.retain(keep_days=30, now=filled.now)
+    report = filled.verify()
+    assert len(report.notes) == (not private)
+    assert {trouble.word for trouble in report.troubles} == (set() if private else {Word.NEW_KEY})
+    public.write_bytes(kept)
+    assert {trouble.word for trouble in filled.verify().troubles} == (set() if private else {Word.NEW_KEY})
 
 
 def test_on_another_machine_another_key_signs_and_the_old_one_says_so(filled: Site) -> None:

@@ -71,6 +71,9 @@ def record(journal: Journal, minute: int, **changes: Any) -> None:
 def test_it_is_a_store_of_schedules(journal: Journal) -> None:
     store: ScheduleStore = journal.schedules()
     assert store.kept() == Kept()
+    assert journal._writer is None, "who only reads needs no thread"
+    store.claim(claim(1))
+    assert journal._writer is None, "nor does a claim of nothing"
 
 
 def test_what_is_claimed_comes_back_after_a_restart(journal: Journal, path: Path) -> None:

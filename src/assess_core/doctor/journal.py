@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from assess_core.doctor.values import Line
 from assess_core.errors import StoreError
 from assess_core.journal import MENDING, DamagedError, say_readable
+from assess_core.journal.identity import IDENTITY, Identity
 from assess_core.runtime import Runtime
 
 MIB = 1 << 20
@@ -14,7 +15,16 @@ LARGE_WAL_BYTES = 256 * MIB
 
 
 def lines(runtime: Runtime) -> Iterator[Line]:
-    """One line; of a runtime that has assessed nothing yet there is no journal."""
+    """One line; of a runtime that has assessed nothing yet there is no journal. And one for each damaged key."""
+    yield from _pages(runtime)
+    for text in Identity(runtime.store.root / IDENTITY).damaged_keys():
+        fix = (
+            "put a copy of it back; with none, move it away: `assess results verify` then says what nobody vouches for"
+        )
+        yield Line(topic="journal", state="warn", text=text, fix=fix)
+
+
+def _pages(runtime: Runtime) -> Iterator[Line]:
     path = runtime.store.root / "journal.db"
     if path.is_symlink() and not path.exists():
         fix = "mount what it leads to; or remove the link, and the next run begins a new journal"

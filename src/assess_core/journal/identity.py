@@ -43,6 +43,7 @@ HEAD_BYTES = 32
 
 _NAME_DIGITS = 16
 _MAX_BYTES = 1 << 20
+_LASTING = (PermissionError, FileNotFoundError, IsADirectoryError)
 _MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -65,6 +66,7 @@ class Identity:
         self.directory = directory
         self._machine_id = machine_id
         self._keys: dict[PublicKey, PrivateKey] = {}
+        self._told: set[str] = set()
 
     def key(self, public: PublicKey) -> PrivateKey | None:
         """The private half of this key; None if it is not here, is damaged, or others could have read it.
@@ -98,7 +100,7 @@ class Identity:
         Raises:
             StoreError: none can be made, or one cannot be read.
         """
-        usable = (key for public in self.public_keys() if (key := self.key(public)) is not None)
+        usable = (key for public in self.known_keys() if (key := self.key(public)) is not None)
         return next(usable, None) or self.new_key()
 
     def new_key(self) -> PrivateKey:
@@ -118,15 +120,58 @@ class Identity:
         return key
 
     def public_keys(self) -> tuple[PublicKey, ...]:
-        """All keys that this runtime ever made here, in the order of their names.
+        """All keys that this runtime ever made here, in the order of their names: for whoever removes what others sign.
 
         Raises:
             StoreError: one cannot be read.
         """
-        try:
-            return tuple(load_public_key(path) for path in sorted(self.directory.glob("*.pub")))
-        except (OSError, TrustError) as error:
-            raise StoreError(f"the runtime's keys: {error}") from error
+        if lost := self.lost_keys():
+            raise StoreError(f"the runtime's keys: {'; '.join(lost)}")
+        return self.known_keys()
+
+    def known_keys(self) -> tuple[PublicKey, ...]:
+        """The same, without those that cannot be read, of which the log tells once: to record goes on without them.
+
+        Where the private half lies beside it, it is known by that.
+
+        Raises:
+            StoreError: one cannot be read now, as no file can.
+        """
+        known, damaged = self._public_keys()
+        for text, _ in damaged:
+            if text not in self._told:
+                self._told.add(text)
+                _log.error("%s", text, extra={"action": "chain-key-unreadable"})
+        return known
+
+    def lost_keys(self) -> tuple[str, ...]:
+        """Which keys are not known because they cannot be read, a sentence each; mostly none."""
+        return tuple(text for text, is_known in self._public_keys()[1] if not is_known)
+
+    def damaged_keys(self) -> tuple[str, ...]:
+        """Which `.pub` files cannot be read, a sentence each, those included whose private half says the same."""
+        return tuple(text for text, _ in self._public_keys()[1])
+
+    def _public_keys(self) -> tuple[tuple[PublicKey, ...], tuple[tuple[str, bool], ...]]:
+        """Those that are known; and of each file that cannot be read what there is to say, and whether its key is.
+
+        Raises:
+            StoreError: it cannot be read now: that is no reason to know its key no more.
+        """
+        known: list[PublicKey] = []
+        damaged: list[tuple[str, bool]] = []
+        for path in sorted(self.directory.glob("*.pub")):
+            try:
+                known.append(load_public_key(path))
+            except (OSError, TrustError) as error:
+                public = _of_private(path)
+                if public is None and isinstance(error, OSError) and not isinstance(error, _LASTING):
+                    raise disk_error(f"the runtime's keys: {error}", error) from error
+                known += [public] if public is not None else []
+                but = "its private half says what it was" if public is not None else "what it signed is of no known key"
+                why = error.strerror if isinstance(error, OSError) else "it is no public key"
+                damaged.append((f"{path} cannot be read ({why}), and {but}", public is not None))
+        return tuple(known), tuple(damaged)
 
     def heads(self) -> Mapping[str, Head]:
         """Where each chain stood, by its runtime; of which nothing is known, nothing is said."""
@@ -217,3 +262,12 @@ class Identity:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_directory(self.directory.parent)
         atomic_write(self.directory / name, data, mode=0o600)
+
+
+def _of_private(path: Path) -> PublicKey | None:
+    """The key whose public half was to lie at this path, by its private half beside it; None if that is of no use."""
+    try:
+        public = load_private_key(path.with_suffix(".key")).public
+    except (ConfigError, TrustError):
+        return None
+    return public if public.hex_id[:_NAME_DIGITS] == path.stem else None

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -345,14 +346,15 @@ class Journal:
             backup: a copy that is read in place of the journal. It may end where the chain stood then.
 
         Raises:
-            StoreError: the file or a key cannot be read.
+            StoreError: the file cannot be read.
         """
         identity = self._signing().identity
         known = identity.heads()  # before the file: whatever is recorded meanwhile, it is not behind this
-        keys = trusted or identity.public_keys()
-        if backup is not None:
-            return verify(backup, heads={}, trusted=keys, noted=noted)
-        return verify(self._database.path, heads=known, trusted=keys, noted=noted)
+        keys = trusted or identity.known_keys()
+        path, heads = (self._database.path, known) if backup is None else (backup, {})
+        report = verify(path, heads=heads, trusted=keys, noted=noted)
+        lost = () if trusted else identity.lost_keys()
+        return replace(report, notes=(*report.notes, *lost))
 
     def accept(self, *, reason: str, by: str) -> None:
         """Somebody has looked into all that has to be told of the chain up to now; the chain says who, and why.

@@ -191,7 +191,7 @@ class Signer:
         if seen is not None and seen.seq > since and _stands(connection, last.runtime, seen):
             since = seen.seq
         rows = connection.execute(_BEHIND, (last.runtime, since)).fetchall()
-        ours = frozenset(self.identity.public_keys()) if rows else frozenset()
+        ours = frozenset(self.identity.known_keys()) if rows else frozenset()
         if not all(_is_ours(_entry((last.runtime, *row)), ours) for row in rows):
             return True
         self._seen[last.runtime] = last.end

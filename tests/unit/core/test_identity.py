@@ -69,6 +69,45 @@ def test_a_key_that_cannot_be_read_now_is_not_lost(
     assert found is not None
 
 
+def test_a_public_key_that_is_damaged_is_known_by_its_private_half_or_not_at_all(
+    identity: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, other = identity.any_key(), identity.new_key()
+    assert identity.damaged_keys() == ()
+    path = identity.directory / f"{key.public.hex_id[:16]}.pub"
+    path.write_bytes(b"\0" * 40)
+    later = again(identity)
+    assert set(later.public_keys()) == set(later.known_keys()) == {key.public, other.public}
+    assert (len(later.damaged_keys()), later.lost_keys()) == (1, ())
+    path.with_suffix(".key").write_bytes((identity.directory / f"{other.public.hex_id[:16]}.key").read_bytes())
+    assert again(identity).known_keys() == (other.public,), "another's private half says nothing"
+    path.with_suffix(".key").unlink()
+    path.unlink()
+    path.mkdir()
+    last = again(identity)
+    assert last.known_keys() == last.known_keys() == (other.public,)
+    assert len(last.lost_keys()) == 1
+    told = [record for record in caplog.records if getattr(record, "action", "") == "chain-key-unreadable"]
+    assert len(told) == 3, "by each that looked, and once"
+    with pytest.raises(StoreError, match="of no known key"):
+        last.public_keys()
+
+
+def test_a_public_key_that_cannot_be_read_now_is_not_lost(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity.any_key()
+
+    def fails(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assess_core.journal.identity.load_public_key", fails)
+        assert len(again(identity).known_keys()) == 1, "by its private half"
+        patched.setattr("assess_registry.keys.private.os.open", fails)
+        with pytest.raises(StoreError):
+            again(identity).known_keys()
+    assert again(identity).lost_keys() == ()
+
+
 def test_another_key_under_its_name_is_not_it(identity: Identity, tmp_path: Path) -> None:
     key = identity.any_key()
     (path,) = identity.directory.glob("*.key")
