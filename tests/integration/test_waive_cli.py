@@ -84,6 +84,8 @@ def test_one_that_is_over_is_listed_as_expired(config: Path, capsys: pytest.Capt
         ({"check": "Check A"}, "waivers[0].check"),
         ({"subject": ""}, "waivers[0].subject"),
         ({"subject": "a\nb"}, "waivers[0].subject"),
+        ({"subject": "host:a "}, "--subject: 'host:a ' begins or ends with a blank"),
+        ({"subject": " host:a"}, "--subject: ' host:a' begins or ends with a blank"),
         ({"subject": "\udc80"}, "no text that can be written as UTF-8"),
     ],
     ids=str,

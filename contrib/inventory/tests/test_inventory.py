@@ -36,6 +36,11 @@ host:web-01,,,prod,web,
 
 bucket:logs,resource,,test,,
 """
+LINED_UP = """id         , type          , title          , label.env, label.role, prop.address
+host:db-01 , inventory-item, "db-01, rack 7", prod     , db        , 192.0.2.7
+host:web-01,               ,                , prod     , web       ,\t
+bucket:logs, resource      ,                , test     ,           ,
+"""
 SUBJECTS = (
     Subject(
         id="host:db-01",
@@ -70,6 +75,8 @@ def found(host: PlantedHost, **selector: Any) -> EvaluateResult:
         ("hosts.csv", "\ufeff" + CSV),
         ("hosts.toml", "\ufeff" + TOML),
         ("hosts.csv", CSV.rstrip("\n")),
+        ("hosts.csv", LINED_UP),
+        ("hosts.csv", CSV + "  \n\n"),
     ],
 )
 def test_both_notations_say_the_same(host: PlantedHost, name: str, text: str) -> None:
@@ -125,6 +132,8 @@ def test_a_query_that_is_not_understood_is_refused(host: PlantedHost, query: str
         (b"x" * 129 + b",,,,,", "line 3: subject id must be 1 to 128 printable characters"),
         (b"host:a,,,%s,," % (b"x" * 201), "line 3: label 'env' is longer than 200 characters"),
         (b"host:db-01,,,,,", "line 3: id 'host:db-01' is that of line 2; only that one counts"),
+        (b"  host:db-01 ,,,,,", "line 3: id 'host:db-01' is that of line 2; only that one counts"),
+        (b"   ,,,prod,,", "line 3: it has no id; it is left out"),
         (b'"host:a\nb",,,,,', "line 3: id holds what is not printable, or not UTF-8"),
     ],
     ids=str,
@@ -156,6 +165,15 @@ def test_a_quote_that_is_never_closed_hides_nothing_quietly(host: PlantedHost) -
         ("id = 'host:a'\nlabels = { env = 1 }", "subjects[3]: labels.env must be a string, got 1; it is left out"),
         ("id = 'host:a'\nlabels = { '' = 'x' }", "subjects[3]: a key of labels is empty; it is left out"),
         ("id = 'host:a'\ntype = 'inventory-items'", "subjects[3]: subject 'host:a' has type"),
+        ("id = ' host:a'", "subjects[3]: id ' host:a' begins or ends with a blank; it is left out"),
+        (
+            "id = 'host:a'\nlabels = { env = 'prod ' }",
+            "subjects[3]: label 'env', or its value, begins or ends with a bl",
+        ),
+        (
+            "id = 'host:a'\nlabels = { 'env ' = 'prod' }",
+            "subjects[3]: label 'env ', or its value, begins or ends with a",
+        ),
         ("id = 'host:db-01'", "subjects[3]: id 'host:db-01' is that of subjects[0]; only that one counts"),
     ],
     ids=str,

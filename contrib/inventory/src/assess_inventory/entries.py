@@ -67,10 +67,14 @@ def to_subject(entry: Mapping[str, Any] | EntryError) -> Subject:
     name = _text("id", entry.get("id", ""))
     if not name:
         raise EntryError("it has no id")
+    if name != name.strip():
+        raise EntryError(f"id {_shown(name)} begins or ends with a blank")
     title = _text("title", entry.get("title", name))
     kind = _text("type", entry.get("type", DEFAULT_TYPE))
     labels, props = _texts("labels", entry.get("labels", {})), _texts("props", entry.get("props", {}))
     for key, value in labels.items():
+        if key != key.strip() or value != value.strip():
+            raise EntryError(f"label {_shown(key)}, or its value, begins or ends with a blank")
         if len(key) > MAX_LABEL or len(value) > MAX_LABEL:
             raise EntryError(f"label {_shown(key)} is longer than {MAX_LABEL} characters")
     try:

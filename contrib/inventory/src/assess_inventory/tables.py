@@ -45,11 +45,14 @@ def toml_entries(text: str) -> Entries:
 def csv_entries(text: str) -> Entries:
     """Each row (RFC 4180); an empty cell is no value, an empty line no row.
 
+    Blanks around a value are not of it, unlike in RFC 4180: a table that somebody has lined up would list ` host:a`
+    beside `host:a`, and no selector would find ` prod`.
+
     Raises:
         InventoryError: its first line does not name the columns.
     """
     # the csv module must see line ends as they are: within quotes they belong to the value
-    rows = csv.reader(StringIO(text, newline=""), strict=True)
+    rows = csv.reader(StringIO(text, newline=""), strict=True, skipinitialspace=True)
     columns: Sequence[str] | None = None
     line = 1
     while True:
@@ -64,7 +67,7 @@ def csv_entries(text: str) -> Entries:
             break
         if columns is None:
             columns = _columns(row)
-        elif row:
+        elif len(row) > 1 or (row and row[0].strip()):
             yield f"line {line}", _entry(columns, row)
         line = rows.line_num + 1
     if columns is None:
@@ -89,7 +92,7 @@ def _entry(columns: Sequence[str], row: Sequence[str]) -> Mapping[str, Any] | En
     if len(row) != len(columns):
         return EntryError(f"{len(row)} values for {len(columns)} columns")
     entry: dict[str, Any] = {"labels": {}, "props": {}}
-    for name, value in zip(columns, row, strict=True):
+    for name, value in zip(columns, map(str.strip, row), strict=True):
         if not value:
             continue
         kind, _, key = name.partition(".")

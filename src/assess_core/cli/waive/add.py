@@ -40,6 +40,10 @@ def command(  # noqa: PLR0917  one argument an option
     day = _day(expires)
     if problem := expiry_problem(day, now):
         raise ConfigError(f"--expires: {problem}")
+    if subject != subject.strip():
+        raise ConfigError(
+            f"--subject: {plain(subject)!r} begins or ends with a blank; write it exactly as results name it"
+        )
     waiver = Waiver(check=check, subject=subject, owner=owner, reason=reason, expires=day)
     path = config_path(config, os.environ)
     after = rewrite(path, partial(with_waiver, waiver=waiver))
