@@ -260,7 +260,7 @@ def test_verify_exits_0_5_and_6(typed: Typed) -> None:
     record(typed.site, [("a", "c", PASS)])
     code, out, _ = typed("verify")
     assert code == 0
-    assert "1 runs, 1 results, 0 pieces of evidence: all as it was signed" in out
+    assert "1 run, 1 result, 0 pieces of evidence: all as it was signed" in out
     with typed.site.hands() as connection:
         connection.execute("UPDATE runs SET counts = '{}'")
     code, out, _ = typed("verify")

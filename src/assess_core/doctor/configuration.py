@@ -45,7 +45,7 @@ def origins(runtime: Runtime, chosen: Chosen) -> Iterator[Line]:
         if isinstance(keys, dict):
             yield _ok(f"[{table}] from the file: {', '.join(sorted(keys))}; all others by default")
     plugins = document.get("plugins")
-    yield _ok(f"{len(plugins) if isinstance(plugins, list) else 0} entries of [[plugins]] from the file")
+    yield _ok(f"[[plugins]] from the file: {len(plugins) if isinstance(plugins, list) else 0}")
 
 
 def _ok(text: str) -> Line:

@@ -7,8 +7,8 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.permitted import granted_cell, permission_facts
 from assess_core.cli.plugins.facts import entries, facts_of
+from assess_core.cli.tables import show_table
 from assess_core.versions import listed
-from assess_registry.client import table
 from assess_registry.console import print_json
 
 HEADINGS = (
@@ -55,4 +55,4 @@ def command(*, everything: bool, output: str, config: Path | None, state_dir: Pa
         )
         for each, permitted in found
     ]
-    click.echo(table(HEADINGS, rows), nl=False)
+    show_table(HEADINGS, rows, none="no plugin is installed here; `assess sync` installs what is configured")

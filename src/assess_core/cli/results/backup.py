@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, open_runtime, output_option
+from assess_core.formats.sentences import number
 from assess_registry.client import plain
 from assess_registry.console import print_json
 
@@ -27,6 +28,7 @@ def command(file: Path, output: str, config: Path | None, state_dir: Path | None
             {"file": str(done.path), "bytes": done.size, "runs": done.runs, "results": done.results, "heads": heads}
         )
         return
-    click.echo(f"{plain(done.path)}: {done.runs} runs with {done.results} results, {done.size / (1 << 20):.1f} MiB")
+    held = f"{number(done.runs, 'run')} with {number(done.results, 'result')}"
+    click.echo(f"{plain(done.path)}: {held}, {done.size / (1 << 20):.1f} MiB")
     for name, head in heads.items():
         click.echo(f"The chain of {plain(name)} stands at {head}; noted elsewhere, it tells of another past.")

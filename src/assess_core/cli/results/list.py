@@ -8,12 +8,13 @@ import click
 
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.results.asked import require_known
+from assess_core.cli.tables import show_table
 from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import narrowed_document, valid
 from assess_core.journal import Listed
 from assess_core.results import ResultOutcome
-from assess_registry.client import plain, table
+from assess_registry.client import plain
 from assess_registry.console import print_json
 
 
@@ -49,7 +50,9 @@ def command(
         print_json(valid({"runs": [_document(each) for each in listed]}))
         return
     rows = [_row(each) for each in listed]
-    click.echo(table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "NOTE"), rows), nl=False)
+    anything = assessment is None and since is None and not incomplete
+    none = "no run is recorded here yet; `assess run` makes the first" if anything else "no recorded run matches"
+    show_table(("RUN", "STARTED", "ASSESSMENT", "FOUND", "NOTE"), rows, none=none)
 
 
 def _time(text: str) -> datetime:

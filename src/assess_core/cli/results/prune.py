@@ -8,6 +8,7 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.clock import utc_now
 from assess_core.errors import ConfigError
+from assess_core.formats.sentences import number
 from assess_core.journal import FORWARD
 from assess_registry.console import print_json
 
@@ -42,7 +43,9 @@ def command(output: str, config: Path | None, state_dir: Path | None, *, dry_run
         return
     did = "would remove" if dry_run else "removed"
     freed = f", {removed.evidence_bytes / (1 << 20):.1f} MiB of evidence" if removed.evidence_bytes else ""
-    click.echo(f"{did} {removed.runs} runs with {removed.results} results{freed}; {days} days are kept")
+    click.echo(
+        f"{did} {number(removed.runs, 'run')} with {number(removed.results, 'result')}{freed}; {days} days are kept"
+    )
 
 
 def _require_believable(now: datetime, known: datetime | None) -> None:

@@ -10,6 +10,7 @@ from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
 from assess_core.formats.json_document import valid
+from assess_core.formats.sentences import number
 from assess_core.journal import ChainStanding, Report, Trouble
 from assess_core.journal.identity import HEAD_BYTES, Head
 from assess_core.place import user_name
@@ -90,7 +91,7 @@ def _line(chain: ChainStanding) -> str:
     if chain.begun_at is not None:
         said.append(f"since {timestamp(chain.begun_at)}")
     if chain.adopted:
-        said.append(f"{chain.adopted} runs were there before it")
+        said.append(f"{number(chain.adopted, 'run')} of before it")
     if chain.removed_at is not None:
         said.append(f"retention last removed some at {timestamp(chain.removed_at)}")
     if chain.moved_at is not None:
@@ -99,7 +100,8 @@ def _line(chain: ChainStanding) -> str:
 
 
 def _sum(report: Report) -> str:
-    held = f"{report.runs} runs, {report.results} results, {report.evidence} pieces of evidence"
+    counts = (report.runs, "run"), (report.results, "result"), (report.evidence, "piece")
+    held = f"{', '.join(number(count, noun) for count, noun in counts)} of evidence"
     gone = f", {report.gone} more that were removed" if report.gone else ""
     wrong = sum(not trouble.accepted for trouble in report.troubles)
     return f"{held}{gone}: " + (f"{wrong} not as it was signed" if wrong else "all as it was signed")

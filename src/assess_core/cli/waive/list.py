@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from assess_core.cli.options import common, load_config, output_option
+from assess_core.cli.tables import show_table
 from assess_core.cli.waive.facts import unknown_checks, waiver_facts
 from assess_core.clock import utc_now
-from assess_registry.client import plain, table
+from assess_registry.client import plain
 from assess_registry.console import print_json
 
 
@@ -25,4 +26,5 @@ def command(output: str, config: Path | None, state_dir: Path | None) -> None:
         return
     columns = ("state", "expires", "check", "subject", "owner", "reason")
     rows = [tuple(each[column] for column in columns) for each in facts]
-    click.echo(table(tuple(column.upper() for column in columns), rows), nl=False)
+    none = "nothing is waived; `assess waive add` answers for a failure until a day"
+    show_table(tuple(column.upper() for column in columns), rows, none=none)
