@@ -84,8 +84,8 @@ def test_one_that_is_over_is_listed_as_expired(config: Path, capsys: pytest.Capt
         ({"check": "Check A"}, "waivers[0].check"),
         ({"subject": ""}, "waivers[0].subject"),
         ({"subject": "a\nb"}, "waivers[0].subject"),
-        ({"subject": "host:a "}, "--subject: 'host:a ' begins or ends with a blank"),
-        ({"subject": " host:a"}, "--subject: ' host:a' begins or ends with a blank"),
+        ({"subject": "host:a "}, "--subject: it begins or ends with a blank; results name it 'host:a'"),
+        ({"subject": " host:a"}, "--subject: it begins or ends with a blank; results name it 'host:a'"),
         ({"subject": "\udc80"}, "no text that can be written as UTF-8"),
     ],
     ids=str,
@@ -183,7 +183,7 @@ def test_a_subject_that_no_run_found_is_warned_of(config: Path, capsys: pytest.C
         site.record(journal)
         (run,) = journal.runs()
         found = journal.results(run.run_id)[0].subject.id
-    for number, slip in enumerate((found + " ", found.partition(":")[2] or found[1:])):
+    for number, slip in enumerate((found + "x", found.partition(":")[2] or found[1:])):
         assert add(subject=slip, check=f"check-{number}") == 0
         said = " ".join(capsys.readouterr().err.split())
         assert "newest run found a subject" in said

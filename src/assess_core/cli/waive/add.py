@@ -41,9 +41,7 @@ def command(  # noqa: PLR0917  one argument an option
     if problem := expiry_problem(day, now):
         raise ConfigError(f"--expires: {problem}")
     if subject != subject.strip():
-        raise ConfigError(
-            f"--subject: {plain(subject)!r} begins or ends with a blank; write it exactly as results name it"
-        )
+        raise ConfigError(f"--subject: it begins or ends with a blank; results name it {plain(subject)!r}")
     waiver = Waiver(check=check, subject=subject, owner=owner, reason=reason, expires=day)
     path = config_path(config, os.environ)
     after = rewrite(path, partial(with_waiver, waiver=waiver))
