@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests.support.mounts import fill, in_mounts, may_mount, mount_tmpfs
 from tests.support.nothing_left import adopting, children_of, left_of, name_of
 from tests.support.programs import refuse_or_skip
 from tests.support.served import free_port
-from tests.support.up import Up, assess
+from tests.support.up import PROGRAM, Up, assess
 
 __all__ = ["made", "place"]  # fixtures
 
@@ -64,7 +65,7 @@ def due(place: Place) -> list[tuple[str, str, int]]:
 
 
 def until_it_runs(place: Place, run_id: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while (run_id, "running") not in {row[:2] for row in due(place)}:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -149,14 +150,15 @@ def test_asked_a_second_time_it_ends_at_once_and_as_cleanly(ticking: Place) -> N
         run_id = ask(ticking, "long")
         until_it_runs(ticking, run_id)
         one.signal(signal.SIGINT)
-        one.until("up-stopping")
+        time.sleep(ONE_S / 10)  # not for what it says: on a slow machine that comes too late
         one.signal(signal.SIGINT)
+        one.until("up-stopping")
         time.sleep(ONE_S * 2)
         assert not one.of("up-hurried"), "the same signal, by another way: timeout(1) sends each twice"
         began = time.monotonic()
         one.signal(signal.SIGINT)
         assert one.wait() == 130
-        assert time.monotonic() - began < 10, "seconds on a quiet machine: 0.3"
+        assert time.monotonic() - began < 40, "it had a minute; on a quiet machine it takes 0.3 s"
         assert one.of("up-stopped")
     assert run_id in {row[0] for row in due(ticking)}
 
@@ -236,7 +238,7 @@ def test_a_registry_that_does_not_answer_is_not_waited_for(ticking: Place) -> No
         with up(ticking) as one:
             one.until("up-ready")
             one.until("run-ended", times=2)
-            assert time.monotonic() - one.began < 25, "the registry has 60 s to answer"
+            assert time.monotonic() - one.began < 50, "the registry has 60 s to answer"
             one.signal(signal.SIGTERM)
             assert one.wait() == 0
     assert {run.problem for run in runs(ticking, "tick")} == {None}
@@ -379,12 +381,12 @@ def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, 
             assert asked("readyz")[0] == 503
             assert asked("healthz") == (200, "it works; nothing begins, as what is due cannot be written down\n")
             assert "nothing begins" in standing(one)
-            until_s = time.monotonic() + 20
+            until_s = time.monotonic() + 100
             while "\nassess_journal_full 1.0\n" not in asked("metrics")[1]:
                 assert time.monotonic() < until_s
                 time.sleep(FRESH_S)  # so old they may be
             ballast.unlink()
-            one.more("run-ended", within_s=60)
+            one.more("run-ended")
             assert asked("readyz") == (200, "ok\n")
             one.more("run-ended")
             one.stop()
@@ -393,6 +395,52 @@ def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, 
         assert len(set(seconds)) == len(seconds)
 
     assert in_mounts(work) == 0
+
+
+WAIVED = """
+[[waivers]]
+check = "demo-one"
+subject = "demo:0"
+owner = "ops"
+reason = "known"
+expires = {day}
+"""
+
+
+def test_a_waiver_that_ends_soon_is_told_of_as_soon_as_it_is_followed(ticking: Place) -> None:
+    with up(ticking) as one:
+        one.until("up-ready")
+        assert one.of("waiver-expiring") == []
+        day = datetime.now(UTC).date() + timedelta(days=3)
+        ticking.configure(assessment=TICK + WAIVED.format(day=day))
+        one.until("config-followed")
+        one.until("waiver-expiring")  # the next look is an hour later
+        one.stop()
+
+
+def test_a_bug_in_a_run_is_told_once_and_the_run_says_so(ticking: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    buggy = """
+import assess_core.live.live as live
+assess = live.assess
+async def broken(tasks, **how):
+    if tasks[0].assessment == "short" and not hasattr(tasks[0], "problem"):
+        raise KeyError("no such thing")
+    return await assess(tasks, **how)
+live.assess = broken
+"""
+    monkeypatch.setattr("tests.support.up.PROGRAM", f"{buggy}{PROGRAM}")
+    ticking.configure(assessment=TICK)
+    with up(ticking) as one:
+        one.until("up-ready")
+        monkeypatch.undo()
+        run_id = ask(ticking, "short")
+        one.until("run-ended")
+        one.stop()
+        (told,) = one.of("bug")
+        assert "KeyError: 'no such thing'" in str(told["message"])
+        assert "trace" not in told, "it stands in the report"
+    (run,) = runs(ticking, "short")
+    assert (run.run_id, "a bug of assess: KeyError" in str(run.problem)) == (run_id, True)
 
 
 def test_a_journal_that_is_damaged_ends_it_and_nothing_begins_a_new_one(ticking: Place) -> None:

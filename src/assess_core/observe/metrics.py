@@ -97,7 +97,7 @@ class Metrics:
         self._runs[assessment, why] += 1
 
     def skipped(self, assessment: str, why: str, count: int = 1) -> None:
-        """Due times that were not run."""
+        """Due times that have no run; a range of missed ones counts once."""
         self._skipped[assessment, why] += count
 
     def clock_stepped(self) -> None:
@@ -135,7 +135,9 @@ class Metrics:
         yield _counter("assess_results", "Results recorded.", ("assessment", "outcome"), self._results)
         seconds = {(name,): value for name, value in self._seconds.items()}
         yield _counter("assess_run_seconds", "Time that recorded runs took.", ("assessment",), seconds)
-        yield _counter("assess_skipped", "Due times that were not run.", ("assessment", "why"), self._skipped)
+        yield _counter(
+            "assess_skipped", "What was due and has no run; missed in one go: 1.", ("assessment", "why"), self._skipped
+        )
         yield _counter("assess_clock_steps", "How often the clock was set.", (), {(): self._clock_steps})
         yield _counter("assess_crashes", "Bugs of assess that were met.", (), {(): self._crashes})
         late = HistogramMetricFamily("assess_start_lateness_seconds", "How late runs began.")

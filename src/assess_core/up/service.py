@@ -269,7 +269,8 @@ class Service:
                 return error if isinstance(error, AssessError) else AssessError(str(error))
             except Exception as error:
                 self._observing.bug(error, f"the run of {due.assessment}")
-                raise
+                self._observing.metrics.run_lost(due.assessment, "failed")
+                return AssessError(f"a bug of assess: {type(error).__name__}: {error}")
             finally:
                 telling.cancel()
             self._count(due.assessment, run, time.monotonic() - began)
@@ -305,6 +306,7 @@ class Service:
             _log.info("the configuration changed, and is followed", extra={"action": "config-followed"})
         self._tell_observed(config.observe)
         self._later(self._observing.follow(config.observe))
+        self._reminders.tell()
         self._observing.metrics.forget({each.id for each in config.assessments})
 
     def _rules(self) -> tuple[Rule, ...]:
