@@ -139,7 +139,7 @@ def notes() -> Iterator[sqlite3.Connection]:
 
 def test_it_is_read_as_a_whole_when_there_is_reason_to(notes: sqlite3.Connection) -> None:
     week = CHECKED_EACH_US
-    assert "for a week" in begun(notes, at_us=10 * week)  # never
+    assert "never" in begun(notes, at_us=10 * week)
     checked(notes, at_us=10 * week)
     assert "not stopped" in begun(notes, at_us=10 * week + 1)
     ended(notes)

@@ -38,7 +38,9 @@ def begun(connection: Connection, *, at_us: int) -> str:
     connection.execute(_NOTE, ("clean", 0))
     if notes.get("clean", 1) != 1:
         return "what served it last was not stopped, but ended"
-    if not 0 <= at_us - int(notes.get("checked_us", 0)) < CHECKED_EACH_US:
+    if "checked_us" not in notes:
+        return "it was never read as a whole"
+    if not 0 <= at_us - int(notes["checked_us"]) < CHECKED_EACH_US:
         return "it was not read as a whole for a week"
     return ""
 
