@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import click
 
 from assess_registry.text import plain_lines
+from assess_registry.valid_json import valid
 
 EXIT_DONE, EXIT_OPERATIONAL, EXIT_USAGE, EXIT_FLAGGED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -158,8 +159,8 @@ def os_error_message(error: OSError) -> str:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor."""
-    click.echo(json.dumps({"schema": 1, **document}, indent=2, ensure_ascii=True, allow_nan=False))
+    """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor, and valid whatever it holds."""
+    click.echo(json.dumps({"schema": 1, **valid(document)}, indent=2, ensure_ascii=True, allow_nan=False))
 
 
 def _tell_bug(program: str, argv: Sequence[str], error: Exception) -> None:

@@ -1,14 +1,11 @@
 """One JSON document a run; docs/results.md describes each field.
 
 The document is ASCII: no escape sequence and no bidirectional control reaches a terminal it is printed on, and no
-locale can break it. What JSON or its readers cannot hold is replaced, so that there is always one valid document:
-lone surrogates by U+FFFD, numbers that are not finite or exceed 64 bits by text.
+locale can break it. What JSON or its readers cannot hold is replaced (`assess_registry.valid_json`), so that there is always one valid
+document.
 """
 
 import json
-import math
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from assess_core.clock import timestamp
@@ -26,9 +23,7 @@ from assess_core.results import (
     WaiverRef,
     WaiverStanding,
 )
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_INT64 = range(-(2**63), 2**63)
+from assess_registry.client import valid
 
 
 def render(run: Run, *, fail_on: Severity | None) -> str:
@@ -112,25 +107,6 @@ def standing_document(standing: WaiverStanding) -> dict[str, str]:
 def narrowed_document(narrowed: Narrowed | None) -> dict[str, list[str]] | None:
     """What a run was narrowed to; None of one that was whole."""
     return {"checks": list(narrowed.checks), "subjects": list(narrowed.subjects)} if narrowed else None
-
-
-def valid(value: Any) -> Any:
-    """The value, with everything replaced that not every JSON reader takes."""
-    match value:
-        case str():
-            return _SURROGATE.sub("\ufffd", value)
-        case bool() | None:
-            return value
-        case int():
-            return value if value in _INT64 else hex(value)  # hex: decimal digits of a huge integer are refused
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case Mapping():
-            return {str(valid(str(key))): valid(item) for key, item in value.items()}
-        case list() | tuple():
-            return [valid(item) for item in value]
-        case _:
-            return valid(str(value))
 
 
 def _assessment(run: AssessmentRun) -> dict[str, Any]:

@@ -6,8 +6,9 @@ The first line is the run because a list of results alone does not show what was
 import json
 from typing import Any
 
-from assess_core.formats.json_document import document, valid
+from assess_core.formats.json_document import document
 from assess_core.results import Run, Severity
+from assess_registry.client import valid
 
 
 def render(run: Run, *, fail_on: Severity | None) -> str:

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from assess_core.formats.json_document import valid, waiver_document
+from assess_core.formats.json_document import waiver_document
 from assess_core.formats.order import worst_first
 from assess_core.results import Result, ResultOutcome, Run, Severity, identify
-from assess_registry.client import plain
+from assess_registry.client import plain, valid
 
 VERSION = "1.3.0"
 CLASS, CATEGORY, CREATE = 2003, 2, 1

@@ -11,11 +11,11 @@ import json
 from typing import Any
 
 from assess_core.clock import timestamp
-from assess_core.formats.json_document import valid, waiver_document
+from assess_core.formats.json_document import waiver_document
 from assess_core.formats.order import worst_first
 from assess_core.formats.sentences import narrowed_lines, waiver_line
 from assess_core.results import Result, ResultOutcome, Run, Severity, WaiverRef
-from assess_registry.client import plain
+from assess_registry.client import plain, valid
 
 SCHEMA_URI = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "assessFindingId/v1"

@@ -77,6 +77,7 @@ from assess_registry.names import (
 )
 from assess_registry.signatures import SIGNATURE_FILE_BYTES, SIGNATURE_SUFFIX, verify_detached
 from assess_registry.text import indented, plain, plain_lines, table
+from assess_registry.valid_json import valid
 from assess_registry.verdict import Approval, permissions_table, permissions_words
 from assess_registry.wheel import EntryPoint, InspectedWheel, UnpackedFile, WheelEntry, inspect, unpacked_files
 
@@ -168,6 +169,7 @@ __all__ = [
     "sync_directory",
     "table",
     "unpacked_files",
+    "valid",
     "verify",
     "verify_detached",
     "write_key_pair",

@@ -9,7 +9,7 @@ from assess_core.cli.options import DEFAULT_FAIL_ON, common, open_runtime, outpu
 from assess_core.cli.results.asked import again, named, require_known
 from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
-from assess_core.formats.json_document import narrowed_document, valid
+from assess_core.formats.json_document import narrowed_document
 from assess_core.formats.sentences import narrowed_lines
 from assess_core.results import SEVERITIES, AssessmentRun, Run, Severity
 from assess_core.results.diff import Change, Changed, Diff, compare, exit_code
@@ -53,7 +53,7 @@ def command(
         diffs = _diffs(runtime, runs) if runs else _of_the_newest(runtime, assessment)
     code = exit_code(diffs, severity)
     if output == "json":
-        print_json(valid({"assessments": [_document(diff) for diff in diffs], "exit": code}))
+        print_json({"assessments": [_document(diff) for diff in diffs], "exit": code})
     else:
         for diff in diffs:
             click.echo(_text(diff), nl=False)

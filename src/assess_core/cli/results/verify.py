@@ -9,7 +9,6 @@ import click
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.clock import timestamp
 from assess_core.errors import ConfigError
-from assess_core.formats.json_document import valid
 from assess_core.formats.sentences import number
 from assess_core.journal import ChainStanding, Report, Trouble
 from assess_core.journal.identity import HEAD_BYTES, Head
@@ -62,7 +61,7 @@ def command(
             runtime.journal.accept(reason=accept.strip(), by=user_name())
         report = runtime.journal.verify(noted=noted, trusted=trusted, backup=backup)
     if output == "json":
-        print_json(valid(_document(report)))
+        print_json(_document(report))
     else:
         click.echo(_text(report), nl=False)
     return 0 if report.sound else EXIT_REFUSED

@@ -9,6 +9,7 @@ from assess_core.cli.options import load_config, open_runtime
 from assess_core.config import Config, nearest
 from assess_core.configured import waivers_of
 from assess_core.errors import AssessError
+from assess_core.formats.json_document import standing_document
 from assess_core.place import state_directory
 from assess_registry.client import RegistryError
 
@@ -19,17 +20,7 @@ MAX_SUBJECTS = 10_000
 def waiver_facts(config: Config, now: datetime) -> list[dict[str, str]]:
     """Each waiver of the configuration with its state, in the order of the file."""
     standings = waivers_of(config).standings(now, notice_d=config.results.waiver_notice_d)
-    return [
-        {
-            "check": each.check,
-            "subject": each.subject,
-            "owner": each.waiver.owner,
-            "reason": each.waiver.reason,
-            "expires": each.waiver.expires.isoformat(),
-            "state": each.state,
-        }
-        for each in standings
-    ]
+    return [standing_document(each) for each in standings]
 
 
 def unknown_checks(checks: Collection[str], config: Path | None, state_dir: Path | None) -> list[str]:

@@ -21,12 +21,12 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from assess_core.clock import timestamp
-from assess_core.formats.json_document import valid
 from assess_core.formats.order import worst_first
 from assess_core.formats.oscal.references import faults
 from assess_core.formats.oscal.subjects import Subjects
 from assess_core.formats.oscal.words import control, markup, markup_lines, prop_list, props, token, value
 from assess_core.results import AssessmentRun, EvidenceRef, PluginRef, Result, ResultOutcome, Run, WaiverRef, identify
+from assess_registry.client import valid
 
 OSCAL_VERSION = "1.2.1"
 
