@@ -24,7 +24,7 @@ from pathlib import Path, PurePath
 from typing import IO
 
 _CHUNK = 64 << 10
-_LINGER_S = 2.0
+_LINGER_S = 10.0
 """For the pipes to close once the whole session was killed; longer only where somebody left the session."""
 
 

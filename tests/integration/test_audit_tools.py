@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 import os
+import resource
 import signal
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -625,12 +625,18 @@ def test_a_tool_is_run_so_often_and_what_is_left_is_named(monkeypatch: pytest.Mo
     assert (said.answers, said.incomplete) == (("a.py", "b.py"), ("not tried, after 2 runs, on c.py",))
 
 
+def _processor_s() -> float:
+    """Of the children that have ended: what others do on this machine is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_what_a_tool_may_be_given_takes_it_a_fraction_of_its_time(build: Build) -> None:
     # The slowest known content at a quarter of the bound; the bound is for a machine ten times as slow as this one.
     source = "f(f(f(f(f(0)))))\n" * (bandit.BOUNDS.max_bytes // 17 // 4)
-    begun = time.monotonic()
+    begun = _processor_s()
     assert bandit.examine(build({"demo_plugin/nested.py": source}), Context()).incomplete == ()
-    assert time.monotonic() - begun < ToolLimits().timeout_s / 10
+    assert _processor_s() - begun < ToolLimits().timeout_s / 10
 
 
 @pytest.mark.parametrize("check", TOOLS, ids=lambda check: check.NAME)

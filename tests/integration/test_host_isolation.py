@@ -173,7 +173,7 @@ def changed_kit(root: Path, **changes: dict[str, str]) -> Path:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)

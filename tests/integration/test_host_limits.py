@@ -179,7 +179,9 @@ def test_what_begins_when_the_call_is_over_ends_an_idle_worker(
     async def run() -> None:
         supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))
         before, first = await devour(supervisor, "well", 0), await devour(supervisor, "threads-left-behind", 200)
-        await asyncio.sleep(HELD_S + 2.5)
+        async with asyncio.timeout(60):
+            while not any(getattr(each, "action", "") == "idle-worker-beyond-limits" for each in caplog.records):
+                await asyncio.sleep(0.05)
         after = await devour(supervisor, "well", 0)
         assert isinstance(first, CallReport), "what it left behind had not begun yet"
         assert isinstance(before, CallReport)
@@ -244,7 +246,7 @@ def test_a_worker_that_somebody_else_killed_says_so(tmp_path: Path) -> None:
         supervisor = Supervisor(devourer(tmp_path), host_config(tmp_path))
         report = await devour(supervisor, "well", 0)
         assert isinstance(report, CallReport)
-        calling = asyncio.create_task(devour(supervisor, "bytearrays", 1))
+        calling = asyncio.create_task(devour(supervisor, "bytearrays", 1, held_s=25))
         await asyncio.sleep(0.3)
         os.kill(int(report.output.results[0].actual or "0"), signal.SIGKILL)
         outcome = await calling

@@ -60,13 +60,19 @@ def test_nothing_in_use_is_removed_and_nothing_is_left(tmp_path: Path) -> None:
         with used.open("a") as counted:
             counted.write("p" * len(removed))
 
+    def enough() -> bool:
+        done = used.read_text() if used.exists() else ""
+        return done.count("u") > 10 and done.count("p") > 2
+
     reader, report = os.pipe()
     works = [use] * USERS + [remove] * PRUNERS
     children = [started(work, report) for work in works]
-    kills, ends = 0, time.monotonic() + SECONDS
+    kills, ends, pause_s = 0, time.monotonic() + SECONDS, 0.05
     try:
-        while time.monotonic() < ends:
-            time.sleep(0.05)
+        while time.monotonic() < ends or not enough():
+            if time.monotonic() >= ends:  # a slow machine, on which hardly anybody comes to an end before that
+                ends, pause_s = time.monotonic() + SECONDS, 2 * pause_s
+            time.sleep(pause_s)
             index = chance.randrange(len(works))
             os.kill(children[index], signal.SIGKILL)
             os.waitpid(children[index], 0)
@@ -81,8 +87,7 @@ def test_nothing_in_use_is_removed_and_nothing_is_left(tmp_path: Path) -> None:
     os.close(reader)
     done = used.read_text()
     print(f"\nused {done.count('u')}, removed {done.count('p')}, killed {kills}")
-    assert done.count("u") > 10
-    assert done.count("p") > 2
+    assert enough()
 
     prune(store, kits=KITS, keep=0)
     for kind in ("envs", "installed", "leases", "staging", "wheels", "locks"):

@@ -253,12 +253,12 @@ def test_slow_or_endless_metadata_ends_with_the_deadline(client: TrustClient, fi
         begin = time.monotonic()
         with pytest.raises((TransportError, TrustError)) as caught:
             client.read()
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 30, "it goes on without end"
         assert file in str(caught.value)
         if how == "drip":
             assert "not complete within 0.5 s" in str(caught.value)
         http.answers.clear()
-        client.timeout_s = 20
+        client.timeout_s = 60
         assert client.read() == b"demo 1"
 
 
@@ -278,7 +278,7 @@ def test_one_deadline_holds_for_all_files_together(client: TrustClient, tmp_path
         client.url, client.timeout_s = http.url, 0.7
         with pytest.raises(TransportError, match=r"not complete within 0\.7 s"):
             client.refresh()
-        client.timeout_s = 20
+        client.timeout_s = 60
         client.refresh()
 
 
@@ -291,7 +291,7 @@ def test_state_in_use_is_waited_for_and_then_said(client: TrustClient) -> None:
         client.read()
     with file_lock(client.state / ".lock", timeout_s=0):
         assert client.remembered() == b"demo 1"  # what is remembered needs no lock
-    client.timeout_s = 20
+    client.timeout_s = 60
     assert client.read() == b"demo 1"
 
 

@@ -105,7 +105,7 @@ def threads_left_behind(size: int) -> None:
     """The answer comes at once, and then they begin."""
 
     def later() -> None:
-        time.sleep(HELD_S + 0.2)
+        time.sleep(HELD_S + 1)
         bytearrays(size)
         time.sleep(60)
 

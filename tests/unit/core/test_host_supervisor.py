@@ -114,7 +114,7 @@ def test_every_call_ends_and_nothing_is_left(world: Callable[..., Supervisor], s
 
     async def one(host: Supervisor, whose: str) -> object:
         await asyncio.sleep(chance.random() / 500)
-        return await host.execute("it", GIVEN, timeout_s=5, whose=whose)
+        return await host.execute("it", GIVEN, timeout_s=60, whose=whose)
 
     async def use() -> None:
         turns = Turns(chance.randrange(1, 5))
@@ -127,7 +127,7 @@ def test_every_call_ends_and_nothing_is_left(world: Callable[..., Supervisor], s
             if chance.random() < 0.1:
                 asyncio.get_running_loop().call_later(chance.random() / 100, each.cancel)
         ending = chance.choice(("done", "stop", "kill"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             if ending == "done":
                 await asyncio.wait(calls)
             else:
@@ -169,12 +169,12 @@ def test_a_call_whose_worker_dies_just_when_all_is_stopped_does_not_wait_for_ano
         hosts.append(host)
         Played.chance = random.Random(3)
         while not Played.alive:
-            await asyncio.gather(host.execute("it", GIVEN, timeout_s=5), return_exceptions=True)
-        running = asyncio.create_task(host.execute("it", GIVEN, timeout_s=5))
-        waiting = asyncio.create_task(host.execute("it", GIVEN, timeout_s=5))
+            await asyncio.gather(host.execute("it", GIVEN, timeout_s=60), return_exceptions=True)
+        running = asyncio.create_task(host.execute("it", GIVEN, timeout_s=60))
+        waiting = asyncio.create_task(host.execute("it", GIVEN, timeout_s=60))
         await asyncio.sleep(0)
         turns.ending = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             _, told = await asyncio.gather(running, waiting, return_exceptions=True)
             await host.stop()
         assert isinstance(told, PluginFault)
@@ -211,14 +211,14 @@ def test_what_is_ours_in_a_start_is_told_waited_after_and_tried_again(
         with monkeypatch.context() as machine:
             machine.setattr(Played, "load" if in_load else "start", full)
             next(iter(Played.alive)).die(FaultKind.EXITED, "idle")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 with pytest.raises(RuntimeError, match="can't start new thread"):
-                    await host.execute("it", GIVEN, timeout_s=5)
+                    await host.execute("it", GIVEN, timeout_s=60)
         standing = host.standing
         assert (standing.state, standing.deaths, standing.quarantine) == (State.BACKING_OFF, 2, None)
         assert standing.next_start_at is not None
         assert "can't start new thread" in host.ended[-1].message
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while host.standing.state is not State.READY:  # nobody calls: it is kept ready, as before
                 await asyncio.sleep(0.01)
             assert len(Played.alive) == 1, "one that could not be loaded is not left behind"

@@ -1,6 +1,7 @@
 """What a runtime that is up answers: the text of its numbers is made once for all who ask, and beside the loop."""
 
 import asyncio
+import math
 import threading
 import time
 from pathlib import Path
@@ -65,8 +66,9 @@ def test_all_who_ask_at_once_get_one_text_that_is_made_elsewhere(
         answers = await asyncio.gather(*(observe.numbers() for _ in range(32)))
         assert {answer.status for answer in answers} == {200}
         assert b"assess_running 3.0\n" in answers[0].body
+        observe._fresh_until_s = math.inf  # however long this machine takes to the next line
         shown.standing = Standing(running=4)
-        assert (await observe.numbers()).body == answers[0].body, "it is less than a second old"
+        assert (await observe.numbers()).body == answers[0].body, "it is fresh"
         assert len(made) == shown.looked == 1
         observe._fresh_until_s = 0.0
         assert b"assess_running 4.0\n" in (await observe.numbers()).body, "the control"
@@ -98,14 +100,14 @@ def test_numbers_of_ten_thousand_do_not_stop_the_loop(observe: Observing, shown:
 
     async def ask() -> tuple[float, float]:
         asked = asyncio.create_task(observe.numbers())
-        began = last = time.monotonic()
+        began = last = time.process_time()  # of all threads: nobody's who makes the machine slow
         longest = 0.0
         while not asked.done():
             await asyncio.sleep(0)
-            longest = max(longest, time.monotonic() - last)
-            last = time.monotonic()
+            longest = max(longest, time.process_time() - last)
+            last = time.process_time()
         assert asked.result().body.count(b"\n") > 6 * MANY
-        return time.monotonic() - began, longest
+        return time.process_time() - began, longest
 
     took_s, longest_s = asyncio.run(ask())
     assert longest_s < took_s / 3, "made on the loop it would be all of it"
@@ -160,7 +162,8 @@ def test_of_two_changes_at_once_the_second_is_followed(observe: Observing, monke
         await observe.follow(ObserveConfig(listen="127.0.0.1:1"))
         await asyncio.sleep(0)
         await asyncio.gather(*(observe.follow(ObserveConfig(listen=f"127.0.0.1:{port}")) for port in (2, 3)))
-        await asyncio.sleep(0.01)
+        for _ in range(10):
+            await asyncio.sleep(0)
         assert listening == ["127.0.0.1:3"]
         await observe.close()
         assert listening == []

@@ -117,9 +117,9 @@ def test_a_star_stands_for_characters_of_one_component(entry: str, path: str, re
 
 def test_a_pattern_of_many_stars_takes_no_time() -> None:
     entry = "/" + "a*" * 500 + "c"
-    started = time.monotonic()
+    started = time.process_time()
     assert not Permissions(read=(entry,)).allows_read("/" + "a" * 4000 + "b")
-    assert time.monotonic() - started < 0.5
+    assert time.process_time() - started < 2
 
 
 @given(
