@@ -132,7 +132,7 @@ def _next(each: Submitted) -> str:
         return "correct the plugin and submit another version"
     if each.automatic:
         return "the policy has approved it: publish it"
-    return f"a reviewer looks at it: review show {each.submission.sha256[:12]}"
+    return f"a reviewer looks at it: assess-registry review show {each.submission.sha256[:12]}"
 
 
 def _document(each: Submitted) -> dict[str, object]:
