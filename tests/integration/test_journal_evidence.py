@@ -14,7 +14,7 @@ from assess_core.errors import StoreError
 from assess_core.journal import EvidenceFullError, Journal, Signer
 from assess_core.journal.evidence import ORPHANED_AFTER_US, expendable, orphans, remove, stored_bytes
 from assess_core.journal.identity import Identity
-from assess_core.results import run_id
+from assess_core.results import Narrowed, run_id
 from tests.support.results import NOON, make_assessment, make_result, with_evidence
 
 KIB = 1 << 10
@@ -37,10 +37,13 @@ def piece(name: str, kib: int = 100) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
 
 
-def run_with(journal: Journal, number: int, *names: str, assessment: str = "host", kib: int = 100) -> str:
+def run_with(
+    journal: Journal, number: int, *names: str, assessment: str = "host", kib: int = 100, narrowed: Narrowed | None = None
+) -> str:
     """Record a run, later than those with smaller numbers, that refers to these; returns its id."""
     at = NOON + timedelta(hours=number)
-    run = make_assessment(assessment=assessment, run_id=run_id("web-01", assessment, at), due_at=at)
+    name = run_id("web-01", assessment, at)
+    run = make_assessment(assessment=assessment, run_id=name, due_at=at, narrowed=narrowed)
     pieces = [piece(name, kib) for name in names]
     result = make_result(
         assessment=assessment, run_id=run.run_id, evidence=with_evidence(*(each[0] for each in pieces))
@@ -106,6 +109,19 @@ def test_the_oldest_runs_make_room_and_the_newest_of_each_assessment_keep_theirs
     there = [kept(journal, run)[0] for run in runs]
     assert there == sorted(there)
     assert 5 <= sum(there) <= 8
+
+
+def test_a_narrowed_run_makes_nobody_forget_the_evidence_of_the_whole_one(journal: Journal) -> None:
+    journal.limit_evidence(500 * KIB)
+    alone = run_with(journal, 0, "alone", assessment="alone", narrowed=Narrowed(subjects=("a",)))
+    older, whole = (run_with(journal, n, f"a{n}") for n in (1, 2))
+    narrowed = [run_with(journal, n, f"a{n}", narrowed=Narrowed(checks=("c*",))) for n in range(3, 9)]
+    assert [kept(journal, run) for run in (alone, older, whole, narrowed[-1])] == [[True], [False], [True], [True]]
+    assert kept(journal, narrowed[0]) == [False]
+    run_with(journal, 9, "a9")
+    run_with(journal, 10, "a10")
+    run_with(journal, 11, "a11")
+    assert kept(journal, whole) == [False], "the control: a newer one is whole"
 
 
 def test_what_went_is_known_with_its_reason_until_it_comes_again(journal: Journal) -> None:

@@ -1,8 +1,9 @@
 """Evidence by digest: the same bytes are there once, whoever refers to them, and who that is is known.
 
 Bytes may go before what is said of them: there is room for so many, and the oldest make room for new ones. Never those
-of the newest run of an assessment, and none that was kept within two days and that nobody refers to: its run has not
-ended yet. What went is remembered with the reason; what came for a run that never ended is forgotten.
+of the newest run of an assessment nor, where that was narrowed, of the newest complete and whole one; and none that was
+kept within two days and that nobody refers to: its run has not ended yet. What went is remembered with the reason; what
+came for a run that never ended is forgotten.
 """
 
 import logging
@@ -48,7 +49,13 @@ _GONE = (
     "INSERT INTO evidence_gone (sha256, size, at_us, why) SELECT sha256, size, ?2, ?3 FROM evidence_kept "
     "WHERE sha256 = ?1 ON CONFLICT (sha256) DO UPDATE SET at_us = ?2, why = ?3"
 )
-_NEWEST_RUNS = "SELECT max(position) FROM runs GROUP BY assessment"
+_NEWEST_RUNS = (
+    "SELECT max(position) FROM runs GROUP BY assessment UNION "
+    # where that one was narrowed, the newest complete and whole one, too; none of none, as NULL is neither in nor out
+    "SELECT coalesce((SELECT max(position) FROM runs AS whole WHERE whole.assessment = newest.assessment "
+    "AND whole.complete AND NOT whole.narrowed), 0) FROM runs AS newest WHERE newest.narrowed "
+    "AND newest.position IN (SELECT max(position) FROM runs GROUP BY assessment)"
+)
 
 
 class EvidenceFullError(StoreError):

@@ -43,14 +43,14 @@ def unknown_checks(checks: Collection[str], config: Path | None, state_dir: Path
 def unknown_subject(subject: str, config: Path | None, state_dir: Path | None) -> list[str]:
     """A sentence if no newest run found this subject: a slip, or it is to come. A waiver of nobody waives nothing.
 
-    Nothing is said where nothing ran yet, or cannot be looked at.
+    Nothing is said where nothing ran yet or the newest runs were narrowed, or where it cannot be looked at.
     """
     try:
         if not (state_directory(state_dir, os.environ, load_config(config)) / "journal.db").exists():
             return []  # to ask would make one
         with open_runtime(config, state_dir) as runtime:
             newest = runtime.journal.latest().values()
-            if sum(run.subjects for run in newest) > MAX_SUBJECTS:
+            if sum(run.subjects for run in newest) > MAX_SUBJECTS or any(run.narrowed for run in newest):
                 return []
             known = {result.subject.id for run in newest for result in runtime.journal.results(run.run_id)}
     except (AssessError, RegistryError, OSError):
