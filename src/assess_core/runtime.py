@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -24,30 +24,24 @@ from assess_core.assessing.values import Context, Event
 from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.configured import calls_at_once, isolation_of, waivers_of
-from assess_core.delivery.admission import asking_of, grant_of, rights_of, start_refusals
 from assess_core.delivery.choosing import usable_for
 from assess_core.delivery.compat import Compat, compat
+from assess_core.delivery.consenting import consents_of, waiting
 from assess_core.delivery.fallback import fall_back, fallen
 from assess_core.delivery.folders import entry_of
-from assess_core.delivery.keeping import growth_of_waiting, waiting_growth
 from assess_core.delivery.pipeline import sync
 from assess_core.delivery.values import Action, Delivery, Notify, Synced, fits
 from assess_core.delivery.vouching import Vouching
 from assess_core.errors import AssessError, ConfigError
-from assess_core.grants import Grant, Growth
-from assess_core.host import Held, HostConfig, Scratch, health_check, probe, probe_forking
+from assess_core.host import HostConfig, Scratch
 from assess_core.host.quarantine import Quarantines
 from assess_core.host.turns import Turns
 from assess_core.journal import Journal, Signer
 from assess_core.journal.identity import IDENTITY, Identity
-from assess_core.place import user_name
 from assess_core.results import Run, WaitingVersion
 from assess_core.secrets import credentials_directory
 from assess_core.store import (
     INTERPRETERS,
-    Consent,
-    Consents,
-    DamagedError,
     EnvironmentReport,
     Failure,
     InstalledPlugin,
@@ -59,7 +53,6 @@ from assess_core.store import (
 from assess_registry.client import (
     ProjectName,
     RegistryError,
-    parse_project,
 )
 
 _log = logging.getLogger(__name__)
@@ -76,21 +69,6 @@ def _failed(line: Synced) -> bool:
     return line.action in (Action.FAILED, Action.HELD, Action.REFUSED) or (
         line.action is Action.WAITING and not line.previous
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Permitted:
-    """What one active plugin may do.
-
-    Attributes:
-        grant: what the configuration grants it.
-        growth: what a newer version asks for that waits for consent; None when none does.
-        consents: what was consented to.
-    """
-
-    grant: Grant
-    growth: Growth | None
-    consents: Consents
 
 
 class Runtime:
@@ -248,7 +226,8 @@ class Runtime:
         failed: dict[str, str] = {line.distribution: line.reason for line in synced if _failed(line)}
         failed.update(faults.items())
         usable = self.usable(synced) if usable is None else usable
-        awaited = {name: known.waiting.added for name, known in self._consents().items() if known.waiting is not None}
+        consents = consents_of(self.store)
+        awaited = {name: known.waiting.added for name, known in consents.items() if known.waiting is not None}
         return plan(self.config, usable, failed=failed, selection=selection, awaited=awaited)
 
     def plan_installed(
@@ -264,61 +243,6 @@ class Runtime:
         faults = dict.fromkeys(missing, "not installed yet")
         tasks = self.plan((), usable=installed, faults=faults)
         return tasks, tuple(plugin for plugin in installed if self.vouching.concerns(plugin))
-
-    def waiting(self) -> tuple[Growth, ...]:
-        """What versions ask for that do not run before somebody consents, by what is on record."""
-        found = (waiting_growth(distribution, consents) for distribution, consents in self._consents().items())
-        return tuple(growth for growth in found if growth is not None)
-
-    def permitted(self, plugin: InstalledPlugin) -> Permitted:
-        """What an active plugin is granted, what of it waits, and what was consented to.
-
-        Raises:
-            StoreError: the record of consents is damaged.
-        """
-        consents = self.store.consents(plugin.distribution)
-        return Permitted(
-            grant=grant_of(self.config, asking_of(plugin)),
-            growth=waiting_growth(plugin.distribution, consents),
-            consents=consents,
-        )
-
-    def consent(self, distribution: str, version: str, *, digest: str) -> tuple[Consent, Growth]:
-        """Whoever runs this consented to what this version asks for, which `digest` names; on record from now on.
-
-        Raises:
-            ConfigError: it does not wait, or what it waits for has another digest.
-            StoreError: the record cannot be read or written.
-        """
-        try:
-            name = parse_project(distribution)
-        except ValueError as error:
-            raise ConfigError(f"argument: {error}") from error
-        waits = self.store.consents(name).waiting
-        if waits is None or waits.version != version:
-            raise ConfigError(f"argument: {name} {version} does not wait for consent; `assess sync` says what does")
-        growth = growth_of_waiting(name, waits)
-        if digest != growth.digest:
-            raise ConfigError(
-                f"--to: this is not what {name} {version} asks for now, which is: {'; '.join(growth.words)}. "
-                f"If that is all right: {growth.command}"
-            )
-        consent = Consent(
-            version=version, sha256=waits.sha256, digest=digest, added=waits.added, at=utc_now(), by=user_name()
-        )
-        if not self.store.consent(name, consent):
-            raise ConfigError(f"argument: {name} {version} does not wait any more; `assess sync` says what does")
-        given = self.store.consents(name).given
-        return next(each for each in given if (each.sha256, each.digest) == (waits.sha256, digest)), growth
-
-    def _consents(self) -> dict[ProjectName, Consents]:
-        found = {}
-        for distribution in self.store.distributions():
-            try:
-                found[distribution] = self.store.consents(distribution)
-            except DamagedError as error:  # `sync` refuses to go by it, and says so
-                _log.warning("%s", error, extra={"action": "consents-damaged", "distribution": distribution})
-        return found
 
     def assess(
         self,
@@ -337,16 +261,29 @@ class Runtime:
             ended.append(await self._assess(tasks, context))
 
         asyncio.run(main())
-        self._fall_back()
+        self.fall_back()
         return ended[0]
 
-    def _fall_back(self) -> None:
-        """What was quarantined before it ever answered is left; killed before, the next sync does it."""
+    def fallen(self) -> frozenset[str]:
+        """The environments that serve, never answered and are quarantined: they are to be left.
+
+        Raises:
+            StoreError: the state directory may not be read.
+        """
+        found = (fallen(name, self.store) for name in self.store.distributions())
+        return frozenset(each.env_key for each in found if each is not None)
+
+    def fall_back(self, *, offline: bool = False) -> None:
+        """What was quarantined before it ever answered is left; killed before, the next sync does it.
+
+        Args:
+            offline: by what is known of the registry, which is not asked.
+        """
         for name in self.store.distributions():
             entry = entry_of(self.config, name)
             try:
                 if entry is not None and fallen(name, self.store) is not None:
-                    fall_back(name, entry, self.config, self.delivery())
+                    fall_back(name, entry, self.config, replace(self.delivery(), offline=offline))
             except (AssessError, RegistryError, OSError) as error:  # what was assessed is recorded, and is returned
                 _log.warning("%s", error, extra={"action": "rollback-refused", "distribution": name})
 
@@ -393,35 +330,6 @@ class Runtime:
             subjects_at_once=SUBJECTS_EACH_CALL * calls_at_once(self.config.runtime),
         )
 
-    def probe(self) -> Held:
-        """What holds a worker on this machine, whether or not the configuration asks for it.
-
-        Raises:
-            PluginFault: nothing does; the message says why.
-        """
-        return asyncio.run(probe(self.interpreter, self.host()))
-
-    def why_spawned(self) -> str:
-        """Why workers are not forked although they may be; empty when they are, or are not to be.
-
-        Raises:
-            PluginFault: none can be started.
-        """
-        host = self.host()
-        return asyncio.run(probe_forking(self.interpreter, host)) if host.start_workers == "fork" else ""
-
-    def try_start(self, plugin: InstalledPlugin) -> tuple[str, ...]:
-        """Why this plugin may not be started by the configuration; nothing once it was started, loaded and stopped.
-
-        Raises:
-            PluginFault: it may be started, and cannot.
-        """
-        asking = asking_of(plugin)
-        withheld = start_refusals(self.config, asking)
-        if not withheld:
-            asyncio.run(health_check(plugin, self.host(), rights_of(grant_of(self.config, asking))))
-        return withheld
-
     def _waiting_versions(self, tasks: Sequence[Task | Unrunnable]) -> tuple[WaitingVersion, ...]:
         used = (callee.installed for task in tasks if isinstance(task, Task) for callee in (task.plugin, task.provider))
         running = {plugin.distribution: plugin.version for plugin in used}
@@ -433,7 +341,7 @@ class Runtime:
                 added=growth.words,
                 consent=growth.command,
             )
-            for growth in self.waiting()
+            for growth in waiting(self.store)
             if growth.distribution in running
         )
 

@@ -37,6 +37,7 @@ from assess_core.store.trials import Trials
 from assess_core.versions import Resumed, listed, pin, remove_unneeded, resume, rollback, unpin
 from assess_registry.client import RevokedError, parse_project
 from assess_registry.publish.after import revoke
+from tests.support.http_registry import HttpRegistry, serve
 from tests.support.plugin_folder import make_folder
 from tests.support.registry_tree import RegistryTree, make_registry_tree
 from tests.support.wheels import demo_manifest, demo_plugin_wheel
@@ -233,6 +234,40 @@ def test_a_running_runtime_leaves_a_version_that_never_answered(
 
     with caplog.at_level(logging.INFO):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_running_runtime_leaves_it_whether_or_not_the_registry_answers(hangs: bool, upgraded: Place) -> None:
+    """What is asked is not waited for: it may take an hour."""
+
+    async def main(http: HttpRegistry) -> None:
+        def never(_: object) -> None:
+            asked.set()
+            http.stopping.wait()
+
+        asked = threading.Event()
+        live = Live(lambda: load(upgraded.path), upgraded.state, poll_s=POLL_S)
+        await live.start()
+        try:
+            upgraded.deadly.touch()
+            if hangs:
+                http.answers["/metadata/timestamp.json"] = never
+            await quarantined(live)
+            await until(lambda: serving(live) == "1.0.0", within_s=90)
+            run = await live.assess({"a0"})
+            assert (passes(run), {result.plugin.version for result in run.results}) == (1, {"1.0.0"})
+            if hangs:
+                await until(asked.is_set, within_s=90)
+                assert upgraded.states()["1.0.0"] == ("active",)
+        finally:
+            await live.stop(within_s=1)
+
+    with serve(upgraded.tree.root) as http:
+        text = upgraded.path.read_text().replace(upgraded.tree.root.as_uri(), http.url)
+        upgraded.path.write_text(text.replace("[registry]\n", "[registry]\ntimeout_s = 3600\n"))
+        asyncio.run(main(http))
+        http.answers.clear()
+        assert upgraded.sync().action is Action.HELD
 
 
 @pytest.mark.parametrize("answers_first", [False, True])

@@ -57,6 +57,10 @@ class Following:
         self._doubts = doubts
         self._saying = Saying()
         self._tell: list[Followed] = []
+        self._synced: tuple[Synced, ...] | None = None
+        """What serves was made of."""
+        self._left: frozenset[str] = frozenset()
+        """Environments that never answered: it was tried to leave them without asking the registry."""
 
     def tell(self, tell: Followed) -> None:
         """This is told of each configuration that is followed, in the moment it is."""
@@ -89,6 +93,7 @@ class Following:
 
         Something that is wrong with the configuration leaves the last one that was good: that is followed instead.
         """
+        await self._leave_fallen()  # before the registry is asked, which may not answer
         rootless = await self.hear()  # before anything new is fetched, which may take long
         good = self._underway.followed
         try:
@@ -130,7 +135,7 @@ class Following:
         Raises:
             ConfigError, TrustError, StoreError: not to be followed; then nothing changed of what serves.
         """
-        underway, runtime, fleet = self._underway, self._underway.runtime, self._underway.serving
+        underway, runtime = self._underway, self._underway.runtime
         # Before anything is read: what changes while it is read is a change.
         await self._watching.expect(config)
         await underway.beside(partial(runtime.reconfigure, config))
@@ -142,6 +147,34 @@ class Following:
         if underway.planned is not None and (tampered := _refused_folders(config, synced)):
             raise RefusedError(*tampered)
         await self._revoking.heed()
+        faults = await self._serve(config, synced)
+        await self._watching.expect(config)  # with the interpreters that serve now
+        for name, why in faults.items():
+            _log.error("%s", why, extra={"action": "start-refused", "distribution": name})
+        return Reloaded(synced=synced, faults=faults)
+
+    async def _leave_fallen(self) -> None:
+        """What never answered and is quarantined is left for the version before it, by what is known of the registry.
+
+        Each is tried once like this; where nothing comes of it, what follows does it by the registry's word.
+        """
+        underway, runtime, config = self._underway, self._underway.runtime, self._underway.good
+        if config is None or self._synced is None:
+            return
+        try:
+            fallen = await underway.beside(runtime.fallen)
+            tried, self._left = self._left, fallen
+            if fallen <= tried:
+                return
+            await underway.beside(partial(runtime.fall_back, offline=True))
+            if await underway.beside(runtime.fallen) != fallen:
+                await self._serve(config, self._synced)
+        except (AssessError, RegistryError, OSError) as error:
+            self._saying.refused(error)
+
+    async def _serve(self, config: Config, synced: tuple[Synced, ...]) -> dict[ProjectName, str]:
+        """What these left installed serves from now on; why what does not start does not."""
+        underway, runtime, fleet = self._underway, self._underway.runtime, self._underway.serving
         host, fleet.host = fleet.host, await underway.beside(runtime.host)
         try:
             tasks, made, faults = await self._brought(synced)
@@ -154,11 +187,9 @@ class Following:
         fleet.swap(made)
         fleet.turns.limit = calls_at_once(config.runtime)
         self._doubts.forget()
+        self._synced = synced
         self._take_up(config, Planned(tasks=tasks, context=context))
-        await self._watching.expect(config)  # with the interpreters that serve now
-        for name, why in faults.items():
-            _log.error("%s", why, extra={"action": "start-refused", "distribution": name})
-        return Reloaded(synced=synced, faults=faults)
+        return faults
 
     def _take_up(self, config: Config, planned: Planned) -> None:
         """This is followed from now on, by all in the same moment."""
