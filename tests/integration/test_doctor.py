@@ -16,7 +16,7 @@ import pytest
 
 from assess_core.cli.app import main
 from assess_core.delivery.vouching import Vouching
-from assess_core.doctor import configuration, disk, registry
+from assess_core.doctor import configuration, disk, registry, trying
 from assess_core.errors import FaultKind, PluginFault, StoreError
 from assess_core.host import Held, body, prepared
 from assess_core.host.quarantine import Fatality, Quarantine, Quarantines
@@ -98,10 +98,10 @@ def test_a_plugin_that_does_not_start_is_a_problem(
     given = arguments(tree, tmp_path)
     sync(configured(tree, tmp_path), tmp_path / "state")
 
-    def refuse(_runtime: Runtime, _plugin: Any) -> tuple[str, ...]:
+    def refuse(_plugin: Any, _runtime: Runtime) -> tuple[str, ...]:
         return ("plugins[0].grant.read: not granted",)
 
-    monkeypatch.setattr(Runtime, "try_start", refuse)
+    monkeypatch.setattr(trying, "try_start", refuse)
     lines, code = doctor(capsys, given)
     assert (lines["demo-plugin"], code) == ([("fail", "plugins[0].grant.read: not granted")], 1)
 
@@ -122,15 +122,15 @@ ITS_OWN = PluginFault("it exited", plugin="demo-plugin", phase="load", kind=Faul
 def test_what_to_do_when_it_does_not_start_is_said_to_whom_it_concerns(
     error: Exception, told: str, well: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_runtime: Runtime, _plugin: Any) -> NoReturn:
+    def fail(_plugin: Any, _runtime: Runtime) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(Runtime, "try_start", fail)
+    monkeypatch.setattr(trying, "try_start", fail)
     found = line(capsys, well, "demo-plugin", "fail")
     assert str(error) in found["text"]
     assert told in found["fix"]
     assert "grant" not in found["fix"]
-    monkeypatch.setattr(Runtime, "try_start", lambda *_: ("plugins[0].grant.read: not granted",))
+    monkeypatch.setattr(trying, "try_start", lambda *_: ("plugins[0].grant.read: not granted",))
     assert "grant it what it needs" in line(capsys, well, "demo-plugin", "fail")["fix"]
 
 
@@ -188,12 +188,12 @@ def tried_anew(tree: RegistryTree, tmp_path: Path) -> list[str]:
 @pytest.fixture
 def well(tried_anew: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The same for what is about plugins and state: what holds a worker here is tried once, and then remembered."""
-    monkeypatch.setattr(Runtime, "probe", held_here)
-    monkeypatch.setattr(Runtime, "why_spawned", spawned_here)
+    monkeypatch.setattr(trying, "try_isolation", held_here)
+    monkeypatch.setattr(trying, "why_spawned", spawned_here)
     return tried_anew
 
 
-PROBE, WHY_SPAWNED = Runtime.probe, Runtime.why_spawned
+PROBE, WHY_SPAWNED = trying.try_isolation, trying.why_spawned
 _held: list[Held] = []
 _spawned: dict[str, str] = {}
 

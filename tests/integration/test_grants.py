@@ -8,6 +8,7 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import Config, parse
+from assess_core.delivery import consenting
 from assess_core.delivery.values import Action, Synced
 from assess_core.errors import ConfigError
 from assess_core.results import Run
@@ -82,7 +83,7 @@ def assess(config: Config, state: Path) -> Run:
 
 def consent(config: Config, state: Path, digest: str, version: str = "1.1.0") -> None:
     with Runtime(config, state=state) as runtime:
-        runtime.consent("demo-plugin", version, digest=digest)
+        consenting.consent("demo-plugin", version, digest=digest, store=runtime.store)
 
 
 @pytest.fixture
@@ -295,7 +296,7 @@ def test_with_less_a_new_version_runs_without_what_the_table_withholds(
     assert sync(config, state).action is Action.UPGRADED
     with Runtime(config, state=state) as runtime:
         (plugin,) = runtime.installed()
-        grant = runtime.permitted(plugin).grant
+        grant = consenting.permitted(plugin, runtime.config, runtime.store).grant
     assert not grant.permissions.allows_read("/etc/passwd")
     assert grant.permissions.allows_read("/proc/sys/kernel")
 

@@ -12,6 +12,7 @@ import pytest
 from assess_core.assessing.plan import Task
 from assess_core.delivery.values import Action
 from assess_core.doctor.plugins import lines as plugin_lines
+from assess_core.doctor.trying import try_start
 from assess_core.errors import PluginFault
 from assess_core.host import health_check
 from assess_core.runtime import Runtime
@@ -271,13 +272,13 @@ def test_nothing_is_started_under_one_that_others_can_change(python: Path, tmp_p
             assert synced.version == each, synced
     with runtime() as first:
         (plugin,) = first.installed()
-        assert first.try_start(plugin) == ()  # the control
+        assert try_start(plugin, first) == ()  # the control
         assert [line.state for line in plugin_lines(first)] == ["ok"]
     encodings.chmod(0o777)
     refused = f"others can change it: {encodings} has mode 0777"
     with runtime() as second:
         with pytest.raises(PluginFault, match=refused):
-            second.try_start(plugin)
+            try_start(plugin, second)
         (line,) = plugin_lines(second)
         assert (line.state, refused in line.text) == ("fail", True)
         with pytest.raises(PluginFault, match=refused):

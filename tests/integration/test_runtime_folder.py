@@ -13,6 +13,7 @@ import pytest
 
 from assess_core.cli import main
 from assess_core.config import parse
+from assess_core.delivery.consenting import consent
 from assess_core.delivery.values import Action, Synced
 from assess_core.errors import ConfigError
 from assess_core.results import Run
@@ -243,7 +244,7 @@ def test_what_is_new_in_a_folder_waits_for_consent_as_well(site: Site) -> None:
     assert line.growth.words == ("read /etc",)
     assert {result.plugin.version for result in site.run().results} == {"1.0.0"}
     with site.runtime() as runtime:
-        runtime.consent("demo-plugin", "2.0.0", digest=line.growth.digest)
+        consent("demo-plugin", "2.0.0", digest=line.growth.digest, store=runtime.store)
     assert site.actions() == {"demo-plugin": "upgraded"}
 
 

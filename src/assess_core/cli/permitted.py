@@ -3,8 +3,8 @@
 import shlex
 
 from assess_core.clock import timestamp
+from assess_core.delivery.consenting import Permitted
 from assess_core.grants import KEYS, Grant, Growth
-from assess_core.runtime import Permitted
 from assess_core.store import Consent
 from assess_registry.client import Permissions, permissions_words
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from assess_core.doctor import trying
 from assess_core.doctor.values import Line
 from assess_core.errors import PluginFault
 from assess_core.runtime import Runtime
@@ -15,7 +16,7 @@ def lines(runtime: Runtime) -> Iterator[Line]:
     config = runtime.config.runtime
     wanted = config.require_isolation == "full" and not config.run_plugins_without_isolation
     try:
-        held = runtime.probe()
+        held = trying.try_isolation(runtime)
     except PluginFault as fault:
         fix = _KERNEL if wanted else ""
         yield Line(topic="isolation", state="fail" if wanted else "warn", text=f"none: {fault.message}", fix=fix)
@@ -31,7 +32,7 @@ def lines(runtime: Runtime) -> Iterator[Line]:
         yield Line(topic="user", state="ok", text=f"a worker's is {own}: {held.user}")
     yield Line(topic="kernel", state="ok", text=kernel)
     if config.start_workers == "fork" and not config.run_plugins_without_isolation:
-        why = runtime.why_spawned()
+        why = trying.why_spawned(runtime)
         fix = "workers start all the same, each by itself: slower, and with more memory; docs/isolation.md says why"
         if why:
             yield Line(topic="start", state="warn", text=f"no worker can be forked: {why}", fix=fix)

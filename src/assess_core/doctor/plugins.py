@@ -8,6 +8,7 @@ from assess_core.config import PluginConfig
 from assess_core.delivery.folders import entry_of
 from assess_core.delivery.keeping import waiting_growth
 from assess_core.delivery.values import fits
+from assess_core.doctor import trying
 from assess_core.doctor.unseen import unseen
 from assess_core.doctor.values import Line
 from assess_core.errors import AssessError, PluginFault
@@ -99,7 +100,7 @@ def _quarantined(plugin: InstalledPlugin, runtime: Runtime) -> Line | None:
 def _started(plugin: InstalledPlugin, runtime: Runtime) -> Iterator[Line]:
     fix = "grant it what it needs, or correct its settings; then again"
     try:
-        problems = runtime.try_start(plugin)
+        problems = trying.try_start(plugin, runtime)
     except PluginFault as fault:
         problems = (str(fault),)
         fix = OF_THIS_MACHINE if fault.phase == "start" else f"{fault.hint or 'correct its settings'}; then again"

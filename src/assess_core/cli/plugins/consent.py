@@ -6,6 +6,7 @@ import click
 
 from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.permitted import consent_facts, waiting_facts
+from assess_core.delivery.consenting import consent
 from assess_core.errors import ConfigError
 from assess_registry.client import plain
 from assess_registry.console import print_json
@@ -25,7 +26,7 @@ def command(release: str, digest: str, output: str, config: Path | None, state_d
     if not version:
         raise ConfigError(f"argument: expected NAME==VERSION, got {plain(release)!r}")
     with open_runtime(config, state_dir) as runtime:
-        given, growth = runtime.consent(name, version, digest=digest)
+        given, growth = consent(name, version, digest=digest, store=runtime.store)
     if output == "json":
         print_json({"consent": {"distribution": growth.distribution, **waiting_facts(growth), **consent_facts(given)}})
         return

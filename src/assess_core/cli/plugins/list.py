@@ -8,6 +8,7 @@ from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.permitted import granted_cell, permission_facts
 from assess_core.cli.plugins.facts import entries, facts_of
 from assess_core.cli.tables import show_table
+from assess_core.delivery.consenting import permitted
 from assess_core.versions import listed
 from assess_registry.console import print_json
 
@@ -32,11 +33,14 @@ HEADINGS = (
 def command(*, everything: bool, output: str, config: Path | None, state_dir: Path | None) -> None:
     """List the active plugins."""
     with open_runtime(config, state_dir) as runtime:
-        found = [(each, runtime.permitted(each.plugin)) for each in listed(runtime, everything=everything)]
+        found = [
+            (each, permitted(each.plugin, runtime.config, runtime.store))
+            for each in listed(runtime, everything=everything)
+        ]
     if output == "json":
         plugins = [
-            facts_of(each.plugin) | {"states": list(each.states), "held": list(each.held)} | permission_facts(permitted)
-            for each, permitted in found
+            facts_of(each.plugin) | {"states": list(each.states), "held": list(each.held)} | permission_facts(allowed)
+            for each, allowed in found
         ]
         print_json({"plugins": plugins})
         return
@@ -49,10 +53,10 @@ def command(*, everything: bool, output: str, config: Path | None, state_dir: Pa
             entries(each.plugin),
             str(len(each.plugin.manifest.checks)),
             each.plugin.signer[:23],
-            granted_cell(permitted.grant),
-            permitted.growth.version if permitted.growth is not None else "",
+            granted_cell(allowed.grant),
+            allowed.growth.version if allowed.growth is not None else "",
             ", ".join(each.held),
         )
-        for each, permitted in found
+        for each, allowed in found
     ]
     show_table(HEADINGS, rows, none="no plugin is installed here; `assess sync` installs what is configured")

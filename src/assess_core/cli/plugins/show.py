@@ -8,6 +8,7 @@ from assess_core.cli.options import common, open_runtime, output_option
 from assess_core.cli.permitted import permission_facts, permission_lines
 from assess_core.cli.plugins.facts import facts_of, lines_of, manifest_facts
 from assess_core.config import unknown_name
+from assess_core.delivery.consenting import permitted
 from assess_core.errors import ConfigError
 from assess_registry.client import plain
 from assess_registry.console import print_json
@@ -24,12 +25,12 @@ def command(distribution: str, output: str, config: Path | None, state_dir: Path
         found = next((plugin for name, plugin in active.items() if name == distribution), None)
         if found is None:
             raise ConfigError(unknown_name("plugin", distribution, active, where="argument"))
-        permitted = runtime.permitted(found)
+        allowed = permitted(found, runtime.config, runtime.store)
     facts = facts_of(found) | manifest_facts(found.manifest)
     if output == "json":
-        print_json({"plugin": facts | permission_facts(permitted)})
+        print_json({"plugin": facts | permission_facts(allowed)})
         return
-    for name, value in (facts | permission_lines(permitted)).items():
+    for name, value in (facts | permission_lines(allowed)).items():
         lines = lines_of(value)
         click.echo(f"{name + ':':14}{plain(lines[0]) if lines else '-'}")
         for line in lines[1:]:
