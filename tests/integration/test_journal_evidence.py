@@ -38,7 +38,12 @@ def piece(name: str, kib: int = 100) -> tuple[str, bytes]:
 
 
 def run_with(
-    journal: Journal, number: int, *names: str, assessment: str = "host", kib: int = 100, narrowed: Narrowed | None = None
+    journal: Journal,
+    number: int,
+    *names: str,
+    assessment: str = "host",
+    kib: int = 100,
+    narrowed: Narrowed | None = None,
 ) -> str:
     """Record a run, later than those with smaller numbers, that refers to these; returns its id."""
     at = NOON + timedelta(hours=number)
