@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.examples import load_profile
+
 OUTSIDE = {
     "ASSESS_CONFIG",
     "ASSESS_STATE_DIR",
@@ -49,6 +51,7 @@ sys.addaudithook(_audit)
 
 def pytest_configure() -> None:
     """Temporary directories lie where ASSESS_TEST_TMP says; `ci/in-memory` makes such a place."""
+    load_profile()
     if place := os.environ.get("ASSESS_TEST_TMP"):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 

@@ -13,6 +13,7 @@ from assess_core.journal.chain import Entry, Kind, make_entry
 from assess_core.journal.identity import NOWHERE
 from assess_core.journal.walking import Walk, Word, walk
 from assess_registry.client import PrivateKey, PublicKey, generate_key
+from tests.support.examples import examples
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 OURS, THEIRS, NEXT = generate_key(), generate_key(), generate_key()
@@ -142,7 +143,7 @@ _THEY_SAY = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @example(
     ours=[RUN],
     theirs=[(THEIRS, ANEW), (THEIRS, ACCEPT), (THEIRS, ("key", {"why": "moved", "next": OURS.public.base64()}))],

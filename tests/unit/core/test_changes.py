@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from assess_core.config import parse
 from assess_core.live.changes import Changes, Look, Noticing, Stamp, Topic, places_of, stamp_of
+from tests.support.examples import examples
 
 FILE = (Topic.CONFIGURATION, Path("/assess.toml"))
 FOLDER = (Topic.FOLDERS, Path("/plugins"))
@@ -47,7 +48,7 @@ def test_a_place_that_is_new_is_as_it_is_to_be_and_one_that_is_gone_says_nothing
     assert [noticing.changed(look(2, 9)), noticing.changed(look(2, 9))] == [frozenset(), {Topic.CONFIGURATION}]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.integers(min_value=0, max_value=2), max_size=12))
 def test_whatever_came_before_two_equal_looks_end_at_what_is(numbers: list[int]) -> None:
     noticing = Noticing()

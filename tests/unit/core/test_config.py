@@ -15,6 +15,7 @@ from assess_core.config.model import TABLES, keys_of
 from assess_core.config.values import host_name
 from assess_core.errors import ConfigError
 from assess_registry.client import Access, Credentials
+from tests.support.examples import examples
 
 HERE = Path("/srv/assess/assess.toml")
 BASE = '[registry]\nurl = "file:simple-index"\nroot = "1.root.json"\n'
@@ -401,7 +402,7 @@ def test_text_that_is_not_utf_8_is_placed() -> None:
     assert c.parse(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(), HERE) == parse(GOOD)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=40) | st.text(st.sampled_from("[]{}=.\"'a1\n, #"), max_size=40).map(str.encode))
 def test_any_bytes_are_a_configuration_or_a_configuration_error(data: bytes) -> None:
     config, said = None, list[str]()
@@ -441,7 +442,7 @@ def test_the_file_is_chosen_by_flag_then_variable_then_place() -> None:
 
 
 @given(st.text(max_size=12))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_every_host_name_gives_a_valid_runtime_id(name: str) -> None:
     assert parse(GOOD + f'[runtime]\nid = "{host_name(name)}"\n').runtime.id == host_name(name)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from assess_core.formats.oscal import document, faults, render
 from assess_core.formats.oscal.words import control, markup, props, token, value
 from assess_core.results import ResultOutcome, Run
+from tests.support.examples import examples
 from tests.support.results import (
     DIGEST,
     HOSTILE,
@@ -173,7 +174,7 @@ def test_equal_runs_give_equal_bytes_and_other_runs_other_documents() -> None:
     assert content(later)["uuid"] != content(make_run())["uuid"]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.text(max_size=10) | st.sampled_from(["1.1.1", "", "-", "ac-6(2)", HOSTILE]))
 def test_words_keep_to_their_grammars(text: str) -> None:
     assert TOKEN.match(token(text, "check"))

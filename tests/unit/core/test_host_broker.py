@@ -17,6 +17,7 @@ from assess_core.host.rights import Rights
 from assess_core.secrets import SecretSource
 from assess_plugin.permissions import Permissions
 from assess_plugin.wire import encode
+from tests.support.examples import examples
 
 Records = list[tuple[str | None, Mapping[str, Any]]]
 
@@ -88,7 +89,7 @@ REQUESTS = st.one_of(
 
 
 @given(REQUESTS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_is_a_message_is_answered_and_recorded_once(tmp_path: Path, message: dict[str, Any]) -> None:
     """What is permitted here is little; what is asked for is everything."""
     source = SecretSource.parse("env:NO_SUCH_VARIABLE")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assess_core.errors import ConfigError
 from assess_core.host.turns import Order, Ticket, Turns
+from tests.support.examples import examples
 
 HOSTS = ("plugin-a", "plugin-b", "plugin-c")
 ASSESSMENTS = ("one", "two", "three", "four")
@@ -24,7 +25,7 @@ steps = st.lists(
 
 
 @given(steps, st.integers(1, 4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_never_more_than_the_limit_nobody_twice_nobody_before_who_came_first_of_its_own(
     steps: list[Any], limit: int
 ) -> None:

@@ -23,6 +23,7 @@ from assess_core.schedule import (
     usual_jitter,
 )
 from assess_core.schedule.ahead import Ahead
+from tests.support.examples import examples
 
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 SECONDS = st.integers(0, 10**7).map(lambda seconds: NEW_YEAR + timedelta(seconds=seconds))
@@ -58,7 +59,7 @@ def test_zones_may_be_read_again() -> None:
     assert cron.after(NEW_YEAR) == before == datetime(2027, 1, 1, 11, tzinfo=UTC)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     text=st.sampled_from(("every 7s", "every 1h", "*/5 * * * *", "30 2 * * *", "0 0 1 * *")),
     since=SECONDS,
@@ -75,7 +76,7 @@ def test_the_latest_is_the_last_of_all(text: str, since: datetime, span: int, mi
     assert latest(times, since, until) == (dues[-1] if dues else None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(text=st.sampled_from(("every 7s", "every 1h", "*/5 * * * *")), moments=st.lists(SECONDS, max_size=8))
 def test_what_is_remembered_of_the_future_is_what_would_be_answered(text: str, moments: list[datetime]) -> None:
     times = parse_schedule(text).times
@@ -86,7 +87,7 @@ def test_what_is_remembered_of_the_future_is_what_would_be_answered(text: str, m
             assert ahead.after(asked) == times.after(asked)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(st.sampled_from("0123456789*/,-#LWSUNMOJAevry hdms@?\n\t é²"), max_size=30))
 def test_any_text_is_a_schedule_or_refused_in_a_sentence(text: str) -> None:
     spec, said = None, ""

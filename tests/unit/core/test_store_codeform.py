@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_core.store.codeform import HEADER_BYTES, code_digest, same_code
+from tests.support.examples import examples
 
 SOURCE = b'''
 """Text with \xc3\xa9, beyond ASCII."""
@@ -113,7 +114,7 @@ def test_shared_values_cost_no_work_for_each_use() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_are_a_digest_or_refused_and_never_anything_else(data: bytes) -> None:
     try:
         answer = code_digest(data)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assess_core.config import with_waiver, without_waiver
 from assess_core.errors import ConfigError
 from assess_core.results.waivers import Waiver
+from tests.support.examples import examples
 
 FILE = '''# ours, not to be lost
 [runtime]
@@ -115,7 +116,7 @@ pieces = st.sampled_from(
 
 
 @given(parts=st.lists(pieces, max_size=6), given_=st.tuples(texts, texts, texts, texts))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_in_and_out_again_is_as_before_or_nothing_is_done(parts: list[str], given_: tuple[str, str, str, str]) -> None:
     text = "".join(parts)
     check, subject, owner, reason = given_

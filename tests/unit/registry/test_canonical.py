@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_registry.canonical import Members, decode, encode, parse_text, parse_time, write_time
+from tests.support.examples import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 LEAVES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | TEXTS
@@ -17,7 +18,7 @@ VALUES = st.recursive(
 AT = datetime(2026, 11, 21, 5, 10, tzinfo=UTC)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(VALUES)
 def test_every_value_has_one_spelling_that_is_read_back(value: Any) -> None:
     data = encode(value)
@@ -28,7 +29,7 @@ def test_every_value_has_one_spelling_that_is_read_back(value: Any) -> None:
             decode(data, max_bytes=len(data) - 1)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(VALUES, st.sampled_from(["indent", "blanks", "ascii", "order", "break"]))
 def test_any_other_spelling_of_it_is_refused(value: Any, how: str) -> None:
     compact: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False, "sort_keys": True}

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_registry.serve.negotiate import FORMS, negotiated
+from tests.support.examples import examples
 
 JSON, NAMED, HTML = FORMS
 PIP = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
@@ -67,7 +68,7 @@ def test_the_parameter_comes_before_the_header(wanted: str, form: str | None) ->
     assert negotiated(None, wanted) == form
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=60), st.integers(0, 3))
 def test_whatever_is_said_the_answer_is_a_form_or_none_and_more_rubbish_changes_nothing(text: str, times: int) -> None:
     assert negotiated(text, None) in (*FORMS, None)

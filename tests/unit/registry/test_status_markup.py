@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assess_registry.status.markup import document, joined, said, said_lines, tag
 from assess_registry.text import plain
+from tests.support.examples import examples
 from tests.support.status_pages import read_page, tags
 
 HOSTILE = (
@@ -31,7 +32,7 @@ def test_a_text_is_text_everywhere(text: str) -> None:
     assert not read_page(page).problems
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(st.characters(), max_size=80))
 def test_no_text_changes_the_elements_of_a_page(text: str) -> None:
     page = document(tag("body", tag("p", said(text), class_=text)))

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assess_registry.text import plain, plain_lines, table
+from tests.support.examples import examples
 from tests.support.results import HOSTILE
 
 ANY_TEXT = st.text(st.characters(codec=None) | st.sampled_from("\x1b\x9b\u202e\ud800\r\n\t "), max_size=20)
@@ -38,7 +39,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert plain(text) == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ANY_TEXT)
 def test_plain_text_is_printable_encodable_and_stays_as_it_is(text: str) -> None:
     shown = plain(text)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assess_registry.console import print_json
 from assess_registry.valid_json import valid
+from tests.support.examples import examples
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
@@ -17,7 +18,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ANYTHING)
 def test_anything_becomes_what_every_reader_takes_and_what_is_valid_stays(value: Any) -> None:
     made = valid(value)

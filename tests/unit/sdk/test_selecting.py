@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assess_plugin.models import MAX_PROBLEMS, MAX_TEXT, EvaluateResult, Subject
 from assess_plugin.selecting import OPERATORS, SelectorError, limited, parse_selector
+from tests.support.examples import examples
 
 
 def subject(name: str = "web-01", **labels: str) -> Subject:
@@ -56,7 +57,7 @@ EXPRESSIONS = st.lists(
 
 
 @given(has=LABELS, labels=LABELS, expressions=EXPRESSIONS, ids=st.none() | st.lists(st.sampled_from("pq"), min_size=1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_everything_given_must_hold(
     has: dict[str, str], labels: dict[str, str], expressions: list[tuple[str, str, list[str]]], ids: list[str] | None
 ) -> None:
