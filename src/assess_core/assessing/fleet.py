@@ -50,7 +50,7 @@ Raises:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
+class Wanted:
     """What decides whether processes that run are the ones that are wanted.
 
     Attributes:
@@ -64,7 +64,7 @@ class Identity:
     host: tuple[object, ...]
 
     @classmethod
-    def of(cls, callee: Callee, host: HostConfig) -> "Identity":
+    def of(cls, callee: Callee, host: HostConfig) -> "Wanted":
         """Of the processes that this callee wants."""
         return cls(
             env_key=callee.installed.env_key,
@@ -83,9 +83,9 @@ class Served:
         is_kept_ready: its processes wait for calls; else each starts at its first call.
     """
 
-    def __init__(self, callee: Callee, identity: Identity, supervisor: Supervisor, lease: Lease) -> None:
+    def __init__(self, callee: Callee, wanted: Wanted, supervisor: Supervisor, lease: Lease) -> None:
         self.installed = callee.installed
-        self.identity = identity
+        self.wanted = wanted
         self.supervisor = supervisor
         self.distrusted = ""
         self.is_kept_ready = False
@@ -211,7 +211,7 @@ class Fleet:
         for callee in callees:
             name = callee.installed.distribution
             served[name] = self._serving[name]
-            if served[name].identity.env_key != callee.installed.env_key:
+            if served[name].wanted.env_key != callee.installed.env_key:
                 raise ValueError(f"{name}: planned with {callee.installed.version}, and another one serves")
         return Use(self, served)
 
@@ -223,21 +223,21 @@ class Fleet:
     @property
     def running(self) -> tuple[InstalledPlugin, ...]:
         """Every version that has processes, also one that is only kept for who has it; each once."""
-        return tuple({each.identity.env_key: each.installed for each in self._all}.values())
+        return tuple({each.wanted.env_key: each.installed for each in self._all}.values())
 
     @property
     def alive(self) -> tuple[InstalledPlugin, ...]:
         """The same, with what is just ending."""
         everything = (*self._all, *self._ending.values())
-        return tuple({each.identity.env_key: each.installed for each in everything}.values())
+        return tuple({each.wanted.env_key: each.installed for each in everything}.values())
 
     def drop(self, env_key: str) -> None:
         """No assessment gets this environment any more."""
-        self.swap({name: each for name, each in self._serving.items() if each.identity.env_key != env_key})
+        self.swap({name: each for name, each in self._serving.items() if each.wanted.env_key != env_key})
 
     async def kill(self, env_key: str, reason: str) -> None:
         """Nothing of this environment runs any more; nothing that it says or said counts for who has it."""
-        ended = [each for each in (*self._all, *self._ending.values()) if each.identity.env_key == env_key]
+        ended = [each for each in (*self._all, *self._ending.values()) if each.wanted.env_key == env_key]
         for each in ended:
             each.distrusted = reason
         self._serving = {name: each for name, each in self._serving.items() if each not in ended}
@@ -274,9 +274,9 @@ class Fleet:
         await prepared.retire()  # another fleet of this loop has its next one anew
 
     async def _make(self, callee: Callee, *, started: bool) -> Served | AssessError:
-        identity = Identity.of(callee, self.host)
+        wanted = Wanted.of(callee, self.host)
         for each in self._all:
-            if each.identity == identity and not each.distrusted:
+            if each.wanted == wanted and not each.distrusted:
                 each.recall()
                 return await self._ready(each) if started and not each.is_kept_ready else each
         try:
@@ -286,7 +286,7 @@ class Fleet:
         if self._stopped:
             lease.release()
             return AssessError(f"{callee.installed.distribution}: nothing is started any more: this is being stopped")
-        served = Served(callee, identity, self._supervisor(callee), lease)
+        served = Served(callee, wanted, self._supervisor(callee), lease)
         self._all.append(served)
         return await self._ready(served) if started else served
 

@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator
 
-from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity, WaiverRef
+from assess_core.results import (
+    EXIT_FINDINGS,
+    EXIT_INCOMPLETE,
+    Result,
+    ResultOutcome,
+    Run,
+    Severity,
+    WaiverRef,
+    WaiverStanding,
+)
 from assess_registry.client import plain
 
 
@@ -35,17 +44,21 @@ def waiver_line(waiver: WaiverRef) -> str:
 
 def waiver_lines(run: Run) -> Iterator[str]:
     """Those that somebody has to look at."""
-    for standing in run.waivers:
-        what = f"waiver of {plain(standing.check)} on {plain(standing.subject)} ({plain(standing.waiver.owner)})"
-        match standing.state:
-            case "expiring":
-                yield f"{what} ends after {standing.waiver.expires}: renew it, or mend what it is about"
-            case "expired":
-                yield f"{what} ended after {standing.waiver.expires}: renew it, or `assess waive remove`"
-            case "unused":
-                yield f"{what} is not needed: nothing failed there; `assess waive remove`"
-            case "active":
-                pass
+    return filter(None, map(waiver_reminder, run.waivers))
+
+
+def waiver_reminder(standing: WaiverStanding) -> str:
+    """Why somebody has to look at it, and what to do; empty where nobody has to."""
+    what = f"waiver of {plain(standing.check)} on {plain(standing.subject)} ({plain(standing.waiver.owner)})"
+    match standing.state:
+        case "expiring":
+            return f"{what} ends after {standing.waiver.expires}: renew it, or mend what it is about"
+        case "expired":
+            return f"{what} ended after {standing.waiver.expires}: renew it, or `assess waive remove`"
+        case "unused":
+            return f"{what} is not needed: nothing failed there; `assess waive remove`"
+        case "active":
+            return ""
 
 
 def tries_line(result: Result) -> str:

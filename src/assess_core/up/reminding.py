@@ -1,8 +1,7 @@
 """A service says of waivers that they end soon, or have ended: once when that is so, and each day from then on.
 
     reminders = Reminders(lambda: config)
-    reminders.tell()                # whenever another configuration is followed
-    await reminders.run()           # until it is cancelled: days pass, too
+    await reminders.run()           # until it is cancelled: days pass
 
 Nobody looks at a waiver that works. What is said here is an entry of the log, with the actions `waiver-expiring` and
 `waiver-expired`; the numbers of each state are in the metrics (docs/waivers.md).
@@ -16,15 +15,14 @@ from datetime import date, datetime
 from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.configured import waivers_of
+from assess_core.formats.sentences import waiver_reminder
 from assess_core.results import WaiverStanding
 
 LOOK_S = 3600.0
 """Between two looks: what ends with the day is told within this."""
 
-_WORDS = {
-    "expiring": "waiver of %s on %s (%s) ends after %s: mend what it is about, or renew it",
-    "expired": "waiver of %s on %s (%s) ended after %s, and counts no more",
-}
+_TOLD = ("expiring", "expired")
+"""States; what is not needed is told by the run that found it so."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,16 +58,9 @@ class Reminders:
         if config is None:
             return
         standings = waivers_of(config).standings(now, notice_d=config.results.waiver_notice_d)
-        told = {each: now.date() for each in standings if each.state in _WORDS}
+        told = {each: now.date() for each in standings if each.state in _TOLD}
         for each in told:
             if self._told.get(each) == now.date():
                 continue
-            _log.warning(
-                _WORDS[each.state],
-                each.check,
-                each.subject,
-                each.waiver.owner,
-                each.waiver.expires,
-                extra={"action": f"waiver-{each.state}"},
-            )
+            _log.warning("%s", waiver_reminder(each), extra={"action": f"waiver-{each.state}"})
         self._told = told
