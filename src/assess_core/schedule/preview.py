@@ -14,6 +14,7 @@ from itertools import islice
 from cronsim import CronSim
 
 from assess_core.schedule.decide import Rule
+from assess_core.schedule.store import Kept
 from assess_core.schedule.times import SECOND, Cron, upcoming, zone_of
 from assess_core.schedule.windows import open_at, over_at
 
@@ -44,6 +45,17 @@ def preview(rule: Rule, *, since: datetime, count: int, shown_in: tzinfo = UTC) 
     if rule.spec is None:
         return ()
     return tuple(_upcoming(rule, due, shown_in) for due in islice(upcoming(rule.spec.times, since), count))
+
+
+def coming(rule: Rule, kept: Kept, now: datetime, *, count: int, shown_in: tzinfo = UTC) -> tuple[Upcoming, ...]:
+    """As `preview`, from where an earlier look left it, if that was by this schedule; else it begins now.
+
+    What is due already, and waits for its jitter, comes, too.
+    """
+    key = rule.spec.key if rule.spec is not None else None
+    decided = (each.at for each in kept.cursors if (each.assessment, each.spec) == (rule.assessment, key))
+    since = max(next(decided, now), now - rule.offset)
+    return preview(rule, since=since, count=count, shown_in=shown_in)
 
 
 def _upcoming(rule: Rule, due: datetime, shown_in: tzinfo) -> Upcoming:

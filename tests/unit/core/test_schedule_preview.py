@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from assess_core.schedule import Rule, Window, parse_schedule
-from assess_core.schedule.preview import Upcoming, preview
+from assess_core.schedule import Cursor, Kept, Rule, Window, parse_schedule
+from assess_core.schedule.preview import Upcoming, coming, preview
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -49,3 +49,18 @@ def test_jitter_and_maintenance_are_explained() -> None:
     left_out = first("0 2 * * *", datetime(2026, 12, 31, 12, tzinfo=UTC), windows=(skips,))
     assert left_out.start_at is None
     assert left_out.notes == ("not run: maintenance 'patching' until 2027-01-01 04:00",)
+
+
+def test_what_was_decided_does_not_come_again_and_what_waits_for_its_jitter_does() -> None:
+    now, minute = datetime(2027, 1, 1, 12, 3, tzinfo=UTC), timedelta(minutes=1)
+    late = rule("every 1h", offset=5 * minute)
+
+    def next_due(kept_by: str, decided: datetime) -> datetime:
+        kept = Kept(cursors=(Cursor(assessment="host", spec=kept_by, at=decided),))
+        return coming(late, kept, now, count=1)[0].due_at
+
+    noon = now - 3 * minute
+    assert next_due("every 1h", noon - timedelta(hours=1)) == noon
+    assert next_due("every 1h", noon) == noon + timedelta(hours=1)
+    assert next_due("every 2h", noon - timedelta(hours=1)) == noon + timedelta(hours=1), "of another schedule"
+    assert coming(late, Kept(), now, count=1)[0].due_at == noon + timedelta(hours=1)
