@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from assess_core.config import load
+from assess_core.config import Config, load
 from assess_core.errors import AssessError, ConfigError, CutShortError, StoreError
 from assess_core.host.standing import State
 from assess_core.journal import Journal
@@ -800,7 +800,7 @@ def test_stopped_while_it_starts_it_does_not_start(
             await live.start()
 
     asyncio.run(main())
-    assert "follow-failed" not in {getattr(each, "action", "") for each in caplog.records}
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 def test_two_who_stop_it_wait_for_the_same_end(place: Place, workers: Callable[[], int]) -> None:
@@ -1013,3 +1013,38 @@ def test_the_registry_is_heard_while_a_place_that_is_watched_does_not_answer(
         on.set()
     said = [getattr(each, "action", "") for each in caplog.records]
     assert said.count("looking-stuck") == (1 if hangs else 0)
+
+
+def test_a_bug_of_ours_while_following_is_told_as_one_and_what_serves_goes_on(
+    place: Place, workers: Callable[[], int]
+) -> None:
+    """A fault that nobody thought of, where the configuration is loaded."""
+
+    def loaded() -> Config:
+        if broken.is_set():
+            raise KeyError("no such thing")
+        return load(place.path)
+
+    async def main() -> None:
+        live = Live(loaded, place.state, poll_s=POLL_S)
+        told: list[tuple[float, str]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, said: told.append((loop.time(), repr(said["exception"]))))
+        await live.start()
+        try:
+            assert ((await live.reload()).refused, live.refused, live.has_failed) == ("", "", False)
+            broken.set()
+            await until(lambda: len(told) >= 3)
+            assert {error for _, error in told} == {"KeyError('no such thing')"}
+            assert told[2][0] - told[0][0] >= 1.5, "asked as often as the registry is, and not at each look"
+            assert (live.refused, live.has_failed) == ("a bug of assess: KeyError: 'no such thing'", True)
+            assert versions(await live.assess({"short"})) == {"1.0.0"}
+            broken.clear()
+            await until(lambda: live.refused == "")
+            assert not live.has_failed
+        finally:
+            await live.stop(within_s=20)
+
+    broken = threading.Event()
+    place.configure(refresh_s=1)
+    asyncio.run(main())

@@ -82,6 +82,7 @@ class Live:
         """What follows a change; the end gives it up."""
         self._begun = False
         self._refusal = ""
+        self._has_failed = False
         self._closing: asyncio.Task[None] | None = None
         self._last: list[LastWork] = []
         self._first: asyncio.Task[None] | None = None
@@ -131,16 +132,15 @@ class Live:
                 if at_once:
                     _log.info("what is configured is installed first", extra={"action": "installing-first"})
                 done = await self._following.follow(config)
-            self._give_up_at_the_end(loop.create_task(self._watching.go_on(self.reload)))
+            self._give_up_at_the_end(loop.create_task(self._watching.go_on(self.reload, failed=self._failed)))
             return done
 
     async def _follow_first(self) -> None:
         try:
             async with self._lock:
                 await self._following.or_as_before(self._underway.followed)
-        except Exception:
-            # A bug of ours: loud, and what serves goes on.
-            _log.exception("following a change failed", extra={"action": "follow-failed"})
+        except Exception as error:
+            self._failed(error)
         finally:
             self._first = None
 
@@ -153,7 +153,7 @@ class Live:
             AssessError: it is not running, or was stopped meanwhile.
         """
         done = await self._unless_closed(self._reload)
-        self._refusal = done.refused
+        self._refusal, self._has_failed = done.refused, False
         return done
 
     async def _reload(self) -> Reloaded:
@@ -165,6 +165,7 @@ class Live:
         ids: Collection[str] = (),
         *,
         due_at: datetime | None = None,
+        run_id: str = "",
         attempt: int = 1,
         why: Why = "request",
         problem: str = "",
@@ -175,6 +176,7 @@ class Live:
         Args:
             ids: which; all that are enabled unless given.
             due_at: the time they were due, which the ids of their runs are made from; now, unless given.
+            run_id: of the one that is named, if it was decided before; else it is made from that time.
             attempt: how often they were begun for that time, this time included.
             why: they are done: `schedule`, `request` or `again`.
             problem: why they are not done, but recorded with this as their problem, whether there are such assessments
@@ -191,7 +193,12 @@ class Live:
         try:
             tasks, fleet, context = await self._allowed(ids, problem)  # until the fleet is taken nothing is waited for
             context = replace(
-                context, notify=notify, is_stopped=lambda: self._closing is not None, attempt=attempt, why=why
+                context,
+                notify=notify,
+                is_stopped=lambda: self._closing is not None,
+                run_ids=dict.fromkeys(ids, run_id) if run_id else {},
+                attempt=attempt,
+                why=why,
             )
             return await assess(
                 tasks,
@@ -258,6 +265,11 @@ class Live:
         return self._refusal
 
     @property
+    def has_failed(self) -> bool:
+        """Whether that is so for a bug of ours."""
+        return self._has_failed
+
+    @property
     def stale(self) -> frozenset[ProjectName]:
         """What serves by a word of the registry that is older than it should be, or was not asked for yet."""
         planned = self._underway.planned
@@ -287,6 +299,12 @@ class Live:
             if self._closing is None or (ours is not None and ours.cancelling()):
                 raise
             raise AssessError("this runtime was stopped meanwhile") from None
+
+    def _failed(self, error: Exception) -> None:
+        """A bug of ours: loud, in the log and in what is said of this runtime; what serves goes on."""
+        self._refusal, self._has_failed = f"a bug of assess: {type(error).__name__}: {error}", True
+        message = "following a change failed, and what runs goes on as it was"
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
 
     def _give_up_at_the_end(self, task: asyncio.Task[Any]) -> None:
         self._work.add(task)

@@ -46,8 +46,15 @@ class Watching:
         """What this configuration goes by is as it is to be; what changes from now on is a change."""
         await self._look(partial(self._changes.watch, self._places(config)))
 
-    async def go_on(self, reload: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Each change is followed, and the registry asked in time; until it is cancelled."""
+    async def go_on(
+        self, reload: Callable[[], Coroutine[Any, Any, object]], *, failed: Callable[[Exception], None]
+    ) -> None:
+        """Each change is followed, and the registry asked in time; until it is cancelled.
+
+        Args:
+            reload: follows.
+            failed: told of a bug of ours, which is no reason to stop following for the months to come.
+        """
         loop = asyncio.get_running_loop()
         due = loop.time() + self._until_refresh_s()
         while True:
@@ -60,11 +67,12 @@ class Watching:
                 if topics:
                     _log.info("changed: %s", ", ".join(sorted(topics)), extra={"action": "changed"})
                 if topics or loop.time() >= due:
-                    await reload()
-                    due = loop.time() + self._until_refresh_s()
-            except Exception:
-                # A bug of ours: loud, and no reason to stop following for the months to come.
-                _log.exception("following a change failed", extra={"action": "follow-failed"})
+                    try:
+                        await reload()
+                    finally:  # also when it fails: the registry is not asked each second for that
+                        due = loop.time() + self._until_refresh_s()
+            except Exception as error:
+                failed(error)
 
     def end(self) -> None:
         """Nothing is looked at any more; a disk that does not answer is left to itself."""

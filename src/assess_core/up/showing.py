@@ -98,7 +98,8 @@ class Showing:
         if now.phase == "up" and (stuck := self._stuck()):
             said.append(stuck)
         if self._is_degraded:
-            said.append("the configuration has a mistake; what was followed before goes on")
+            why = "a bug of assess" if now.live.has_failed else "the configuration has a mistake"
+            said.append(f"{why}; what was followed before goes on")
         return "; ".join(said)
 
     def log(self) -> None:
