@@ -30,7 +30,7 @@ from assess_core.delivery.consenting import consents_of, waiting
 from assess_core.delivery.fallback import fall_back, fallen
 from assess_core.delivery.folders import entry_of
 from assess_core.delivery.pipeline import sync
-from assess_core.delivery.values import Action, Delivery, Notify, Synced, fits
+from assess_core.delivery.values import Action, Delivery, Say, Synced, fits
 from assess_core.delivery.vouching import Vouching
 from assess_core.errors import AssessError, ConfigError
 from assess_core.host import HostConfig, Scratch
@@ -150,12 +150,12 @@ class Runtime:
         return tuple(dict.fromkeys(failure for failure in holding if failure is not None))
 
     def sync(
-        self, *, notify: Notify = lambda _: None, offline: bool = False, dry_run: bool = False, retry: bool = False
+        self, *, notify: Say = lambda _: None, offline: bool = False, dry_run: bool = False, retry: bool = False
     ) -> tuple[Synced, ...]:
         """Bring the installed plugins to what the configuration asks for (`pipeline.sync`)."""
         return sync(self.config, replace(self.delivery(notify), offline=offline, dry_run=dry_run, retry=retry))
 
-    def delivery(self, notify: Notify = lambda _: None) -> Delivery:
+    def delivery(self, notify: Say = lambda _: None) -> Delivery:
         """What the first half of the pipeline works with."""
         host = self.host()
         return Delivery(

@@ -15,7 +15,7 @@ from assess_core.host import HostConfig
 from assess_core.store import InstalledPlugin, Interpreter, Interpreters, Pin, Store
 from assess_registry.client import ProjectName, Registry, RegistryError, Sha256, TrustError, VerifiedWheel
 
-Notify = Callable[[str], None]
+Say = Callable[[str], None]
 """Takes one sentence for the person who waits."""
 
 
@@ -78,7 +78,7 @@ class Delivery:
     store: Store
     interpreters: Interpreters
     host: HostConfig
-    notify: Notify
+    notify: Say
     clock: Clock
     dry_run: bool = False
     offline: bool = False
