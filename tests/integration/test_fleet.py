@@ -11,7 +11,7 @@ import pytest
 from assess_core.assessing.fleet import Fleet, Use, sorted_out
 from assess_core.assessing.plan import Callee
 from assess_core.errors import AssessError, FaultKind, PluginFault, StoreError
-from assess_core.host import copies, prepared
+from assess_core.host import Supervisor, copies, prepared
 from assess_core.host.standing import Policy
 from assess_core.host.turns import Turns
 from assess_core.store import InstalledPlugin
@@ -238,12 +238,12 @@ def test_what_is_gone_is_said_and_others_serve(tmp_path: Path) -> None:
 
 
 def test_cancelled_while_it_starts_nothing_is_left_of_it(tmp_path: Path) -> None:
-    slow, leases = version(tmp_path, "1.0", "time.sleep(20)"), Leases()
+    slow, leases = version(tmp_path, "1.0", "time.sleep(100)"), Leases()
 
     async def main() -> None:
         fleet = Fleet(host_config(tmp_path), lease=leases.take, turns=Turns(8))
         making = asyncio.create_task(fleet.make([slow]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not scratches(tmp_path):
                 await asyncio.sleep(0.05)
         making.cancel()
@@ -254,3 +254,37 @@ def test_cancelled_while_it_starts_nothing_is_left_of_it(tmp_path: Path) -> None
     asyncio.run(main())
     assert not +leases.held
     assert scratches(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "is_bug"), [(TypeError("a bug"), True), (OSError(28, "No space left on device"), False)]
+)
+def test_what_cannot_be_ended_is_told_and_a_bug_of_ours_as_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception, is_bug: bool
+) -> None:
+    told: list[object] = []
+
+    class Unending(Fleet):
+        def _supervisor(self, callee: Callee) -> Supervisor:
+            class Stuck(Supervisor):
+                async def stop(self) -> None:
+                    await super().stop()
+                    raise error
+
+            return Stuck(callee.installed, self.host, None, turns=self.turns)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+        fleet = Unending(host_config(tmp_path), lease=leases.take, turns=Turns(1))
+        made, _ = sorted_out(await fleet.make([version(tmp_path, "1.0")], started=False))
+        fleet.swap(made)
+        fleet.swap({})
+        await fleet.stop()
+        assert fleet.alive == ()
+
+    leases = Leases()
+    asyncio.run(main())
+    assert not leases.held["1.0"], "nothing else is left"
+    assert told == ([error] if is_bug else [])
+    assert [getattr(record, "action", "") for record in caplog.records] == ([] if is_bug else ["end-failed"])

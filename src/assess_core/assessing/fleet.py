@@ -316,11 +316,16 @@ class Fleet:
         )
 
     async def _end(self, served: Served) -> None:
+        name = served.installed.distribution
         try:
             await served.stop()
-        except Exception:
-            # A bug of ours: the assessment that happened to be the last to use it has nothing to do with it.
-            _log.exception("%s: could not be ended", served.installed.distribution, extra={"action": "end-failed"})
+        except (AssessError, OSError) as error:
+            _log.error("%s: not all of it ended: %s", name, error, extra={"action": "end-failed", "distribution": name})
+        except Exception as error:
+            # A bug of ours. Whoever happened to use it last has nothing to do with it, nor has who waits for the others
+            # to end; so it goes where what nobody waits for is told: `assess up` counts it and writes it down.
+            context = {"message": f"{name}: not all of it ended", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
 
 def sorted_out(
