@@ -5,6 +5,7 @@ serves that one, and each task keeps what it has from the beginning to its end.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +17,12 @@ from assess_core.assessing.plan import Task, Unrunnable, callees_of
 from assess_core.assessing.recording import Recorder
 from assess_core.assessing.subjects import Found, find, of_those_named
 from assess_core.assessing.values import Context, Executed
-from assess_core.errors import PluginFault
+from assess_core.errors import AssessError, CutShortError, PluginFault
 from assess_core.journal import OvertakenError
 from assess_core.observe.context import about
 from assess_core.results import Result, ResultOutcome, Run, WaitingVersion, WaiverStanding, run_id
+
+_log = logging.getLogger(__name__)
 
 
 async def assess(
@@ -142,10 +145,18 @@ def _error(result: Result, why: str) -> Result:
 
 
 def _all_committed(ended: Sequence[Executed | BaseException]) -> list[Executed]:
-    """What every task ended in; the first error, when all tasks have had their turn and one could not be committed."""
-    for outcome in ended:
-        if isinstance(outcome, BaseException):
-            raise outcome
+    """What every task ended in, when all have had their turn and could be committed; else the first error.
+
+    What is no error of the journal's, nor of a runtime that was stopped, is a bug of ours, and comes before those.
+    """
+    errors = [outcome for outcome in ended if isinstance(outcome, BaseException)]
+    errors.sort(key=lambda error: isinstance(error, AssessError))
+    for hidden in errors[1:]:
+        if isinstance(hidden, CutShortError) or str(hidden) == str(errors[0]):
+            continue
+        _log.error("another assessment failed, too: %s", hidden, exc_info=hidden, extra={"action": "run-failed"})
+    if errors:
+        raise errors[0]
     return [outcome for outcome in ended if isinstance(outcome, Executed)]
 
 
