@@ -12,6 +12,7 @@ import pytest
 from assess_core.cli.app import main
 from assess_core.errors import EXIT_DAMAGED
 from assess_core.results import Narrowed, ResultOutcome, run_id
+from assess_core.up.lock import only_one
 from assess_plugin.models import Subject
 from tests.support.chains import Site
 from tests.support.results import HOSTILE, make_assessment, make_result
@@ -331,6 +332,25 @@ def test_what_a_plugin_or_an_intruder_wrote_moves_no_cursor(typed: Typed) -> Non
 
 
 # -- prune
+
+
+def test_prune_gives_room_back_unless_somebody_is_up(typed: Typed) -> None:
+    typed.site.now -= timedelta(days=400)
+    for _ in range(40):
+        record(typed.site, [("a", f"c{number}", PASS) for number in range(40)])
+    size = typed.site.path.stat().st_size
+    with only_one(typed.site.directory):
+        code, _, problem = typed("prune", "--trust-clock", "--compact")
+        assert (code, "runs already on" in problem) == (1, True)
+        assert len(typed.json("list", "--limit", "100")[1]["runs"]) == 40
+    assert typed("prune", "--compact", "--dry-run")[0] == 2
+    assert typed.json("prune", "--trust-clock")[1]["given_back_bytes"] is None
+    code, found = typed.json("prune", "--compact")
+    assert (code, found["runs"]) == (0, 0)
+    assert found["journal_bytes"] == typed.site.path.stat().st_size < size
+    assert found["given_back_bytes"] > 0
+    assert "the journal had" in typed("prune", "--compact")[1]
+    assert typed("verify")[0] == 0
 
 
 def test_prune_removes_what_is_old_and_verify_agrees(typed: Typed) -> None:

@@ -21,6 +21,7 @@ from assess_core.errors import StoreError
 from assess_core.journal import evidence as pieces
 from assess_core.journal import findings, health, retention
 from assess_core.journal.backup import Backup, back_up
+from assess_core.journal.compacting import Compacted, compact
 from assess_core.journal.database import Connection, Database, quick_check
 from assess_core.journal.evidence import Evidence
 from assess_core.journal.figures import Figures, completed_at, figures
@@ -311,6 +312,10 @@ class Journal:
             signer.committed(connection, now=True)
         signer.identity.tell_heads()
         return total
+
+    def compact(self) -> Compacted:
+        """As `compacting.compact`: the file gives back what was removed. For when nobody else writes."""
+        return compact(self._database)
 
     def heads(self) -> Mapping[str, Head]:
         """Where each chain stands, by its runtime, as its identity knows."""
