@@ -313,10 +313,10 @@ LATER = '[[assessments]]\nid = "later"\nplugin = "demo"\nprovider = "demo-subjec
 
 
 def test_each_id_that_was_told_is_of_a_run(ticking: Place) -> None:
-    """Asked for before it is configured where it is up; twice; in a window that leaves out what is due; and removed."""
+    """Asked for before it is configured where it is up, by another name of it; twice; in a window; and removed."""
     ticking.configure(assessment=TICK + LATER)
     elsewhere = ticking.path.with_name("elsewhere.toml")
-    ticking.path.rename(elsewhere)
+    elsewhere.write_text(ticking.path.read_text().replace('id = "web-01"', 'id = "web-02"'))
     ticking.configure(assessment=TICK + CLOSED)
     with up(ticking) as one:
         one.until("up-ready")

@@ -13,7 +13,7 @@ from assess_core.assessing.subjects import Found, find
 from assess_core.assessing.tries import answers_of
 from assess_core.assessing.values import Context, Executed, Hosts, Keep
 from assess_core.errors import PluginFault
-from assess_core.results import AssessmentRun, run_id
+from assess_core.results import AssessmentRun
 
 
 async def execute(
@@ -50,7 +50,7 @@ async def execute(
     if isinstance(found, PluginFault) or not found.subjects:
         problem = f"no subjects: {found}" if isinstance(found, PluginFault) else found.problem(task)
         return _not_assessed(task, problem, context=context, due_at=due_at, started_at=started_at)
-    this_run = run_id(context.runtime, task.assessment, due_at)
+    this_run = context.run_id(task.assessment, due_at)
     results = await answers_of(task, found.subjects, run=this_run, hosts=hosts, context=context, keep=keep)
     return Executed(
         run=AssessmentRun(
@@ -77,7 +77,7 @@ def _not_assessed(
     plugin = task.plugin.reference if isinstance(task, Task) else None
     provider = task.provider.name if isinstance(task, Task) else task.provider
     run = AssessmentRun(
-        run_id=run_id(context.runtime, task.assessment, due_at),
+        run_id=context.run_id(task.assessment, due_at),
         assessment=task.assessment,
         plugin=plugin,
         provider=provider,

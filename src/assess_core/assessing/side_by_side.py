@@ -20,7 +20,7 @@ from assess_core.assessing.values import Context, Executed
 from assess_core.errors import AssessError, CutShortError, PluginFault
 from assess_core.journal import OvertakenError
 from assess_core.observe.context import about
-from assess_core.results import Result, ResultOutcome, Run, WaitingVersion, WaiverStanding, run_id
+from assess_core.results import Result, ResultOutcome, Run, WaitingVersion, WaiverStanding
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ async def assess(
     due = due_at or started_at
 
     async def one(task: Task | Unrunnable, use: Use, found: Found | PluginFault | None) -> Executed:
-        with about(run_id(context.runtime, task.assessment, due), task.assessment):
+        with about(context.run_id(task.assessment, due), task.assessment):
             executed = await execute(
                 task, hosts=use.hosts, context=context, due_at=due, keep=recorder.keep, found=found
             )
@@ -95,7 +95,7 @@ async def _asked(
     async def ask(task: Task | Unrunnable, use: Use) -> Found | None:
         if isinstance(task, Unrunnable):
             return None
-        with about(run_id(context.runtime, task.assessment, due_at), task.assessment):
+        with about(context.run_id(task.assessment, due_at), task.assessment):
             return await find(task, hosts=use.hosts, context=context)
 
     came = await asyncio.gather(*(ask(*pair) for pair in zip(tasks, uses, strict=True)), return_exceptions=True)

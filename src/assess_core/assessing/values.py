@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from assess_core.clock import Clock
 from assess_core.host import LogLine, Progress, Supervisor
 from assess_core.journal import Evidence
-from assess_core.results import AssessmentRun, Result, WaitingVersion, Why
+from assess_core.results import AssessmentRun, Result, WaitingVersion, Why, run_id
 from assess_core.results.waivers import NOTICE_D, Waivers
 from assess_registry.client import ProjectName
 
@@ -56,6 +57,8 @@ class Context:
     notify: Callable[[str, Event], None]
     is_stopped: Callable[[], bool] = lambda: False
     """Whether the runtime ends what runs, for good."""
+    run_ids: Mapping[str, str] = field(default_factory=dict)
+    """Of assessments whose runs were given ids when they were decided, perhaps under another name of this runtime."""
     attempt: int = 1
     why: Why = "request"
     waivers: Waivers = field(default_factory=Waivers)
@@ -63,6 +66,10 @@ class Context:
     subjects_at_once: int = SUBJECTS_AT_ONCE
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
+
+    def run_id(self, assessment: str, due_at: datetime) -> str:
+        """Of the run of an assessment that is due then."""
+        return self.run_ids.get(assessment) or run_id(self.runtime, assessment, due_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -251,6 +251,7 @@ class Service:
                 run = await self._now.live.assess(
                     (due.assessment,),
                     due_at=due.due_at,
+                    run_id=due.run_id,
                     attempt=due.attempt,
                     why=due.why,
                     problem=due.problem,
