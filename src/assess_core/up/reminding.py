@@ -1,7 +1,8 @@
 """A service says of waivers that they end soon, or have ended: once when that is so, and each day from then on.
 
     reminders = Reminders(lambda: config)
-    await reminders.run()           # until it is cancelled: days pass
+    reminders.tell()                # whenever another configuration is followed
+    await reminders.run()           # until it is cancelled: days pass, too
 
 Nobody looks at a waiver that works. What is said here is an entry of the log, with the actions `waiver-expiring` and
 `waiver-expired`; the numbers of each state are in the metrics (docs/waivers.md).
