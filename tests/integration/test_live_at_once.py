@@ -11,9 +11,9 @@ import pytest
 from assess_core.config import load
 from assess_core.live.live import Live
 from assess_core.runtime import Runtime
-from tests.integration.test_live import POLL_S, Place, made, place, until, versions, workers
 from tests.support.fleet_place import one_of_many
 from tests.support.http_registry import serve
+from tests.support.live_place import POLL_S, Place, made, place, until, versions, workers
 
 __all__ = ["made", "place", "workers"]  # fixtures
 
@@ -48,7 +48,7 @@ def test_at_once_it_waits_for_no_registry_and_every_result_says_so(
         began = asyncio.get_running_loop().time()
         async with at_once(place) as live:
             took_s = asyncio.get_running_loop().time() - began
-            assert took_s < 5, "the registry's deadline is 60 s"
+            assert took_s < 30, "the registry's deadline is 60 s"
             run = await live.assess()
             assert (versions(run), {result.stale for result in run.results}) == ({"1.0.0"}, {True})
             if not silent:

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from tests.integration.test_live import Place, made, place
+from tests.support.live_place import Place, made, place
 from tests.support.up import assess
 
 __all__ = ["made", "place"]

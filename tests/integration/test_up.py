@@ -1,6 +1,6 @@
 """A real `assess up`: what it does when it is told to stop, killed, misconfigured, or left alone by everybody else.
 
-The plugin is that of test_live.py: assessment `long` goes on until a gate is open, `tick` is due each second.
+The plugin is that of `live_place`: assessment `long` goes on until a gate is open, `tick` is due each second.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from assess_core.results import AssessmentRun
 from assess_core.up.lock import who_is_up
 from assess_core.up.observing import FRESH_S
 from assess_core.up.signals import ONE_S
-from tests.integration.test_live import Place, made, place
 from tests.support.http_registry import serve
+from tests.support.live_place import Place, made, place
 from tests.support.mounts import fill, in_mounts, may_mount, mount_tmpfs
 from tests.support.nothing_left import adopting, children_of, left_of, name_of
 from tests.support.programs import refuse_or_skip

@@ -9,8 +9,8 @@ from pathlib import Path
 from assess_core.errors import EXIT_DAMAGED
 from assess_core.journal import Journal
 from tests.integration.test_journal_upgrade import OLD
-from tests.integration.test_live import Place, made, place
 from tests.integration.test_up import due, runs, ticking, up
+from tests.support.live_place import Place, made, place
 from tests.support.up import assess
 
 __all__ = ["made", "place", "ticking"]  # fixtures
