@@ -1,14 +1,13 @@
 """Results and runs for tests: one plain value each, and strategies for all others."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from assess_core.results import (
     SEVERITIES,
     VERDICTS,
-    WAIVER_STATES,
     AssessmentRun,
     EvidenceRef,
     PluginRef,
@@ -17,6 +16,7 @@ from assess_core.results import (
     Run,
     WaiverRef,
     WaiverStanding,
+    WaiverState,
     finding_id,
     result_id,
     run_id,
@@ -184,5 +184,6 @@ def runs(draw: st.DrawFn) -> Run:
         for name in names
         for number in range(draw(st.integers(0, 4)))
     ]
-    waivers = draw(st.lists(st.sampled_from(WAIVER_STATES).map(lambda state: make_standing(state=state)), max_size=2))
+    states = st.sampled_from(get_args(WaiverState))
+    waivers = draw(st.lists(states.map(lambda state: make_standing(state=state)), max_size=2))
     return make_run(assessments=assessments, results=tuple(results), waivers=tuple(waivers))

@@ -53,7 +53,6 @@ Why = Literal["schedule", "request", "again"]
 
 WaiverState = Literal["active", "expiring", "expired", "unused"]
 """Of a waiver in the configuration: it holds; holds and ends soon; has ended; holds, and there is no such failure."""
-WAIVER_STATES: tuple[WaiverState, ...] = ("active", "expiring", "expired", "unused")
 
 _RANK: Mapping[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
