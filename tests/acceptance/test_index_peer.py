@@ -72,7 +72,7 @@ def served(request: pytest.FixtureRequest, peer_program: str, tree: RegistryTree
 
 
 def page(url: str, accept: str = JSON_TYPE) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=60) as answer:
         assert answer.headers.get_content_type() == accept
         return json.loads(answer.read()) if accept == JSON_TYPE else answer.read()
 

@@ -64,10 +64,10 @@ def served(line: str, place: Path, environment: dict[str, str]) -> None:
     with subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = first_line(process.stdout).strip()
-        with urllib.request.urlopen(f"{url}simple/demo-plugin/", timeout=20) as answer:
+        with urllib.request.urlopen(f"{url}simple/demo-plugin/", timeout=60) as answer:
             assert answer.read() == (place / ".assess/site/simple/demo-plugin/index.html").read_bytes()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_page_shows_what_it_needs() -> None:

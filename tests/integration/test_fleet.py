@@ -168,7 +168,7 @@ def test_killed_it_answers_nobody_and_is_not_had_again(tmp_path: Path) -> None:
         fleet = Fleet(host_config(tmp_path), lease=Leases().take, turns=Turns(8))
         await bring(fleet, old)
         use, other = fleet.take([old]), fleet.take([old])
-        asking = asyncio.create_task(ask(use, 50))
+        asking = asyncio.create_task(ask(use, 1000))
         await asyncio.sleep(0.1)
         await fleet.kill("1.0", "revoked: sends it away")
         with pytest.raises(PluginFault, match="sends it away") as fault:

@@ -699,7 +699,7 @@ async def main(root):
         seen.append(worker.pid)
         if number % 2:
             worker._process.signal_group(signal.SIGKILL)
-            await worker._process.wait(10)
+            await worker._process.wait(60)
         await worker.stop()
     for first in range(0, 60, 6):
         await asyncio.gather(*(one(number) for number in range(first, first + 6)))

@@ -41,7 +41,7 @@ async def _killed(root: Path) -> "weakref.ref[Worker]":
 def test_a_worker_that_was_killed_is_let_go_of_at_once(tmp_path: Path) -> None:
     async def left() -> Worker | None:
         gone = await _killed(tmp_path)
-        for _ in range(100):  # its watch's thread is at its last look
+        for _ in range(1000):  # its watch's thread is at its last look
             if gone() is None:
                 break
             await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ from assess_core.host.limits import watch as module
 from assess_core.host.limits.process import Seen, WatchedProcess
 from assess_registry.client import Limits
 
-SOON_S = 5.0
+SOON_S = 60.0
 
 
 class Looks:

@@ -61,7 +61,7 @@ def run(block: str, place: Path) -> None:
     finally:
         for process in running:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _commands(block: str) -> list[str]:

@@ -85,10 +85,10 @@ class Served:
     def page(self, project: str) -> tuple[str, bytes]:
         """Its media type and content, as pip asks for it."""
         if self.kind == "file":  # installers read this one there
-            with urllib.request.urlopen(f"{self.url}simple/{project}/index.html", timeout=20) as answer:
+            with urllib.request.urlopen(f"{self.url}simple/{project}/index.html", timeout=60) as answer:
                 return HTML_TYPE, answer.read()
         request = urllib.request.Request(f"{self.url}simple/{project}/", headers={"Accept": PIP_JSON})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.headers.get_content_type(), answer.read()
 
 
@@ -208,10 +208,10 @@ def test_nginx_serves_what_is_published_and_nothing_beside_it(tree: RegistryTree
             for path in ("registry.toml", ".submissions/secret", "files/../.submissions/secret", "files/link/secret",
                          "files/%2e%2e/.submissions/secret", ".lock", "simple/.x"):  # fmt: skip
                 with pytest.raises(urllib.error.HTTPError) as refused:
-                    urllib.request.urlopen(url + path, timeout=20)
+                    urllib.request.urlopen(url + path, timeout=60)
                 assert refused.value.code in (400, 403, 404)
                 refused.value.close()
-            with urllib.request.urlopen(f"{url}plugins.json", timeout=20) as answer:
+            with urllib.request.urlopen(f"{url}plugins.json", timeout=60) as answer:
                 assert answer.headers.get_content_type() == "application/json"
     finally:
         (tree.root / "files" / "link").unlink()

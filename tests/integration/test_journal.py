@@ -104,18 +104,18 @@ def test_closed_while_somebody_records_it_waits_for_that_and_takes_no_more(path:
 
     def holds() -> bool:
         inside.set()
-        return on.wait(30)
+        return on.wait(60)
 
     recording = threading.Thread(target=partial(journal.record, run, results, EVIDENCE, holds=holds))
     recording.start()
-    assert inside.wait(30)
+    assert inside.wait(60)
     closing = threading.Thread(target=journal.close)
     closing.start()
     closing.join(0.2)
     assert closing.is_alive()
     on.set()
     for each in (recording, closing):
-        each.join(30)
+        each.join(60)
         assert not each.is_alive()
     with pytest.raises(StoreError, match="closed"):
         journal.record(*batch("second"), EVIDENCE)

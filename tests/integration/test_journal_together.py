@@ -93,7 +93,7 @@ def test_two_services_and_a_run_beside_them_killed_at_random(tmp_path: Path) -> 
                 child.wait(chance.random() * 0.3)
             except subprocess.TimeoutExpired:
                 child.send_signal(signal.SIGKILL)
-            said = child.communicate(timeout=30)[0].splitlines()
+            said = child.communicate(timeout=60)[0].splitlines()
             told.update(line.split()[1] for line in said if len(line) == len("told ") + 36)
         until = held(tmp_path, "ab")
         assert len(until) == 2 * ASSESSMENTS

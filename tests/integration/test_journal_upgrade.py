@@ -166,7 +166,7 @@ def test_whoever_opens_it_meanwhile_waits_and_finds_it_done(old: Path, monkeypat
         readers[0].join(0.3)  # much longer than others' transactions are waited for
         assert found == []
     for thread in readers:
-        thread.join(30)
+        thread.join(60)
     assert found == [24] * 3
 
 

@@ -60,11 +60,11 @@ class Held:
     def __init__(self, writer: Writer) -> None:
         self._inside, self._on = threading.Event(), threading.Event()
         self.first = writer.submit(self._work)
-        assert self._inside.wait(30)
+        assert self._inside.wait(60)
 
     def _work(self, _: Connection) -> None:
         self._inside.set()
-        assert self._on.wait(30)
+        assert self._on.wait(60)
 
     def let_go(self, *futures: "Future[Any]") -> list[Any]:
         """What came of each: its value, or its error."""
@@ -312,7 +312,7 @@ def test_a_fault_of_ours_leaves_nobody_waiting(journal: Journal, monkeypatch: py
     writer, all_there = journal.writer(), threading.Event()
 
     def fault(_: object) -> None:
-        assert all_there.wait(30)
+        assert all_there.wait(60)
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(writer, "_write", fault)

@@ -91,7 +91,7 @@ def test_stop_ends_an_open_call(tmp_path: Path) -> None:
     begun = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(manager.call, "it", given("hangs"), on_event=lambda _: begun.set())
-        assert begun.wait(10)
+        assert begun.wait(60)
         manager.stop()
         with pytest.raises(PluginFault) as caught:
             call.result(10)

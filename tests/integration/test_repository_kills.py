@@ -222,12 +222,12 @@ def test_a_reader_all_the_while_never_sees_an_error_nor_the_past(tmp_path: Path)
     started, done, result = context.Event(), context.Event(), context.SimpleQueue()
     child = context.Process(target=_read_on, args=(Reader(registry.place, tmp_path / "memory"), started, done, result))
     child.start()
-    assert started.wait(30)
+    assert started.wait(60)
     for number in range(1, 61):
         registry.commit({PAGE: str(number).encode(), CONTROL: str(number).encode()})
     done.set()
     seen = result.get()
-    child.join(30)
+    child.join(60)
     assert isinstance(seen, list), seen
     assert seen == sorted(seen)
     assert seen[-1] == 60

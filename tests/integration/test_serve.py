@@ -41,7 +41,7 @@ class Server:
 
     def ask(self, path: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """One request, its path exactly as given; header names with `_` for `-`."""
-        connection = http.client.HTTPConnection(self.host, timeout=20)
+        connection = http.client.HTTPConnection(self.host, timeout=60)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, headers=sent)
@@ -234,7 +234,7 @@ def test_only_who_asks_for_this_machine_gets_an_answer(host: str, server: Server
 
 def test_a_request_that_is_too_long_is_refused(server: Server) -> None:
     assert server.ask("/simple/", X_Long="x" * 15_000)[0] == 200
-    with socket.create_connection(("127.0.0.1", int(server.host.rpartition(":")[2])), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", int(server.host.rpartition(":")[2])), timeout=60) as client:
         client.sendall(f"GET /simple/ HTTP/1.1\r\nHost: {server.host}\r\nX: ".encode() + b"x" * 300_000)
         assert client.recv(12) == b"HTTP/1.1 400"
 
@@ -250,7 +250,7 @@ def head(host: str, size: int, filler: bytes = b"x", *, more: bool = False) -> b
 def statuses(host: str, *pieces: bytes) -> list[int]:
     """The statuses of all answers to what is sent, until the server ends the connection."""
     received = b""
-    with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=60) as client:
         for piece in pieces:
             client.sendall(piece)
         while data := _received(client):
@@ -270,7 +270,7 @@ def test_a_head_is_bounded_to_the_byte_also_when_it_comes_at_once(filler: bytes,
 
 
 def test_a_body_that_nobody_wants_is_not_waited_for(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.host.rpartition(":")[2])), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", int(server.host.rpartition(":")[2])), timeout=60) as client:
         client.sendall(
             f"GET /plugins.json HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 99999999999\r\n\r\n".encode()
         )
@@ -313,7 +313,7 @@ def test_whatever_comes_is_answered_or_ended_and_is_no_failure(tmp_path: Path) -
         }
         assert statuses(host, head(host, 200)) == [200]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None
         said = process.stderr.read()
     assert "Traceback" not in said
@@ -380,7 +380,7 @@ QUICK = "import assess_registry.serve.server as server; server.REQUEST_S = serve
 
 
 def connect(url: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=20)
+    return socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=60)
 
 
 def test_a_connection_that_asks_for_nothing_or_never_ends_is_ended(tmp_path: Path) -> None:
@@ -412,7 +412,7 @@ def test_a_signal_stops_it_also_in_the_middle_of_an_answer(number: signal.Signal
             slow.sendall(b"GET /files/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert slow.recv(12) == b"HTTP/1.1 200"
             process.send_signal(number)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             assert _received(idle) == b""
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

@@ -54,12 +54,12 @@ def test_the_development_server_searches(tree: RegistryTree) -> None:
     with registry_server(tree.root) as url:
         base = url.rstrip("/")
         for path in ("/status/search/index.html?q=demo", "/status/search/?q=demo", "/status/search?q=demo"):
-            with urllib.request.urlopen(base + path, timeout=20) as got:
+            with urllib.request.urlopen(base + path, timeout=60) as got:
                 data = got.read()
                 assert got.headers["content-type"].startswith("text/html")
                 assert "form-action 'self'" in got.headers["content-security-policy"]
             assert "demo-plugin" in read_page(data).text
-        with urllib.request.urlopen(base + "/status/index.html", timeout=20) as got:
+        with urllib.request.urlopen(base + "/status/index.html", timeout=60) as got:
             assert b"demo-plugin" in got.read()
 
 
@@ -67,7 +67,7 @@ def test_damaged_lists_are_no_server_error_without_a_word(tree: RegistryTree, tm
     other = tree.copy(tmp_path)
     (other.root / "status" / "names" / "index.json").write_text("{}")
     with registry_server(other.root) as url, pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(url.rstrip("/") + "/status/search/?q=demo", timeout=20)
+        urllib.request.urlopen(url.rstrip("/") + "/status/search/?q=demo", timeout=60)
     assert refused.value.code == 503
     assert b"assess-registry refresh" in refused.value.read()
     refused.value.close()

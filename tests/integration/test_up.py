@@ -369,7 +369,7 @@ def test_while_the_disk_is_full_nothing_begins_and_then_it_goes_on(made: Place, 
         place.configure(assessment=f'{EACH_SECOND}[observe]\nlisten = "{listen}"\n')
 
         def asked(path: str) -> tuple[int, str]:
-            answer = httpx.get(f"http://{listen}/{path}", timeout=20)
+            answer = httpx.get(f"http://{listen}/{path}", timeout=60)
             return answer.status_code, answer.text
 
         with up(place) as one:

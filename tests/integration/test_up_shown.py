@@ -75,14 +75,14 @@ def has_said(place: Path, action: str) -> Callable[[], bool]:
 
 def numbers(listen: str) -> dict[str, float]:
     """By name and label values."""
-    text = httpx.get(f"http://{listen}/metrics", timeout=10).raise_for_status().text
+    text = httpx.get(f"http://{listen}/metrics", timeout=60).raise_for_status().text
     samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
     return {" ".join([each.name, *each.labels.values()]): each.value for each in samples}
 
 
 def answers(listen: str) -> bool:
     try:
-        return httpx.get(f"http://{listen}/healthz", timeout=5).status_code == 200
+        return httpx.get(f"http://{listen}/healthz", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -96,7 +96,7 @@ def test_health_and_numbers_are_told_where_the_configuration_says(
     process = up(listen)
     eventually(place, has_said(place, "up-ready"))
     eventually(place, lambda: answers(listen))
-    assert httpx.get(f"http://{listen}/readyz", timeout=5).text == "ok\n"
+    assert httpx.get(f"http://{listen}/readyz", timeout=60).text == "ok\n"
     eventually(place, lambda: numbers(listen).get("assess_runs_total demo complete", 0) >= 2)
     seen = numbers(listen)
     assert seen["assess_results_total demo pass"] >= 2

@@ -36,6 +36,6 @@ def nginx(root: Path) -> Iterator[str]:
         configuration = Path(place, "nginx.conf")
         configuration.write_text(_AROUND.format(place=place, shown=shown))
         command = [program, "-p", place, "-c", str(configuration)]
-        subprocess.run([*command, "-t"], check=True, capture_output=True, timeout=30)
+        subprocess.run([*command, "-t"], check=True, capture_output=True, timeout=60)
         with other_server(command, port, installer_environment()) as url:
             yield url

@@ -25,7 +25,7 @@ def registry_server(root: Path, *arguments: str) -> Iterator[str]:
         assert process.stdout is not None
         yield first_line(process.stdout).strip()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def other_server(command: Sequence[str], port: int, environment: Mapping[str, st
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
+                process.wait(60)
             process.kill()
 
 

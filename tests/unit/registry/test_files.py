@@ -119,12 +119,12 @@ def test_a_lock_is_waited_for(tmp_path: Path) -> None:
     def hold() -> None:
         with file_lock(path, timeout_s=0):
             held.set()
-            may_go.wait(10)
+            may_go.wait(60)
             order.append("first")
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(10)
+    held.wait(60)
     threading.Timer(0.03, may_go.set).start()
     with file_lock(path, timeout_s=10):
         order.append("second")
