@@ -1,6 +1,7 @@
 """A row a result, for spreadsheets (RFC 4180). What a spreadsheet would take for a formula begins with an apostrophe.
 
-A shortcoming of the run is a row, too, with the outcome `incomplete`: a sheet of passes must not look like all of it.
+A shortcoming of the run is a row, too, with the outcome `incomplete`, and what it was narrowed to one with `narrowed`: a
+sheet of passes must not look like all of it.
 """
 
 import csv
@@ -10,6 +11,7 @@ from io import StringIO
 
 from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
+from assess_core.formats.sentences import narrowed_lines
 from assess_core.results import Result, Run
 from assess_registry.client import plain
 
@@ -45,7 +47,8 @@ COLUMNS: tuple[str, ...] = (
 )
 
 INCOMPLETE = "incomplete"
-"""Stands where a result's outcome stands, and is none."""
+NARROWED = "narrowed"
+"""Stand where a result's outcome stands, and are none."""
 
 _SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
 """How formulas begin; the full-width four count where Japanese and Chinese are typed (OWASP, "CSV Injection")."""
@@ -62,6 +65,8 @@ def render(run: Run) -> str:
     writer.writeheader()
     for sentence in run.shortcomings():
         writer.writerow(_safe({"outcome": INCOMPLETE, "reason": sentence, "runtime": run.runtime}))
+    for line in narrowed_lines(run):
+        writer.writerow(_safe({"outcome": NARROWED, "reason": line, "runtime": run.runtime}))
     for result in sorted(run.results, key=worst_first):
         writer.writerow(_safe(_row(result)))
     return text.getvalue()

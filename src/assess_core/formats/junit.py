@@ -4,9 +4,10 @@ fail                        failure, waived or not; who answers for it stands in
 error, timeout              error
 skipped, not-applicable     skipped
 a shortcoming of the run    a case of its own, with an error: a run that assessed nothing must not be green
+what it was narrowed to     a property of the suite
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as Xml
 
 from assess_core.clock import timestamp
@@ -23,7 +24,10 @@ def render(run: Run) -> str:
     suites = Xml.Element("testsuites", name=plain(run.runtime))
     for assessment in dict.fromkeys((*(each.assessment for each in run.assessments), *_of(run.results))):
         results = [result for result in run.results if result.assessment == assessment]
-        _suite(suites, assessment, sorted(results, key=worst_first), timestamp(run.started_at))
+        suite = Xml.SubElement(suites, "testsuite", name=plain(assessment), timestamp=timestamp(run.started_at))
+        if narrowed := [str(each.narrowed) for each in run.assessments if each.assessment == assessment and each.narrowed]:
+            _say(suite, {"narrowed_to": "; ".join(narrowed)})
+        _fill(suite, sorted(results, key=worst_first))
     shortcomings = run.shortcomings()
     if shortcomings:
         suite = Xml.SubElement(suites, "testsuite", name="complete-run")
@@ -40,8 +44,7 @@ def _of(results: Iterable[Result]) -> Iterable[str]:
     return (result.assessment for result in results)
 
 
-def _suite(suites: Xml.Element, assessment: str, results: list[Result], at: str) -> None:
-    suite = Xml.SubElement(suites, "testsuite", name=plain(assessment), timestamp=at)
+def _fill(suite: Xml.Element, results: list[Result]) -> None:
     for result in results:
         case = Xml.SubElement(
             suite,
@@ -63,7 +66,11 @@ def _properties(case: Xml.Element, result: Result) -> None:
         given["waived_until"] = result.waiver.expires.isoformat()
     if result.earlier:
         given["attempts"] = str(result.attempts)
-    properties = Xml.SubElement(case, "properties")
+    _say(case, given)
+
+
+def _say(element: Xml.Element, given: Mapping[str, str]) -> None:
+    properties = Xml.SubElement(element, "properties")
     for name, value in given.items():
         Xml.SubElement(properties, "property", name=name, value=plain(value))
 

@@ -346,11 +346,11 @@ def test_what_was_asked_for_again_says_so_a_pass_too(outcome: ResultOutcome) -> 
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_narrowed_run_says_so_where_a_form_has_words_for_it(form: str) -> None:
+def test_a_narrowed_run_says_so(form: str) -> None:
     narrowed = Narrowed(checks=("check-*",), subjects=("host:\x1b[2J",))
     whole, part = (make_run(assessments=(make_assessment(narrowed=each),)) for each in (None, narrowed))
     said = [" ".join(render(form, run, fail_on="low").split()) for run in (whole, part)]
-    if form in ("csv", "ocsf", "oscal", "junit"):
+    if form == "ocsf":  # an event a result, and none for the run
         assert said[0] == said[1]
         return
     assert "check-*" in said[1]

@@ -267,7 +267,12 @@ def _log_entry(assessment: AssessmentRun) -> dict[str, Any]:
         "description": markup(assessment.problem or f"{assessment.subjects} subject(s) assessed"),
         "start": timestamp(assessment.started_at),
         "end": timestamp(assessment.ended_at),
-        **props(provider=assessment.provider, subjects=assessment.subjects, due_at=timestamp(assessment.due_at)),
+        **props(
+            provider=assessment.provider,
+            subjects=assessment.subjects,
+            due_at=timestamp(assessment.due_at),
+            narrowed_to=str(assessment.narrowed) if assessment.narrowed else None,
+        ),
     }
 
 
