@@ -43,7 +43,7 @@ EXIT_DAMAGED = 6
 """Of its own, so that a service manager does not start again what ends again: `RestartPreventExitStatus=`."""
 
 
-class DamagedError(StoreError):
+class JournalDamagedError(StoreError):
     """Pages of the journal are not what was written there; nothing more should be written to it, however often."""
 
 

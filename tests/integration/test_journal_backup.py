@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import DamagedError, Journal
+from assess_core.journal import Journal, JournalDamagedError
 from assess_core.journal.database import snapshot
 from tests.integration.test_journal import _recorder
 from tests.support.kills import steps
@@ -128,7 +128,7 @@ def test_a_copy_put_beside_the_log_of_another_is_refused_until_that_is_away(
     journal.close()
     path.write_bytes(target.read_bytes())
     path.with_name("journal.db-wal").write_bytes(log)
-    with pytest.raises(DamagedError, match=r"Move away journal\.db-wal and journal\.db-shm, too"):
+    with pytest.raises(JournalDamagedError, match=r"Move away journal\.db-wal and journal\.db-shm, too"):
         Journal.open(path)
     assert path.read_bytes() == target.read_bytes()
     path.with_name("journal.db-wal").unlink()
@@ -181,7 +181,7 @@ def test_of_a_damaged_journal_there_is_no_copy_and_the_old_one_stays(
         file.seek(path.stat().st_size // 2 // 4096 * 4096)
         file.write(b"\xff" * 4096 * 8)
     before = target.read_bytes()
-    with Journal.open(path) as again, pytest.raises(DamagedError, match="it is damaged"):
+    with Journal.open(path) as again, pytest.raises(JournalDamagedError, match="it is damaged"):
         again.back_up(target)
     assert target.read_bytes() == before
     assert [each.name for each in target.parent.iterdir()] == ["journal.db"]

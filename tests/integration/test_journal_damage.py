@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import DamagedError, Journal
+from assess_core.journal import Journal, JournalDamagedError
 from assess_core.journal.health import CHECKED_EACH_US, begun, checked, ended, say_readable
 from tests.support.results import make_assessment, make_result, run_of
 
@@ -91,7 +91,7 @@ def test_what_is_not_damaged_is_sound(path: Path) -> None:
 def test_damage_is_noticed_explained_and_left_alone(path: Path, damage: Callable[[Path], None]) -> None:
     damage(path)
     before = path.read_bytes()
-    with pytest.raises(DamagedError) as caught:
+    with pytest.raises(JournalDamagedError) as caught:
         used(path)
     said = str(caught.value)
     assert str(path) in said
@@ -104,7 +104,7 @@ def test_damage_is_noticed_explained_and_left_alone(path: Path, damage: Callable
 
 def test_what_can_still_be_read_is_said(path: Path) -> None:
     its_middle(path)
-    with Journal.open(path) as journal, pytest.raises(DamagedError) as caught:
+    with Journal.open(path) as journal, pytest.raises(JournalDamagedError) as caught:
         journal.require_sound()
     assert "all 20 of runs" in str(caught.value)
     assert "of results the first " in str(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.journal import DamagedError, Journal, Signer
+from assess_core.journal import Journal, JournalDamagedError, Signer
 from assess_core.journal.identity import Identity
 from assess_core.results import run_id
 from assess_core.up.upkeep import CHECKED_EACH, EACH_S, FIRST_S, Upkeep
@@ -165,7 +165,7 @@ def test_damage_ends_it(journal: Journal, path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2 // 4096 * 4096)
         file.write(b"\xff" * 8 * 4096)
-    with pytest.raises(DamagedError, match="Can be read: "):
+    with pytest.raises(JournalDamagedError, match="Can be read: "):
         asyncio.run(upkeep(journal, Clock(0)).run("it was killed"))
 
 

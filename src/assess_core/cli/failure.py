@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, DamagedError, PluginFault
+from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, JournalDamagedError, PluginFault
 from assess_registry.client import ConfigError as RegistryConfigError
 from assess_registry.client import RegistryError, TransportError, TrustError
 from assess_registry.console import EXIT_OPERATIONAL, EXIT_REFUSED, EXIT_USAGE, Failure, os_error_message
@@ -26,7 +26,7 @@ def explain(error: Exception) -> Failure | None:
                 "log": error.log_tail,
             }
             return _failure("plugin", error, EXIT_OPERATIONAL, fault)
-        case DamagedError():
+        case JournalDamagedError():
             return _failure("damaged", error, EXIT_DAMAGED, {})
         case AssessError() | RegistryError():
             return _failure("operational", error, EXIT_OPERATIONAL, {})

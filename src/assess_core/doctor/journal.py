@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from assess_core.doctor.values import Line
 from assess_core.errors import StoreError
-from assess_core.journal import MENDING, DamagedError, say_readable
+from assess_core.journal import MENDING, JournalDamagedError, say_readable
 from assess_core.journal.identity import IDENTITY, Identity
 from assess_core.runtime import Runtime
 
@@ -39,7 +39,7 @@ def _pages(runtime: Runtime) -> Iterator[Line]:
     try:
         problems = runtime.journal.problems()
     except StoreError as error:
-        text = f"{error}. {say_readable(path)}" if isinstance(error, DamagedError) else str(error)
+        text = f"{error}. {say_readable(path)}" if isinstance(error, JournalDamagedError) else str(error)
         yield Line(topic="journal", state="fail", text=text, fix=MENDING)
         return
     text = f"{path}: {size / MIB:.1f} MiB, write-ahead log {waiting / MIB:.1f} MiB"

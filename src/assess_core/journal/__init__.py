@@ -4,7 +4,7 @@ with Journal.open(state / "journal.db") as journal:
     journal.record(run, results, evidence)
 """
 
-from assess_core.errors import DamagedError, NoRoomError
+from assess_core.errors import JournalDamagedError, NoRoomError
 from assess_core.journal.backup import Backup
 from assess_core.journal.database import (
     BUSY_TIMEOUT_S,
@@ -36,11 +36,11 @@ __all__ = [
     "BusyError",
     "ChainStanding",
     "Connection",
-    "DamagedError",
     "Evidence",
     "EvidenceFullError",
     "Gone",
     "Journal",
+    "JournalDamagedError",
     "Listed",
     "NoRoomError",
     "OvertakenError",

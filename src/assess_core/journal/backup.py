@@ -34,7 +34,7 @@ def back_up(journal: Path, target: Path) -> Backup:
 
     Raises:
         StoreError: the journal cannot be read, or the target not written; or something lies there that is no journal.
-        DamagedError: the journal is damaged; the target stays as it was.
+        JournalDamagedError: the journal is damaged; the target stays as it was.
     """
     _require_replaceable(journal, target)
     made = target.with_name(f".{target.name}.{secrets.token_hex(8)}")

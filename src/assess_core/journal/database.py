@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from assess_core.errors import DamagedError, NoRoomError, StoreError
+from assess_core.errors import JournalDamagedError, NoRoomError, StoreError
 from assess_registry.client import LockTimeoutError, file_lock
 
 BUSY_TIMEOUT_S = 30.0
@@ -72,12 +72,12 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("SQLITE_CANTOPEN", StoreError, "it cannot be opened; does its directory exist, and may this user write there?"),
     (
         "SQLITE_NOTADB",
-        DamagedError,
+        JournalDamagedError,
         f"it is not a journal; give another --state-dir, or move the file away. If it was one it is damaged: {MENDING}",
     ),
     (
         "SQLITE_CORRUPT",
-        DamagedError,
+        JournalDamagedError,
         f"it is damaged; {MENDING}",
     ),
     ("SQLITE_IOERR", NoRoomError, "the disk failed, or is full; nothing of this was recorded"),
@@ -173,7 +173,7 @@ def _connect(path: Path, name: str, **options: Any) -> Connection:
     log.
 
     Raises:
-        DamagedError: a copy was put in place, and the log of what was there before lies beside it still.
+        JournalDamagedError: a copy was put in place, and the log of what was there before lies beside it still.
     """
     key = path.resolve()
     with _connecting:
@@ -203,7 +203,7 @@ def _require_own_log(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if header[18:] == b"\1\1":
-        raise DamagedError(
+        raise JournalDamagedError(
             f"journal {path}: it is a copy, and {log.name} beside it is of the journal that was there before: "
             f"together they would be damaged. Move away {log.name} and {path.name}-shm, too"
         )
@@ -286,7 +286,7 @@ def copy(path: Path, target: Path) -> None:
 
     Raises:
         StoreError: it cannot be read, or there is no room for it.
-        DamagedError: what is there cannot be read back; then the file that was copied is damaged.
+        JournalDamagedError: what is there cannot be read back; then the file that was copied is damaged.
     """
     with snapshot(path) as source, explained(target):
         made = sqlite3.connect(target, timeout=BUSY_TIMEOUT_S, isolation_level=None)
@@ -297,7 +297,7 @@ def copy(path: Path, target: Path) -> None:
         finally:
             made.close()
     if problems:
-        raise DamagedError(f"journal {path}: it is damaged ({'; '.join(problems)}); {MENDING}")
+        raise JournalDamagedError(f"journal {path}: it is damaged ({'; '.join(problems)}); {MENDING}")
 
 
 def quick_check(connection: Connection) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ once a week.
 from dataclasses import dataclass
 from pathlib import Path
 
-from assess_core.errors import DamagedError, StoreError
+from assess_core.errors import JournalDamagedError, StoreError
 from assess_core.journal.database import MENDING, Connection, quick_check, readable, snapshot
 
 CHECKED_EACH_US = 7 * 24 * 3600 * 1_000_000
@@ -59,14 +59,14 @@ def require_sound(path: Path) -> None:
     """Every page of the file can be read. It takes a connection of its own, and holds nobody up.
 
     Raises:
-        DamagedError: it is damaged; the message says what can still be read, and what to do.
+        JournalDamagedError: it is damaged; the message says what can still be read, and what to do.
         StoreError: it cannot be opened.
     """
     with snapshot(path) as connection:
         problems = quick_check(connection)
     if problems:
         told = f"{'; '.join(problems)}. {say_readable(path)}"
-        raise DamagedError(f"journal {path}: it is damaged: {told}. {MENDING[0].upper()}{MENDING[1:]}")
+        raise JournalDamagedError(f"journal {path}: it is damaged: {told}. {MENDING[0].upper()}{MENDING[1:]}")
 
 
 def say_readable(path: Path) -> str:

@@ -147,7 +147,7 @@ class Journal:
         """Every page of the file can be read, and that is noted. It holds nobody up, and takes long (500 MiB a second).
 
         Raises:
-            DamagedError: it is damaged; the message says what can still be read, and what to do.
+            JournalDamagedError: it is damaged; the message says what can still be read, and what to do.
             StoreError: it cannot be read, or that could not be noted.
         """
         health.require_sound(self._database.path)

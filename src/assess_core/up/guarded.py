@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from assess_core.journal import DamagedError
+from assess_core.journal import JournalDamagedError
 from assess_core.schedule import Asked, Claim, Kept, ScheduleStore, Skip
 
 Value = TypeVar("Value")
@@ -18,7 +18,7 @@ class Guarded:
         damaged: told of it, in whatever thread that is; it is raised all the same.
     """
 
-    def __init__(self, store: ScheduleStore, damaged: Callable[[DamagedError], None]) -> None:
+    def __init__(self, store: ScheduleStore, damaged: Callable[[JournalDamagedError], None]) -> None:
         self._store = store
         self._damaged = damaged
 
@@ -41,6 +41,6 @@ class Guarded:
     def _told(self, work: Callable[[], Value]) -> Value:
         try:
             return work()
-        except DamagedError as error:
+        except JournalDamagedError as error:
             self._damaged(error)
             raise

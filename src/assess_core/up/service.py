@@ -27,7 +27,7 @@ from assess_core.configured import rules_of
 from assess_core.delivery.values import Action
 from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
 from assess_core.host.aside import aside
-from assess_core.journal import DamagedError
+from assess_core.journal import JournalDamagedError
 from assess_core.journal.identity import IDENTITY, Identity
 from assess_core.live.following import Reloaded
 from assess_core.live.live import Live
@@ -164,7 +164,7 @@ class Service:
         loop = asyncio.get_running_loop()
         store = Guarded(journal.schedules(), partial(self._fail_soon, loop))
         self._now.scheduler = Scheduler(
-            store, self._run_one, witness=self._observing.metrics, beyond_repair=(DamagedError,)
+            store, self._run_one, witness=self._observing.metrics, beyond_repair=(JournalDamagedError,)
         )
         await self._now.scheduler.load(self._rules(), now=self._options.now)
 
@@ -219,7 +219,7 @@ class Service:
         if self._serving.done():
             try:
                 self._serving.result()  # it serves until it is stopped: a bug of ours, which is loud
-            except DamagedError as damaged:
+            except JournalDamagedError as damaged:
                 self._fail(damaged)
 
     async def _schedules_left(self) -> None:
@@ -232,7 +232,7 @@ class Service:
     async def _kept_up(self, upkeep: Upkeep, why: str) -> None:
         try:
             await upkeep.run(why)
-        except DamagedError as damaged:
+        except JournalDamagedError as damaged:
             self._fail(damaged)
 
     def _keep_days(self) -> int:
@@ -261,7 +261,7 @@ class Service:
                 _log.info("ended before it was over, and runs again at the next start", extra={"action": "run-cut"})
                 self._observing.metrics.run_lost(due.assessment, "cut")
                 return cut
-            except DamagedError as damaged:
+            except JournalDamagedError as damaged:
                 self._fail(damaged)
                 return damaged
             except (AssessError, RegistryError) as error:

@@ -18,7 +18,7 @@ from time import monotonic
 from assess_core.clock import utc_now
 from assess_core.errors import StoreError
 from assess_core.host.aside import aside
-from assess_core.journal import FORWARD, DamagedError, Journal
+from assess_core.journal import FORWARD, Journal, JournalDamagedError
 
 FIRST_S = 60.0
 """After the start, before anything is removed: then there is enough else to do."""
@@ -88,7 +88,7 @@ class Upkeep:
             why: what `begin` returned.
 
         Raises:
-            DamagedError: the journal is damaged; the message says what to do.
+            JournalDamagedError: the journal is damaged; the message says what to do.
         """
         if why:
             await self._read_all(why)
@@ -107,7 +107,7 @@ class Upkeep:
         _log.info("reading all of the journal: %s", why, extra={"action": "journal-checking"})
         try:
             await aside(self._journal.require_sound)
-        except DamagedError:
+        except JournalDamagedError:
             raise
         except StoreError as error:
             _log.warning("the journal could not be read as a whole: %s", error, extra={"action": "journal-unchecked"})
@@ -118,7 +118,7 @@ class Upkeep:
         """What an older release left is vouched for: it is as it is found now."""
         try:
             await aside(self._journal.adopt)
-        except DamagedError:
+        except JournalDamagedError:
             raise
         except StoreError as error:
             text = "what was there before any chain could not be vouched for: %s"
@@ -150,7 +150,7 @@ class Upkeep:
                 self._known = await aside(self._journal.looked_at) or self._clock()
             now = self._believed(self._clock(), self._known)
             removed = await aside(partial(self._journal.retain, keep_days=keep_days, now=now))
-        except DamagedError:
+        except JournalDamagedError:
             raise
         except StoreError as error:
             _log.warning("what is old could not be removed: %s", error, extra={"action": "retention-failed"})
