@@ -1,7 +1,7 @@
 """A row a result, for spreadsheets (RFC 4180). What a spreadsheet would take for a formula begins with an apostrophe.
 
-A shortcoming of the run is a row, too, with the outcome `incomplete`, and what it was narrowed to one with `narrowed`: a
-sheet of passes must not look like all of it.
+A shortcoming of the run is a row, too, with the outcome `incomplete`, and what it was narrowed to one with `narrowed`:
+a sheet of passes must not look like all of it.
 """
 
 import csv

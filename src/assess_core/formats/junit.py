@@ -25,7 +25,9 @@ def render(run: Run) -> str:
     for assessment in dict.fromkeys((*(each.assessment for each in run.assessments), *_of(run.results))):
         results = [result for result in run.results if result.assessment == assessment]
         suite = Xml.SubElement(suites, "testsuite", name=plain(assessment), timestamp=timestamp(run.started_at))
-        if narrowed := [str(each.narrowed) for each in run.assessments if each.assessment == assessment and each.narrowed]:
+        if narrowed := [
+            str(each.narrowed) for each in run.assessments if each.assessment == assessment and each.narrowed
+        ]:
             _say(suite, {"narrowed_to": "; ".join(narrowed)})
         _fill(suite, sorted(results, key=worst_first))
     shortcomings = run.shortcomings()
