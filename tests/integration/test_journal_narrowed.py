@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assess_core.journal import MIGRATIONS, Journal, Word
+from assess_core.journal import MIGRATIONS, Journal, Signer, Word
 from assess_core.journal.database import Database
 from assess_core.results import Narrowed
 from tests.support.chains import Site
@@ -113,3 +113,20 @@ def test_runs_of_before_it_was_known_are_whole(site: Site) -> None:
         assert set(journal.completed_at(["host"])) == {"host"}
         assert journal._connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert journal.problems() == ()
+
+
+def test_what_the_chain_vouched_for_in_an_older_layout_it_vouches_for_still(site: Site, tmp_path: Path) -> None:
+    signer = Signer(site.identity, lambda: site.runtime, clock=lambda: site.now)
+    with Journal(Database.open(site.path, MIGRATIONS[:3]), signer) as older:
+        site.record(older, evidence=b"kptr = 0")
+        older.back_up(tmp_path / "older.db")
+    with site.hands() as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    with site.open() as journal:
+        assert journal.verify(backup=tmp_path / "older.db").troubles == ()
+        site.record(journal, narrowed=BY_CHECK)
+    report = site.verify()
+    assert (report.troubles, report.runs) == ((), 2)
+    with sqlite3.connect(tmp_path / "older.db") as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,), "a backup stays as it is"
+    connection.close()
