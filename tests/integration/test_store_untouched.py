@@ -174,6 +174,26 @@ def test_a_touched_environment_is_not_used_and_built_again(
     assert list(store.layout.path("staging").iterdir()) == []
 
 
+def test_what_is_damaged_is_said_once_until_it_is_built_again(
+    store: Store, installed: InstalledPlugin, wheel: VerifiedWheel, caplog: pytest.LogCaptureFixture
+) -> None:
+    def look() -> list[str]:
+        caplog.clear()
+        for _ in range(2):
+            found = store.installed(installed.lock_sha256, installed.sha256, installed.interpreter)
+            assert (store.find(installed.distribution) is None) is (found is None)
+        return [getattr(record, "action", "") for record in caplog.records]
+
+    for change in (other_size, one_more):
+        assert look() == []
+        change(installed.site_packages / MODULE)
+        assert look() == ["store-damaged"]
+        assert look() == []
+        edit(installed.site_packages / MODULE, b"# and another\n" * 9)
+        assert look() == ["store-damaged"], "it is damaged otherwise by now"
+        install_here(wheel, store)
+
+
 def test_what_only_changes_how_it_lies_on_the_disk_is_no_damage(store: Store, installed: InstalledPlugin) -> None:
     before = store.layout.built_environment(installed.env_key).stat.read_bytes()
     path = installed.site_packages / MODULE

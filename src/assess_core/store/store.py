@@ -67,6 +67,8 @@ class Store:
             message = "%s, the shared store, is not there; what it held is installed here"
             _log.warning(message, self._shared.root, extra={"action": "shared-store-missing"})
         self._decoded: dict[str, tuple[bytes, Record]] = {}
+        self._damaged: dict[str, str] = {}
+        """What was said of an environment, or of a pointer: a sync looks four times."""
 
     @property
     def root(self) -> Path:
@@ -110,12 +112,18 @@ class Store:
         Raises:
             StoreError: the state directory may not be read.
         """
+        about: str = distribution
         try:
             pointer = read_pointer(self.layout, distribution)
-            return None if pointer is None else self._required(distribution, pointer.env_key)
+            if pointer is None:
+                return None
+            about = pointer.env_key
+            plugin = self._required(distribution, about)
         except DamagedError as error:
-            _log.warning("%s", error, extra={"action": "store-damaged", "distribution": distribution})
+            self._say_damaged(about, error, distribution)
             return None
+        self._damaged.pop(about, None)
+        return plugin
 
     def installed(self, lock_sha256: Sha256, sha256: Sha256, interpreter: Interpreter) -> InstalledPlugin | None:
         """The plugin built from this lock and this wheel for this interpreter; None when it has to be installed.
@@ -129,8 +137,9 @@ class Store:
                 try:
                     self.require_untouched(plugin)
                 except DamagedError as error:
-                    _log.warning("%s", error, extra={"action": "store-damaged", "distribution": plugin.distribution})
+                    self._say_damaged(plugin.env_key, error, plugin.distribution)
                     return None
+                self._damaged.pop(plugin.env_key, None)
                 return plugin
         return None
 
@@ -485,6 +494,12 @@ class Store:
                 "its lock serves one"
             )
         return f"its environment {self.layout.environment(env_key)} or its record is gone; run `assess sync`"
+
+    def _say_damaged(self, about: str, error: DamagedError, distribution: ProjectName) -> None:
+        """Once for as long as it is so."""
+        if self._damaged.get(about) != str(error):
+            self._damaged[about] = str(error)
+            _log.warning("%s", error, extra={"action": "store-damaged", "distribution": distribution})
 
     def require_untouched(self, installed: InstalledPlugin) -> None:
         """Its environment is as it was built, by what `stat` says of each file.
