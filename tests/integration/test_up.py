@@ -155,6 +155,7 @@ def test_asked_a_second_time_it_ends_at_once_and_as_cleanly(ticking: Place) -> N
         one.until("up-stopping")
         time.sleep(ONE_S * 2)
         assert not one.of("up-hurried"), "the same signal, by another way: timeout(1) sends each twice"
+        assert [said["message"].partition(" for ")[0] for said in one.of("up-waits")] == ["waiting up to 60 s"]
         began = time.monotonic()
         one.signal(signal.SIGINT)
         assert one.wait() == 130

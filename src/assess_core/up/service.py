@@ -26,6 +26,7 @@ from assess_core.config import Config, ObserveConfig
 from assess_core.configured import rules_of
 from assess_core.delivery.values import Action
 from assess_core.errors import EXIT_DAMAGED, AssessError, ConfigError, CutShortError
+from assess_core.formats.sentences import number
 from assess_core.host.aside import aside
 from assess_core.journal import JournalDamagedError
 from assess_core.journal.identity import IDENTITY, Identity
@@ -350,10 +351,19 @@ class Service:
     async def _end(self) -> None:
         """No run, no process, nothing that is not on disk."""
         self._tell(STOPPING=1, STATUS="stopping")
+        within_s = self._stop_within_s()
         if self._now.scheduler is not None:
             self._now.scheduler.stop()
+            running = sum(len(each.running) for each in self._now.scheduler.standing())
+            if running and within_s and not self._signals.hurry.is_set():
+                _log.info(
+                    "waiting up to %g s for %s to end; a second signal ends them now, to run at the next start",
+                    within_s,
+                    number(running, "run"),
+                    extra={"action": "up-waits"},
+                )
         loop = asyncio.get_running_loop()
-        stopping = loop.create_task(self._now.live.stop(self._stop_within_s()))
+        stopping = loop.create_task(self._now.live.stop(within_s))
         hurried = loop.create_task(self._signals.hurry.wait())
         await asyncio.wait([stopping, hurried], return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():
