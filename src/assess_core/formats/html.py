@@ -12,7 +12,7 @@ from html import escape
 
 from assess_core.clock import timestamp
 from assess_core.formats.order import worst_first
-from assess_core.formats.sentences import explain, narrowed_lines, tries_line, waiver_line, waiver_lines
+from assess_core.formats.sentences import explain, narrowed_lines, tries_line, waived_line, waiver_line, waiver_lines
 from assess_core.results import Result, Run, Severity
 from assess_registry.client import plain
 
@@ -53,7 +53,7 @@ def _body(run: Run, fail_on: Severity | None) -> Iterator[str]:
         yield f'<p class="note">{_text(line)}</p>'
     counts = ", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items())
     yield f"<p>{_text(explain(run, fail_on))}</p>"
-    yield f"<p>{counts}{f'; {run.waived} of those that failed waived: still failures' if run.waived else ''}</p>"
+    yield f"<p>{counts}{f'; {waived_line(run)}' if run.waived else ''}</p>"
     for line in waiver_lines(run):
         yield f'<p class="note">{_text(line)}</p>'
     yield "<table>"

@@ -42,6 +42,12 @@ def waiver_line(waiver: WaiverRef) -> str:
     return f"waived until {waiver.expires} by {plain(waiver.owner)}, and still a failure: {plain(waiver.reason)}"
 
 
+def waived_line(run: Run) -> str:
+    """How many of those that failed somebody answers for."""
+    are = "is waived, and a failure" if run.waived == 1 else "are waived, and failures"
+    return f"{run.waived} of {number(run.counts[ResultOutcome.FAIL], 'failure')} {are} all the same"
+
+
 def waiver_lines(run: Run) -> Iterator[str]:
     """Those that somebody has to look at."""
     return filter(None, map(waiver_reminder, run.waivers))

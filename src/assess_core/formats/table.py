@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator
 
 from assess_core.formats.layout import cut, pad, wrap
 from assess_core.formats.order import worst_first
-from assess_core.formats.sentences import explain, narrowed_lines, number, tries_line, waiver_line, waiver_lines
+from assess_core.formats.sentences import (
+    explain,
+    narrowed_lines,
+    number,
+    tries_line,
+    waived_line,
+    waiver_line,
+    waiver_lines,
+)
 from assess_core.results import EXIT_FINDINGS, EXIT_INCOMPLETE, Result, ResultOutcome, Run, Severity
 from assess_registry.client import plain
 
@@ -118,9 +126,7 @@ def _summary(run: Run, fail_on: Severity | None, paint: Paint, width: int) -> It
     yield f"{number(len(run.results), 'result')} on {number(subjects, 'subject')}:"
     yield from wrap(", ".join(f"{count} {outcome.value}" for outcome, count in run.counts.items()), width)
     if run.waived:
-        yield from wrap(
-            f"{run.waived} of the {run.counts[ResultOutcome.FAIL]} that failed waived: still failures", width
-        )
+        yield from wrap(waived_line(run), width)
     colour = _EXIT_COLOURS.get(run.exit_code(fail_on), _GREEN)
     yield from (paint(line, colour) for line in wrap(explain(run, fail_on), width))
 

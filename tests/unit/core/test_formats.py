@@ -300,7 +300,7 @@ def test_a_waived_failure_says_who_answers_for_it_and_is_a_failure_in_every_form
     assert run.exit_code("low") == plain_run.exit_code("low") == 3
     text = render("table", run, fail_on="low", width=200)
     assert "waived until 2027-03-31 by ops@example.org, and still a failure: legacy agent, CHG-1182" in text
-    assert "1 of the 1 that failed waived: still failures" in text
+    assert "1 of 1 failure is waived, and a failure all the same" in text
     assert "exit 3: 1 finding of severity low or above" in text
     assert "waived" not in render("table", plain_run, fail_on="low")
     document = json.loads(render("json", run, fail_on="low"))
