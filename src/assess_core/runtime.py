@@ -251,7 +251,7 @@ class Runtime:
         synced: Sequence[Synced] = (),
         notify: NotifyEvent = lambda _assessment, _event: None,
     ) -> Run:
-        """Execute the tasks, commit their results, and return them (`assessing.assess`)."""
+        """Execute the tasks, commit their results, and return them (`side_by_side.assess`)."""
         context = self.context(tasks, synced, notify=notify)
         ended: list[Run] = []
 
