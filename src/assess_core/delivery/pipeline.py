@@ -1,7 +1,7 @@
 """All stages, in order: config -> resolve -> fetch -> verify -> install -> host -> execute -> report.
 
-`sync` is the first half: what was audited is what is installed. `side_by_side.assess` is the second: what runs is what was
-installed. Each stage takes only the proof that the stage before succeeded, so neither half can skip one.
+`sync` is the first half: what was audited is what is installed. `side_by_side.assess` is the second: what runs is what
+was installed. Each stage takes only the proof that the stage before succeeded, so neither half can skip one.
 """
 
 import asyncio
