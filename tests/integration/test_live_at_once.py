@@ -40,15 +40,12 @@ def test_at_once_it_waits_for_no_registry_and_every_result_says_so(
     place.gate.touch()
 
     def never(_: object) -> None:
-        http.stopping.wait(100)
+        http.stopping.wait()
 
     async def main() -> None:
         if silent:
             http.answers["/metadata/timestamp.json"] = never
-        began = asyncio.get_running_loop().time()
-        async with at_once(place) as live:
-            took_s = asyncio.get_running_loop().time() - began
-            assert took_s < 30, "the registry's deadline is 60 s"
+        async with at_once(place) as live:  # an hour before the registry's deadline, or the test's is over
             run = await live.assess()
             assert (versions(run), {result.stale for result in run.results}) == ({"1.0.0"}, {True})
             if not silent:
@@ -59,7 +56,8 @@ def test_at_once_it_waits_for_no_registry_and_every_result_says_so(
 
     with serve(place.tree.root) as http:
         place.configure()
-        place.path.write_text(place.path.read_text().replace(place.tree.root.as_uri(), http.url))
+        text = place.path.read_text().replace(place.tree.root.as_uri(), http.url)
+        place.path.write_text(text.replace("[registry]\n", "[registry]\ntimeout_s = 3600\n"))
         with Runtime(load(place.path), state=place.state) as runtime:
             runtime.sync()
         asyncio.run(main())
