@@ -25,6 +25,7 @@ from assess_core.results import EXIT_CLEAN, SEVERITIES, Result, ResultOutcome, R
 from assess_core.results.waivers import Waiver, Waivers
 from assess_plugin.models import Outcome
 from assess_registry.client import CheckSpec
+from tests.support.examples import examples
 from tests.support.scripted import (
     NOW,
     Found,
@@ -38,7 +39,7 @@ from tests.support.scripted import (
 
 CHECKS = ("check-a", "check-b", "check-c")
 SUBJECTS = ("host:a", "host:b")
-EXAMPLES = 400
+EXAMPLES = examples(400)
 
 _EACH_ONCE = itertools.count()
 """Runs that differ in nothing else are due at different times, or the journal has them already."""
