@@ -87,13 +87,16 @@ class Law(RuleBasedStateMachine):
         self.rule = Rule(
             runtime="r",
             assessment="host",
-            spec=Spec(f"edit {self.edits}", "", self.times),
+            spec=self.spec(),
             offset=timedelta(seconds=data.draw(st.sampled_from((0, 0, 17, 50)))),
             overlap=data.draw(st.sampled_from(("skip", "queue", "parallel"))),
             misfire=data.draw(st.sampled_from(("run_once", "skip"))),
             grace=timedelta(seconds=data.draw(st.sampled_from((1, 60, 300)))),
             windows=self.draw_windows(data),
         )
+
+    def spec(self) -> Spec:
+        return Spec(f"edit {self.edits}", "", self.times)
 
     def draw_windows(self, data: st.DataObject) -> tuple[Window, ...]:
         found = []
@@ -177,10 +180,23 @@ class Law(RuleBasedStateMachine):
     @rule(data=st.data())
     def it_is_edited(self, data: st.DataObject) -> None:
         self.played.store.deadly = False
+        self.edited(data)
+        self.played.replace([self.rule])
+
+    @precondition(lambda self: self.played.is_up)
+    @rule(data=st.data())
+    def it_is_edited_while_the_disk_is_full(self, data: st.DataObject) -> None:
+        self.played.store.deadly, self.played.store.full = False, True
+        self.played.pass_time(data.draw(self.steps))
+        self.edited(data)
+        self.played.replace([self.rule])
+        self.the_disk_fills(full=False)
+
+    def edited(self, data: st.DataObject) -> None:
+        """What was due until now is owed, and what is due from now on is of another schedule."""
         self.owed |= {due for due in self.dues if self.open_to < due <= self.played.now}
         self.open_to = max(self.open_to, self.cursor, self.played.now)
         self.draw_rule(data)
-        self.played.replace([self.rule])
 
     def reopen(self, now: datetime) -> None:
         """The clock says this: if that is long before what was decided, it is decided again."""
@@ -313,8 +329,22 @@ class LawWhereClocksChange(Law):
     def draw_times(self, data: st.DataObject, since: datetime) -> tuple[Times, tuple[datetime, ...]]:
         text = data.draw(st.sampled_from(TEXTS))
         end = self.change + 2 * DAYS
+        self.text = text
         dues = around(self.zone, self.change, text)
         return _Until(Cron(text, self.zone), end), tuple(due for due in dues if since < due <= end)
+
+    def spec(self) -> Spec:
+        return Spec(self.text, self.zone, self.times)  # as it is kept, so that a later process can read it
+
+    @precondition(lambda self: not self.played.store.full)
+    @rule(data=st.data(), kill=st.booleans())
+    def it_is_edited_while_it_is_down(self, data: st.DataObject, *, kill: bool) -> None:
+        self.played.store.deadly = False
+        if self.played.is_up:
+            (self.played.kill if kill else self.played.stop)()
+        self.played.pass_time(data.draw(self.steps))
+        self.edited(data)
+        self.played.up([self.rule])
 
 
 @dataclass(frozen=True)

@@ -299,9 +299,8 @@ class Scheduler:
         if self._passed_s() - self._asked_at_s >= TICK_S:
             self._asked_at_s = self._passed_s()
             requests = await self._on_disk(self._store.requests)
-            self._unknown = {
-                name: since for name, since in self._unknown.items() if name in {r.run_id for r in requests}
-            }
+            waiting = {request.run_id for request in requests}
+            self._unknown = {name: since for name, since in self._unknown.items() if name in waiting}
             for request in requests:
                 if not self._may_be_followed_yet(request):
                     asked[request.assessment].append(asked_for(request, now))
