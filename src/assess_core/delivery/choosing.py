@@ -25,6 +25,7 @@ from assess_registry.client import (
     UnservedError,
     resolve,
 )
+from assess_registry.folder import Candidates, FolderPlugin
 
 MINORS = range(11, 21)
 """Of Python 3, of which it is said whether they would do: from the oldest that plugins may be written for."""
@@ -57,6 +58,16 @@ def usable_for(name: ProjectName, store: Store, interpreters: Interpreters) -> I
     """Whom a plugin may run under, the best first."""
     before = served_before(name, store)
     return interpreters.usable(None if before is None else before.interpreter)
+
+
+def candidates_of(store: Store, interpreters: Interpreters) -> Candidates:
+    """For each plugin of a folder, in the same order as for one of the registry."""
+    return lambda name: (target_of(interpreter) for interpreter in usable_for(name, store, interpreters))
+
+
+def interpreter_for(found: FolderPlugin, store: Store, interpreters: Interpreters) -> Interpreter:
+    """Whose target a plugin of a folder was found complete for."""
+    return next(each for each in usable_for(found.project, store, interpreters) if target_of(each) == found.target)
 
 
 def choose(

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.delivery.admission import admit, asking_of
-from assess_core.delivery.choosing import Chosen, choose, served_before, usable_for
+from assess_core.delivery.choosing import Chosen, candidates_of, choose, interpreter_for, served_before
 from assess_core.delivery.folders import RefusedFolder, Wanted, wanted
 from assess_core.delivery.held import KitOf, against_release
 from assess_core.delivery.values import specifier_of
@@ -98,7 +98,7 @@ def compat(
     look = _Look(config=config, registry=registry, store=store, interpreters=interpreters, kit_of=kit_of)
     if asked is not None:
         return (look.in_registry(asked),)
-    candidates = lambda name: map(target_of, usable_for(name, store, interpreters))  # noqa: E731  as folders want it
+    candidates = candidates_of(store, interpreters)
     return tuple(map(look.at, wanted(config, target=target_of(interpreters.own), candidates=candidates)))
 
 
@@ -161,9 +161,7 @@ class _Look:
     def _in_folder(self, name: str, found: FolderPlugin | None) -> Compat:
         if found is None:
             return Compat(distribution=name, problems=("its folder does not hold it",))
-        under = next(
-            each for each in usable_for(found.project, self.store, self.interpreters) if target_of(each) == found.target
-        )
+        under = interpreter_for(found, self.store, self.interpreters)
         python = PythonHere(path=under.path, version=under.version)
         return self._judged(found.verified, found.lock.sha256, under, (python,))
 

@@ -9,11 +9,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from packaging.requirements import Requirement
-
 from assess_core.config import Config
 from assess_core.delivery.admission import admit, asking_of, grant_of, rights_of, start_refusals
-from assess_core.delivery.choosing import choose, served_before, usable_for
+from assess_core.delivery.choosing import candidates_of, served_before, usable_for
 from assess_core.delivery.fallback import fall_back
 from assess_core.delivery.folders import RefusedFolder, Wanted, wanted
 from assess_core.delivery.keeping import (
@@ -26,13 +24,13 @@ from assess_core.delivery.keeping import (
     said_to_wait,
     serving,
 )
-from assess_core.delivery.values import Action, Delivery, Release, Synced, admits, failed, fits, line_of, specifier_of
+from assess_core.delivery.releases import registry_of, release_in, release_of
+from assess_core.delivery.values import Action, Delivery, Release, Synced, admits, failed, fits, line_of
 from assess_core.errors import ConfigError, PluginFault, StoreError
 from assess_core.host import health_check
 from assess_core.store import (
     DamagedError,
     InstalledPlugin,
-    Interpreter,
     Pin,
     Store,
     install,
@@ -44,14 +42,10 @@ from assess_registry.client import (
     ExpiredError,
     NotPublishedError,
     ProjectName,
-    Registry,
     TransportError,
     TrustError,
     VerifiedWheel,
-    fetch,
-    verify,
 )
-from assess_registry.folder import Candidates, FolderPlugin
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +76,11 @@ def sync(config: Config, delivery: Delivery) -> tuple[Synced, ...]:
         ConfigError: a folder of plugins, or the directory of its keys, is not there; or a version is pinned that the
             configuration does not admit.
     """
-    asked = wanted(config, target=target_of(delivery.interpreters.own), candidates=_candidates(delivery))
+    asked = wanted(
+        config,
+        target=target_of(delivery.interpreters.own),
+        candidates=candidates_of(delivery.store, delivery.interpreters),
+    )
     _require_pins(asked, delivery.store)
     silence = _silence(asked, delivery)
     lines = [_sync_one(each, config, delivery, silence) for each in asked]
@@ -130,7 +128,7 @@ def _silence(asked: Sequence[Wanted | RefusedFolder], delivery: Delivery) -> _Si
         return None
     if delivery.offline:
         return _Silence(reason="offline was asked for")
-    registry = _registry(delivery)
+    registry = registry_of(delivery)
     try:
         registry.current_word(registry.deadline())
     except TransportError as error:
@@ -163,7 +161,7 @@ def _resolved_and_brought_up(each: Wanted, config: Config, delivery: Delivery) -
     from_registry = each.plugin.dir is None
     active = delivery.store.find(each.name)
     try:
-        release = _resolved(each, delivery) if from_registry else _in_folder(each, each.found, delivery)
+        release = release_of(each, delivery) if from_registry else release_in(each, each.found, delivery)
         line = _brought_up(release, each, active, config, delivery)
         if line.action is Action.WAITING and not line.previous and from_registry:
             return _fallen_back(line, each, config, delivery)
@@ -202,74 +200,6 @@ def _not_brought_up(
         first = error if isinstance(error, TrustError) else unfit
         return failed(each.name, None, Action.REFUSED if isinstance(first, TrustError) else action, first)
     return failed(each.name, active, action, error)
-
-
-def _resolved(each: Wanted, delivery: Delivery, *, version: str | None = None) -> Release:
-    """What is to be installed; `version` in place of what the configuration asks for."""
-    registry = _registry(delivery)
-    specifier = specifier_of(each.plugin, delivery.store.choices(each.name).pin)
-    specifier = specifier if version is None else f"=={version}"
-    chosen = choose(
-        Requirement(f"{each.name}{specifier}"),
-        registry=registry,
-        interpreters=delivery.interpreters,
-        before=served_before(each.name, delivery.store),
-    )
-    resolved = chosen.resolved
-
-    def verified() -> VerifiedWheel:
-        delivery.notify(f"fetching {resolved.project} {resolved.version}")
-        return verify(fetch(resolved, registry=registry), registry=registry, target=chosen.target)
-
-    return Release(
-        project=resolved.project,
-        version=resolved.version,
-        sha256=resolved.sha256,
-        lock_sha256=resolved.lock.sha256,
-        interpreter=chosen.interpreter,
-        verified=verified,
-        registry=registry,
-        development=resolved.development,
-    )
-
-
-def _in_folder(each: Wanted, found: FolderPlugin | None, delivery: Delivery) -> Release:
-    """Of a folder nothing is fetched: all of it was read and verified before the first plugin of it was looked at."""
-    if found is None:
-        raise StoreError(f"{each.plugin.dir} does not hold {each.name}; put it there with: assess-registry install")
-    if not admits(each.plugin, found.version):
-        raise StoreError(f"{each.plugin.dir} holds {each.name} {found.version}, asked for is {each.plugin.version}")
-    pin = delivery.store.choices(each.name).pin
-    if pin is not None and not pin.names(found.version):
-        raise StoreError(
-            f"{each.plugin.dir} holds {each.name} {found.version}, and {pin.version} is pinned "
-            f"({pin.why} by {pin.by}): put that one into the folder, or take the "
-            f"pin away: assess plugins pin {each.name} --none"
-        )
-    return Release(
-        project=found.project,
-        version=found.version,
-        sha256=found.verified.inspected.sha256,
-        lock_sha256=found.lock.sha256,
-        interpreter=_interpreter_for(found, delivery),
-        verified=lambda: found.verified,
-    )
-
-
-def _candidates(delivery: Delivery) -> Candidates:
-    """For each plugin of a folder, in the same order as for one of the registry."""
-    return lambda name: (
-        target_of(interpreter) for interpreter in usable_for(name, delivery.store, delivery.interpreters)
-    )
-
-
-def _interpreter_for(found: FolderPlugin, delivery: Delivery) -> Interpreter:
-    """Whose target it was found complete for."""
-    return next(
-        each
-        for each in usable_for(found.project, delivery.store, delivery.interpreters)
-        if target_of(each) == found.target
-    )
 
 
 def _brought_up(
@@ -332,7 +262,7 @@ def _fallen_back(line: Synced, each: Wanted, config: Config, delivery: Delivery)
     if version in ("", line.version) or not admits(each.plugin, version):
         return line
     try:
-        again = _brought_up(_resolved(each, delivery, version=version), each, None, config, delivery)
+        again = _brought_up(release_of(each, delivery, version=version), each, None, config, delivery)
     except (TrustError, TransportError, PluginFault, StoreError) as error:
         return replace(line, reason=f"{line.reason}; {version} could not be brought up again: {error}")
     if again.action is not Action.INSTALLED:
@@ -360,12 +290,6 @@ def _stands(installed: InstalledPlugin, release: Release, store: Store) -> bool:
     return True
 
 
-def _registry(delivery: Delivery) -> Registry:
-    if delivery.registry is None:
-        raise ValueError("a plugin of the registry without a registry; `config.load` refuses that")
-    return delivery.registry
-
-
 def _without_registry(each: Wanted, silence: _Silence, config: Config, delivery: Delivery) -> Synced:
     """The registry's word is not to be had: what was verified before runs on, if it is what is asked for.
 
@@ -377,7 +301,7 @@ def _without_registry(each: Wanted, silence: _Silence, config: Config, delivery:
         active = prove_again(
             name,
             store=delivery.store,
-            registry=_registry(delivery),
+            registry=registry_of(delivery),
             interpreters=delivery.interpreters,
             change=not delivery.dry_run,
         )
