@@ -16,7 +16,7 @@ from assess_registry.repository import Repository
 from assess_registry.repository.state import read_roots
 from tests.support.repositories import Reader
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1800)
 """A ceremony is some sixty commands, each a process."""
 
 TEXT = (Path(__file__).parents[2] / "docs" / "keys.md").read_text()

@@ -162,7 +162,7 @@ def test_a_reason_is_one_line_of_text(tree: RegistryTree) -> None:
             do_revoke(tree, reason=bad)
 
 
-@pytest.mark.timeout(600)  # a hundred processes, one after another
+@pytest.mark.timeout(1800)  # a hundred processes, one after another
 def test_killed_before_any_call_it_is_revoked_or_not_and_the_next_run_finishes(
     tree: RegistryTree, tmp_path: Path
 ) -> None:

@@ -158,7 +158,7 @@ def test_only_what_is_there_is_marked_and_only_for_a_reason(tree: RegistryTree) 
 
 
 @pytest.mark.parametrize("marker", ["quarantined", None])
-@pytest.mark.timeout(600)  # many processes, one after another
+@pytest.mark.timeout(1800)  # many processes, one after another
 def test_killed_anywhere_nothing_quarantined_is_offered_and_the_same_again_finishes(
     marker: Marker | None, tree: RegistryTree, tmp_path: Path
 ) -> None:

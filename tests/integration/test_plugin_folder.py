@@ -24,7 +24,6 @@ from tests.support.client_place import (
     STRANGER,
     TARGET,
     flip,
-    publish_two_releases,
     snapshot,
 )
 from tests.support.plugin_folder import OTHER, PluginFolder, make_folder
@@ -36,14 +35,9 @@ ELSEWHERE = "py3-none-win_amd64"
 FOREIGN = f"demo_plugin-1.0.0-{ELSEWHERE}.whl"
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> RegistryTree:
-    return publish_two_releases(tmp_path_factory.mktemp("registry"))
-
-
 @pytest.fixture
-def folder(published: RegistryTree, tmp_path: Path) -> PluginFolder:
-    return make_folder(tmp_path, published.copy(tmp_path / "registry"))
+def folder(two_releases: RegistryTree, tmp_path: Path) -> PluginFolder:
+    return make_folder(tmp_path, two_releases.copy(tmp_path / "registry"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -292,7 +292,7 @@ def test_metadata_that_was_changed_is_not_built_upon(tree: RegistryTree) -> None
 # --- killed, and read all the while -------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(600)  # a hundred processes, one after another
+@pytest.mark.timeout(1800)  # a hundred processes, one after another
 def test_killed_before_any_call_clients_see_the_old_or_the_new_and_the_next_run_finishes(tmp_path: Path) -> None:
     tree = copy_registry_tree(tmp_path / "registry")
     made = submitted(tree)

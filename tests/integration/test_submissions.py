@@ -46,7 +46,7 @@ def test_a_submission_is_found_by_its_beginning_and_by_its_filename(tree: Regist
             find_submission(tree.root, word)
 
 
-@pytest.mark.timeout(600)  # some fifty processes, one after another
+@pytest.mark.timeout(1800)  # some fifty processes, one after another
 @pytest.mark.parametrize(("earlier", "number"), [(None, 6), (Verdict.FLAGGED, 3)], ids=["first", "again"])
 def test_killed_before_any_call_it_is_whole_or_cannot_be_approved(
     tree: RegistryTree, tmp_path: Path, earlier: Verdict | None, number: int

@@ -42,4 +42,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "reliability" in item.path.parts:
             item.add_marker(pytest.mark.acceptance)
-            item.add_marker(pytest.mark.timeout(1800 if FULL else 600))
+            item.add_marker(pytest.mark.timeout(3600 if FULL else 1800))

@@ -101,7 +101,7 @@ class Year:
         return found | {due: "run" for due in self.dues if run_id("r", "host", due) in ran}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("text", TEXTS[: size(len(TEXTS), 1)])
 @pytest.mark.parametrize("zone", ZONES[: size(len(ZONES), 2)])
 def test_a_year_of_due_times(zone: str, text: str) -> None:
