@@ -17,7 +17,7 @@ import logging
 
 from assess_core.config import Config, PluginConfig
 from assess_core.delivery.admission import admit, asking_of, rights_of
-from assess_core.delivery.keeping import held, require_vouched
+from assess_core.delivery.keeping import held, remember_failure, require_vouched
 from assess_core.delivery.values import Delivery, fits
 from assess_core.errors import AssessError, StoreError
 from assess_core.host import health_check
@@ -75,7 +75,7 @@ def _left(name: ProjectName, entry: PluginConfig, config: Config, delivery: Deli
         if (quarantine := fallen(name, store)) is None:  # somebody resumed it while that one started
             return None
         if record is not None:
-            _remember(record.plugin, quarantine, delivery)
+            remember_failure(record.plugin, _why(quarantine), delivery, for_good=True)
         store.rollback(name)
     _log.error(
         "%s %s was quarantined before its first good call: %s serves again, and %s is brought up again when somebody "
@@ -109,19 +109,6 @@ def _require_fit(plugin: InstalledPlugin, entry: PluginConfig, config: Config, d
     asyncio.run(health_check(plugin, delivery.host, rights_of(admitted.grant)))
 
 
-def _remember(plugin: InstalledPlugin, quarantine: Quarantine, delivery: Delivery) -> None:
-    kit, at = delivery.host.kit_of(plugin).name, delivery.clock()
+def _why(quarantine: Quarantine) -> str:
     last = f": {quarantine.deaths[-1].message}" if quarantine.deaths else ""
-    reason = f"it was quarantined before its first good call, after {len(quarantine.deaths)} deaths{last}"
-    delivery.store.choose(
-        plugin.distribution,
-        lambda known: known.with_failure(
-            plugin.version,
-            plugin.sha256,
-            interpreter=plugin.interpreter.version,
-            kit=kit,
-            at=at,
-            reason=reason,
-            for_good=True,
-        ),
-    )
+    return f"it was quarantined before its first good call, after {len(quarantine.deaths)} deaths{last}"

@@ -101,7 +101,7 @@ def require_vouched(plugin: InstalledPlugin, entry: PluginConfig, delivery: Deli
             raise
 
 
-def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, grant: Grant) -> None:
+def answered(installed: InstalledPlugin, delivery: Delivery, grant: Grant) -> None:
     """It was started with these rights and loaded all that it promises; what was held against it is forgotten.
 
     What fails in its own code is remembered, so that the next sync does not do all of this again.
@@ -116,21 +116,31 @@ def answered(installed: InstalledPlugin, release: Release, delivery: Delivery, g
             asyncio.run(health_check(installed, delivery.host, rights_of(grant)))
     except PluginFault as fault:
         if fault.phase != "start":  # else nothing of it had run: it is the machine that fails, and that may change
-            kit, failed_at, reason = delivery.host.kit_of(installed).name, delivery.clock(), str(fault)
-            store.choose(
-                name,
-                lambda known: known.with_failure(
-                    installed.version,
-                    installed.sha256,
-                    interpreter=release.interpreter.version,
-                    kit=kit,
-                    at=failed_at,
-                    reason=reason,
-                ),
-            )
+            remember_failure(installed, str(fault), delivery)
         raise
     if any(each.sha256 == installed.sha256 for each in store.choices(name).failed):
         store.choose(name, lambda known: known.without(installed.sha256))
+
+
+def remember_failure(plugin: InstalledPlugin, reason: str, delivery: Delivery, *, for_good: bool = False) -> None:
+    """It is on record that this failed here; `for_good`, it is never tried again by itself.
+
+    Raises:
+        StoreError: the state directory cannot be used.
+    """
+    kit, at = delivery.host.kit_of(plugin).name, delivery.clock()
+    delivery.store.choose(
+        plugin.distribution,
+        lambda known: known.with_failure(
+            plugin.version,
+            plugin.sha256,
+            interpreter=plugin.interpreter.version,
+            kit=kit,
+            at=at,
+            reason=reason,
+            for_good=for_good,
+        ),
+    )
 
 
 def serving(release: Release, active: InstalledPlugin, config: Config, delivery: Delivery) -> Synced:
@@ -184,7 +194,7 @@ def kept_back(
     )
     known = consents.waiting is not None and consents.waiting.same(waiting)
     if growth and not admitted.refusals and not known and consents.baseline is not None:
-        answered(installed, release, delivery, admitted.grant.reduced_to(consents.baseline.permissions))
+        answered(installed, delivery, admitted.grant.reduced_to(consents.baseline.permissions))
     store.wait(installed.distribution, waiting if growth else None)
     if kept is not None and release.registry is not None:
         try:

@@ -248,7 +248,7 @@ def _activated(
         kept = active if active is not None and _may_serve(active, each, config) else None
         return kept_back(release, installed, admitted, kept, delivery)
     # The previous version serves until this one has answered; a start that fails therefore rolls back by itself.
-    answered(installed, release, delivery, admitted.grant)
+    answered(installed, delivery, admitted.grant)
     store.activate(installed)
     action = Action.INSTALLED if active is None else Action.UPGRADED
     return line_of(release, active, action, warnings=admitted.warnings)
