@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assess_core.cli.app import main
-from assess_core.config import load
+from assess_core.config import MAX_BYTES, load
 from tests.support.chains import Site
 
 FILE = """# kept
@@ -119,11 +119,11 @@ def test_a_file_that_does_not_load_is_not_touched(config: Path) -> None:
 
 
 def test_what_would_be_too_large_to_be_read_is_not_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = FILE + "# " + "x" * (256 * 1024 - len(FILE) - 4) + "\n"
+    text = FILE + "# " + "x" * (MAX_BYTES - len(FILE) - 4) + "\n"
     config.write_text(text)
     assert load(config).waivers == ()
     assert add() == 2
-    assert "a configuration has at most 262144" in capsys.readouterr().err
+    assert f"a configuration has at most {MAX_BYTES}" in capsys.readouterr().err
     assert config.read_text() == text
 
 

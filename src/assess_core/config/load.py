@@ -24,11 +24,14 @@ from assess_registry.client import plain, read_guarded
 
 FILE_NAME = "assess.toml"
 
-MAX_BYTES = 256 * 1024
-"""A hundred assessments take 20 KiB. The bound is what keeps a wrong path from being read to its end."""
+MAX_BYTES = 2 * 1024 * 1024
+"""Ten thousand assessments take 1.2 MiB. The bound is what keeps a wrong path from being read to its end."""
 
 MAX_DOTS = 100
 """In one line. tomllib keeps a tuple for each prefix of a dotted key, so that one key of 240 KB fills the memory."""
+
+MAX_DOTS_IN_ALL = 100_000
+"""Outside of comments: in lines of a hundred each they take tomllib 70 MiB, and a million 730."""
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
@@ -106,9 +109,19 @@ def _decode(data: bytes, path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{plain(path)}: line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
         ) from error
+    in_all = 0
     for number, content in enumerate(text.split("\n"), start=1):
-        if content.count(".") > MAX_DOTS and not content.lstrip().startswith("#"):
+        if content.lstrip().startswith("#"):
+            continue
+        dots = content.count(".")
+        if dots > MAX_DOTS:
             raise ConfigError(f"{plain(path)}: line {number}: more than {MAX_DOTS} dots; break it into several lines")
+        in_all += dots
+        if in_all > MAX_DOTS_IN_ALL:
+            raise ConfigError(
+                f"{plain(path)}: line {number}: more than {MAX_DOTS_IN_ALL} dots so far; "
+                "write tables instead of dotted keys"
+            )
     try:
         return tomllib.loads(text)
     except RecursionError as error:
