@@ -159,7 +159,7 @@ def os_error_message(error: OSError) -> str:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The document on stdout, as schema 1. ASCII only, so nothing in it can move a cursor, and valid whatever it holds."""
+    """The document on stdout, as schema 1. ASCII only, so nothing in it moves a cursor, and valid whatever it holds."""
     click.echo(json.dumps({"schema": 1, **valid(document)}, indent=2, ensure_ascii=True, allow_nan=False))
 
 

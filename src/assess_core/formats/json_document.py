@@ -1,8 +1,8 @@
 """One JSON document a run; docs/results.md describes each field.
 
 The document is ASCII: no escape sequence and no bidirectional control reaches a terminal it is printed on, and no
-locale can break it. What JSON or its readers cannot hold is replaced (`assess_registry.valid_json`), so that there is always one valid
-document.
+locale can break it. What JSON or its readers cannot hold is replaced (`assess_registry.valid_json`), so that there is
+always one valid document.
 """
 
 import json
