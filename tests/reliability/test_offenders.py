@@ -47,9 +47,11 @@ NAMED = {
     ("call", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
     ("call", "forks"): (FaultKind.RAISED, "it raised .*Error"),
     ("frame", "hangs"): (FaultKind.TIMEOUT, LONG),
+    ("frame", "floods"): (FaultKind.TIMEOUT, LONG),
     ("frame", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("frame", "exits"): (FaultKind.EXITED, f"exited with code 7 {MIDDLE}"),
     ("frame", "crashes"): (FaultKind.SIGNALLED, f"killed by SIGSEGV {MIDDLE}"),
+    ("frame", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
     ("idle", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("idle", "exits"): (FaultKind.EXITED, "exited with code 7"),
     ("idle", "crashes"): (FaultKind.SIGNALLED, "killed by SIGSEGV"),
@@ -59,6 +61,7 @@ NAMED = {
     ("shutdown", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("shutdown", "exits"): (FaultKind.EXITED, "exited with code 7"),
     ("shutdown", "crashes"): (FaultKind.SIGNALLED, "killed by SIGSEGV"),
+    ("shutdown", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
 }
 """Phase and deed -> kind of fault, and what its message says."""
 
@@ -142,7 +145,11 @@ def offender(phase: str, deed: str, root: Path) -> InstalledPlugin:
 
 
 def configured(phase: str, deed: str, root: Path) -> HostConfig:
-    config = host_config(root, stop_timeout_s=SOON_S, start_timeout_s=SOON_S if phase in ("start", "load") else 15.0)
+    # One that goes is looked at once a second, as one that is idle.
+    stop_timeout_s = 5.0 if (phase, deed) == ("shutdown", "eats") else SOON_S
+    config = host_config(
+        root, stop_timeout_s=stop_timeout_s, start_timeout_s=SOON_S if phase in ("start", "load") else 15.0
+    )
     return replace(config, kits=one_kit(_spoilt_kit(deed, root / "kit"))) if phase == "start" else config
 
 
