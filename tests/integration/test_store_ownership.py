@@ -95,6 +95,17 @@ def test_what_others_can_write_to_is_refused(state: Path, mode: int) -> None:
         path.chmod(0o700)
 
 
+def test_nobody_is_told_to_close_a_directory_that_is_there_for_all(state: Path) -> None:
+    """`--state-dir /tmp`: closed, as root is told, nothing else on the machine would work."""
+    state.chmod(0o1777)
+    with pytest.raises(TrustError, match="mode 1777") as refused:
+        Store(state)
+    assert "chmod" not in refused.value.next_step
+    assert "choose another --state-dir" in refused.value.next_step
+    state.chmod(0o700)
+    Store(state)
+
+
 @as_root
 def test_a_link_of_somebody_else_on_the_way_is_refused(state: Path, tmp_path: Path) -> None:
     ours, theirs, around = tmp_path / "ours", tmp_path / "theirs", tmp_path / "around"

@@ -57,6 +57,13 @@ def test_workers_of_two_processes_that_one_event_killed_are_one(
     assert died(trials, death(100, lived_s=50), death(at_s, lived_s=lived_s)) == counted
 
 
+def test_a_clock_that_was_set_back_makes_no_death_uncounted(trials: Trials) -> None:
+    """The first died while the machine said that it is years later."""
+    assert died(trials, death(1e8, lived_s=1)) == 1
+    assert died(trials, *(death(3600.0 * number, lived_s=1) for number in range(4))) == 5
+    assert died(trials, death(3600.0 * 3 - 1, lived_s=2)) == 5, "still one event"
+
+
 def test_whose_trial_has_ended_has_no_deaths_and_stays_on_none(trials: Trials) -> None:
     assert died(trials, death(0)) == 1
     trials.end(KEY)

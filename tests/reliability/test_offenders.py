@@ -51,9 +51,11 @@ NAMED = {
     ("call", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
     ("call", "forks"): (FaultKind.RAISED, "it raised .*Error"),
     ("frame", "hangs"): (FaultKind.TIMEOUT, LONG),
+    ("frame", "floods"): (FaultKind.TIMEOUT, LONG),
     ("frame", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("frame", "exits"): (FaultKind.EXITED, f"exited with code 7 {MIDDLE}"),
     ("frame", "crashes"): (FaultKind.SIGNALLED, f"killed by SIGSEGV {MIDDLE}"),
+    ("frame", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
     ("idle", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("idle", "exits"): (FaultKind.EXITED, "exited with code 7"),
     ("idle", "crashes"): (FaultKind.SIGNALLED, "killed by SIGSEGV"),
@@ -63,6 +65,7 @@ NAMED = {
     ("shutdown", "stops"): (FaultKind.SIGNALLED, STOPPED),
     ("shutdown", "exits"): (FaultKind.EXITED, "exited with code 7"),
     ("shutdown", "crashes"): (FaultKind.SIGNALLED, "killed by SIGSEGV"),
+    ("shutdown", "eats"): (FaultKind.LIMIT, r"limits\.memory_mib = 96"),
 }
 """Phase and deed -> kind of fault, and what its message says."""
 

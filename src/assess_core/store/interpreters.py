@@ -382,7 +382,7 @@ def _print_of(path: str) -> list[int] | None:
     """What changes when a file is replaced or written; None when it is not there."""
     try:
         status = os.stat(path)  # noqa: PTH116  a string, often
-    except OSError:
+    except (OSError, ValueError):  # or no path
         return None
     return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
 
@@ -390,7 +390,7 @@ def _print_of(path: str) -> list[int] | None:
 def _still(seen: object) -> bool:
     if not isinstance(seen, list) or not seen:
         return False
-    return all(isinstance(part, list) and part[1:] == _print_of(str(part[0])) for part in seen)
+    return all(isinstance(part, list) and part and part[1:] == _print_of(str(part[0])) for part in seen)
 
 
 def _decoded(path: Path) -> dict[str, dict[str, Any]]:

@@ -98,7 +98,7 @@ def take(path: Path, present: Callable[[], bool], *, make: bool = True) -> Lease
         lease = Lease(path, descriptor)
         while not _locked(descriptor, fcntl.LOCK_SH):
             if time.monotonic() > deadline:
-                holder = _holder(descriptor)
+                holder = holder_of(descriptor)
                 lease.release()
                 raise StoreError(
                     f"{path} is locked by {holder}, as if to remove what it stands for, for "
@@ -159,7 +159,7 @@ def _locked(descriptor: int, how: int) -> bool:
     return True
 
 
-def _holder(descriptor: int) -> str:
+def holder_of(descriptor: int) -> str:
     """Who has a lock on it for himself alone, as far as the kernel says (proc_locks(5))."""
     status = os.fstat(descriptor)
     at = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"

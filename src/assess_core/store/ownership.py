@@ -118,6 +118,8 @@ def _next_step(root: Path, issues: list[Issue]) -> str:
         return (
             "run as the user it belongs to, or choose another --state-dir; given away, it would bring along what it has"
         )
+    if root.stat().st_mode & stat.S_ISVTX:  # of /tmp, for example
+        return "it is there for all users, so leave it as it is, and choose another --state-dir"
     return (
         f"if nobody else can have put anything there: chmod -R go-w {root}; "
         "otherwise choose another --state-dir and run `assess sync`"

@@ -178,9 +178,12 @@ def _whole(data: bytes) -> Iterator[Death]:
 
 
 def _events(deaths: Iterable[Death], at_once: timedelta) -> Iterator[Death]:
-    """One of those that lived side by side and died at once, in whichever processes: something killed them all."""
+    """One of those that lived side by side and died at once, in whichever processes: something killed them all.
+
+    What died before the one that was written first died at another time: the clock was set back.
+    """
     counted: Death | None = None
     for death in deaths:
-        if counted is None or death.began_at >= counted.at or death.at - counted.at > at_once:
+        if counted is None or death.began_at >= counted.at or abs(death.at - counted.at) > at_once:
             counted = death
             yield death

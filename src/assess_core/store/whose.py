@@ -9,7 +9,9 @@ it would look in every directory above); `pythonXY.zip`, which precedes it; libp
 Not looked at is `site-packages`: what is started here, with `-S` or in an environment of its own, does not see it.
 """
 
+import grp
 import os
+import pwd
 import re
 import stat
 from collections.abc import Iterable, Iterator
@@ -119,9 +121,19 @@ def wrong_with(path: Path | str, status: os.stat_result, *, inside: bool = False
     mode = status.st_mode
     if stat.S_ISLNK(mode) or (not inside and mode & _STICKY_DIRECTORY == _STICKY_DIRECTORY):
         return ""
-    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())):
+    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and not _is_private(status.st_gid)):
         return f"{path} has mode {stat.S_IMODE(mode):04o}"
     return ""
+
+
+def _is_private(gid: int) -> bool:
+    """Whether nobody but this user and root is in a group: root's, or, as accounts say, this user's alone."""
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
+    except KeyError:  # a user, or a group, that has no name here
+        return gid == 0
+    is_ones_own = (gid, group.gr_name) == (user.pw_gid, user.pw_name)
+    return gid == 0 or (is_ones_own and set(group.gr_mem) <= {user.pw_name, "root"})
 
 
 def who_else(path: Path, *, inside: bool = False) -> str:

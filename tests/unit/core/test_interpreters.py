@@ -1,15 +1,18 @@
 """Which Pythons plugins may run under, in which order, and when one is asked again."""
 
+import grp
 import json
 import os
+import pwd
+import stat
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.store import Interpreter, Interpreters, running_interpreter, target_of
+from assess_core.store import Interpreter, Interpreters, running_interpreter, target_of, whose
 from assess_core.store.interpreter import parse_build, running_build
 from assess_core.store.interpreters import FAILED_S, LOOKED_S, NAME, unlike
 
@@ -181,6 +184,20 @@ def test_a_memory_that_cannot_be_read_is_made_anew(machine: Machine, memory: byt
     assert "3.42.1" in str(json.loads((machine.root / "interpreters.json").read_bytes()))
 
 
+@pytest.mark.parametrize("seen", [[[]], [[None]], [["\0"]], [["x" * 5000]], [["/", [], {}]], []])
+def test_what_it_says_was_seen_need_not_be_what_we_wrote(machine: Machine, seen: list[object]) -> None:
+    machine.add("a/bin/python3.42", "3.42.1")
+    assert versions(machine.known()) == ["own", "3.42.1"]
+    memory = machine.root / "interpreters.json"
+    document = json.loads(memory.read_bytes())
+    for answer in document["interpreters"].values():
+        answer["seen"] = seen
+    memory.write_text(json.dumps(document))
+    machine.asked.clear()
+    assert versions(machine.known()) == ["own", "3.42.1"]
+    assert len(machine.asked) == 1
+
+
 def test_what_others_can_change_is_never_run(machine: Machine) -> None:
     path = machine.add("a/bin/python3.42", "3.42.1")
     for place in (path, path.parent, path.parent.parent):
@@ -192,6 +209,46 @@ def test_what_others_can_change_is_never_run(machine: Machine) -> None:
         place.chmod(mode)
     assert machine.asked == []
     assert versions(machine.known()) == ["own", "3.42.1"]  # the control
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """As `pwd` and `grp` say: one user, one group."""
+
+    pw_name: str = "ann"
+    pw_gid: int = 1000
+    gr_name: str = "ann"
+    gr_mem: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("account", "gid", "refused"),
+    [
+        (Account(), 1000, False),
+        (Account(gr_mem=("ann", "root")), 1000, False),
+        (Account(), 0, False),
+        (Account(gr_mem=("bob",)), 1000, True),
+        (Account(gr_name="users"), 1000, True),
+        (Account(pw_gid=100), 1000, True),
+        (None, 1000, True),
+    ],
+    ids=["private", "lists-herself", "roots", "lists-bob", "of-all-users", "not-hers-first", "without-a-name"],
+)
+def test_what_a_group_may_write_counts_as_ones_own_where_nobody_else_is_in_it(
+    account: Account | None, gid: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(_number: int) -> Account:
+        if account is None:
+            raise KeyError
+        return account
+
+    monkeypatch.setattr(pwd, "getpwuid", say)
+    monkeypatch.setattr(grp, "getgrgid", say)
+    monkeypatch.setattr(os, "getegid", lambda: 1000)
+    status = os.stat_result((stat.S_IFREG | 0o664, 1, 1, 1, os.geteuid(), gid, 0, 0, 0, 0))
+    assert whose.wrong_with("/opt/python", status) == ("/opt/python has mode 0664" if refused else "")
+    closed = os.stat_result((stat.S_IFREG | 0o644, *status[1:]))
+    assert whose.wrong_with("/opt/python", closed) == ""  # the control
 
 
 @pytest.mark.parametrize("name", ["lib", "lib/python3.42", "lib/python3.42/encodings", "lib/python3.42/encodings/x.py"])
