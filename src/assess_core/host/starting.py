@@ -13,11 +13,12 @@ Whose calls come first is another question: `turns.py`.
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from assess_core.host.aside import aside
 
@@ -31,7 +32,12 @@ LEAVING_S = 0.1
 """As much for a worker that was asked to go: all of them asked at once have work at once, and the loop waits its turn
 among them for a core (measured, fifty on two: 150 ms)."""
 
+GIVING_BACK_S = 1.0
+"""A disk that does not answer holds up nobody who stops longer than this."""
+
 Value = TypeVar("Value")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ async def gone(remove: Callable[[Value], None], what: Value) -> None:
 
 
 async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) -> Value:
-    """What `make` returns, in a thread of its own; if nobody waits for it any more, it is given back there."""
+    """What `make` returns, in a thread of its own; if nobody waits for it any more, it is given back there.
+
+    Who is cancelled meanwhile waits for that, for `GIVING_BACK_S` at most: whoever stops a start finds nothing of it.
+    """
     deciding = threading.Lock()
     wanted, unclaimed = True, list[Value]()
 
@@ -91,17 +100,33 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
             if wanted:
                 unclaimed.append(value)
                 return value
-        give_back(value)
+        _given_back(give_back, value)
         return value
 
+    making = asyncio.ensure_future(aside(work))
     try:
-        return await aside(work)
+        return await asyncio.shield(making)
     except asyncio.CancelledError:
         with deciding:
             wanted = False
-        for value in unclaimed:
-            threading.Thread(target=give_back, args=(value,), name="given-back", daemon=True).start()
+        rests = [asyncio.ensure_future(aside(_given_back, give_back, value)) for value in unclaimed] or [making]
+        await asyncio.wait(rests, timeout=GIVING_BACK_S)
+        for rest in rests:
+            rest.add_done_callback(_heard)
         raise
+
+
+def _given_back(give_back: Callable[[Value], None], value: Value) -> None:
+    try:
+        give_back(value)
+    except OSError as error:
+        _log.warning("What a start had got could not be given back: %s", error, extra={"action": "scratch-left"})
+
+
+def _heard(rest: asyncio.Future[Any]) -> None:
+    """What was not made after all has nobody to tell."""
+    if not rest.cancelled():
+        rest.exception()
 
 
 async def _slot(semaphore: asyncio.Semaphore, overdue_s: float) -> Slot:

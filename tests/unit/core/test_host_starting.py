@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -78,10 +79,11 @@ def test_what_was_made_for_somebody_who_gave_up_is_given_back(*, made: bool) -> 
 
     async def run() -> None:
         task = asyncio.create_task(beside(make, give_back))
-        await asyncio.sleep(0)
+        while not threads:
+            await asyncio.sleep(0)
         if made:
             go.set()
-            while not any(name.name == "aside" and not name.is_alive() for name in threads):
+            while threads[0].is_alive():  # and its loop hears nothing of it
                 pass
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -100,6 +102,48 @@ def test_what_was_made_for_somebody_who_gave_up_is_given_back(*, made: bool) -> 
         asyncio.run(run())
         assert given_back.wait(60)
     assert back == [7]
+
+
+def test_who_is_stopped_finds_nothing_left_of_what_a_disk_takes_its_time_for() -> None:
+    begun, back = threading.Event(), list[int]()
+
+    def make() -> int:
+        begun.set()
+        time.sleep(0.05)
+        return 7
+
+    async def run() -> list[int]:
+        task = asyncio.create_task(beside(make, back.append))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return list(back)
+
+    assert asyncio.run(run()) == [7]
+
+
+def test_a_disk_that_does_not_answer_holds_up_nobody_who_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "GIVING_BACK_S", 0.01)
+    begun, answers, back = threading.Event(), threading.Event(), list[int]()
+
+    def make() -> int:
+        begun.set()
+        answers.wait(60)
+        raise OSError("it is gone")
+
+    async def run() -> None:
+        task = asyncio.create_task(beside(make, back.append))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        answers.set()
+
+    asyncio.run(run())
+    assert back == []
 
 
 def test_what_somebody_waits_for_is_not_given_back() -> None:
