@@ -165,6 +165,16 @@ def test_a_run_between_skips_separates_them(journal: Journal) -> None:
     assert [each[0] for each in store.skips("host", 10)] == [skip(7), skip(5)]
 
 
+def test_what_was_missed_between_two_that_maintenance_held_has_one_reason(journal: Journal) -> None:
+    store = journal.schedules()
+    store.claim(claim(1, cursors=(cursor(1),), rows=(row(1, "held"),)))
+    told = (skip(2, 4, "missed"), skip(1, why="maintenance"), skip(5, why="maintenance"))
+    store.claim(claim(5, cursors=(cursor(5),), dropped=(due(1).run_id,), skips=told))
+    assert [each[0] for each in store.skips("host", 10)] == list(reversed(told))
+    store.claim(claim(6, cursors=(cursor(6),), skips=(skip(6, why="maintenance"),)))
+    assert store.skips("host", 1)[0][0] == skip(5, 6, "maintenance")
+
+
 def test_what_another_process_asks_for_is_answered_once(journal: Journal, path: Path) -> None:
     store = journal.schedules()
     asked = [

@@ -111,7 +111,8 @@ def _decode(data: bytes, path: Path) -> dict[str, Any]:
         ) from error
     in_all = 0
     for number, content in enumerate(text.split("\n"), start=1):
-        if content.lstrip().startswith("#"):
+        # A line of a text over several lines may look like a comment, and end that text.
+        if content.lstrip().startswith("#") and "'''" not in content and '"""' not in content:
             continue
         dots = content.count(".")
         if dots > MAX_DOTS:

@@ -14,12 +14,13 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from assess_core.errors import JournalDamagedError, NoRoomError, StoreError
-from assess_registry.client import LockTimeoutError, file_lock
+from assess_registry.client import LockTimeoutError, file_lock, plain
 
 BUSY_TIMEOUT_S = 30.0
 """How long to wait for another process's transaction. The longest one writes the evidence of one assessment."""
@@ -87,9 +88,12 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
 class Database:
     """An open file, and one connection to it. Threads may share it: each waits for its turn."""
 
-    def __init__(self, path: Path, connection: Connection) -> None:
+    def __init__(self, path: Path, connection: Connection, migrations: Sequence[Sequence[Step]]) -> None:
         self.path = path
         self.connection = connection
+        self._migrations = migrations
+        self._looked_at = -1
+        """At which of the changes of its tables they were as they should be; SQLite counts them."""
         self._one_at_a_time = threading.Lock()  # a transaction belongs to the connection, not to the thread
         self._closed = False
         self._given_back = False
@@ -110,6 +114,7 @@ class Database:
                 connection = _connect(path, str(path), check_same_thread=False)
                 try:
                     _prepare(connection, path, migrations)
+                    require_tables(connection, path, migrations)
                     if path.stat().st_mode & 0o077:
                         path.chmod(0o600)  # evidence may quote what only root may read
                 except BaseException:
@@ -117,7 +122,7 @@ class Database:
                     raise
         except (OSError, LockTimeoutError) as error:
             raise StoreError(f"journal {path}: cannot be used: {error}") from error
-        return cls(path, connection)
+        return cls(path, connection, migrations)
 
     def close(self) -> None:
         """Give the file back: what is being written is in it then, and nothing more is taken. Idempotent."""
@@ -147,12 +152,20 @@ class Database:
         """Everything inside is committed, or nothing is."""
         with self.turn() as connection:
             with transaction(connection):
+                self._require_tables()
                 yield connection
             try:
                 self.committed(connection)
             except Exception:  # it is on the disk: whoever was told otherwise would do it again
                 text = "journal %s: something was committed, and what follows a commit failed"
                 _log.exception(text, self.path, extra={"action": "bug"})
+
+    def _require_tables(self) -> None:
+        """They are those of a journal still: what is handed to others is signed. Within a transaction."""
+        changes = int(self.connection.execute("PRAGMA schema_version").fetchone()[0])
+        if changes != self._looked_at:
+            require_tables(self.connection, self.path, self._migrations)
+            self._looked_at = changes
 
 
 def _nothing(connection: Connection) -> None:
@@ -243,6 +256,51 @@ def _version(connection: Connection, path: Path, known: int) -> int:
             "use the newer assess that wrote it, or another --state-dir"
         )
     return version
+
+
+_Tables = Counter[tuple[str, str, str]]
+"""Kind, name and statement of each table, index, trigger and view; names need not be there once."""
+
+
+def _tables(connection: Connection) -> _Tables:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
+    # Blanks are not the same in every version of SQLite where columns were added; what SQLite adds itself has no text.
+    return Counter((str(kind), str(name), " ".join(str(sql or "").split())) for kind, name, sql in rows)
+
+
+@cache
+def _tables_of(migrations: tuple[tuple[Step, ...], ...]) -> _Tables:
+    """Those of a file that has been through these."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for step in (step for steps in migrations for step in steps):
+            connection.execute(step) if isinstance(step, str) else step(connection)
+        return _tables(connection)
+
+
+def strange_tables(connection: Connection, migrations: Sequence[Sequence[Step]]) -> tuple[str, ...]:
+    """What is not as these made it, a sentence each: SQLite does with each row what tables and triggers say.
+
+    Tables and indexes besides do nothing to ours: `.recover` makes some, and so may whoever asks often.
+    """
+    known = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    found, ours = _tables(connection), _tables_of(tuple(map(tuple, migrations[:known])))
+    names = {(kind, name) for kind, name, _ in ours}
+    added = ((kind, name) for kind, name, _ in found - ours if (kind, name) in names or kind not in ("table", "index"))
+    strange = [(kind, name) for kind, name, _ in ours - found] + list(added)
+    return tuple(
+        f"{kind} {plain(name)} is {'not as assess makes it' if (kind, name) in names else 'none of assess'}"
+        for kind, name in dict.fromkeys(strange)
+    )
+
+
+def require_tables(connection: Connection, path: Path, migrations: Sequence[Sequence[Step]]) -> None:
+    """Nothing but what assess does is done with what is written there.
+
+    Raises:
+        JournalDamagedError: somebody changed that.
+    """
+    if strange := strange_tables(connection, migrations):
+        raise JournalDamagedError(f"journal {path}: somebody changed its tables: {'; '.join(strange)}; {MENDING}")
 
 
 @contextmanager

@@ -115,8 +115,11 @@ def _claim(connection: Connection, *, claim: Claim) -> frozenset[str]:
         connection.execute(
             "UPDATE skips SET last_us = ?2 WHERE assessment = ?1 AND last_us > ?2 AND first_us % 1000000 = 0", values
         )
+    told: set[str] = set()
     for skip in claim.skips:  # before cursors move: what directly follows a skip is part of it
-        _put_skip(connection, skip, at_us, may_extend=moved_to.get(skip.assessment) == skip.last_at)
+        first = skip.assessment not in told  # of others in this claim nobody knows what lies between
+        told.add(skip.assessment)
+        _put_skip(connection, skip, at_us, may_extend=first and moved_to.get(skip.assessment) == skip.last_at)
     cursors = [(each.assessment, each.spec, microseconds(each.at)) for each in claim.cursors]
     connection.executemany(_PUT_CURSOR, cursors)
     forgotten = [(assessment,) for assessment in claim.forgotten]

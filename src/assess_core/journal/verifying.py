@@ -23,9 +23,10 @@ from pathlib import Path
 
 from assess_core.journal import evidence as pieces
 from assess_core.journal.chain import Entry
-from assess_core.journal.database import Connection, snapshot
+from assess_core.journal.database import Connection, snapshot, strange_tables
 from assess_core.journal.documents import to_bytes
 from assess_core.journal.identity import Head
+from assess_core.journal.migrations import MIGRATIONS
 from assess_core.journal.signing import facts_of
 from assess_core.journal.walking import Trouble, Vouched, Walk, Word, walk
 from assess_registry.client import PublicKey
@@ -117,6 +118,7 @@ def verify(
         troubles += _runs(connection, walks)
         gone = frozenset[str]().union(*(walked.gone for walked in walks))
         troubles += _evidence(connection, gone)
+        troubles += _tables(connection)
         troubles += _damage(connection)
         notes = tuple(_note(walked) for walked in walks if walked.head.seq and walked.runtime not in heads)
         return Report(
@@ -226,6 +228,12 @@ def _media_types(connection: Connection) -> Mapping[str, Collection[bytes]]:
             for item in json.loads(document)["evidence"]:
                 named[item["sha256"]].add(to_bytes(item["media_type"]))
     return named
+
+
+def _tables(connection: Connection) -> Iterator[Trouble]:
+    """What SQLite would do by itself with what is recorded, or with what is read."""
+    for text in strange_tables(connection, MIGRATIONS):
+        yield Trouble(word=Word.CHANGED, runtime="", where="its tables", message=text)
 
 
 def _damage(connection: Connection) -> Iterator[Trouble]:

@@ -221,7 +221,7 @@ class _Look:
     def release(self) -> None:
         """What maintenance held is placed, if all of it is over."""
         held = self.agenda.held
-        if held is None or held.start_at > self.now:  # the clock was set back over it, and is waited for
+        if held is None or held_until(held, self.now) > self.now:
             return
         if open_at(self.rule.windows, self.now) is None:
             self.agenda = replace(self.agenda, held=None)
@@ -286,6 +286,15 @@ def has_room(rule: Rule, agenda: Agenda) -> bool:
     return not running or (rule.overlap == "parallel" and running < MAX_PARALLEL)
 
 
+def held_until(held: Due, now: datetime) -> datetime:
+    """When what maintenance holds may begin, as far as that is no matter of windows.
+
+    A clock that was set back over what was due is waited for. What somebody asked for waits for no clock: whoever asks
+    again is told of this one.
+    """
+    return max(now, held.start_at) if held.why == "schedule" else now
+
+
 def _the_one_that_stays(there: Due | None, new: Due) -> tuple[Due, Due | None]:
     """Of two that wait for the same thing: the one that does, and the one that is given up for it."""
     if there is None:
@@ -303,7 +312,7 @@ def next_look_at(rule: Rule, agenda: Agenda, now: datetime, times: Times | None 
     if waits and has_room(rule, agenda):
         moments.append(now)
     if agenda.held is not None:
-        moments.append(over_at(rule.windows, max(now, agenda.held.start_at)))
+        moments.append(over_at(rule.windows, held_until(agenda.held, now)))
     if agenda.cursor > now + SET_BACK:
         moments.append(now)
     return min(moments, default=None)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from assess_core.schedule.decide import held_until
 from assess_core.schedule.entry import Entry
 from assess_core.schedule.store import Due, Row, Skip, SkipWhy
 from assess_core.schedule.windows import over_at
@@ -57,7 +58,7 @@ def planned(entry: Entry, now: datetime) -> Planned:
         next_start_at=due + rule.offset if due is not None and rule is not None else None,
         running=tuple(each.run_id for each in agenda.running),
         waiting=agenda.waiting.run_id if agenda.waiting is not None else None,
-        held_until=over_at(rule.windows, max(now, agenda.held.start_at))
+        held_until=over_at(rule.windows, held_until(agenda.held, now))
         if agenda.held is not None and rule is not None
         else None,
     )

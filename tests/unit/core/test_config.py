@@ -361,6 +361,8 @@ def test_everything_is_said_at_once() -> None:
         (BASE + "x = \n", "line 4, column 5: not TOML: Invalid value"),
         ("a = " + "[" * 100_000, "not TOML: nested too deeply"),
         ("a." * 100_000 + "a = 1", "line 1: more than 100 dots"),
+        ("x = ['''\n#''', {" + "a." * 20_000 + "a = 1}]", "line 2: more than 100 dots"),
+        ('x = ["""\n#""", {' + "a." * 20_000 + "a = 1}]", "line 2: more than 100 dots"),
         ("\n".join(f"a{n}{'.a' * 100} = 1" for n in range(1_001)), "line 1001: more than 100000 dots so far"),
     ],
 )

@@ -570,6 +570,24 @@ def test_what_maintenance_holds_does_not_begin_before_it_is_due_when_the_clock_i
     assert begun(played) == [(180, 1)]
 
 
+def test_what_somebody_asked_for_waits_for_maintenance_alone_when_the_clock_is_set_back(played: Played) -> None:
+    """Else whoever asks again is told the id of a run that begins when the clock gets there, a year later."""
+    window = Window(id="w", word="after", begins=BEGIN - timedelta(days=2), ends=BEGIN + timedelta(days=2))
+    rule = Rule(runtime="web-01", assessment="host", windows=(window,))
+    played.up([rule])
+    played.store.request(Asked(run_id="asked", assessment="host", at=played.now))
+    played.pass_time(2)
+    assert played.scheduler is not None
+    (standing,) = played.scheduler.standing()
+    assert standing.held_until == window.ends
+    played.set_clock(-86400)
+    played.pass_time(2)
+    assert begun(played) == []
+    played.replace([replace(rule, windows=())])
+    (standing,) = played.scheduler.standing()
+    assert (standing.held_until, [due.run_id for _, due in played.begun]) == (None, ["asked"])
+
+
 def test_a_window_that_is_taken_away_holds_nothing_any_more(played: Played) -> None:
     window = Window(id="w", word="after", begins=BEGIN, ends=BEGIN + timedelta(days=9))
     rule = every(60, windows=(window,))
