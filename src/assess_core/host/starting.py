@@ -109,10 +109,11 @@ async def beside(make: Callable[[], Value], give_back: Callable[[Value], None]) 
     except asyncio.CancelledError:
         with deciding:
             wanted = False
-        rests = [asyncio.ensure_future(aside(_given_back, give_back, value)) for value in unclaimed] or [making]
-        await asyncio.wait(rests, timeout=GIVING_BACK_S)
-        for rest in rests:
-            rest.add_done_callback(_heard)
+        rest: asyncio.Future[Any] = making
+        if unclaimed:
+            rest = asyncio.ensure_future(aside(_given_back, give_back, unclaimed[0]))
+        rest.add_done_callback(_heard)
+        await asyncio.wait([rest], timeout=GIVING_BACK_S)
         raise
 
 
