@@ -17,6 +17,7 @@ HIT = """
 import os, signal, sys
 where, number, package = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 del sys.argv[1:4]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would all below
 
 def hit():
     os.kill(os.getpid(), number)

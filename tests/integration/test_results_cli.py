@@ -241,10 +241,10 @@ def test_a_narrowed_run_hides_nothing_and_nothing_is_held_to_it(typed: Typed) ->
     everything = [("a", "c", PASS), ("a", "d", PASS), ("b", "d", FAIL)]
     whole = record(typed.site, everything)
     narrowed = record(typed.site, [("a", "c", PASS), ("a", "d", PASS)], narrowed=Narrowed(subjects=("a",)))
-    code, found = typed.json("diff")
+    code, found = typed.json("diff", narrowed)
     assert (code, changes(found)) == (0, {"unknown": [("b", "d")]})
     assert found["assessments"][0]["newer"]["narrowed"] == {"checks": [], "subjects": ["a"]}
-    assert "host was narrowed to subjects a; the rest was not asked" in typed("diff")[1]
+    assert "host was narrowed to subjects a; the rest was not asked" in typed("diff", narrowed)[1]
     assert "narrowed to subjects a" in typed("list")[1]
     assert "host was narrowed to subjects a" in " ".join(typed("show", narrowed)[1].split())
     record(typed.site, everything)
@@ -252,6 +252,24 @@ def test_a_narrowed_run_hides_nothing_and_nothing_is_held_to_it(typed: Typed) ->
     assert (code, changes(found)) == (0, {"unchanged": [("b", "d")]})
     assert found["assessments"][0]["older"]["run_id"] == whole
     assert [run["narrowed"] is None for run in typed.json("list")[1]["runs"]] == [True, False, True]
+
+
+def test_what_is_new_stays_new_whatever_was_narrowed_since(typed: Typed) -> None:
+    record(typed.site, [("a", "c", PASS), ("b", "d", PASS)])
+    record(typed.site, [("a", "c", PASS), ("b", "d", FAIL)])
+    narrowed = record(typed.site, [("a", "c", PASS)], narrowed=Narrowed(subjects=("a",)))
+    for argv in ((), ("--assessment", "host")):
+        code, found = typed.json("diff", *argv)
+        assert (code, changes(found)) == (3, {"new": [("b", "d")]})
+    assert f"`assess results diff {narrowed}` compares it" in " ".join(typed("diff")[2].split())
+    record(typed.site, [("a", "c", PASS), ("b", "d", PASS)])
+    assert (typed("diff")[0], typed("diff")[2]) == (0, "")
+
+
+def test_where_no_run_was_whole_a_narrowed_one_is_compared(typed: Typed) -> None:
+    record(typed.site, [("a", "c", FAIL)], narrowed=Narrowed(subjects=("a",)))
+    code, found = typed.json("diff")
+    assert (code, changes(found)) == (3, {"new": [("a", "c")]})
 
 
 # -- verify

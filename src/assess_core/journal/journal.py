@@ -266,6 +266,11 @@ class Journal:
         statement = f"SELECT document FROM runs WHERE position IN ({newest}) ORDER BY assessment"  # noqa: S608
         return {run.assessment: run for run in read_runs(self._database, statement)}
 
+    def latest_whole(self, assessment: str) -> AssessmentRun | None:
+        """The newest recorded run of this assessment that was not narrowed; None if there is none."""
+        statement = "SELECT document FROM runs WHERE assessment = ? AND NOT narrowed ORDER BY position DESC LIMIT 1"
+        return next(iter(read_runs(self._database, statement, assessment)), None)
+
     def results(self, run_id: str) -> tuple[Result, ...]:
         """The results of one run, in the order in which they were recorded; none if there is no such run."""
         return read_results(self._database, run_id)

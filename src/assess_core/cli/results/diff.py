@@ -22,7 +22,7 @@ _NONE = "none"
 
 @click.command(name="diff")
 @click.argument("runs", metavar="[OLDER] [NEWER]", nargs=-1)
-@click.option("--assessment", metavar="ID", help="The newest run of this assessment.")
+@click.option("--assessment", metavar="ID", help="The newest whole run of this assessment.")
 @click.option(
     "--fail-on",
     type=click.Choice([*SEVERITIES, _NONE]),
@@ -43,8 +43,8 @@ def command(
 ) -> int:
     """Compare the newest run of each assessment with its complete run before; or one run with the one before; or two.
 
-    Without arguments, of each assessment that is configured and enabled. Exits 0 if nothing new fails, 3 if something
-    does, 4 if a newer run is incomplete.
+    Without arguments, of each assessment that is configured and enabled, and whole runs alone. Exits 0 if nothing new
+    fails, 3 if something does, 4 if a newer run is incomplete.
     """
     if runs and assessment is not None:
         raise ConfigError("--assessment: runs are named already; leave one of the two out")
@@ -61,7 +61,10 @@ def command(
 
 
 def _of_the_newest(runtime: Runtime, assessment: str | None) -> list[Diff]:
-    """The newest run of each assessment that is configured and enabled, or of this one.
+    """The newest whole run of each assessment that is configured and enabled, or of this one.
+
+    What was narrowed since did not ask for the rest: it would turn what failed there into what nobody knows, and an
+    exit code 3 into 0. It stands in only where there is no whole one.
 
     Raises:
         ConfigError: there is no run of any of them, or no such assessment.
@@ -77,7 +80,21 @@ def _of_the_newest(runtime: Runtime, assessment: str | None) -> list[Diff]:
     for name in wanted:
         if name not in newest:
             click.echo(f"{plain(name)}: no run of it was recorded yet", err=True)
-    return [_since(runtime, run) for run in found]
+    return [_since(runtime, _whole(runtime, run)) for run in found]
+
+
+def _whole(runtime: Runtime, newest: AssessmentRun) -> AssessmentRun:
+    if newest.narrowed is None:
+        return newest
+    whole = runtime.journal.latest_whole(newest.assessment)
+    if whole is None:
+        return newest
+    click.echo(
+        f"{plain(newest.assessment)}: its newest run was narrowed and is left out; "
+        f"`assess results diff {newest.run_id}` compares it",
+        err=True,
+    )
+    return whole
 
 
 def _diffs(runtime: Runtime, runs: Sequence[str]) -> list[Diff]:
