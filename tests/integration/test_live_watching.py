@@ -6,12 +6,14 @@ Real processes and a real registry (`tests/support/live_place.py`).
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from assess_core.clock import utc_now
 from assess_core.config import Config, load
-from assess_core.live import changes
+from assess_core.live import changes, watching
 from assess_core.live.live import Live
 from assess_core.results import ResultOutcome
 from assess_core.runtime import Runtime
@@ -47,6 +49,27 @@ def test_the_registry_is_asked_again_by_itself(place: Place, workers: Callable[[
             await until(lambda: serving(live) == "1.1.0")
 
     asyncio.run(main())
+
+
+def test_the_registry_is_asked_again_when_the_clock_was_set(
+    place: Place, workers: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_by = timedelta()
+    monkeypatch.setattr(watching, "utc_now", lambda: utc_now() + set_by)
+    asked: list[str] = []
+
+    async def main() -> None:
+        nonlocal set_by
+        async with place.live() as live:
+            await place.publish("1.1.0")
+            for by in (timedelta(seconds=30), timedelta(hours=-1)):  # the first is what it is corrected by now and then
+                asked.append(serving(live))
+                set_by = by
+                await asyncio.sleep(5 * POLL_S)
+            await until(lambda: serving(live) == "1.1.0")
+
+    asyncio.run(main())
+    assert asked == ["1.0.0", "1.0.0"]
 
 
 def test_a_registry_that_is_away_revokes_nothing_and_results_are_stale(

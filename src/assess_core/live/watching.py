@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from assess_core.clock import utc_now
 from assess_core.config import Config
 from assess_core.host.aside import aside
 from assess_core.live.changes import Changes, Topic, places_of
@@ -22,6 +23,9 @@ LOOK_S = 5.0
 
 JITTER = 0.1
 """Of the time between two questions to the registry: a thousand machines started together do not ask together."""
+
+STEP_S = 60.0
+"""Of a clock that was set, or of a machine that slept: what the registry said is good for a time, and is asked anew."""
 
 Value = TypeVar("Value")
 
@@ -56,7 +60,7 @@ class Watching:
             failed: told of a bug of ours, which is no reason to stop following for the months to come.
         """
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._until_refresh_s()
+        due, clock = loop.time() + self._until_refresh_s(), _ahead(loop)
         while True:
             await asyncio.sleep(self._poll_s)
             try:
@@ -66,11 +70,11 @@ class Watching:
                     await fleet.resume_lifted()
                 if topics:
                     _log.info("changed: %s", ", ".join(sorted(topics)), extra={"action": "changed"})
-                if topics or loop.time() >= due:
+                if topics or loop.time() >= due or abs(_ahead(loop) - clock) > STEP_S:
                     try:
                         await reload()
                     finally:  # also when it fails: the registry is not asked each second for that
-                        due = loop.time() + self._until_refresh_s()
+                        due, clock = loop.time() + self._until_refresh_s(), _ahead(loop)
             except Exception as error:
                 failed(error)
 
@@ -111,3 +115,8 @@ class Watching:
             )
         self._stuck = not done
         return bool(done)
+
+
+def _ahead(loop: asyncio.AbstractEventLoop) -> float:
+    """How far the wall clock is ahead of the loop's, which nobody sets and which stands while the machine sleeps."""
+    return utc_now().timestamp() - loop.time()
