@@ -1,17 +1,18 @@
 """What is kept of schedules, on a real disk, killed before any statement: each due time has one fate."""
 
+import contextlib
 import itertools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from assess_core.errors import StoreError
-from assess_core.journal import AlreadyRecordedError, Journal
+from assess_core.journal import AlreadyRecordedError, Journal, JournalDamagedError
 from assess_core.journal.documents import microseconds
 from assess_core.results import run_id
 from assess_core.schedule import Asked, Claim, Cursor, Due, Kept, Row, ScheduleStore, Skip, State
@@ -89,6 +90,22 @@ def test_what_is_claimed_comes_back_after_a_restart(journal: Journal, path: Path
         assert store.skips("host", 10) == ((skip(5), at(5)), (skip(3, 4, "missed"), at(5)))
         assert store.skips("host", 1) == ((skip(5), at(5)),)
         assert store.skips("web", 10) == ()
+
+
+@pytest.mark.parametrize(
+    ("us", "is_time"),
+    [(microseconds(at(2)), True), (microseconds(datetime(9000, 1, 1, tzinfo=UTC)), False), (-(2**63), False)],
+)
+@pytest.mark.parametrize("what", ["due SET start_us", "schedules SET cursor_us"])
+def test_a_time_that_nobody_wrote_is_damage(what: str, us: int, *, is_time: bool, journal: Journal, path: Path) -> None:
+    journal.schedules().claim(Claim(at=at(1), cursors=(cursor(1),), rows=(row(1),)))
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE {what} = ?", (us,))
+    if is_time:
+        assert journal.schedules().kept().rows
+        return
+    with pytest.raises(JournalDamagedError, match="holds a time that is none"):
+        journal.schedules().kept()
 
 
 def test_a_claim_changes_what_is_there_and_leaves_the_rest(journal: Journal) -> None:

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from assess_core.clock import timestamp
+from assess_core.errors import JournalDamagedError
+from assess_core.journal.database import MENDING
 from assess_core.results import AssessmentRun, EvidenceRef, Narrowed, PluginRef, Result, ResultOutcome, WaiverRef
 from assess_plugin.models import Subject
 
@@ -17,6 +19,10 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circul
 _RUN_TIMES = ("due_at", "started_at", "ended_at")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_FIRST_US = (datetime(1900, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_US = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""A schedule looks some years ahead, and `datetime` ends with the year 9999."""
 
 
 def run_document(run: AssessmentRun) -> dict[str, Any]:
@@ -118,5 +124,13 @@ def microseconds(moment: datetime) -> int:
 
 
 def moment(microseconds: int) -> datetime:
-    """The time, in UTC, that is so many microseconds after 1970."""
+    """The time, in UTC, that is so many microseconds after 1970.
+
+    Raises:
+        JournalDamagedError: there is no such time, or none that could be reckoned with: nobody of us wrote it.
+    """
+    if not _FIRST_US < microseconds < _LAST_US:
+        raise JournalDamagedError(
+            f"the journal holds a time that is none, {microseconds} microseconds after 1970; {MENDING}"
+        )
     return _EPOCH + timedelta(microseconds=microseconds)
