@@ -179,7 +179,7 @@ def well_behaved(name: str) -> WheelBuilder:
     return WheelBuilder(
         name=name,
         files={f"{module}/__init__.py": DEMO_SOURCE},
-        manifest=demo_manifest(plugin=name),
+        manifest=demo_manifest((f"{name}-stands", f"{name}-goes-on"), plugin=name),
         entry_points={"assess.plugins": {name: f"{module}:plugin"}},
     )
 
