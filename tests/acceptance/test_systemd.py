@@ -151,7 +151,10 @@ def tried(place: Path, unit: str, more: str = "") -> Mapping[str, Mapping[str, A
             "sh",
             str(place),
         ]
-        with (place / "out" / "machine").open("wb") as out, subprocess.Popen(argv, stdout=out, stderr=out) as machine:
+        with (
+            (place / "out" / "machine").open("wb") as out,
+            subprocess.Popen(argv, stdout=out, stderr=out, start_new_session=True) as machine,
+        ):
             deadline = time.monotonic() + WITHIN_S
             while time.monotonic() < deadline and machine.poll() is None and not _is_over(said):
                 time.sleep(0.2)

@@ -109,14 +109,14 @@ def steps(say: Callable[..., None]) -> None:
     say("bad edit", more_runs=until(lambda: newest() != before, 20))
 
     # Killed before it is repaired: what was followed last stands in.
-    pid = int(show()["MainPID"])
+    pid = main_pid()
     os.kill(pid, signal.SIGKILL)
     came = until(lambda: show()["ActiveState"] == "active" and show()["MainPID"] not in ("0", str(pid)))
     before = newest()
     say("killed", came=came, more_runs=until(lambda: newest() != before, 20))
     config.write_text(good)
 
-    pid = int(show()["MainPID"])
+    pid = main_pid()
     os.kill(pid, signal.SIGSTOP)  # it feeds no watchdog any more
     came = until(lambda: show()["ActiveState"] == "active" and show()["MainPID"] not in ("0", str(pid)))
     say("hung", came=came)
@@ -124,6 +124,18 @@ def steps(say: Callable[..., None]) -> None:
     began = time.monotonic()
     stopped = subprocess.run(["systemctl", "stop", UNIT], check=False, capture_output=True, timeout=120)
     say("stopped", code=stopped.returncode, took_s=time.monotonic() - began, left=processes())
+
+
+def main_pid() -> int:
+    """That of the service, which is up or comes up.
+
+    It is 0 while there is none, and to kill that is to kill the process group of whoever began all this.
+    """
+    until(lambda: show().get("MainPID", "0") != "0")
+    pid = int(show().get("MainPID", "0"))
+    if pid <= 1:
+        raise RuntimeError(f"the service has no process: {show()}")
+    return pid
 
 
 def told() -> list[str]:
