@@ -19,6 +19,7 @@ import pytest
 
 from assess_core.errors import EXIT_DAMAGED
 from assess_registry.console import EXIT_REFUSED, EXIT_USAGE
+from tests.support.checkout import Checkout
 from tests.support.programs import refuse_or_skip
 from tests.support.registry_tree import DEMO_EACH_SECOND, make_registry_tree
 
@@ -114,14 +115,17 @@ def own_cgroup() -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """What is mounted at /mnt: a registry, a configuration, a command `assess`, and room for what is said."""
+def place(tmp_path: Path, ran: Checkout) -> Path:
+    """What is mounted at /mnt: a registry, a configuration, a command `assess`, and room for what is said.
+
+    That command is one that every user may run: who runs these tests may have a Python in a private home.
+    """
     make_registry_tree(tmp_path / "registry")
     tmp_path.chmod(0o755)
     for name in ("assess.toml", "good.toml"):  # one for the service, one for whoever looks at what it did
         (tmp_path / name).write_text(DEMO_EACH_SECOND)
     program = "import sys; from assess_core.cli import main; sys.exit(main())"
-    (tmp_path / "assess").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{program}" "$@"\n')
+    (tmp_path / "assess").write_text(f'#!/bin/sh\nexec {ran.bin / "python"} -c "{program}" "$@"\n')
     (tmp_path / "assess").chmod(0o755)
     (tmp_path / "out").mkdir()
     (tmp_path / "out").chmod(0o777)
