@@ -99,6 +99,7 @@ def steps(say: Callable[..., None]) -> None:
     say("environment", told=told())
 
     reloaded = subprocess.run(["systemctl", "reload", UNIT], check=False, capture_output=True, timeout=60)
+    until(lambda: show()["ActiveState"] == "active")  # it says itself when it begins to reload, and when it has
     say("reloaded", code=reloaded.returncode)
 
     config = Path("/mnt/assess.toml")
