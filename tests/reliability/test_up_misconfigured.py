@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from assess_core.config import load
+from assess_core.config import MAX_BYTES, load
 from tests.support.nothing_left import Adopted, children_of, left_of
 from tests.support.registry_tree import make_registry_tree
 from tests.support.served import free_port
@@ -78,7 +78,10 @@ OTHERWISE: Mapping[str, Mistake] = {
         lambda place: place.put(place.good, mode=0o666),
     ),
     "a pipe": (("regular file",), Place.put_pipe),
-    "too large": (("at most 262144 bytes",), lambda place: place.put(place.good + b"# more\n" * 40_000)),
+    "too large": (
+        (f"at most {MAX_BYTES} bytes",),
+        lambda place: place.put(place.good + b"# more\n" * (MAX_BYTES // 7)),
+    ),
     "gone": (("there is no such file", "assess init"), lambda place: place.path.unlink()),
     "a directory": (("directory",), Place.put_directory),
 }
