@@ -77,9 +77,8 @@ class Agenda:
     held: Due | None = None
 
     def rows(self) -> dict[str, Row]:
-        """All of it that is kept, by run id. What is to begin again has not, and the next start adds one."""
-        rows = {due.run_id: Row(due=replace(due, attempt=due.attempt - 1), state="running") for due in self.again}
-        rows |= {due.run_id: Row(due=due, state="running") for due in self.running}
+        """All of it that is kept, by run id."""
+        rows = {due.run_id: Row(due=due, state="running") for due in (*self.again, *self.running)}
         if self.waiting is not None:
             rows[self.waiting.run_id] = Row(due=self.waiting, state="queued")
         if self.held is not None:
@@ -115,13 +114,7 @@ class Decision:
 
 
 def decide(
-    rule: Rule,
-    agenda: Agenda,
-    now: datetime,
-    *,
-    asked: Sequence[Due] = (),
-    times: Times | None = None,
-    last_try: bool = True,
+    rule: Rule, agenda: Agenda, now: datetime, *, asked: Sequence[Due] = (), times: Times | None = None
 ) -> Decision:
     """What becomes of everything that was due by now.
 
@@ -131,9 +124,8 @@ def decide(
         now: what the clock says.
         asked: what somebody asked for since.
         times: answers as `rule.spec.times` does, if something answers faster.
-        last_try: whether one run may be tried for the last time.
     """
-    look = _Look(rule=rule, now=now, agenda=agenda, last_try=last_try)
+    look = _Look(rule=rule, now=now, agenda=agenda)
     set_back = agenda.cursor > now + SET_BACK
     if set_back:
         look.agenda = replace(agenda, cursor=now)
@@ -155,7 +147,6 @@ class _Look:
     rule: Rule
     now: datetime
     agenda: Agenda
-    last_try: bool
     starts: list[Due] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
 
@@ -185,8 +176,7 @@ class _Look:
         """What a process died with begins again, as much of it as there is room for; the rest when that has ended."""
         interrupted, self.agenda = self.agenda.again, replace(self.agenda, again=())
         for due in interrupted:
-            must_wait = not has_room(self.rule, self.agenda) or (is_last_try(due) and not self.last_try)
-            if not due.problem and must_wait:
+            if not due.problem and not has_room(self.rule, self.agenda):
                 self.agenda = replace(self.agenda, again=(*self.agenda.again, due))
             elif due.problem or not self.kept_out(due, self.now):
                 self.start(due)
@@ -255,7 +245,6 @@ class _Look:
             self.give_up(due, "overlap")
 
     def start(self, due: Due) -> None:
-        self.last_try = self.last_try and not is_last_try(due)
         self.starts.append(due)
         self.agenda = replace(self.agenda, running=(*self.agenda.running, due))
 
@@ -269,15 +258,6 @@ class _Look:
 
     def skip(self, first: datetime, last: datetime, why: SkipWhy) -> None:
         self.skips.append(Skip(assessment=self.rule.assessment, first_at=first, last_at=last, why=why))
-
-
-def is_last_try(due: Due) -> bool:
-    """Whether it is blamed if the process dies once more.
-
-    One at a time is tried, of all assessments: a process that dies takes everything with it that was claimed, also what
-    only waited for its turn.
-    """
-    return due.attempt >= MAX_ATTEMPTS and not due.problem
 
 
 def has_room(rule: Rule, agenda: Agenda) -> bool:
@@ -307,9 +287,7 @@ def next_look_at(rule: Rule, agenda: Agenda, now: datetime, times: Times | None 
     asked = times or (rule.spec.times if rule.spec else None)
     due = asked.after(agenda.cursor) if asked is not None else None
     moments = [due + rule.offset] if due is not None else []
-    # whoever waits for its last try is told when there is one
-    waits = agenda.waiting is not None or any(not is_last_try(due) for due in agenda.again)
-    if waits and has_room(rule, agenda):
+    if (agenda.again or agenda.waiting is not None) and has_room(rule, agenda):
         moments.append(now)
     if agenda.held is not None:
         moments.append(over_at(rule.windows, held_until(agenda.held, now)))

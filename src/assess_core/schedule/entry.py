@@ -10,7 +10,7 @@ from datetime import datetime
 
 from assess_core.results import run_id
 from assess_core.schedule.ahead import Ahead
-from assess_core.schedule.decide import Agenda, Decision, Rule, decide, is_last_try, next_look_at
+from assess_core.schedule.decide import Agenda, Decision, Rule, decide, next_look_at
 from assess_core.schedule.spec import parse_key
 from assess_core.schedule.store import Cursor, Due, Row, Skip, SkipWhy
 from assess_core.schedule.times import SECOND, Times, latest
@@ -110,13 +110,10 @@ class Entry:
     def _gone(self, first: datetime, last: datetime, why: SkipWhy) -> None:
         self.gone += (Skip(assessment=self.name, first_at=first, last_at=last, why=why),)
 
-    def look(self, now: datetime, asked: Sequence[Due] = (), *, last_try: bool = True) -> Change:
+    def look(self, now: datetime, asked: Sequence[Due] = ()) -> Change:
         """What becomes of everything that was due by now."""
         asked = (*((self.left,) if self.left is not None else ()), *asked)
-        if self.rule is None:
-            decision = self._without_rule(asked)
-        else:
-            decision = decide(self.rule, self.agenda, now, asked=asked, times=self.ahead, last_try=last_try)
+        decision = self._without_rule(asked) if self.rule is None else self._by_rule(self.rule, now, asked)
         spec = self.rule.spec if self.rule is not None else None
         cursor = Cursor(assessment=self.name, spec=spec.key, at=decision.agenda.cursor) if spec is not None else None
         rows = decision.agenda.rows()
@@ -129,6 +126,9 @@ class Entry:
             dropped=tuple(run_id for run_id in self.kept_rows if run_id not in rows),
             skips=(*self.gone, *decision.skips, *(skip_of(due, why) for due, why in self.lost)),
         )
+
+    def _by_rule(self, rule: Rule, now: datetime, asked: Sequence[Due]) -> Decision:
+        return decide(rule, self.agenda, now, asked=asked, times=self.ahead)
 
     def _without_rule(self, asked: Sequence[Due]) -> Decision:
         """Nothing begins any more; what waits is given up, and of what is asked for that is recorded."""
@@ -182,11 +182,6 @@ class Entry:
     def goes_by_a_zone(self) -> bool:
         """Whether what it remembers of the future may be wrong when zones are read again."""
         return self.rule is not None and self.rule.spec is not None and self.rule.spec.zone not in ("", "UTC")
-
-    @property
-    def waits_for_its_last_try(self) -> bool:
-        """Whether there is something that begins when no other run is being tried for the last time."""
-        return any(map(is_last_try, self.agenda.again))
 
     @property
     def is_over(self) -> bool:

@@ -31,7 +31,7 @@ from typing import Protocol, TypeVar
 from assess_core.clock import Clock, utc_now
 from assess_core.errors import AssessError, CutShortError, StoreError
 from assess_core.results import Run
-from assess_core.schedule.decide import SET_BACK, Agenda, Rule, is_last_try
+from assess_core.schedule.decide import SET_BACK, Agenda, Rule
 from assess_core.schedule.entry import Change, Entry, skip_of
 from assess_core.schedule.store import Asked, Claim, Due, Row, ScheduleStore
 from assess_core.schedule.taking import asked_for, assessments_of, claim_of, take_up, wanted
@@ -136,8 +136,6 @@ class Scheduler:
         """How often, by run id."""
         self._unknown: dict[str, float] = {}
         """Asked for, by run id, of an assessment that there is not; since when, in `passed_s`."""
-        self._last_tries: set[str] = set()
-        """Run ids of those that go on; one, mostly."""
         self._left: list[Due] = []
         """Cut short by a stop: due still."""
         self._woken = asyncio.Event()
@@ -260,9 +258,6 @@ class Scheduler:
         over, self._over = self._over, []
         for due, ended in over:
             entry = self._entries[due.assessment]
-            if due.run_id in self._last_tries:
-                self._last_tries.discard(due.run_id)
-                self._touch_last_tries()
             if isinstance(ended, StoreError):
                 self._keep_unrecorded(due, ended)
                 continue
@@ -343,10 +338,8 @@ class Scheduler:
         """The first of these, as many as there is time for, are decided, claimed and begun, and are left no more."""
         now, begun_s, slices = self._clock(), self._passed_s(), _Slices(self._passed_s)
         changes: dict[str, Change] = {}
-        last_try = not self._last_tries
         for name in left:
-            changes[name] = self._entry(name, now).look(now, asked.get(name, ()), last_try=last_try)
-            last_try = last_try and not any(map(is_last_try, changes[name].decision.starts))
+            changes[name] = self._entry(name, now).look(now, asked.get(name, ()))
             await slices.pause()
             if self._passed_s() - begun_s > BATCH_S:
                 break
@@ -359,8 +352,6 @@ class Scheduler:
         starts = [due for name, change in changes.items() for due in self._entries[name].settle(change, recorded)]
         for due in starts:
             self._begin(due)
-        if not last_try and not self._last_tries:  # it was recorded before
-            self._touch_last_tries()
         self._tell(changes.values())
         await self._plan(changes, slices)
 
@@ -372,8 +363,6 @@ class Scheduler:
         if self._witness is not None and due.why == "schedule":
             self._witness.started((self._clock() - due.start_at).total_seconds())
         say_begun(due)
-        if is_last_try(due):
-            self._last_tries.add(due.run_id)
         job = asyncio.get_running_loop().create_task(self._carry_out(due))
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
@@ -432,10 +421,6 @@ class Scheduler:
                 _log.error("what was cut short could not be noted: %s", error, extra={"action": "journal-full"})
 
     # --- what it is made of
-
-    def _touch_last_tries(self) -> None:
-        """The next one may begin."""
-        self._touched |= {name: None for name, entry in self._entries.items() if entry.waits_for_its_last_try}
 
     def _entry(self, name: str, now: datetime) -> Entry:
         if name not in self._entries:

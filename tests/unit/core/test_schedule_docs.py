@@ -61,5 +61,5 @@ def test_what_is_said_to_be_understood_is(text: str) -> None:
 def test_numbers_are_those_of_the_code() -> None:
     assert (8, 3, timedelta(hours=3)) == (MAX_PARALLEL, MAX_ATTEMPTS, SET_BACK)
     assert "up to eight at a time" in DOCUMENT
-    assert "is begun a third time" in DOCUMENT
+    assert "tried three\ntimes" in DOCUMENT
     assert "up to three hours" in DOCUMENT

@@ -286,29 +286,6 @@ def test_what_ends_its_process_each_time_is_recorded_instead(played: Played) -> 
     assert played.store.rows == {}
 
 
-@pytest.mark.parametrize("place", [0, 7, 19])
-def test_what_was_claimed_beside_it_is_not_taken_for_what_ends_the_process(place: int, played: Played) -> None:
-    names = [f"a{number}" for number in range(20)]
-    rules = [every(3600, name=name, overlap="parallel") for name in names]
-    poison = names[place]
-    played.up(rules)
-    played.pass_time(3600)
-    for _ in range(30):
-        while played.is_up and played.running:
-            run = next(iter(played.running))
-            if any(due.assessment == poison for due, _ in played.running.values()):
-                played.kill()
-            else:
-                played.end(run)
-        if played.is_up:
-            break
-        played.up(rules)
-    problems = {due.assessment: due.problem for due in played.store.runs.values()}
-    assert set(problems) == set(names)
-    assert [name for name, problem in problems.items() if problem] == [poison]
-    assert played.store.rows == {}
-
-
 def test_an_orderly_stop_is_no_attempt(played: Played) -> None:
     played.up([every(3600)])
     played.pass_time(3600)
