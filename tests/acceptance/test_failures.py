@@ -191,7 +191,7 @@ def test_the_document_and_the_exit_code_do_not_depend_on_stderr(site: Site) -> N
 def test_a_damaged_journal_is_no_success(site: Site) -> None:
     succeeds(site)
     (site.state / "journal.db").write_bytes(b"this was a database" * 100)
-    failed(site, code=1, kind="operational")
+    failed(site, code=6, kind="damaged")
 
 
 def test_checks_are_listed_as_a_document_too(published: Site) -> None:
