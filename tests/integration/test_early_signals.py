@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.registry_tree import make_registry_tree
+from tests.support.registry_tree import DEMO_EACH_SECOND, make_registry_tree
 
 HIT = """
 import os, signal, sys
@@ -37,20 +37,6 @@ main = __import__(package + ".cli", fromlist=["main"]).main
 sys.exit(main())
 """
 
-CONFIG = """
-[registry]
-url = "file:registry/simple-index"
-root = "registry/simple-index/metadata/1.root.json"
-development = true
-[[plugins]]
-name = "demo-plugin"
-[[assessments]]
-id = "demo"
-plugin = "demo"
-provider = "demo-subjects"
-schedule = "every 1h"
-"""
-
 NOTHING, INT, TERM, HUP, USR1 = 0, 2, 15, 1, 10
 
 
@@ -64,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(made: Path) -> Iterator[Path]:
     """Of each test its own but for the registry."""
-    (made / "assess.toml").write_text(CONFIG)
+    (made / "assess.toml").write_text(DEMO_EACH_SECOND)
     yield made
     shutil.rmtree(made / "state", ignore_errors=True)
 

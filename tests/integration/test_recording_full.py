@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -77,6 +78,14 @@ def require_all(journal: Journal, done: Executed) -> None:
     assert journal.problems() == ()
 
 
+@contextmanager
+def nearly_full(root: Path, *, leave: int) -> Iterator[tuple[Journal, Path]]:
+    """A journal on a disk of its own with so many bytes left, and the file whose end makes room."""
+    mount_tmpfs(root, kib=16 << 10)
+    with Journal.open(root / "journal.db") as journal:
+        yield journal, fill(root, leave=leave)
+
+
 async def _nothing() -> None:
     return
 
@@ -84,12 +93,9 @@ async def _nothing() -> None:
 @pytest.mark.skipif(not may_mount(), reason="needs the right to mount")
 def test_with_a_full_disk_all_that_was_found_waits_and_is_written(tmp_path: Path) -> None:
     def work() -> None:
-        root = tmp_path / "small"
-        mount_tmpfs(root, kib=16 << 10)
-        with Journal.open(root / "journal.db") as journal:
+        with nearly_full(tmp_path / "small", leave=300 << 10) as (journal, filling):
             writer = journal.writer()
             writer._again_s = (0.02,)
-            filling = fill(root, leave=300 << 10)
 
             async def room() -> None:
                 while not writer.trouble:
@@ -99,7 +105,7 @@ def test_with_a_full_disk_all_that_was_found_waits_and_is_written(tmp_path: Path
 
             require_all(journal, asyncio.run(run(Together(writer), room)))
             assert writer.close()
-        with Journal.open(root / "control.db") as journal:
+        with Journal.open(tmp_path / "small" / "control.db") as journal:
             require_all(journal, asyncio.run(run(Together(journal.writer()), _nothing)))
 
     assert in_mounts(work) == 0
@@ -112,12 +118,9 @@ def test_beyond_what_may_wait_a_call_is_an_error_and_the_run_is_recorded_with_th
     monkeypatch.setattr("assess_core.journal.writer.WAITING_BYTES", 5 * PIECE)
 
     def work() -> None:
-        root = tmp_path / "small"
-        mount_tmpfs(root, kib=16 << 10)
-        with Journal.open(root / "journal.db") as journal:
+        with nearly_full(tmp_path / "small", leave=100 << 10) as (journal, filling):
             writer = journal.writer()
             writer._again_s = (0.02,)
-            filling = fill(root, leave=100 << 10)
 
             async def room() -> None:
                 while sum(job.size for job in writer._waiting) < 5 * PIECE or writer._queue:
@@ -140,11 +143,8 @@ def test_beyond_what_may_wait_a_call_is_an_error_and_the_run_is_recorded_with_th
 @pytest.mark.skipif(not may_mount(), reason="needs the right to mount")
 def test_who_assesses_once_records_what_found_no_room_with_its_run(tmp_path: Path) -> None:
     def work() -> None:
-        root = tmp_path / "small"
-        mount_tmpfs(root, kib=16 << 10)
-        with Journal.open(root / "journal.db") as journal:
+        with nearly_full(tmp_path / "small", leave=300 << 10) as (journal, filling):
             recorder = Directly(journal)
-            filling = fill(root, leave=300 << 10)
 
             async def room() -> None:
                 while not recorder._waiting:
