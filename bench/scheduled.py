@@ -1,7 +1,7 @@
 """What `bench.soak --up` has at work: a real `assess up`, which has its schedules from a file.
 
     schedule(fleet, 500)                    # `every 20s` to `every 10m`, over all plugins
-    with up(fleet) as runtime:              # it is ready
+    with up(fleet, witness=file) as runtime:  # it is ready
         ...
     written = what_became(fleet)            # it has ended: how late runs began, and what was skipped
 
@@ -11,12 +11,14 @@ Nothing has jitter, so that much is due at the same moments; and a run that is l
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from tests.support.fleet_place import Fleet, assessment
 
@@ -71,8 +73,12 @@ def schedule(fleet: Fleet, count: int, *, pause_ms: int) -> None:
 
 
 @contextmanager
-def up(fleet: Fleet) -> Iterator[subprocess.Popen[bytes]]:
+def up(fleet: Fleet, *, witness: Path) -> Iterator[subprocess.Popen[bytes]]:
     """It is ready; at the end it is asked to stop, and has.
+
+    Args:
+        fleet: its plugins and schedules.
+        witness: where it writes down what lives in its memory (`bench.programs.living`).
 
     Raises:
         RuntimeError: it did not come up, or ended with anything but 0.
@@ -80,7 +86,8 @@ def up(fleet: Fleet) -> Iterator[subprocess.Popen[bytes]]:
     path = fleet.directory / "up.log"
     with path.open("wb") as log:
         # In a session of its own: an interrupt that ends us early is ours, and not its.
-        argv = fleet.argv("up", "--log", "json")
+        argv = [sys.executable, "-m", "bench.programs.living", str(witness)]
+        argv += ["up", "--log", "json", "--config", str(fleet.path)]
         runtime = subprocess.Popen(argv, cwd=ROOT, stderr=log, start_new_session=True)
     try:
         _wait_until_ready(fleet, runtime)

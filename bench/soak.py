@@ -40,6 +40,9 @@ EVERY_S = 10.0
 PAUSE_MS = 20
 """What each call takes at least: as if something were looked at."""
 
+LIVING = "living"
+"""What the runtime's process itself says of its memory (`bench.programs.living`)."""
+
 WARM = 0.25
 """Part of the time that does not count."""
 
@@ -59,6 +62,7 @@ class Look:
 
     Attributes:
         resident, private: memory of the runtime: all that is mapped, and what is its own alone.
+        lives, blocks: what malloc has given out of it, SQLite's pages included; thousands of blocks that Python has.
         prepared: resident memory of what workers are forked from.
         workers: proportional memory of all workers together.
         descriptors, threads, processes: of the runtime; its children, prepared ones included.
@@ -70,6 +74,8 @@ class Look:
     at_s: float
     resident: float
     private: float
+    lives: float
+    blocks: float
     prepared: float
     workers: float
     descriptors: int
@@ -88,7 +94,8 @@ class Line:
 
     Attributes:
         most_per_hour: the goal; None where growing is no fault: a forked worker makes what it shares its own as it is
-            called. One thread more, or its descriptor, is one of a pool that is made when it is first needed.
+            called. One thread more, or its descriptor, is one of a pool that is made when it is first needed. Ten
+            thousand blocks are less than 1 MiB.
     """
 
     what: str
@@ -100,6 +107,8 @@ class Line:
 LINES = (
     Line(what="resident memory of the runtime", of=lambda look: look.resident, unit="MiB", most_per_hour=1),
     Line(what="of which its own alone", of=lambda look: look.private, unit="MiB", most_per_hour=1),
+    Line(what="of which malloc has given out", of=lambda look: look.lives, unit="MiB", most_per_hour=1),
+    Line(what="blocks that Python has given out", of=lambda look: look.blocks, unit="thousand", most_per_hour=10),
     Line(what="resident memory of the prepared parent", of=lambda look: look.prepared, unit="MiB", most_per_hour=1),
     Line(what="proportional memory of all workers", of=lambda look: look.workers, unit="MiB", most_per_hour=None),
     Line(what="descriptors of the runtime", of=lambda look: look.descriptors, unit="", most_per_hour=1),
@@ -129,7 +138,7 @@ def main() -> int:
         kill_every_s = arguments.kill_every
         if arguments.up:
             schedule(fleet, arguments.schedules, pause_ms=PAUSE_MS)
-            with up(fleet) as runtime:
+            with up(fleet, witness=fleet.directory / LIVING) as runtime:
                 killed = soaked(
                     looks,
                     runtime,
@@ -169,7 +178,9 @@ def main() -> int:
 @contextmanager
 def driven(fleet: Fleet, *, per_second: float) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """A runtime that is always busy, and what it says at its end."""
-    argv = [sys.executable, "-m", "bench.programs.soaked", str(fleet.path), str(fleet.state), str(per_second)]
+    living = fleet.directory / LIVING
+    argv = [sys.executable, "-m", "bench.programs.soaked"]
+    argv += [str(fleet.path), str(fleet.state), str(per_second), str(living)]
     last_words: list[str] = []
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runtime:
         assert runtime.stdin is not None
@@ -196,7 +207,7 @@ def soaked(
     every_s = (0.2 * kill_every_s, 1.8 * kill_every_s) if kill_every_s else (1e9, 1e9)
     with Killer(runtime.pid, every_s=every_s, seed=random.randrange(1 << 30)) as killer:
         try:
-            for look in looking(runtime, fleet.state, until_s=minutes * 60):
+            for look in looking(runtime, fleet, until_s=minutes * 60):
                 looks.append(look)
                 if samples is not None:
                     note(samples, look, first=len(looks) == 1)
@@ -205,7 +216,7 @@ def soaked(
     return killer.killed
 
 
-def looking(runtime: subprocess.Popen[bytes], state: Path, *, until_s: float) -> Iterator[Look]:
+def looking(runtime: subprocess.Popen[bytes], fleet: Fleet, *, until_s: float) -> Iterator[Look]:
     """A look every ten seconds, at the same time after the beginning however long a look takes."""
     began = time.monotonic()
     every_s = min(EVERY_S, until_s / 12)
@@ -213,20 +224,23 @@ def looking(runtime: subprocess.Popen[bytes], state: Path, *, until_s: float) ->
         time.sleep(max(0.0, began + number * every_s - time.monotonic()))
         if runtime.poll() is not None:
             raise RuntimeError(f"the runtime ended with {runtime.returncode}")
-        yield look_at(runtime.pid, state, at_s=time.monotonic() - began)
+        yield look_at(runtime.pid, fleet, at_s=time.monotonic() - began)
 
 
-def look_at(pid: int, state: Path, *, at_s: float) -> Look:
+def look_at(pid: int, fleet: Fleet, *, at_s: float) -> Look:
     """What there is now."""
     children = children_of(pid)
     prepared = [child for child in children if f"{PREPARED}.py" in name_of(child)]
     status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    journal = state / "journal.db"
-    log = state / "journal.db-wal"
+    journal = fleet.state / "journal.db"
+    log = fleet.state / "journal.db-wal"
+    blocks, given = living(fleet.directory / LIVING)
     return Look(
         at_s=round(at_s, 1),
         resident=memory(pid, "Rss:"),
         private=memory(pid, "Private_Dirty:"),
+        lives=given / 2**20,
+        blocks=blocks / 1000,
         prepared=sum(memory(child, "Rss:") for child in prepared),
         workers=sum(memory(child, "Pss:") for child in children if child not in prepared),
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208  of another process
@@ -249,6 +263,12 @@ def memory(pid: int, field: str) -> float:
     except (FileNotFoundError, ProcessLookupError):
         pass
     return 0.0
+
+
+def living(file: Path) -> tuple[int, int]:
+    """The newest whole line."""
+    blocks, given = file.read_text().rpartition("\n")[0].rpartition("\n")[2].split()
+    return int(blocks), int(given)
 
 
 def recorded(journal: Path) -> int:

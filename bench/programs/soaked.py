@@ -1,10 +1,10 @@
 """A runtime that is busy for as long as it is let: an assessment is due every so many milliseconds, in turns.
 
-    python -m bench.programs.soaked CONFIG STATE PER_SECOND
+    python -m bench.programs.soaked CONFIG STATE PER_SECOND LIVING
 
 Prints `up`; goes on until its stdin ends, and prints how many assessments have ended, and how late the latest began.
 A runtime of its own process, so that its memory is its own. What is due while `AT_ONCE` are under way is late, and no
-second one is due in its stead.
+second one is due in its stead. What lives in its memory is written to LIVING.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.support.serving import serving
 
 from assess_core.config import load
+from bench.programs.living import witness
 
 AT_ONCE = 16
 
@@ -50,6 +51,7 @@ async def soak(path: Path, state: Path, per_second: float) -> tuple[int, float]:
 
 
 def main() -> None:
+    witness(Path(sys.argv[4]))
     ended, latest = asyncio.run(soak(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])))
     print(f"{ended} {latest:.3f}", flush=True)
 
