@@ -295,6 +295,16 @@ def test_state_in_use_is_waited_for_and_then_said(client: TrustClient) -> None:
     assert client.read() == b"demo 1"
 
 
+def test_what_was_brought_up_to_date_is_not_waited_for_again(client: TrustClient) -> None:
+    word = client.refresh()
+    client.timeout_s = 0.2
+    with file_lock(client.state / ".lock", timeout_s=0):
+        assert word.read(DEMO, client.deadline()) == b"demo 1"
+        with pytest.raises(LockTimeoutError):  # the control: it was never read
+            word.read(OTHER, client.deadline())
+    assert word.read(OTHER, client.deadline()) == b"other 1"
+
+
 def test_word_of_before_another_process_refreshed_is_renewed_not_mixed(client: TrustClient) -> None:
     word = client.refresh()
     client.tree.put({DEMO: b"demo 2", OTHER: b"other 2"})

@@ -206,7 +206,7 @@ def _brought_up(
     release: Release, each: Wanted, active: InstalledPlugin | None, config: Config, delivery: Delivery
 ) -> Synced:
     """The stages from the resolved release to its activation."""
-    installed = _installed(release, delivery.store)
+    installed = _installed(release, active, delivery.store)
     if installed is not None and active is not None and active.env_key == installed.env_key:
         return serving(release, active, config, delivery)
     if delivery.dry_run:
@@ -219,9 +219,13 @@ def _brought_up(
         return _activated(release, each, active, config, delivery)
 
 
-def _installed(release: Release, store: Store) -> InstalledPlugin | None:
-    """What is installed of it already, and stands."""
-    installed = store.installed(release.lock_sha256, release.sha256, release.interpreter)
+def _installed(release: Release, active: InstalledPlugin | None, store: Store) -> InstalledPlugin | None:
+    """What is installed of it already, and stands; mostly what serves, or else it is looked for among all there is."""
+    wanted = release.lock_sha256, release.sha256, release.interpreter
+    if active is not None and (active.lock_sha256, active.sha256, active.interpreter) == wanted:
+        installed: InstalledPlugin | None = active
+    else:
+        installed = store.installed(*wanted)
     return installed if installed is not None and _stands(installed, release, store) else None
 
 
@@ -231,7 +235,7 @@ def _activated(
     """The same, where nobody else does it at the same time; whoever waited may find it done."""
     store = delivery.store
     active = store.find(each.name) if active is not None or store.pointer(each.name) is not None else None
-    installed = _installed(release, store)
+    installed = _installed(release, active, store)
     if installed is not None and active is not None and active.env_key == installed.env_key:
         return serving(release, active, config, delivery)
     consents = store.consents(release.project)

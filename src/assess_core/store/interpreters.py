@@ -333,6 +333,7 @@ def _not_used(interpreter: Interpreter, problem: str) -> str:
     return f"its environment needs {interpreter.path}, which is not used any more: {problem}"
 
 
+@cache
 def target_of(interpreter: Interpreter) -> Target:
     """Which wheels and markers an interpreter of this machine accepts."""
     if interpreter == running_build().interpreter:

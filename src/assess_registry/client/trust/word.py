@@ -2,7 +2,8 @@
 
 1. Nobody else can have written into the state directory; take its lock; look at the clock.
 2. Let TUF's client bring root, timestamp, snapshot and targets up to date.
-3. Bring every signed file that was ever read up to date as well, so that what is remembered is complete.
+3. Bring every signed file that was ever read up to date as well, so that what is remembered is complete. Those need
+   not be read again.
 4. Remember the whole as one set, and when that was.
 
 Nothing is remembered of a refresh that was refused but what TUF wants remembered: verified metadata, against rollback.
@@ -10,7 +11,7 @@ Nothing is remembered of a refresh that was refused but what TUF wants remembere
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -130,7 +131,7 @@ class SignedWord:
         metadata.refresh()  # 2
         answer = _Answer(place=self._place, metadata=metadata, at=now, timestamp=self._place.timestamp())
         for path in self._place.known_targets():  # 3
-            answer.update(path, deadline)
+            answer.files[path] = answer.update(path, deadline)
         keep(self._place.state, refreshed_at=now)  # 4
         self._clock.accept(now)
         return answer
@@ -138,12 +139,13 @@ class SignedWord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
-    """What the registry said when it was asked once."""
+    """What the registry said when it was asked once, and what was read of it."""
 
     place: _Place
     metadata: SignedMetadata
     at: datetime
     timestamp: bytes
+    files: dict[str, bytes | None] = field(default_factory=dict)
 
     def update(self, path: str, deadline: Deadline) -> bytes | None:
         """The signed file at `path`, from disk if it is the same still; with the lock held."""
@@ -180,7 +182,6 @@ class _CurrentWord:
         self._place = place
         self._ask = ask
         self._answer = ask(deadline)
-        self._files: dict[str, bytes | None] = {}
 
     @property
     def refreshed_at(self) -> datetime:
@@ -189,16 +190,15 @@ class _CurrentWord:
 
     def read(self, path: str, deadline: Deadline) -> bytes | None:
         """See `Word.read`."""
-        if path in self._files:
-            return self._files[path]
-        with self._place.locked(deadline):
-            if self._place.timestamp() != self._answer.timestamp:
-                # Another process has refreshed since. Going on with ours would put its files and ours into one set.
-                self._answer = self._ask(deadline)
-                self._files.clear()
-            self._files[path] = self._answer.update(path, deadline)
-            keep(self._place.state, refreshed_at=self._answer.at)
-        return self._files[path]
+        if path not in self._answer.files:
+            with self._place.locked(deadline):
+                if self._place.timestamp() != self._answer.timestamp:
+                    # Another process has refreshed since. To go on with ours would put its files and ours into one set.
+                    self._answer = self._ask(deadline)
+                if path not in self._answer.files:
+                    self._answer.files[path] = self._answer.update(path, deadline)
+                    keep(self._place.state, refreshed_at=self._answer.at)
+        return self._answer.files[path]
 
     def signing_keys(self) -> tuple[tuple[str, PublicKey], ...]:
         """See `Word`."""
