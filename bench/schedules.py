@@ -48,7 +48,7 @@ def run(effort: Effort) -> Report:
 def _side(side: str, many: int, burst: int, idle: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:  # where a disk is; /tmp may be memory
         command = [sys.executable, "-m", "bench.programs.schedules", side, directory, *map(str, (many, burst, idle))]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
