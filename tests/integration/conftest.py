@@ -18,6 +18,17 @@ COMPILING = ("test_store_", "test_other_interpreters")
 """How the names begin of files in which bytecode is what is tested."""
 
 
+LONG = ("test_bundle_damage", "test_rolled_back", "test_up", "test_up_journal", "test_up_shown")
+"""A fifth of the time of all integration tests: `make acceptance` has them, and `make test` is short of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They are told by the mark."""
+    for item in items:
+        if "integration" in item.path.parts and item.path.stem in LONG:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(scope="session")
 def remembered() -> Remembered:
     """A test in which the programs matter calls `forget` first."""
