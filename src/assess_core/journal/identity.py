@@ -201,7 +201,7 @@ class Identity:
         """
         heads = {**self.heads(), runtime: head}
         document = {"schema": 1, "heads": {name: [one.seq, one.digest.hex()] for name, one in heads.items()}}
-        self._replace("head.json", json.dumps(document, indent=1).encode("ascii") + b"\n")
+        self._replace("head.json", json.dumps(document).encode("ascii") + b"\n")
 
     def adopting(self) -> Mapping[str, int]:
         """Up to which position each chain is to vouch for runs that were there before it, while it does so still."""
