@@ -1,6 +1,7 @@
 """What a runtime knows of itself: keys are kept, a head is remembered, another machine is noticed."""
 
 import errno
+import gc
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,17 @@ def test_heads_are_remembered_by_runtime(identity: Identity) -> None:
     assert again(identity).heads()["web-01"] == HEAD
     assert again(identity).heads()["web-02"].seq == 1
     assert [path.name for path in identity.directory.iterdir()] == ["head.json"]
+
+
+def test_a_head_that_is_written_each_second_leaves_nothing_for_the_collector(identity: Identity) -> None:
+    identity.remember("rt", HEAD)
+    gc.collect()
+    gc.disable()
+    try:
+        identity.remember("rt", HEAD)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"heads": {"a": 1}}', '{"heads": {"a": [1, "zz"]}}', "\xff"])
