@@ -99,9 +99,7 @@ def read_open(descriptor: int, path: Path, max_bytes: int) -> bytes:
         ConfigError: larger than `max_bytes`, or no regular file.
         OSError: it cannot be read.
     """
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{path}: expected a regular file, got {_kind(status.st_mode)}")
+    status = require_regular(descriptor, path)
     # The size is only the first word: the file may grow while it is read, and files in /proc say 0.
     data = bytearray()
     while len(data) <= max_bytes and (chunk := os.read(descriptor, min(1 << 20, max_bytes + 1 - len(data)))):
@@ -109,6 +107,18 @@ def read_open(descriptor: int, path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise ConfigError(f"{path}: expected at most {max_bytes} bytes, got {max(status.st_size, len(data))}")
     return bytes(data)
+
+
+def require_regular(descriptor: int, path: Path) -> os.stat_result:
+    """What is known of a file that is open, and a regular one; `path` is what it is called in messages.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{path}: expected a regular file, got {_kind(status.st_mode)}")
+    return status
 
 
 @contextlib.contextmanager

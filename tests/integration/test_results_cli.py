@@ -222,6 +222,8 @@ def test_diff_goes_by_what_is_configured_and_enabled_unless_an_assessment_is_nam
     typed.config.write_text(f"{CONFIG}[[{more.replace('host', 'later', 1)}")
     code, _, said = typed("diff")
     assert (code, "later: no run of it was recorded yet" in said) == (0, True)
+    assert typed.json("diff")[1]["unrecorded"] == ["later"], "who reads the document reads no stderr"
+    assert typed.json("diff", "--assessment", "host")[1]["unrecorded"] == []
     typed.config.write_text(f"{CONFIG}enabled = false\n")
     assert typed("diff")[0] == 2
 

@@ -106,6 +106,23 @@ def test_it_assesses_when_it_is_due_until_it_is_stopped(number: signal.Signals, 
     assert due(ticking) == []
 
 
+def test_a_run_that_is_incomplete_is_told_where_only_warnings_are(place: Place) -> None:
+    """It would have looked as if all were well."""
+    place.configure(
+        assessment=EACH_SECOND
+        + '[[assessments]]\nid = "slow"\nplugin = "demo"\nprovider = "demo-subjects"\nselector = { count = 2 }\n'
+        'timeout_s = 0.5\nschedule = "every 1s"\njitter = "0s"\n'
+    )
+    with up(place, "--log-level", "warning") as one:
+        said = one.until("run-ended")
+        assert (said["level"], said["assessment"]) == ("warning", "slow")
+        assert str(said["message"]).startswith("incomplete: 1 passing, 1 timed out in ")
+        while not runs(place, "tick"):
+            time.sleep(0.1)
+        one.stop()
+    assert {each["assessment"] for each in one.of("run-ended")} == {"slow"}, "the control: the other one was complete"
+
+
 def test_two_are_not_up_on_one_state(ticking: Place) -> None:
     with up(ticking) as one:
         one.until("up-ready")

@@ -5,12 +5,15 @@ finds and fails to find, waivers of that pair, near it, and over, narrowing by c
 `--fail-on`. It goes through `execute`, the journal and every form, by a supervisor without processes.
 """
 
+import csv
+import io
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from xml.etree import ElementTree as Xml
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -212,6 +215,47 @@ def test_the_journal_and_every_form_say_the_same(
         result.finding_id for result in run.results if result.outcome not in {"pass", "not-applicable"}
     }
     assert oscal_says(render("oscal", run, fail_on=fail_on)) <= satisfied
+    for form, says in OTHERS.items():
+        said, is_green = says(render(form, run, fail_on=fail_on))
+        assert said == passes, f"{form} tells of another number of passes"
+        assert not (is_green and run.exit_code(None) != EXIT_CLEAN), f"{form} is green, and the run is incomplete"
+
+
+def jsonl_says(text: str) -> tuple[int, bool]:
+    """How many passes it tells of, and whether it holds nothing else that keeps a run from being clean."""
+    head, *results = map(json.loads, text.splitlines())
+    return sum(each["outcome"] == "pass" for each in results), head["run"]["exit"] == EXIT_CLEAN
+
+
+def csv_says(text: str) -> tuple[int, bool]:
+    words = [row["outcome"] for row in csv.DictReader(io.StringIO(text))]
+    return words.count("pass"), not {"incomplete", "error", "timeout"} & set(words)
+
+
+def junit_says(text: str) -> tuple[int, bool]:
+    cases = list(Xml.fromstring(text).iter("testcase"))
+    tags = [{child.tag for child in case} & {"failure", "error", "skipped"} for case in cases]
+    return tags.count(set()), not any("error" in each for each in tags)
+
+
+def sarif_says(text: str) -> tuple[int, bool]:
+    (run,) = json.loads(text)["runs"]
+    return sum(each["kind"] == "pass" for each in run["results"]), run["invocations"][0]["executionSuccessful"]
+
+
+def ocsf_says(text: str) -> tuple[int, bool]:
+    words = [json.loads(line)["compliance"] for line in text.splitlines()]
+    incomplete = any(each["control"] == "complete-run" for each in words)
+    return sum(each["status"] == "Pass" for each in words), not incomplete
+
+
+OTHERS: Mapping[str, Callable[[str], tuple[int, bool]]] = {
+    "jsonl": jsonl_says,
+    "csv": csv_says,
+    "junit": junit_says,
+    "sarif": sarif_says,
+    "ocsf": ocsf_says,
+}
 
 
 def json_says(text: str) -> tuple[int, int]:

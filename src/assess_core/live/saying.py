@@ -31,7 +31,9 @@ class Saying:
         return len(self._said)
 
     def forget(self) -> None:
-        """Nothing is wrong any more, so that what is wrong next is said."""
+        """Nothing is wrong any more, which is said, and so is what is wrong next."""
+        if self._said:  # whoever put back what was there before would hear nothing: nothing else changes
+            _log.info("what was wrong is mended: followed is what is configured", extra={"action": "config-mended"})
         self._said.clear()
 
     def refused(self, error: Exception) -> str:

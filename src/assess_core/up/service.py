@@ -279,8 +279,11 @@ class Service:
             return run
 
     def _count(self, assessment: str, run: Run, took_s: float) -> None:
-        _log.info("%s in %.1f s", _summary(run), took_s, extra={"action": "run-ended"})
         complete = not run.shortcomings()
+        if complete:
+            _log.info("%s in %.1f s", _summary(run), took_s, extra={"action": "run-ended"})
+        else:  # told by itself where nobody listens to what is well
+            _log.warning("incomplete: %s in %.1f s", _summary(run), took_s, extra={"action": "run-ended"})
         outcomes = {outcome.value: count for outcome, count in run.counts.items() if count}
         self._observing.metrics.run_ended(assessment, complete=complete, outcomes=outcomes, seconds=took_s)
 

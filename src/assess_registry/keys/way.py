@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from assess_registry.files import read_open
+from assess_registry.files import read_open, require_regular
 from assess_registry.keys.guard import is_guarded, refuse
 
 _MAX_LINKS = 40
@@ -39,8 +39,13 @@ def read_guarded(path: Path, max_bytes: int, *, step: str = "keys", decides: str
         ConfigError: it is larger, or no regular file.
         OSError: it is not there or may not be read.
     """
-    with open_guarded(path, step=step, decides=decides) as descriptor:
+    descriptor = _arrive(path, step, decides)
+    try:
+        require_regular(descriptor, path)  # first: of /dev/null or /tmp nobody is to be told to change the mode
+        _require_guarded(descriptor, path, step, decides)
         return read_open(descriptor, path, max_bytes)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -52,8 +57,7 @@ def open_guarded(path: Path, *, step: str = "keys", decides: str = "which keys a
     """
     descriptor = _arrive(path, step, decides)
     try:
-        if not is_guarded(status := os.fstat(descriptor)):
-            refuse(status, path, step=step, decides=decides)
+        _require_guarded(descriptor, path, step, decides)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -92,6 +96,11 @@ def _arrive(path: Path, step: str, decides: str) -> int:
 def _exchanged(old: int, new: int) -> int:
     os.close(old)
     return new
+
+
+def _require_guarded(descriptor: int, path: Path, step: str, decides: str) -> None:
+    if not is_guarded(status := os.fstat(descriptor)):
+        refuse(status, path, step=step, decides=decides)
 
 
 def _check_passed(status: os.stat_result, path: Path, step: str, decides: str) -> None:

@@ -18,3 +18,16 @@ def test_mistakes_that_are_remembered_are_bounded_and_each_is_said_once(caplog: 
     assert len(caplog.records) == 10 * MAX_SAID
     saying.refused(ConfigError("line 0: what it says varies"))
     assert len(caplog.records) == 10 * MAX_SAID + 1, "forgotten, so it is said again"
+
+
+def test_that_nothing_is_wrong_any_more_is_said_once_and_only_where_something_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    saying = Saying()
+    with caplog.at_level(logging.INFO):
+        saying.forget()
+        assert caplog.records == [], "the control: nothing was wrong"
+        saying.refused(ConfigError("line 1"))
+        saying.forget()
+        saying.forget()
+    assert [vars(each)["action"] for each in caplog.records] == ["config-refused", "config-mended"]

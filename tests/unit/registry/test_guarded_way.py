@@ -130,3 +130,21 @@ def test_a_trusted_key_that_leads_nowhere_is_named(tmp_path: Path, target: str) 
     assert caught.value.step == "keys"
     assert [issue.entry for issue in caught.value.issues] == ["loop.pub"]
     assert caught.value.next_step
+
+
+def test_what_is_no_file_is_told_as_that_whoever_may_write_to_it(tmp_path: Path) -> None:
+    """Or somebody would be told to change the mode of what everybody uses: of `/dev/null`, or of `/tmp`."""
+    for path in (Path(os.devnull), tmp_path / "everybody's", tmp_path / "fifo"):
+        if path.name == "fifo":
+            os.mkfifo(path)
+        elif path.parent == tmp_path:
+            path.mkdir()
+        if path.parent == tmp_path:
+            path.chmod(0o777)
+        with pytest.raises(ConfigError, match="expected a regular file"):
+            read_guarded(path, 10)
+
+    (tmp_path / "file").write_bytes(b"root")
+    (tmp_path / "file").chmod(0o777)
+    with pytest.raises(TrustError, match="chmod go-w"):  # the control: it is a file, and the same people may write
+        read_guarded(tmp_path / "file", 10)

@@ -50,18 +50,19 @@ def command(
         raise ConfigError("--assessment: runs are named already; leave one of the two out")
     severity: Severity | None = next((each for each in SEVERITIES if each == fail_on), None)
     with open_runtime(config, state_dir) as runtime:
-        diffs = _diffs(runtime, runs) if runs else _of_the_newest(runtime, assessment)
+        diffs, unrecorded = (_diffs(runtime, runs), []) if runs else _of_the_newest(runtime, assessment)
     code = exit_code(diffs, severity)
     if output == "json":
-        print_json({"assessments": [_document(diff) for diff in diffs], "exit": code})
+        documents = [_document(diff) for diff in diffs]
+        print_json({"assessments": documents, "unrecorded": unrecorded, "exit": code})
     else:
         for diff in diffs:
             click.echo(_text(diff), nl=False)
     return code
 
 
-def _of_the_newest(runtime: Runtime, assessment: str | None) -> list[Diff]:
-    """The newest whole run of each assessment that is configured and enabled, or of this one.
+def _of_the_newest(runtime: Runtime, assessment: str | None) -> tuple[list[Diff], list[str]]:
+    """The newest whole run of each assessment that is configured and enabled, or of this one; and those without a run.
 
     What was narrowed since did not ask for the rest: it would turn what failed there into what nobody knows, and an
     exit code 3 into 0. It stands in only where there is no whole one.
@@ -77,10 +78,10 @@ def _of_the_newest(runtime: Runtime, assessment: str | None) -> list[Diff]:
     found = [newest[name] for name in wanted if name in newest]
     if not found:
         raise ConfigError(f"no run of {', '.join(map(plain, wanted)) or 'any assessment'} was recorded yet")
-    for name in wanted:
-        if name not in newest:
-            click.echo(f"{plain(name)}: no run of it was recorded yet", err=True)
-    return [_since(runtime, _whole(runtime, run)) for run in found]
+    unrecorded = [name for name in wanted if name not in newest]
+    for name in unrecorded:
+        click.echo(f"{plain(name)}: no run of it was recorded yet", err=True)
+    return [_since(runtime, _whole(runtime, run)) for run in found], unrecorded
 
 
 def _whole(runtime: Runtime, newest: AssessmentRun) -> AssessmentRun:
