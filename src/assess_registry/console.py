@@ -1,4 +1,4 @@
-"""What both commands, `assess` and `assess-registry`, have in common: lazy verbs, and one end for every error.
+"""What both commands, `assess` and `assess-registry`, have in common: lazy verbs, numbers, and one end for every error.
 
 Verbs are imported when they are used: what most of them need takes longer to import than a shell takes to complete a
 word. What was asked for goes to stdout, everything else to stderr; with `--output json` (or any other form for
@@ -10,6 +10,7 @@ import errno
 import importlib
 import json
 import keyword
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,17 @@ class Failure:
     message: str
     exit_code: int
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; what is no number, and without an end, is in none: every comparison with `nan` is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, if it is one."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 class VerbGroup(click.Group):

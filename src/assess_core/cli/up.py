@@ -1,11 +1,9 @@
 """`assess up`: carry out assessments when they are due, until it is stopped."""
 
 import asyncio
-import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,20 +21,7 @@ from assess_core.up.lock import only_one
 from assess_core.up.notify import Notify
 from assess_core.up.service import Options, Service
 from assess_registry.client import TrustError
-
-
-class Seconds(click.FloatRange):
-    """How long, from nothing to a day. `nan` is none of it, and no comparison would say so."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number, if it is one."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number <= MAX_TIMEOUT_S:
-            self.fail(f"expected seconds, 0 to {MAX_TIMEOUT_S:g}, got {value!r}.", param, ctx)
-        return number
+from assess_registry.console import FiniteRange
 
 
 @click.command(name="up")
@@ -54,7 +39,7 @@ class Seconds(click.FloatRange):
 )
 @click.option(
     "--stop-within",
-    type=Seconds(0, MAX_TIMEOUT_S),
+    type=FiniteRange(0, MAX_TIMEOUT_S),
     metavar="SECONDS",
     help="How long runs may go on when it is stopped; runtime.stop_within_s if not given.",
 )

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from assess_registry.bundle import Exported, export_bundle
-from assess_registry.cli.options import FiniteRange, output_option
+from assess_registry.cli.options import output_option
 from assess_registry.cli.places import access_options, place_option, registry_place, root_option, state_option
 from assess_registry.client import Access
-from assess_registry.console import print_json
+from assess_registry.console import FiniteRange, print_json
 from assess_registry.text import table
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import FiniteRange, index_option, output_option
+from assess_registry.cli.options import index_option, output_option
 from assess_registry.cli.signing import now
 from assess_registry.config import load_config
-from assess_registry.console import print_json
+from assess_registry.console import FiniteRange, print_json
 from assess_registry.publish.garbage import collect_garbage
 from assess_registry.text import plain
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from assess_registry.bundle import Imported, SiteKeys, import_bundle
-from assess_registry.cli.options import FiniteRange, output_option
+from assess_registry.cli.options import output_option
 from assess_registry.cli.places import root_option
 from assess_registry.cli.signing import load_keys, now, overrule_clock_option, passphrases_option
-from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, print_json
+from assess_registry.console import EXIT_DONE, EXIT_OPERATIONAL, FiniteRange, print_json
 from assess_registry.errors import ConfigError
 from assess_registry.repository.clock import OVERRULE
 from assess_registry.text import table

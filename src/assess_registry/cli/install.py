@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import FiniteRange, output_option
+from assess_registry.cli.options import output_option
 from assess_registry.cli.places import (
     access_options,
     place_option,
@@ -14,7 +14,7 @@ from assess_registry.cli.places import (
     trusted_keys_option,
 )
 from assess_registry.client import Access, Target
-from assess_registry.console import print_json
+from assess_registry.console import FiniteRange, print_json
 from assess_registry.simple import InstallReport, install
 from assess_registry.text import table
 

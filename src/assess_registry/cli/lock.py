@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from assess_registry.cli.options import FiniteRange, index_option, output_option
+from assess_registry.cli.options import index_option, output_option
 from assess_registry.config import load_config
-from assess_registry.console import print_json
+from assess_registry.console import FiniteRange, print_json
 from assess_registry.lock import LockedWheel
 from assess_registry.locking import IndexSource, Locked, Opinion, lock_closure, require_index
 from assess_registry.names import ProjectName

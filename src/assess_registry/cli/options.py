@@ -1,9 +1,7 @@
 """Options that several commands share."""
 
-import math
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,17 +9,6 @@ from assess_registry.errors import ConfigError
 from assess_registry.files import read_bounded
 
 MAX_PASSPHRASE_BYTES = 1024
-
-
-class FiniteRange(click.FloatRange):
-    """A range of numbers; what is no number, and without an end, is in none: every comparison with `nan` is false."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number, if it is one."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
 
 
 output_option = click.option(

@@ -13,7 +13,7 @@ def test_a_bound_that_bounds_nothing_is_refused(
 ) -> None:
     argv = ["up", "--config", str(tmp_path / "absent.toml"), "--state-dir", str(tmp_path / "state"), "--stop-within"]
     assert main([*argv, seconds]) == 2
-    assert f"expected seconds, 0 to 86400, got {seconds!r}" in capsys.readouterr().err
+    assert "Invalid value for '--stop-within'" in capsys.readouterr().err
     for control in ("0", "0.5", "86400"):
         assert main([*argv, control]) == 2
         assert "absent.toml: there is no such file" in capsys.readouterr().err
